@@ -1,0 +1,40 @@
+"""What the tools say of a spec: diagnostics with a code, a level and a place, and their errors."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from revc.errors import RevcError
+from revc.grammar.span import Span
+
+Level = Literal["deny", "warn", "allow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding: its rule, where it is, and one sentence that says what to do."""
+
+    code: str
+    name: str
+    level: Level
+    message: str
+    span: Span
+    notes: tuple[str, ...] = field(default=())
+
+
+class SpecError(RevcError):
+    """A spec is wrong; `diagnostics` say where, at least one of them at level deny."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(concise(d) for d in self.diagnostics))
+
+
+class UnsupportedError(SpecError):
+    """A spec is right but uses a statement that this version cannot compile."""
+
+
+def concise(diagnostic: Diagnostic) -> str:
+    """Return ``file:line:column: CODE message``, the one-line form."""
+    at = diagnostic.span
+    return f"{at.file}:{at.line}:{at.column}: {diagnostic.code} {diagnostic.message}"

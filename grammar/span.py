@@ -1,0 +1,25 @@
+"""Places in source text, 1-based, as editors and compilers print them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open stretch of one file: lines and columns count from 1, ``end_column`` is exclusive.
+
+    ``file`` is the path as the user gave it, or ``"<string>"`` for source text.
+    """
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def to(self, other: "Span") -> "Span":
+        """Return the span from the start of this one to the end of `other`."""
+        return Span(self.file, self.line, self.column, other.end_line, other.end_column)
+
+    def after(self) -> "Span":
+        """Return the empty span just behind this one: where a missing token belongs."""
+        return Span(self.file, self.end_line, self.end_column, self.end_line, self.end_column)

@@ -1,0 +1,31 @@
+"""The roots of revc's errors; a leaf module that everything may import, and that imports nothing."""
+
+
+class RevcError(Exception):
+    """Root of every error that a user can cause.
+
+    RevcError
+    +-- SpecError                a spec that does not parse or check: carries located diagnostics
+    |   +-- UnsupportedError     the language has the statement, this version cannot compile it
+    +-- BindError                a net, dim or input from Python that does not fit the program
+    +-- ReconstructionError      a backward pass whose rebuilt state differs from the forward's
+    +-- DoubleBackwardError      a gradient of a gradient was asked for
+
+    An error of ours is an `InternalError`, which is no RevcError.
+    """
+
+
+class BindError(RevcError):
+    """Something given from Python (a net, a dim, an input) does not fit the program."""
+
+
+class ReconstructionError(RevcError):
+    """A rebuilt state is not the forward's, bit for bit; the message names the segment."""
+
+
+class DoubleBackwardError(RevcError):
+    """A gradient of a gradient was asked for; a reversible backward pass has none."""
+
+
+class InternalError(Exception):
+    """A bug in revc, never the user's doing; the verifiers raise it."""
