@@ -1,0 +1,1 @@
+"""The intermediate form: reversible instructions over linear registers."""

@@ -1,0 +1,132 @@
+"""Symbolic dims: polynomials in named sizes with rational coefficients, in one canonical form.
+
+Two dims are equal exactly when their forms are, so shape checks with free sizes need no solver.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+Monomial = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dim:
+    """A size: `terms` maps each sorted monomial to its non-zero coefficient; ``()`` is the constant."""
+
+    terms: tuple[tuple[Monomial, Fraction], ...] = ()
+
+    @staticmethod
+    def of(value: "int | Fraction | str | Dim") -> "Dim":
+        """Return a constant dim, the dim of one name, or the dim itself."""
+        if isinstance(value, Dim):
+            return value
+        if isinstance(value, str):
+            return Dim((((value,), Fraction(1)),))
+        return _collect({(): Fraction(value)})
+
+    @property
+    def constant(self) -> Fraction | None:
+        """The value when no name is left in it, else None."""
+        if not self.terms:
+            return Fraction(0)
+        if len(self.terms) == 1 and self.terms[0][0] == ():
+            return self.terms[0][1]
+        return None
+
+    @property
+    def integer(self) -> int | None:
+        """The value as an int when it is a whole constant, else None."""
+        value = self.constant
+        return int(value) if value is not None and value.denominator == 1 else None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that the value depends on."""
+        return frozenset(name for monomial, _ in self.terms for name in monomial)
+
+    def __add__(self, other: "Dim | int") -> "Dim":
+        total = dict(self.terms)
+        for monomial, factor in Dim.of(other).terms:
+            total[monomial] = total.get(monomial, Fraction(0)) + factor
+        return _collect(total)
+
+    def __neg__(self) -> "Dim":
+        return Dim(tuple((m, -f) for m, f in self.terms))
+
+    def __sub__(self, other: "Dim | int") -> "Dim":
+        return self + (-Dim.of(other))
+
+    def __mul__(self, other: "Dim | int") -> "Dim":
+        total: dict[Monomial, Fraction] = {}
+        for m1, f1 in self.terms:
+            for m2, f2 in Dim.of(other).terms:
+                monomial = tuple(sorted(m1 + m2))
+                total[monomial] = total.get(monomial, Fraction(0)) + f1 * f2
+        return _collect(total)
+
+    def __truediv__(self, other: "Dim | int") -> "Dim":
+        """Divide by a single term.
+
+        Raises:
+            ZeroDivisionError: `other` is 0.
+            ValueError: `other` has several terms, or a name that does not cancel.
+        """
+        divisor = Dim.of(other)
+        if not divisor.terms:
+            raise ZeroDivisionError("division of a dim by 0")
+        if len(divisor.terms) > 1:
+            raise ValueError(f"cannot divide {self} by {divisor}")
+        (below, factor), *_ = divisor.terms
+        return _collect({_cancel(m, below): f / factor for m, f in self.terms})
+
+    def substitute(self, values: Mapping[str, "Dim | int"]) -> "Dim":
+        """Return the dim with the names in `values` replaced."""
+        if not self.names & values.keys():
+            return self
+        total = Dim()
+        for monomial, factor in self.terms:
+            product = Dim.of(factor)
+            for name in monomial:
+                product = product * Dim.of(values.get(name, name))
+            total = total + product
+        return total
+
+    def __str__(self) -> str:
+        if not self.terms:
+            return "0"
+        text = ""
+        for monomial, factor in self.terms:
+            sign = "-" if factor < 0 else "+"
+            text += f" {sign} {_term(monomial, abs(factor))}" if text else ""
+            text = text or ("-" if factor < 0 else "") + _term(monomial, abs(factor))
+        return text
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.is_instance_schema(
+            cls, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+
+def _collect(terms: dict[Monomial, Fraction]) -> Dim:
+    kept = [(m, f) for m, f in terms.items() if f]
+    return Dim(tuple(sorted(kept, key=lambda term: (-len(term[0]), term[0]))))
+
+
+def _cancel(monomial: Monomial, below: Monomial) -> Monomial:
+    rest = list(monomial)
+    for name in below:
+        if name not in rest:
+            raise ValueError(f"{name} does not divide {'*'.join(monomial) or '1'}")
+        rest.remove(name)
+    return tuple(rest)
+
+
+def _term(monomial: Monomial, factor: Fraction) -> str:
+    above = "*".join(([str(factor.numerator)] if factor.numerator != 1 else []) + list(monomial))
+    return (above or "1") + (f"/{factor.denominator}" if factor.denominator != 1 else "")

@@ -1,0 +1,102 @@
+"""Resolved expressions: pure reads of state, givens and nets, each with its shape.
+
+Composite nets, generics, block-level numbers and dims are gone: what is left is numbers, reads,
+elementwise functions and calls of net *slots* (see `revc.ir.program`).
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from revc.ir.dims import Dim
+from revc.ir.types import Located, Shape
+
+FUNCTIONS = (
+    "tan", "sin", "cos", "exp", "log", "tanh", "sigmoid", "softplus", "relu", "gelu", "silu",
+    "softsign", "sqrt", "abs",
+)  # fmt: skip
+
+
+class Slice(Located):
+    """``lo:hi`` of one axis; a missing `hi` is the axis's end."""
+
+    kind: Literal["slice"] = "slice"
+    lo: Dim = Dim()
+    hi: Dim | None = None
+
+
+class At(Located):
+    """One position of an axis, which is removed; may name a turn of an enclosing `repeat`."""
+
+    kind: Literal["at"] = "at"
+    position: Dim
+
+
+AxisIndex = Annotated[Slice | At, Field(discriminator="kind")]
+
+
+class Place(Located):
+    """A register, given or let, or a slice of it: `index` has one entry per axis, or none at all."""
+
+    name: str
+    index: tuple[AxisIndex, ...] = ()
+
+
+class Number(Located):
+    """A number; `value` may still hold free dims and turn indices (``1/T``)."""
+
+    kind: Literal["number"] = "number"
+    value: float | Dim
+    shape: Shape = ()
+
+
+class Read(Located):
+    """The value at a place; a lattice register reads as ``raw * 2**-n`` in the nets' dtype."""
+
+    kind: Literal["read"] = "read"
+    place: Place
+    shape: Shape
+
+
+class Elementwise(Located):
+    """``function(args)``: one of `FUNCTIONS`, or neg, add, sub, mul, div; broadcasts as NumPy does."""
+
+    kind: Literal["elementwise"] = "elementwise"
+    function: str
+    args: tuple["Expr", ...]
+    shape: Shape
+
+
+class NetCall(Located):
+    """The value of net slot `slot` (an index into the block's slots) at `args`."""
+
+    kind: Literal["net_call"] = "net_call"
+    slot: int
+    args: tuple["Expr", ...]
+    shape: Shape
+
+
+Expr = Annotated[Number | Read | Elementwise | NetCall, Field(discriminator="kind")]
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Yield `expr` and everything below it, arguments first."""
+    if isinstance(expr, Elementwise | NetCall):
+        for arg in expr.args:
+            yield from walk(arg)
+    yield expr
+
+
+def reads(expr: Expr) -> tuple[Read, ...]:
+    """Return the reads of `expr` in order, each place once."""
+    seen: dict[str, Read] = {}
+    for node in walk(expr):
+        if isinstance(node, Read):
+            seen.setdefault(node.place.model_dump_json(), node)
+    return tuple(seen.values())
+
+
+def slots(expr: Expr) -> tuple[int, ...]:
+    """Return the net slots that `expr` calls, in order, each once."""
+    return tuple(dict.fromkeys(node.slot for node in walk(expr) if isinstance(node, NetCall)))

@@ -1,0 +1,70 @@
+"""The kinds of instruction; a new kind is one file and one line here."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from revc.ir.instructions.add import Add
+from revc.ir.instructions.base import Env
+from revc.ir.instructions.linear_maps import Apply, Mix
+from revc.ir.instructions.memory import Alloc, Free
+from revc.ir.instructions.metered import Distribution, Draw, Put, Scale, Valve
+from revc.ir.instructions.moves import Join, Permute, Reshape, Split, Squeeze, Swap
+from revc.ir.instructions.negate import Negate
+from revc.ir.instructions.reading import Emit, Let
+from revc.ir.instructions.structure import BlockCall, Repeat
+from revc.ir.program import Block
+
+Instruction = Annotated[
+    Add
+    | Negate
+    | Swap
+    | Split
+    | Join
+    | Permute
+    | Reshape
+    | Squeeze
+    | Alloc
+    | Free
+    | Let
+    | Emit
+    | BlockCall
+    | Repeat
+    | Put
+    | Draw
+    | Valve
+    | Scale
+    | Mix
+    | Apply,
+    Field(discriminator="kind"),
+]
+
+Block.model_rebuild(_types_namespace={"Instruction": Instruction})
+BlockCall.model_rebuild(_types_namespace={"Instruction": Instruction})
+Repeat.model_rebuild(_types_namespace={"Instruction": Instruction})
+
+__all__ = [
+    "Add",
+    "Alloc",
+    "Apply",
+    "BlockCall",
+    "Distribution",
+    "Draw",
+    "Emit",
+    "Env",
+    "Free",
+    "Instruction",
+    "Join",
+    "Let",
+    "Mix",
+    "Negate",
+    "Permute",
+    "Put",
+    "Repeat",
+    "Reshape",
+    "Scale",
+    "Split",
+    "Squeeze",
+    "Swap",
+    "Valve",
+]

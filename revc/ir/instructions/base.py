@@ -1,0 +1,94 @@
+"""What every kind of instruction answers."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+from revc.errors import InternalError
+from revc.grammar.diagnostics import Diagnostic, UnsupportedError
+from revc.grammar.span import Span
+from revc.ir.expr import Expr, Place
+from revc.ir.types import Located, RegType
+
+if TYPE_CHECKING:
+    from revc.ir.lowering import Lowering, Pulling
+
+Env = dict[str, RegType]
+
+
+class Instruction(Located):
+    """One reversible step on the registers of a block.
+
+    A kind's file holds all that is known of it: its types (`step`), its inverse, how it runs
+    (`lower`), how it rebuilds its input and pulls cotangents back (`pull`), and its source.
+    """
+
+    @abstractmethod
+    def step(self, env: Env) -> None:
+        """Update the types of the live registers in place.
+
+        Raises:
+            InternalError: the instruction does not fit `env`; the passes let no such thing through.
+        """
+
+    @abstractmethod
+    def inverse(self) -> "Instruction":
+        """Return the instruction that undoes this one."""
+
+    @abstractmethod
+    def lower(self, to: "Lowering") -> None:
+        """Emit the forward step."""
+
+    @abstractmethod
+    def pull(self, to: "Pulling") -> None:
+        """Emit the step that rebuilds the input from the output and pulls the cotangents back."""
+
+    def values(self) -> tuple[Expr, ...]:
+        """Return the expressions that the instruction evaluates."""
+        return ()
+
+    def targets(self) -> tuple[Place, ...]:
+        """Return the places that the instruction changes; registers made or moved count too."""
+        return ()
+
+    def map(self, expr: Callable[[Expr], Expr]) -> Self:
+        """Return the instruction with every expression replaced by ``expr(expression)``."""
+        return self
+
+
+class Unsupported(Instruction):
+    """A kind that the language has and whose runtime is still to come."""
+
+    def lower(self, to: "Lowering") -> None:
+        """Refuse to run.
+
+        Raises:
+            UnsupportedError: always, with the statement's place.
+        """
+        raise UnsupportedError([unsupported(type(self).__name__.lower(), self.span)])
+
+    def pull(self, to: "Pulling") -> None:
+        """Refuse as `lower` does."""
+        self.lower(to)  # type: ignore[arg-type]
+
+
+def live(env: Env, name: str) -> RegType:
+    """Return the type of a live register.
+
+    Raises:
+        InternalError: `name` is not live.
+    """
+    if name not in env:
+        raise InternalError(f"register {name!r} is not live; live: {sorted(env)}")
+    return env[name]
+
+
+def unsupported(kind: str, span: Span) -> Diagnostic:
+    """Return the diagnostic for a statement that cannot be compiled yet."""
+    return Diagnostic(
+        code="C901",
+        name="not-yet-supported",
+        level="deny",
+        message=f"`{kind}` cannot be compiled yet: it is parsed and checked, its runtime is to come",
+        span=span,
+    )

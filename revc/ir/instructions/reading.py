@@ -1,0 +1,77 @@
+"""``let`` and ``emit``: reads, which change no state.
+
+A `let` holds a value over a stretch of the body in which nothing that it reads may change; in the
+inverse it therefore stands in front of the same stretch, run the other way. An `emit` hands a value
+to the caller; cotangents enter where it stands.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, Self
+
+from revc.ir.expr import Expr
+from revc.ir.instructions.base import Env, Instruction
+
+if TYPE_CHECKING:
+    from revc.ir.lowering import Lowering, Pulling
+
+
+class Let(Instruction):
+    """Name `value` as `name`, to be read by the instructions that follow."""
+
+    kind: Literal["let"] = "let"
+    name: str
+    value: Expr
+
+    def step(self, env: Env) -> None:
+        """Leave all types as they are: a let is no register."""
+
+    def inverse(self) -> "Let":
+        """Read the same; `revc.ir.invert` moves it in front of its uses."""
+        return self
+
+    def lower(self, to: "Lowering") -> None:
+        """Evaluate and keep."""
+        to.let(self.name, self.value)
+
+    def pull(self, to: "Pulling") -> None:
+        """Pull the value's gathered cotangent through it."""
+        to.pull_let(self.name, self.value)
+
+    def values(self) -> tuple[Expr, ...]:
+        """Return the value."""
+        return (self.value,)
+
+    def map(self, expr: Callable[[Expr], Expr]) -> Self:
+        """Map the value."""
+        return self.model_copy(update={"value": expr(self.value)})
+
+
+class Emit(Instruction):
+    """Give `value` to the caller as `name`; in a repeat the turns stack on a new axis 0."""
+
+    kind: Literal["emit"] = "emit"
+    name: str
+    value: Expr
+
+    def step(self, env: Env) -> None:
+        """Leave all types as they are."""
+
+    def inverse(self) -> "Emit":
+        """Read the same."""
+        return self
+
+    def lower(self, to: "Lowering") -> None:
+        """Evaluate and hand out."""
+        to.emit(self.name, self.value)
+
+    def pull(self, to: "Pulling") -> None:
+        """Pull the caller's cotangent through the value."""
+        to.pull_emit(self.name, self.value)
+
+    def values(self) -> tuple[Expr, ...]:
+        """Return the value."""
+        return (self.value,)
+
+    def map(self, expr: Callable[[Expr], Expr]) -> Self:
+        """Map the value."""
+        return self.model_copy(update={"value": expr(self.value)})

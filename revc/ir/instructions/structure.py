@@ -1,0 +1,108 @@
+"""Block calls and ``repeat``: programs of programs.
+
+The inverse of a call runs the callee backwards; that of a repeat takes the turns in the other
+order. VJPs follow the same way.
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+from revc.errors import InternalError
+from revc.ir.dims import Dim
+from revc.ir.expr import Place
+from revc.ir.instructions.base import Env, Instruction, live
+from revc.ir.program import Block
+
+if TYPE_CHECKING:
+    from revc.ir.lowering import Lowering, Pulling
+
+
+class BlockCall(Instruction):
+    """Run `block` on registers `args` (one for each it takes), leaving its results in `results`.
+
+    `givens` name what the callee's givens read. `nets[i]` is the caller's slot for the callee's
+    slot i. With `undo` the callee runs backwards: `args` are then what it gives.
+    """
+
+    kind: Literal["call"] = "call"
+    label: str
+    block: Block
+    undo: bool = False
+    args: tuple[str, ...]
+    results: tuple[str, ...]
+    givens: tuple[Place, ...]
+    nets: tuple[int, ...]
+
+    def step(self, env: Env) -> None:
+        """Consume the arguments, produce the results."""
+        takes, gives = self.block.takes, self.block.gives
+        if self.undo:
+            takes, gives = gives, takes
+        for name, register in zip(self.args, takes, strict=True):
+            if live(env, name) != register.type:
+                raise InternalError(f"{self.label}: {name} is {env[name]}, not {register.type}")
+            del env[name]
+        env.update({n: r.type for n, r in zip(self.results, gives, strict=True)})
+
+    def inverse(self) -> "BlockCall":
+        """Run the block the other way."""
+        update = {"undo": not self.undo, "args": self.results, "results": self.args}
+        return self.model_copy(update=update)
+
+    def lower(self, to: "Lowering") -> None:
+        """Call the block's graph."""
+        to.call(self)
+
+    def pull(self, to: "Pulling") -> None:
+        """Call the block's VJP graph."""
+        to.pull_call(self)
+
+    def targets(self) -> tuple[Place, ...]:
+        """Return the registers that the block works on."""
+        names = dict.fromkeys((*self.args, *self.results))
+        return tuple(Place(span=self.span, name=name) for name in names)
+
+
+class Repeat(Instruction):
+    """Run `body` `count` times on `registers`, which it takes and gives in place.
+
+    `nets[t]` maps the body's slots for turn t; a shared repeat, whose count may be free, has one
+    row for all turns. Turn t is `index` in the body's places; `reversed` goes from the last to the
+    first. `givens` are passed to the body under their own names.
+    """
+
+    kind: Literal["repeat"] = "repeat"
+    label: str
+    body: Block
+    count: Dim
+    index: str | None
+    reversed: bool
+    share: bool
+    registers: tuple[str, ...]
+    givens: tuple[str, ...]
+    nets: tuple[tuple[int, ...], ...]
+
+    def step(self, env: Env) -> None:
+        """Leave the registers' types as they are."""
+        for name, register in zip(self.registers, self.body.takes, strict=True):
+            if live(env, name) != register.type:
+                raise InternalError(f"{self.label}: {name} is {env[name]}, not {register.type}")
+
+    def inverse(self) -> "Repeat":
+        """Run the inverse body, in the other order of turns."""
+        from revc.ir.invert import invert_block
+
+        return self.model_copy(
+            update={"body": invert_block(self.body), "reversed": not self.reversed}
+        )
+
+    def lower(self, to: "Lowering") -> None:
+        """Emit the loop."""
+        to.repeat(self)
+
+    def pull(self, to: "Pulling") -> None:
+        """Emit the loop of the body's VJP, in the other order."""
+        to.pull_repeat(self)
+
+    def targets(self) -> tuple[Place, ...]:
+        """Return the registers that the body works on."""
+        return tuple(Place(span=self.span, name=name) for name in self.registers)
