@@ -1,9 +1,10 @@
 """The syntax tree of a `.rev` file: frozen pydantic nodes, each with its span.
 
-The tree is what the author wrote, names unresolved, in the order of the file. Nodes compare equal
-when they say the same thing, wherever they stand: `span` takes no part in comparison.
+The tree is what the author wrote, names unresolved, in the order of the file. `Node.same` compares
+what two nodes say, wherever they stand; `==` compares their places too.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +21,20 @@ class Node(BaseModel):
 
     def same(self, other: "Node") -> bool:
         """Say whether both nodes mean the same, wherever they stand."""
-        return type(self) is type(other) and self.model_dump() == other.model_dump()
+        pairs: list[tuple[Any, Any]] = [(self, other)]
+        while pairs:
+            one, two = pairs.pop()
+            if type(one) is not type(two):
+                return False
+            if isinstance(one, tuple):
+                if len(one) != len(two):
+                    return False
+                pairs += zip(one, two, strict=True)
+            elif isinstance(one, Node):
+                pairs += zip(_said(one), _said(two), strict=True)
+            elif one != two:
+                return False
+        return True
 
 
 # --- expressions ---------------------------------------------------------------------------------
@@ -49,7 +63,7 @@ class Str(Node):
 
 
 class Name(Node):
-    """A bare name: a dim, a register, a given, a `let`, a net, or a keyword value such as `gelu`."""
+    """A bare name: a dim, a register, a given, a `let`, a net, or a choice such as `gelu`."""
 
     kind: Literal["name"] = "name"
     id: str
@@ -162,7 +176,10 @@ class Type(Node):
 
 
 class Param(Node):
-    """A parameter or a result: state unless `given`."""
+    """A parameter or a result: state unless `given`.
+
+    `type` is None where a later name gives it, as for `a` in `a, b: T`: see `typed`.
+    """
 
     name: str
     type: Type | None
@@ -481,7 +498,10 @@ class ModelDecl(Node):
 
 
 class BudgetDecl(Node):
-    """`budget net(LM.va, LM.vb) <= 0.1 bits/token/valve`; `meter is None` is M503."""
+    """`budget net(LM.va, LM.vb) <= 0.1 bits/token/valve`; `meter is None` is M503.
+
+    `units` are those behind `bits`: `("token", "valve")` for `bits/token/valve`.
+    """
 
     kind: Literal["budget"] = "budget"
     meter: str | None
@@ -514,6 +534,35 @@ class BijectionDecl(Node):
     inverse: str
 
 
+class Slot(Node):
+    """One argument of a `Signature`: an input when `pattern` is set, otherwise an option.
+
+    An input has a shape pattern (`[.., n]`); `many` says that several may be given, which are
+    concatenated, and `label` that it holds labels. An option has kinds: one of `int`, `number`,
+    `bool`, `net` or `dims`, or the words that it may be (`gelu | silu`).
+    """
+
+    name: str
+    many: bool = False
+    label: bool = False
+    pattern: tuple[str, ...] | None = None
+    kinds: tuple[str, ...] = ()
+    default: Expr | None = None
+
+
+class SignatureDecl(Node):
+    """`signature norm(x: [.., n]) -> [.., n] separable batch = torch "..."`, in `std/nets.rev`."""
+
+    kind: Literal["signature"] = "signature"
+    name: str
+    name_span: Annotated[Span, Field(repr=False, exclude=True)]
+    slots: tuple[Slot, ...]
+    result: tuple[str, ...]
+    separable: tuple[str, ...]
+    random: str | None
+    torch: Torch
+
+
 Item = Annotated[
     Use
     | DimDecl
@@ -524,7 +573,8 @@ Item = Annotated[
     | BudgetDecl
     | ReservoirDecl
     | TapeDecl
-    | BijectionDecl,
+    | BijectionDecl
+    | SignatureDecl,
     Field(discriminator="kind"),
 ]
 
@@ -543,12 +593,30 @@ class File(Node):
     comments: tuple[Comment, ...] = ()
 
 
-def walk(node: Any) -> Any:
-    """Yield every `Node` below and including `node`, parents first."""
-    if isinstance(node, Node):
-        yield node
-        for name in type(node).model_fields:
-            yield from walk(getattr(node, name))
-    elif isinstance(node, tuple):
-        for item in node:
-            yield from walk(item)
+def walk(node: Any) -> Iterator[Node]:
+    """Yield every `Node` below and including `node`, parents first, in the order of the source."""
+    rest = [node]
+    while rest:
+        here = rest.pop()
+        if isinstance(here, Node):
+            yield here
+            rest.extend(getattr(here, name) for name in reversed(type(here).model_fields))
+        elif isinstance(here, tuple):
+            rest.extend(reversed(here))
+
+
+def typed(params: tuple[Param, ...]) -> tuple[Param, ...]:
+    """Give each parameter the type that holds for it: in `a, b: T` that of the next one typed."""
+    found: list[Param] = []
+    held: Type | None = None
+    for param in reversed(params):
+        held = param.type or held
+        found.append(param if param.type else param.model_copy(update={"type": held}))
+    return tuple(reversed(found))
+
+
+def _said(node: Node) -> Iterator[Any]:
+    """Yield the fields of a node that are not places."""
+    for name in type(node).model_fields:
+        if not name.endswith("span"):
+            yield getattr(node, name)
