@@ -22,6 +22,11 @@ class Diagnostic:
     notes: tuple[str, ...] = field(default=())
 
 
+def syntax_error(message: str, span: Span, *notes: str) -> Diagnostic:
+    """Return an S001 at `span`."""
+    return Diagnostic("S001", "syntax", "deny", message, span, notes)
+
+
 class SpecError(RevcError):
     """A spec is wrong; `diagnostics` say where, at least one of them at level deny."""
 

@@ -1,0 +1,131 @@
+"""The LALR machine: a stack of states and values that tokens are pushed onto."""
+
+from typing import Any
+
+from revc.grammar.builder import NESTING, Builder
+from revc.grammar.lexer import MAX_NESTING, Token
+from revc.grammar.span import Span
+from revc.grammar.table import END, Rule, table
+
+Place = tuple[int, int, int, int]
+
+
+class TooDeepError(Exception):
+    """Expressions or statements nest too deeply; `span` is the innermost that was read."""
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        super().__init__("nested too deeply")
+
+
+class Engine:
+    """A parse in progress."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._builder = Builder(file)
+        self._actions = table().actions
+        self._rules = table().rules
+        self._end = table().end
+        self.states = [0]
+        self._values: list[Any] = []
+        self._places: list[Place] = []
+        self._depths: list[int] = []
+
+    @property
+    def result(self) -> Any:
+        """The value that was made last: the file, once `push` has taken the end."""
+        return self._values[-1]
+
+    def kind(self, token: Token) -> str:
+        """Return the terminal that `token` is here: a word is a keyword only where one may be."""
+        if token.type != "WORD":
+            return token.type
+        tables = table()
+        keyword = tables.words.get(token.text)
+        if keyword and (token.text in tables.reserved or keyword in self._actions[self.states[-1]]):
+            return keyword
+        return "NAME"
+
+    def push(self, kind: str, token: Token) -> bool:
+        """Take one token; return False, with what could be reduced reduced, if it is wrong here.
+
+        Raises:
+            TooDeepError: what was reduced nests more than `MAX_NESTING` levels.
+        """
+        while True:
+            action = self._actions[self.states[-1]].get(kind)
+            if action is None:
+                return kind == END and self.states[-1] == self._end
+            if action >= 0:
+                self.states.append(action)
+                self._values.append(token)
+                self._places.append((token.line, token.column, token.line, token.end_column))
+                self._depths.append(0)
+                return True
+            self._reduce(self._rules[-1 - action])
+
+    def accepts(self, *kinds: str) -> bool:
+        """Say whether these terminals could be pushed, one after the other."""
+        states = list(self.states)
+        return all(self._advance(states, kind) for kind in kinds)
+
+    def expected(self) -> frozenset[str]:
+        """Return the terminals that could be pushed."""
+        here = self._actions[self.states[-1]]
+        return frozenset(kind for kind in here if kind.isupper() and self.accepts(kind))
+
+    def pop_to(self, height: int) -> None:
+        """Drop all but the first `height` states, and what they stand for."""
+        del self.states[height:]
+        for stack in (self._values, self._places, self._depths):
+            del stack[height - 1 :]
+
+    def _advance(self, states: list[int], kind: str) -> bool:
+        while True:
+            action = self._actions[states[-1]].get(kind)
+            if action is None:
+                return kind == END and states[-1] == self._end
+            if action >= 0:
+                states.append(action)
+                return True
+            rule = self._rules[-1 - action]
+            del states[len(states) - rule.size :]
+            states.append(self._actions[states[-1]][rule.origin])
+
+    def _reduce(self, rule: Rule) -> None:
+        start = len(self._values) - rule.size
+        place = self._place(start)
+        depth = max(self._depths[start:], default=0) + (rule.name in NESTING)
+        value = self._value(rule, self._values[start:], place)
+        if depth > MAX_NESTING:
+            raise TooDeepError(Span(self._file, *place))
+        self.pop_to(start + 1)
+        self.states.append(self._actions[self.states[-1]][rule.origin])
+        self._values.append(value)
+        self._places.append(place)
+        self._depths.append(depth)
+
+    def _place(self, start: int) -> Place:
+        """Return where the values from `start` stand; for none, just behind what came before."""
+        if start < len(self._places):
+            return self._places[start][:2] + self._places[-1][2:]
+        line, column = self._places[-1][2:] if self._places else (1, 1)
+        return line, column, line, column
+
+    def _value(self, rule: Rule, values: list[Any], place: Place) -> Any:
+        parts: list[Any] = []
+        for at, splice, absent in rule.keep:
+            parts += [None] * absent
+            if not splice:
+                parts.append(values[at])
+            elif parts:
+                parts += values[at]
+            else:
+                parts = values[at]
+        parts += [None] * rule.nones
+        if rule.splice:
+            return parts
+        if rule.passes:
+            return parts[0]
+        return self._builder.make(rule.name, Span(self._file, *place), parts)

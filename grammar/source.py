@@ -1,0 +1,49 @@
+"""Read a spec's text from disk, refusing at once what cannot be one."""
+
+from pathlib import Path
+from typing import NoReturn
+
+from revc.grammar.diagnostics import SpecError, syntax_error
+from revc.grammar.span import Span
+
+MAX_BYTES = 1 << 20
+
+
+def read(path: str | Path) -> str:
+    """Return the text of the spec at `path`.
+
+    Raises:
+        SpecError: S001, at the place of the trouble: the file is missing or unreadable, empty, over
+            `MAX_BYTES`, binary (it holds a zero byte) or not UTF-8.
+    """
+    file = str(path)
+    data = _bytes(file)
+    if len(data) > MAX_BYTES:
+        _refuse(
+            file, f"the file is larger than {MAX_BYTES >> 20} MiB: a spec is a text of a few kB"
+        )
+    if not data.strip():
+        _refuse(file, "the file is empty: a spec declares a `block` or a `model`")
+    if b"\0" in data:
+        _refuse(file, "the file is binary, not text", data[: data.index(b"\0")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        _refuse(file, "the file is not UTF-8", data[: error.start])
+
+
+def _bytes(file: str) -> bytes:
+    """Return the bytes of `file`, no more than one beyond the cap."""
+    try:
+        with open(file, "rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        _refuse(file, f"cannot read the file: {reason}")
+
+
+def _refuse(file: str, message: str, before: bytes = b"") -> NoReturn:
+    """Raise an S001 just behind the good bytes `before`."""
+    line = before.count(b"\n") + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+    raise SpecError([syntax_error(message, Span(file, line, column, line, column + 1))])
