@@ -11,7 +11,6 @@ from revc.grammar.source import read
 from revc.grammar.span import Span
 from revc.grammar.table import END
 
-
 __all__ = ["ParseResult", "parse", "parse_or_raise", "read"]
 
 
