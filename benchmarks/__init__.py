@@ -1,0 +1,1 @@
+"""What revc is measured by; every script prints a table, or with --json an array."""

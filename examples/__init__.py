@@ -1,0 +1,1 @@
+"""Programs that show revc at work."""
