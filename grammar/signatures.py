@@ -9,8 +9,8 @@
 Default(kind='option', value='heads')
 
 Positional arguments of a call are, in order, the `leading` options (`embedding(V)`: those required
-before the inputs), then the inputs; an input with `many` takes all that remain. Other options go by name. A net whose inputs are
-left out (`net Tok = embedding(V)`) is applied to the arguments of its calls.
+before the inputs), then the inputs; an input with `many` takes all that remain. Other options go by
+name. A net whose inputs are left out (`net Tok = embedding(V)`) is applied to what its calls give.
 
 `result` has one entry an axis of the output: `..` and an axis' name are those of the first input,
 the name of an `int` option is its value, the name of a `dims` option stands for all its dims.
