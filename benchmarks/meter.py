@@ -1,0 +1,82 @@
+"""Activation memory: the allocator's own trace of what one run holds, over time and at its peak."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch._C._profiler import _EventType
+from torch.profiler import ProfilerActivity, profile
+
+Change = tuple[int, int, int]  # time in ns, address, bytes (negative when freed)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Bytes held at each allocation and release, less what was held when the run began."""
+
+    seconds: tuple[float, ...]
+    held: tuple[int, ...]
+
+    @property
+    def peak(self) -> int:
+        """The most bytes held at once."""
+        return max(self.held, default=0)
+
+    @property
+    def kept(self) -> int:
+        """The bytes still held at the end."""
+        return self.held[-1] if self.held else 0
+
+
+def trace(
+    run: Callable[[], object], less: Callable[[], Iterable[torch.Tensor | None]] = tuple
+) -> Trace:
+    """Run once and return the trace of its allocations on the CPU.
+
+    What existed before, parameters and inputs, is not in it, nor is its release. `less` is called after the run; the
+    tensors it returns, such as gradients, are taken out from the moment they were allocated. They
+    are told by their addresses, so a temporary that is added into a gradient still counts.
+    """
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        result = run()
+    left_out = {t.untyped_storage().data_ptr() for t in less() if t is not None}
+    changes = sorted(_changes(_roots(profiler)))
+    del result
+    return _accumulate(changes, _last_allocations(changes, left_out))
+
+
+def _roots(profiler: Any) -> list[Any]:
+    # The public event list has sizes but no addresses; the event tree has both.
+    roots: list[Any] = profiler.profiler.kineto_results.experimental_event_tree()
+    return roots
+
+
+def _changes(roots: Iterable[Any]) -> Iterator[Change]:
+    """Yield each allocation and release; an explicit stack, since the tree is deep."""
+    stack = list(roots)
+    while stack:
+        event = stack.pop()
+        kind, fields = event.typed
+        if kind == _EventType.Allocation and fields.device.type == "cpu":
+            yield event.start_time_ns, fields.ptr, fields.alloc_size
+        stack.extend(event.children)
+
+
+def _last_allocations(changes: list[Change], addresses: set[int]) -> set[int]:
+    """Return the places in `changes` where the tensors now at `addresses` were allocated."""
+    # An address is used again after a release, so the last allocation there is the tensor's.
+    last = {address: i for i, (_, address, size) in enumerate(changes) if size > 0}
+    return {last[address] for address in addresses if address in last}
+
+
+def _accumulate(changes: list[Change], skipped: set[int]) -> Trace:
+    start = changes[0][0] if changes else 0
+    seconds: list[float] = []
+    held: list[int] = []
+    total = 0
+    for i, (time, _, size) in enumerate(changes):
+        total += 0 if i in skipped else size
+        seconds.append((time - start) / 1e9)
+        held.append(total)
+    return Trace(tuple(seconds), tuple(held))
