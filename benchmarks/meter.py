@@ -34,9 +34,10 @@ def trace(
 ) -> Trace:
     """Run once and return the trace of its allocations on the CPU.
 
-    What existed before, parameters and inputs, is not in it, nor is its release. `less` is called after the run; the
-    tensors it returns, such as gradients, are taken out from the moment they were allocated. They
-    are told by their addresses, so a temporary that is added into a gradient still counts.
+    What existed before, parameters and inputs, is not in it, nor is its release. `less` is called
+    after the run; the tensors it returns, such as gradients, are taken out from the moment they
+    were allocated. They are told by their addresses, so a temporary that is added into a gradient
+    still counts.
     """
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         result = run()

@@ -1,0 +1,52 @@
+"""How fast the front end answers: lint from a cold start, and the compilation of a long spec."""
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.worker import ROOT
+
+LM = "specs/lm.rev"
+
+LONG_HEAD = """use std.nets: mlp, norm
+dim B, T, d = 8
+state lattice(Q12.20)
+"""
+BLOCK = """block Layer{i}(a, b: [B, T, d]) {{
+  a += mlp(norm(b), width = 16)
+  b += mlp(norm(a), width = 16)
+}}
+"""
+
+
+def lint_seconds(times: int = 7) -> float:
+    """Return the median wall time of ``revc lint`` on the language model, from a cold start."""
+    command = [str(Path(sys.executable).with_name("revc")), "lint", LM]
+    return statistics.median(_run(command) for _ in range(times))
+
+
+def _run(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def long_spec(blocks: int) -> str:
+    """Return a spec of so many blocks, each called once."""
+    calls = "\n".join(f"  Layer{i}(a, b)" for i in range(blocks))
+    body = "".join(BLOCK.format(i=i) for i in range(blocks))
+    model = f"model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {{\n{calls}\n}}\n"
+    return LONG_HEAD + body + model
+
+
+def compile_seconds(blocks: int = 1000) -> float:
+    """Return how long the compilation of a long spec takes, imports excluded."""
+    import revc
+
+    revc.compile(long_spec(1))
+    text = long_spec(blocks)
+    start = time.perf_counter()
+    revc.compile(text)
+    return time.perf_counter() - start
