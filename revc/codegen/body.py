@@ -1,0 +1,134 @@
+"""What the forward lowering and the VJP lowering of a block share."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch.fx import Graph, Node
+
+import torch
+
+from revc.codegen import places
+from revc.codegen.expressions import Emitter
+from revc.codegen.interface import MODE, Names, sizes_of
+from revc.codegen.registers import Registers
+from revc.codegen.tape import Tape
+from revc.errors import InternalError
+from revc.ir.expr import Expr, NetCall, Place, Read, walk
+from revc.ir.instructions import Env
+from revc.ir.nets import Builtin
+from revc.ir.program import Block
+from revc.ir.types import Numerics, RegType
+from revc.passes.separable import along_batch
+
+if TYPE_CHECKING:
+    from revc.codegen.library import Library
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to lower: `chunks` pieces along the batch; `traced` for torch.compile."""
+
+    chunks: int = 1
+    traced: bool = False
+
+
+class Body:
+    """A block's graph under construction; subclasses say which way it runs."""
+
+    def __init__(self, block: Block, library: "Library", options: Options) -> None:
+        self.block, self.library, self.options = block, library, options
+        self.graph = Graph()
+        self.names = Names(self.graph)
+        self.types: Env = {}
+        self.nets: list[Node] = []
+        self.sizes: dict[str, Node] = {}
+        self.givens: dict[str, Node] = {}
+        self.given_types: dict[str, RegType] = {r.name: r.type for r in block.givens}
+        self.lets: dict[str, Node] = {}
+        self.modules: dict[str, torch.nn.Module] = {}
+
+    def open_tail(self) -> None:
+        """Append the placeholders of nets, sizes, turns and mode, and make the tape."""
+        self.nets = self.names.all(slot.name for slot in self.block.nets)
+        names = (*sizes_of(self.block), *self.block.turns)
+        self.sizes = dict(zip(names, self.names.all(names), strict=True))
+        for node in self.sizes.values():
+            node.meta["number"] = True
+        mode = dict(zip(MODE, self.names.all(MODE), strict=True))
+        self.dtype, self.low, self.device = mode["dtype"], mode["low"], mode["device"]
+        self.health = mode["health"]
+        self.tape = self.new_tape()
+        self.state = Registers(self.tape, self.size)
+
+    def new_tape(self) -> Tape:
+        """Return a tape on this graph with nothing on it."""
+        return Tape(self.graph, self.dtype, self.low)
+
+    def size(self, name: str) -> Node:
+        """Return the node of a free size or turn."""
+        return self.sizes[name]
+
+    def tail(self) -> list[Node]:
+        """Return the arguments that every callee takes last."""
+        return [self.dtype, self.low, self.device, self.health]
+
+    def whole(self, name: str) -> tuple[Node, Numerics]:
+        """Return the node of a register, a given or a let, and how it is held.
+
+        Raises:
+            InternalError: there is no such value.
+        """
+        if name in self.state:
+            return self.state[name], self.types[name].numerics
+        if name in self.givens:
+            return self.givens[name], self.given_types[name].numerics
+        raise InternalError(f"{self.block.name}: nothing is called {name!r}")
+
+    def raw(self, place: Place) -> tuple[Node, Numerics]:
+        """Return the node of a place, a view, and how it is held."""
+        node, numerics = self.whole(place.name)
+        return places.view(self.tape, node, place, self.size), numerics
+
+    def emitter(self, tape: Tape, pieces: dict[str, Node] | None = None) -> Emitter:
+        """Return an emitter of this block's expressions; `pieces` replace places by key."""
+
+        def raw(place: Place) -> tuple[Node, Numerics]:
+            node, numerics = self.raw(place)
+            known = (pieces or {}).get(place.model_dump_json())
+            return (node if known is None else known), numerics
+
+        return Emitter(tape, self.block.nets, raw, self.size, lambda slot: self.nets[slot])
+
+    def chunked(self, target: Place, value: Expr) -> bool:
+        """Say whether an increment is computed in pieces along the batch."""
+        if self.options.chunks == 1:
+            return False
+        return along_batch(value, self.types[target.name].shape, self.block.nets)
+
+    def module(self, wish: str, module: torch.nn.Module) -> str:
+        """Add a submodule under a readable unique name, or return the name that it has."""
+        for name, known in self.modules.items():
+            if known is module:
+                return name
+        name, count = wish, 1
+        while name in self.modules:
+            count += 1
+            name = f"{wish}_{count}"
+        self.modules[name] = module
+        return name
+
+
+def calls_leaf(value: Expr, block: Block) -> bool:
+    """Say whether an expression calls a net that was brought from Python."""
+    return any(
+        isinstance(node, NetCall) and not isinstance(block.nets[node.slot].source, Builtin)
+        for node in walk(value)
+    )
+
+
+def place_keys(value: Expr) -> dict[str, Place]:
+    """Return the places that an expression reads, each once, by key."""
+    found = (node.place for node in walk(value) if isinstance(node, Read))
+    return {place.model_dump_json(): place for place in found}

@@ -1,0 +1,186 @@
+"""Emission of an expression onto a tape: the one place where a value's code is made.
+
+The forward graph, the inverse and the VJP all emit an increment through `Emitter`, from the same
+reads in the same order, so that its bits are the same in all of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch.fx import Node
+
+import torch
+
+from revc.codegen import builtins
+from revc.codegen.elementwise import binary, is_tensor, numbers, unary
+from revc.codegen.tape import Tape
+from revc.ir.dims import Dim
+from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read
+from revc.ir.nets import Builtin, NetSlot
+from revc.ir.types import Lattice, Numerics
+from revc.runtime import lattice, leaves
+
+aten = torch.ops.aten
+ARITHMETIC = ("add", "sub", "mul", "div")
+
+
+@dataclass
+class Emitter:
+    """Emits expressions of one block.
+
+    `raw(place)` returns the node of a place as it is held, and its numerics; `size(name)` the node
+    of a size or turn; `net(slot)` the node of a slot's parameters, a tuple.
+    """
+
+    tape: Tape
+    slots: tuple[NetSlot, ...]
+    raw: Callable[[Place], tuple[Node, Numerics]]
+    size: Callable[[str], Node]
+    net: Callable[[int], Node]
+    wanted: Callable[[Place | int], bool] = lambda _leaf: True
+    leaves: dict[str, tuple[Place, Node]] = field(default_factory=dict)
+    params: dict[int, list[Node]] = field(default_factory=dict)
+    nets: dict[int, Node] = field(default_factory=dict)
+
+    def emit(self, expr: Expr) -> Any:
+        """Return the value's node, or a plain number."""
+        match expr:
+            case Number(value=value):
+                return dim_value(self.tape, value, self.size) if isinstance(value, Dim) else value
+            case Read():
+                return self._read(expr)
+            case Elementwise():
+                return self._elementwise(expr)
+            case NetCall():
+                return self._call(expr)
+
+    def _read(self, read: Read) -> Node:
+        key = read.place.model_dump_json()
+        if key in self.leaves:
+            return self.leaves[key][1]
+        raw, numerics = self.raw(read.place)
+        node = decoded(self.tape, raw, numerics)
+        if numerics.kind != "label" and self.wanted(read.place):
+            self.tape.watch(node)
+        self.leaves[key] = (read.place, node)
+        return node
+
+    def _elementwise(self, expr: Elementwise) -> Any:
+        args = [self.emit(arg) for arg in expr.args]
+        if expr.function in ARITHMETIC:
+            broadcast = tuple(arg.shape != expr.shape for arg in expr.args)
+            return binary(self.tape, expr.function, args[0], args[1], (broadcast[0], broadcast[1]))
+        if not is_tensor(args[0]):
+            return self._number(expr.function, args[0])
+        return unary(self.tape, expr.function, args[0])
+
+    def _number(self, function: str, number: Any) -> Any:
+        if function == "neg":
+            return numbers(self.tape.graph, "mul", number, -1)
+        scalar = self.tape.call(aten.scalar_tensor.default, number)
+        return unary(self.tape, function, scalar)
+
+    def _call(self, expr: NetCall) -> Node:
+        slot = self.slots[expr.slot]
+        args = tuple(self.emit(arg) for arg in expr.args)
+        if not isinstance(slot.source, Builtin):
+            return self._leaf(expr.slot, args)
+        name = slot.source.name
+        settings = builtins.settings_of(slot.source)
+        tied = slot.source.tied
+        call = builtins.Call(
+            args=args,
+            params=tuple(self._params(expr.slot)),
+            sizes=builtins.sizes_of(slot, name),
+            settings=settings,
+            tied=None if tied is None else self._params(tied)[0],
+        )
+        return builtins.EMITTERS[name](self.tape, call)
+
+    def _params(self, slot: int) -> list[Node]:
+        if slot not in self.params:
+            whole, count = self.net(slot), builtins.parameter_count(self.slots[slot])
+            nodes = [self.tape.item(whole, i) for i in range(count)]
+            for node in nodes:
+                node.meta["dtype"] = self.tape.dtype
+            if self.wanted(slot):
+                self.tape.watch(*nodes)
+            self.params[slot] = nodes
+        return self.params[slot]
+
+    def _leaf(self, slot: int, args: tuple[Node, ...]) -> Node:
+        if slot not in self.nets:
+            self.nets[slot] = self.net(slot)
+            if self.wanted(slot):
+                self.tape.watch(self.nets[slot])
+        net, tape = self.nets[slot], self.tape
+        both = tape.call(leaves.run, net, *args)
+        out, handle = tape.item(both, 0), tape.item(both, 1)
+
+        def vjp(g: Node) -> list[tuple[Node, Node]]:
+            back = tape.call(leaves.pull, net, handle, g)
+            mine = [(net, tape.item(back, 0))]
+            return mine + [(arg, tape.item(back, i + 1)) for i, arg in enumerate(args)]
+
+        return tape.record(out, (net, *args), vjp)
+
+    def cotangents(self, found: dict[Node, Node]) -> "Cotangents":
+        """Sort a pullback's result by what the leaves are."""
+        reads = [(place, found[node]) for place, node in self.leaves.values() if node in found]
+        params = {
+            slot: [found.get(node) for node in nodes]
+            for slot, nodes in self.params.items()
+            if any(node in found for node in nodes)
+        }
+        whole = {slot: found[node] for slot, node in self.nets.items() if node in found}
+        return Cotangents(reads, params, whole)
+
+
+@dataclass(frozen=True)
+class Cotangents:
+    """Cotangents by leaf: of places, of the parameters of built-in nets, of whole brought nets."""
+
+    reads: list[tuple[Place, Node]]
+    params: dict[int, list[Node | None]]
+    nets: dict[int, Node]
+
+
+def decoded(tape: Tape, raw: Node, numerics: Numerics) -> Node:
+    """Return the node of a register's value in the nets' dtype; labels stay integers."""
+    if numerics.kind == "label":
+        return raw
+    if isinstance(numerics, Lattice):
+        node = tape.call(lattice.decode, raw, numerics.fraction_bits, tape.dtype)
+        node.meta["cheap"] = True
+    else:
+        node = tape.call(aten.to.dtype, raw, tape.dtype)
+    node.meta["dtype"] = tape.dtype
+    return node
+
+
+def dim_value(tape: Tape, dim: Dim, size: Callable[[str], Node]) -> Any:
+    """Return a dim as a number: an int or float now, or a node where a size is free."""
+    total: Any = 0
+    for monomial, factor in dim.terms:
+        term: Any = int(factor) if factor.denominator == 1 else float(factor)
+        for name in monomial:
+            term = numbers(tape.graph, "mul", size(name), term)
+        total = numbers(tape.graph, "add", total, term) if not _is_zero(total) else term
+    return total
+
+
+def int_value(tape: Tape, dim: Dim, size: Callable[[str], Node]) -> Any:
+    """Return a dim that is a size or a position as an int or a node of one."""
+    if dim.integer is not None:
+        return dim.integer
+    whole = dim_value(tape, dim, size)
+    if all(factor.denominator == 1 for _, factor in dim.terms):
+        return whole
+    node = tape.call(int, whole)
+    node.meta["number"] = True
+    return node
+
+
+def _is_zero(value: Any) -> bool:
+    return not isinstance(value, Node) and value == 0

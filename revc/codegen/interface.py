@@ -1,0 +1,99 @@
+"""The interface of a block's graphs: which values go in and come out, in which order.
+
+Forward:  state.., givens.., nets.., sizes.., turns.., dtype, low, device, health
+          -> state.., emits.., health
+VJP:      state.., cotangents.., givens.., given cotangents.., emit cotangents.., nets.., sizes..,
+          turns.., dtype, low, device, health
+          -> state.., cotangents.., given cotangents.., net cotangents.., health
+"""
+
+import keyword
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from torch.fx import Graph, Node
+
+from revc.ir.dims import Dim
+from revc.ir.expr import At, Number, Place, Read, Slice, walk
+from revc.ir.instructions import Alloc, BlockCall, Emit, Free, Instruction, Repeat, Reshape
+from revc.ir.program import Block
+
+MODE = ("dtype", "low", "device", "health")
+
+
+def emits_of(block: Block) -> tuple[str, ...]:
+    """Return the names that a block emits, its callees' included, in program order."""
+    names: list[str] = []
+    for step in block.body:
+        if isinstance(step, Emit):
+            names.append(step.name)
+        elif isinstance(step, BlockCall):
+            names += emits_of(step.block)
+        elif isinstance(step, Repeat):
+            names += emits_of(step.body)
+    return tuple(names)
+
+
+def sizes_of(block: Block) -> tuple[str, ...]:
+    """Return the free sizes that a block's code needs, sorted; turn indices are not among them."""
+    return tuple(sorted(_names(block) - set(block.turns)))
+
+
+def _names(block: Block) -> set[str]:
+    found: set[str] = set()
+    for step in block.body:
+        found |= {name for dim in _dims(step) for name in dim.names}
+        if isinstance(step, BlockCall):
+            found |= _names(step.block)
+        elif isinstance(step, Repeat):
+            found |= _names(step.body) - {step.index}
+    return found
+
+
+def _dims(step: Instruction) -> Iterable[Dim]:
+    for place in (*step.targets(), *(step.givens if isinstance(step, BlockCall) else ())):
+        yield from _place_dims(place)
+    for value in step.values():
+        for node in walk(value):
+            if isinstance(node, Read):
+                yield from _place_dims(node.place)
+            elif isinstance(node, Number) and isinstance(node.value, Dim):
+                yield node.value
+    if isinstance(step, Alloc | Free):
+        yield from step.type.shape
+    elif isinstance(step, Reshape):
+        yield from (*step.before, *step.after)
+    elif isinstance(step, Repeat) and step.share:
+        yield step.count
+
+
+def _place_dims(place: Place) -> Iterable[Dim]:
+    for item in place.index:
+        if isinstance(item, At):
+            yield item.position
+        elif isinstance(item, Slice):
+            yield from (item.lo, *([item.hi] if item.hi is not None else []))
+
+
+@dataclass
+class Names:
+    """Makes placeholders with readable, unique, legal names."""
+
+    graph: Graph
+    taken: set[str] = field(default_factory=set)
+
+    def placeholder(self, wish: str) -> Node:
+        """Append a placeholder called like `wish`."""
+        base = re.sub(r"\W", "_", wish)
+        base = f"_{base}" if not base or base[0].isdigit() or keyword.iskeyword(base) else base
+        name, count = base, 0
+        while name in self.taken:
+            count += 1
+            name = f"{base}_{count}"
+        self.taken.add(name)
+        return self.graph.placeholder(name)
+
+    def all(self, wishes: Iterable[str]) -> list[Node]:
+        """Append a placeholder for each wish."""
+        return [self.placeholder(wish) for wish in wishes]

@@ -1,0 +1,429 @@
+"""A block's VJP graph: rebuild each input and pull the cotangents back, in one pass.
+
+Each increment is evaluated once. Its value takes the state one step back; its VJP, from the same
+evaluation, takes the cotangents.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch.fx import GraphModule, Node
+
+import torch
+
+from revc.codegen import places
+from revc.codegen.body import Options, calls_leaf
+from revc.codegen.expressions import Cotangents, int_value
+from revc.codegen.forward import Forward, used_slots
+from revc.codegen.interface import emits_of
+from revc.codegen.registers import Registers
+from revc.codegen.reuse import finish
+from revc.codegen.tape import Tape
+from revc.ir.expr import Expr, Place, slots
+from revc.ir.instructions import BlockCall, Env, Instruction, Repeat
+from revc.ir.nets import Builtin
+from revc.ir.program import Block
+from revc.ir.types import Label, Lattice, RegType
+from revc.runtime import cotangents, lattice, traced
+
+if TYPE_CHECKING:
+    from revc.codegen.library import Library
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Which givens and which net slots of a block want cotangents."""
+
+    givens: tuple[bool, ...]
+    nets: tuple[bool, ...]
+
+
+class Pull(Forward):
+    """Lowers the instructions of a block last to first; `state` runs from output to input."""
+
+    def __init__(self, block: Block, needs: Needs, library: "Library", options: Options) -> None:
+        super(Forward, self).__init__(block, library, options)
+        self.needs = needs
+        registers = self.names.all(r.name for r in block.gives)
+        cots = self.names.all(f"d_{r.name}" for r in block.gives)
+        givens = self.names.all(r.name for r in block.givens)
+        self.givens = dict(zip((r.name for r in block.givens), givens, strict=True))
+        self.given_cots: dict[str, Node | None] = {}
+        for register, wanted in zip(block.givens, needs.givens, strict=True):
+            node = self.names.placeholder(f"d_{register.name}")
+            self.given_cots[register.name] = node if wanted else None
+        emits = emits_of(block)
+        self.emit_cots = dict(zip(emits, self.names.all(f"d_{n}" for n in emits), strict=True))
+        self.open_tail()
+        self.cots = Registers(self.tape, self.size)
+        self.state.update({r.name: n for r, n in zip(block.gives, registers, strict=True)})
+        self.cots.update({r.name: n for r, n in zip(block.gives, cots, strict=True)})
+        self.params: dict[int, Any] = {}
+        self.emitted: dict[str, Node] = {}
+        self.let_values: dict[str, tuple[Tape, Any, Node]] = {}
+        self.pending = {s.name: s for s in block.body if s.kind == "let"}
+
+    def build(self) -> GraphModule:
+        """Lower the body backwards and return the graph."""
+        self.run()
+        state = [self.state[r.name] for r in self.block.takes]
+        cots = [self.cots[r.name] for r in self.block.takes]
+        givens = [self.given_cots[r.name] for r in self.block.givens]
+        nets = [self.net_cotangents(slot) for slot in range(len(self.block.nets))]
+        self.graph.output((*state, *cots, *givens, *nets, self.health))
+        return finish(self.modules, self.graph, f"{self.block.name}_vjp")
+
+    def run(self) -> None:
+        """Lower the body, last instruction first."""
+        for step, before, after in reversed(typed(self.block)):
+            self.types = after
+            self.before = before
+            step.pull(self)
+            self.types = before
+
+    def net_cotangents(self, slot: int) -> Any:
+        """Return the cotangents of a slot's parameters, a tuple or a node of one."""
+        found = self.params.get(slot)
+        return tuple(found) if isinstance(found, list) else found
+
+    def wanted(self, leaf: Place | int) -> bool:
+        """Say whether a leaf of an expression wants a cotangent."""
+        if isinstance(leaf, int):
+            return self.needs.nets[leaf]
+        if leaf.name in self.cots:
+            return True
+        return self.given_cots.get(leaf.name) is not None or leaf.name in self.let_values
+
+    def whole(self, name: str) -> tuple[Node, Any]:
+        """Return a value as `Forward` does; a let is evaluated when its last use asks for it."""
+        if name in self.pending and name not in self.givens:
+            self._evaluate_let(name)
+        return super().whole(name)
+
+    # --- increments ------------------------------------------------------------------------------
+
+    def pull_add(self, target: Place, sign: int, value: Expr) -> None:
+        """Take the state back, and the target's cotangent through the increment."""
+        if not self.chunked(target, value):
+            self._pull_piece(target, sign, value, self.raw(target)[0], self._cot(target), None)
+            return
+        views, reads = self.pieces(target, value)
+        cots = self.cut(self._cot(target))
+        changed, gathered = [], []
+        for view, cot, read in zip(views, cots, reads, strict=True):
+            changed.append(self._evaluate(target, sign, value, view, cot, read))
+        parts = [found for _, found in changed]
+        if self.options.traced:
+            state = self.tape.call(aten.cat.default, [node for node, _ in changed], 0)
+            self._write(target, state)
+        for index, found in enumerate(parts):
+            gathered.append(self._spread(found, index, value))
+
+    def _pull_piece(
+        self, target: Place, sign: int, value: Expr, view: Node, cot: Node, read: Any
+    ) -> None:
+        changed, found = self._evaluate(target, sign, value, view, cot, read)
+        if self.options.traced:
+            self._write(target, changed)
+        self.gather(found)
+
+    def _spread(self, found: Cotangents, index: int, value: Expr) -> None:
+        """Gather one piece's cotangents: those of split reads go to their piece."""
+        count = self.options.chunks
+        whole = []
+        for place, part in found.reads:
+            if len(self.type_of(place.name).shape) < len(value.shape):
+                whole.append((place, part))
+                continue
+            self.add_cotangent(place, part, (index, count))
+        self.gather(Cotangents(whole, found.params, found.nets))
+
+    def _evaluate(
+        self, target: Place, sign: int, value: Expr, view: Node, cot: Node, read: Any
+    ) -> tuple[Node, Cotangents]:
+        """Evaluate once; return the rebuilt view of the target and the leaves' cotangents."""
+        if self.options.traced and not calls_leaf(value, self.block):
+            region = self.library.region(value, self)
+            node, residuals = region.primal(self, read)
+            changed = self._retract(target, sign, node, view)
+            return changed, region.pull(self, read, residuals, self._signed(cot, sign))
+        tape = self.new_tape()
+        emitter = self.emitter(tape, read)
+        emitter.wanted = self.wanted
+        node = emitter.emit(value)
+        changed = self._retract(target, sign, self.tensor(node), view)
+        if not isinstance(node, Node) or node.meta.get("number"):
+            return changed, Cotangents([], {}, {})
+        cot = self._signed(cot, sign)
+        if self._is_broadcast(target, value):
+            cot = self.tape.call(cotangents.reduce_like, cot, node)
+        return changed, emitter.cotangents(tape.pullback(node, cot))
+
+    def _is_broadcast(self, target: Place, value: Expr) -> bool:
+        return value.shape != view_shape(self.types[target.name], target)
+
+    def _signed(self, cot: Node, sign: int) -> Node:
+        return cot if sign > 0 else self.tape.call(aten.neg.default, cot)
+
+    def _retract(self, target: Place, sign: int, value: Node, view: Node) -> Node:
+        numerics = self.types[target.name].numerics
+        if isinstance(numerics, Label):
+            size = int_value(self.tape, numerics.size, self.size)
+            return self.effect(lattice.add_label_, view, value, -sign, size)
+        if not isinstance(numerics, Lattice):
+            function = aten.sub.Tensor if self.options.traced else aten.sub_.Tensor
+            return self.effect(function, view, value, alpha=sign)
+        bits = numerics.fraction_bits
+        if self.options.traced:
+            return self.tape.call(traced.retract, view, value, sign, bits)
+        return self.effect(lattice.add_, view, value, -sign, bits)
+
+    def pull_negate(self, target: Place) -> None:
+        """Negate the state and its cotangent."""
+        self.negate(target)
+        if self.options.traced:
+            part = self.tape.call(aten.neg.default, self._cot(target))
+            self._write_cot(target, part)
+        else:
+            self.effect(aten.neg_.default, self._cot(target))
+
+    def pull_move(self, step: Instruction) -> None:
+        """Move state and cotangents back."""
+        inverse = step.inverse()
+        inverse.lower(self)
+        state, self.state = self.state, self.cots
+        inverse.lower(self)
+        self.state = state
+
+    # --- cotangents ------------------------------------------------------------------------------
+
+    def _cot(self, place: Place) -> Node:
+        return places.view(self.tape, self.cots[place.name], place, self.size)
+
+    def gather(self, found: Cotangents) -> None:
+        """Add the cotangents of an expression's leaves to what is there."""
+        for place, part in found.reads:
+            self.add_cotangent(place, part)
+        for slot, parts in found.params.items():
+            known = self.params.get(slot)
+            self.params[slot] = parts if known is None else self._sum_params(known, parts)
+        for slot, node in found.nets.items():
+            known = self.params.get(slot)
+            total = node if known is None else self.tape.call(cotangents.add, known, node)
+            self.params[slot] = total
+
+    def _sum_params(self, known: Any, parts: list[Node | None]) -> Any:
+        if not isinstance(known, list):
+            return self.tape.call(cotangents.add, known, tuple(parts))
+        return [
+            b if a is None else a if b is None else self.tape.call(cotangents.add, a, b)
+            for a, b in zip(known, parts, strict=True)
+        ]
+
+    def add_cotangent(
+        self, place: Place, part: Node, piece: tuple[int, int] | None = None
+    ) -> None:
+        """Add to the cotangent of a register, given or let; of batch piece i of n if `piece`."""
+        store = self.cots if place.name in self.cots else self.given_cots
+        whole = store[place.name]
+        if whole is None:
+            return
+        view = places.view(self.tape, whole, place, self.size)
+        if self.options.traced:
+            store[place.name] = self._traced_sum(whole, view, part, place, piece)
+            return
+        if piece is not None:
+            pieces = self.tape.call(aten.tensor_split.sections, view, piece[1], 0)
+            view = self.tape.item(pieces, piece[0])
+        self.effect(aten.add_.Tensor, view, part)
+
+    def _traced_sum(
+        self, whole: Node, view: Node, part: Node, place: Place, piece: tuple[int, int] | None
+    ) -> Node:
+        if piece is not None:
+            part = self.tape.call(cotangents.at_piece, part, view, *piece)
+        total = self.tape.call(traced.accumulate, view, part)
+        if places.is_whole(place):
+            return total
+        return places.scatter(self.tape, whole, total, place, self.size)
+
+    def _write_cot(self, target: Place, part: Node) -> None:
+        whole = self.cots[target.name]
+        if not places.is_whole(target):
+            part = places.scatter(self.tape, whole, part, target, self.size)
+        self.cots[target.name] = part
+
+    # --- reads -----------------------------------------------------------------------------------
+
+    def _evaluate_let(self, name: str) -> None:
+        tape = self.new_tape()
+        emitter = self.emitter(tape)
+        emitter.wanted = self.wanted
+        value = self.pending[name].value
+        node = emitter.emit(value)
+        self.givens[name] = self.tensor(node)
+        self.given_types[name] = RegType(numerics=_float(), shape=value.shape)
+        self.let_values[name] = (tape, emitter, node)
+        self.given_cots[name] = self.tape.call(cotangents.zeros_for, self.givens[name])
+
+    def pull_let(self, name: str, _value: Expr) -> None:
+        """Pull the let's gathered cotangent through its value."""
+        if name not in self.let_values:
+            return
+        tape, emitter, node = self.let_values.pop(name)
+        cot = self.given_cots.pop(name)
+        if isinstance(node, Node) and not node.meta.get("number") and cot is not None:
+            self.gather(emitter.cotangents(tape.pullback(node, cot)))
+
+    def pull_emit(self, name: str, value: Expr) -> None:
+        """Pull the caller's cotangent through an emitted value."""
+        cot = self.emit_cots[name]
+        if self.options.traced and not calls_leaf(value, self.block):
+            region = self.library.region(value, self)
+            _, residuals = region.primal(self, None)
+            self.gather(region.pull(self, None, residuals, cot))
+            return
+        tape = self.new_tape()
+        emitter = self.emitter(tape)
+        emitter.wanted = self.wanted
+        node = emitter.emit(value)
+        if isinstance(node, Node):
+            self.gather(emitter.cotangents(tape.pullback(node, cot)))
+
+    # --- registers -------------------------------------------------------------------------------
+
+    def pull_alloc(self, name: str, kind: RegType, value: Expr) -> None:
+        """Check the rebuilt value; its cotangent goes to what the value read."""
+        self.checked(self.state.pop(name), kind, value)
+        cot = self.cots.pop(name)
+        tape = self.new_tape()
+        emitter = self.emitter(tape)
+        emitter.wanted = self.wanted
+        node = emitter.emit(value)
+        if isinstance(node, Node) and slots(value):
+            cot = self.tape.call(cotangents.reduce_like, cot, node)
+            self.gather(emitter.cotangents(tape.pullback(node, cot)))
+
+    def pull_free(self, name: str, kind: RegType, value: Expr) -> None:
+        """Make the register again, with a cotangent of zero."""
+        self.state[name] = self.filled(kind, value)
+        self.cots[name] = self.tape.call(cotangents.zeros_for, self.state[name])
+
+    # --- structure -------------------------------------------------------------------------------
+
+    def pull_call(self, step: BlockCall) -> None:
+        """Call a block's VJP graph."""
+        callee = self.library.oriented(step.block, step.undo)
+        names = [place.name for place in step.givens]
+        needs = Needs(
+            tuple(self.has_cotangent(name) for name in names),
+            tuple(self.needs.nets[slot] for slot in step.nets),
+        )
+        name = self.module(f"{step.block.name}_vjp", self.library.vjp(callee, needs, self.options))
+        args = self._taken(step.results) + [self.raw(place)[0] for place in step.givens]
+        args += [self._given_cot(place) for place in step.givens]
+        args += [self.emit_cots[emit] for emit in emits_of(callee)]
+        args += [self.nets[slot] for slot in step.nets]
+        args += [*self.sizes_for(callee), *self.tail()]
+        self._give(name, args, step.args, step.givens, step.nets)
+
+    def pull_repeat(self, step: Repeat) -> None:
+        """Call a loop over the body's VJP graph."""
+        used = used_slots(step)
+        places_ = tuple(Place(span=step.span, name=given) for given in step.givens)
+        needs = Needs(
+            tuple(self.has_cotangent(name) for name in step.givens),
+            tuple(
+                any(self.needs.nets[row[i]] for row in step.nets)
+                for i in range(len(step.body.nets))
+            ),
+        )
+        loop = self.library.vjp_loop(step, needs, self.options)
+        name = self.module(f"{step.label}_vjp", loop)
+        args: list[Any] = [int_value(self.tape, step.count, self.size)]
+        args += self._taken(step.registers) + [self.whole(given)[0] for given in step.givens]
+        args += [self._given_cot(place) for place in places_]
+        args += [self.emit_cots[emit] for emit in emits_of(step.body)]
+        args += [self.nets[slot] for slot in used]
+        args += [*self.sizes_for(step.body, step.index), *self.tail()]
+        self._give(name, args, step.registers, places_, used)
+
+    def has_cotangent(self, name: str) -> bool:
+        """Say whether a value that is passed as a given has a cotangent here."""
+        if name in self.pending and name not in self.givens:
+            self._evaluate_let(name)
+        return name in self.cots or self.given_cots.get(name) is not None
+
+    def _taken(self, names: tuple[str, ...]) -> list[Node]:
+        return [self.state.pop(n) for n in names] + [self.cots.pop(n) for n in names]
+
+    def _given_cot(self, place: Place) -> Node | None:
+        store = self.cots if place.name in self.cots else self.given_cots
+        whole = store.get(place.name)
+        return None if whole is None else places.view(self.tape, whole, place, self.size)
+
+    def _give(
+        self,
+        name: str,
+        args: list[Any],
+        registers: tuple[str, ...],
+        givens: tuple[Place, ...],
+        nets: Any,
+    ) -> list[Node]:
+        out = self.graph.call_module(name, tuple(args))
+        count = len(registers)
+        items = iter(range(2 * count + len(givens) + len(nets) + 1))
+        take = lambda: self.tape.item(out, next(items))  # noqa: E731
+        self.state.update({register: take() for register in registers})
+        self.cots.update({register: take() for register in registers})
+        for place in givens:
+            self._return_given(place, take())
+        for slot in nets:
+            node = take()
+            if self.needs.nets[slot]:
+                self.gather(Cotangents([], {}, {slot: node}))
+        self.health = take()
+        return [out]
+
+    def _return_given(self, place: Place, node: Node) -> None:
+        # Eager callees added in place, through the view; traced ones return the sum.
+        if not self.options.traced or self._given_cot(place) is None:
+            return
+        store = self.cots if place.name in self.cots else self.given_cots
+        whole = store[place.name]
+        if whole is not None and not places.is_whole(place):
+            node = places.scatter(self.tape, whole, node, place, self.size)
+        store[place.name] = node
+
+
+def typed(block: Block) -> list[tuple[Instruction, Env, Env]]:
+    """Return the instructions with the types of the live registers before and after each."""
+    env: Env = {register.name: register.type for register in block.takes}
+    result = []
+    for step in block.body:
+        before = dict(env)
+        step.step(env)
+        result.append((step, before, dict(env)))
+    return result
+
+
+def view_shape(kind: RegType, place: Place) -> tuple[Any, ...]:
+    """Return the shape of a place of a register of type `kind`."""
+    if not place.index:
+        return kind.shape
+    shape = []
+    for dim, item in zip(kind.shape, place.index, strict=True):
+        if item.kind == "slice":
+            shape.append((dim if item.hi is None else item.hi) - item.lo)
+    return tuple(shape)
+
+
+def _float() -> Any:
+    from revc.ir.types import Float
+
+    return Float()
+
+
+__all__ = ["Builtin", "Needs", "Pull", "typed"]

@@ -1,0 +1,229 @@
+"""Expressions as units of compilation: one primal and one pullback, for torch.compile.
+
+The forward pass and the rebuild call the same primal, which also returns what the pullback needs.
+It is compiled once, as one unit, so both get the same bits however the compiler fuses it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch.fx import Graph, GraphModule, Node
+
+import torch
+from torch.compiler import nested_compile_region
+
+from revc.codegen.builtins import parameter_count
+from revc.codegen.expressions import Cotangents, Emitter
+from revc.codegen.body import place_keys
+from revc.codegen.interface import Names
+from revc.codegen.reuse import drop_dead, rebuild_cheap
+from revc.codegen.tape import Tape
+from revc.ir.dims import Dim
+from revc.ir.expr import Expr, Number, Place, slots, walk
+from revc.ir.nets import Builtin, NetSlot
+from revc.ir.types import Numerics
+
+if TYPE_CHECKING:
+    from revc.codegen.forward import Forward
+
+aten = torch.ops.aten
+
+
+class Unit(torch.nn.Module):
+    """A graph that the compiler compiles once and calls as often as it occurs."""
+
+    def __init__(self, graph: GraphModule) -> None:
+        super().__init__()
+        self.graph = graph
+        self._region = nested_compile_region(lambda *args: graph(*args))
+
+    def forward(self, *args: Any) -> Any:
+        """Run the graph."""
+        return self._region(*args)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Unit":
+        return self  # holds no parameters; a copy would be compiled once more
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Unit, (self.graph,)
+
+
+@dataclass(frozen=True)
+class Region:
+    """An expression's primal and pullback, and how to call them from a block."""
+
+    inputs: "Inputs"
+    primal_unit: Unit
+    pull_unit: Unit | None
+    residuals: int
+    read_order: tuple[str, ...]
+    param_order: tuple[tuple[int, int], ...]
+
+    def primal(self, body: "Forward", pieces: Any) -> tuple[Node, list[Node]]:
+        """Call the primal; return the value and the residuals."""
+        name = body.module("primal", self.primal_unit)
+        out = body.graph.call_module(name, tuple(self.inputs.arguments(body, pieces)))
+        items = [body.tape.item(out, index) for index in range(self.residuals + 1)]
+        return items[0], items[1:]
+
+    def forward(self, body: "Forward", pieces: Any) -> Node:
+        """Call the primal for its value alone."""
+        return self.primal(body, pieces)[0]
+
+    def pull(self, body: Any, pieces: Any, residuals: list[Node], cot: Node) -> Cotangents:
+        """Call the pullback; return the cotangents that `body` wants."""
+        if self.pull_unit is None:
+            return Cotangents([], {}, {})
+        name = body.module("pullback", self.pull_unit)
+        args = (*self.inputs.arguments(body, pieces), *residuals, cot)
+        out = body.graph.call_module(name, args)
+        keys = dict(self.inputs.places)
+        reads = [
+            (keys[key], body.tape.item(out, index))
+            for index, key in enumerate(self.read_order)
+            if body.wanted(keys[key])
+        ]
+        params: dict[int, list[Node | None]] = {}
+        for index, (position, item) in enumerate(self.param_order):
+            slot = self.inputs.slots[position]
+            if body.wanted(slot):
+                known = params.setdefault(slot, [None] * self.inputs.counts[position])
+                known[item] = body.tape.item(out, len(self.read_order) + index)
+        return Cotangents(reads, params, {})
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a region reads, in the order of its arguments."""
+
+    places: tuple[tuple[str, Place], ...]
+    slots: tuple[int, ...]
+    counts: tuple[int, ...]
+    sizes: tuple[str, ...]
+
+    def arguments(self, body: "Forward", pieces: dict[str, Node] | None) -> list[Any]:
+        """Return the arguments, from the block that calls."""
+        args: list[Any] = []
+        for key, place in self.places:
+            known = (pieces or {}).get(key)
+            args.append(body.raw(place)[0] if known is None else known)
+        for slot, count in zip(self.slots, self.counts, strict=True):
+            args += [body.tape.item(body.nets[slot], index) for index in range(count)]
+        args += [body.sizes[name] for name in self.sizes]
+        return [*args, body.dtype, body.low]
+
+
+def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[str, Numerics]) -> Region:
+    """Build the region of an expression whose places have the numerics given by key."""
+    inputs = _inputs(value, nets)
+    graph = Graph()
+    names = Names(graph)
+    raws = dict(zip((k for k, _ in inputs.places), names.all(p.name for _, p in inputs.places), strict=True))
+    params = {
+        slot: names.all(f"{nets[slot].name}_{i}" for i in range(count))
+        for slot, count in zip(inputs.slots, inputs.counts, strict=True)
+    }
+    sizes = dict(zip(inputs.sizes, names.all(inputs.sizes), strict=True))
+    for node in sizes.values():
+        node.meta["number"] = True
+    dtype, low = names.all(("dtype", "low"))
+    tape = Tape(graph, dtype, low)
+    emitter = Emitter(
+        tape,
+        nets,
+        lambda place: (raws[place.model_dump_json()], numerics[place.model_dump_json()]),
+        sizes.__getitem__,
+        lambda slot: params[slot][0],
+    )
+    for slot, nodes in params.items():
+        for node in nodes:
+            node.meta["dtype"] = dtype
+        tape.watch(*nodes)
+        emitter.params[slot] = nodes
+    out = emitter.emit(value)
+    if not isinstance(out, Node) or out.meta.get("number"):
+        out = tape.call(aten.scalar_tensor.default, out)
+    cot = names.placeholder("cotangent")
+    found = emitter.cotangents(tape.pullback(out, cot))
+    reads = tuple((place.model_dump_json(), node) for place, node in found.reads)
+    by_param = tuple(
+        ((inputs.slots.index(slot), index), node)
+        for slot, nodes in found.params.items()
+        for index, node in enumerate(nodes)
+        if node is not None
+    )
+    results = [node for _, node in (*reads, *by_param)]
+    primal, pull, residuals = _partition(graph, out, results, cot)
+    return Region(
+        inputs,
+        Unit(primal),
+        Unit(pull) if pull is not None else None,
+        residuals,
+        tuple(key for key, _ in reads),
+        tuple(key for key, _ in by_param),
+    )
+
+
+def _inputs(value: Expr, nets: tuple[NetSlot, ...]) -> Inputs:
+    used: dict[int, int] = {}
+    for slot in slots(value):
+        source = nets[slot].source
+        used[slot] = parameter_count(nets[slot])
+        if isinstance(source, Builtin) and source.tied is not None:
+            used[source.tied] = parameter_count(nets[source.tied])
+    names: set[str] = set()
+    for node in walk(value):
+        if isinstance(node, Number) and isinstance(node.value, Dim):
+            names |= node.value.names
+    places = tuple(place_keys(value).items())
+    return Inputs(places, tuple(used), tuple(used.values()), tuple(sorted(names)))
+
+
+def _partition(
+    graph: Graph, out: Node, results: list[Node], cot: Node
+) -> tuple[GraphModule, GraphModule | None, int]:
+    """Cut a joint graph in two; what the pullback needs of the primal becomes its residuals."""
+    output = graph.output((out, *results))
+    rebuild_cheap(graph)
+    drop_dead(graph)
+    late = {cot}
+    for node in graph.nodes:
+        recomputed = node.meta.get("cheap") and any(u.meta.get("pulling") for u in node.users)
+        if node.meta.get("pulling") or (recomputed and node is not out):
+            late.add(node)
+    inputs = [n for n in graph.nodes if n.op == "placeholder" and n is not cot]
+    plain = {n for n in graph.nodes if n.op == "call_function" and n.meta.get("number")}
+    early = [n for n in graph.nodes if n.op == "call_function" and n not in late]
+    residuals = [n for n in early if n not in plain and _used_late(n, late, results)]
+    primal = _extract(inputs, early, (out, *residuals), "primal")
+    if not results:
+        return primal, None, len(residuals)
+    body = [n for n in graph.nodes if (n in late or n in plain) and n is not cot]
+    pull = _extract([*inputs, *residuals, cot], body, tuple(results), "pullback")
+    graph.erase_node(output)
+    return primal, pull, len(residuals)
+
+
+def _used_late(node: Node, late: set[Node], results: list[Node]) -> bool:
+    return node in results or any(user in late for user in node.users)
+
+
+def _extract(inputs: list[Node], body: list[Node], results: Any, name: str) -> GraphModule:
+    graph = Graph()
+    names = Names(graph)
+    copies = {node: names.placeholder(node.name) for node in inputs}
+    for node in body:
+        copies[node] = graph.node_copy(node, copies.__getitem__)
+    # A nested region may not return one of its inputs, nor one tensor twice.
+    made: set[Node] = set()
+    outputs = []
+    for node in results:
+        copy = copies[node]
+        if copy.op == "placeholder" or copy in made:
+            copy = graph.call_function(aten.clone.default, (copy,))
+        made.add(copy)
+        outputs.append(copy)
+    graph.output(tuple(outputs))
+    drop_dead(graph)
+    graph.lint()
+    return GraphModule({}, graph, class_name=name)

@@ -1,0 +1,146 @@
+"""The last pass over a graph: drop dead code, rebuild cheap reads, reuse dead buffers.
+
+An elementwise operation whose operand dies with it writes its result into the operand's buffer
+through the operator's ``out=`` variant; the same kernel runs, so the bits are the same. A buffer is
+dead when no view of it has a later use.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch.fx import Graph, GraphModule, Node
+
+import torch
+from torch import nn
+
+from revc.runtime import lattice, leaves
+
+aten = torch.ops.aten
+
+_GRADIENTS = ("gelu", "silu", "tanh", "sigmoid", "threshold", "softplus")
+_PLAIN = (
+    "gelu", "silu", "tanh", "sigmoid", "relu", "softplus", "neg", "exp", "log", "sin", "cos", "tan",
+    "sqrt", "abs", "sign", "reciprocal",
+)  # fmt: skip
+
+OUT: dict[Callable[..., Any], tuple[Callable[..., Any], str]] = {
+    **{
+        getattr(aten, f"{name}_backward").default: (
+            getattr(aten, f"{name}_backward").grad_input,
+            "grad_input",
+        )
+        for name in _GRADIENTS
+    },
+    **{getattr(aten, name).default: (getattr(aten, name).out, "out") for name in _PLAIN},
+    **{
+        getattr(aten, name).Tensor: (getattr(aten, name).out, "out")
+        for name in ("add", "sub", "mul", "div")
+    },
+}
+
+# Calls whose result may share its operand's memory.
+VIEWS = {
+    aten.flatten.using_ints, aten.unflatten.int, aten.transpose.int, aten.t.default,
+    aten.permute.default, aten.select.int, aten.slice.Tensor, aten.reshape.default,
+    aten.contiguous.default, aten.to.dtype, aten.expand.default, aten.alias.default,
+    aten.chunk.default, aten.split_with_sizes.default, aten.tensor_split.sections, leaves.run,
+}  # fmt: skip
+
+
+def finish(modules: Mapping[str, nn.Module], graph: Graph, name: str) -> GraphModule:
+    """Optimise a graph and wrap it as a module called `name`."""
+    rebuild_cheap(graph)
+    drop_dead(graph)
+    reuse_buffers(graph)
+    graph.lint()
+    return GraphModule(dict(modules), graph, class_name=name)
+
+
+def base_of(node: Node) -> Node:
+    """Return the node whose memory `node` may share: itself, if it is fresh."""
+    while node.op == "call_function":
+        owner = node.meta.get("over") or (node.args[0] if node.args else None)
+        if "over" in node.meta:
+            node = owner
+            continue
+        picks = node.target is operator.getitem and isinstance(owner, Node)
+        if not isinstance(owner, Node) or not (node.target in VIEWS or (picks and _views(owner))):
+            return node
+        node = owner
+    return node
+
+
+def _views(owner: Node) -> bool:
+    return owner.op != "call_function" or owner.target in VIEWS
+
+
+def is_fresh(node: Node) -> bool:
+    """Say whether the graph itself made the memory of `node`."""
+    base = base_of(node)
+    return base.op == "call_function" and base.target is not leaves.run
+
+
+def drop_dead(graph: Graph) -> None:
+    """Remove calls without users, but for those that change their argument."""
+    for node in reversed(graph.nodes):
+        effect = node.op in ("placeholder", "output") or node.meta.get("effect")
+        if not node.users and not effect:
+            graph.erase_node(node)
+
+
+def rebuild_cheap(graph: Graph) -> None:
+    """Decode a register again for the VJP, rather than hold the decoded copy all along."""
+    for node in list(graph.nodes):
+        late = [user for user in node.users if user.meta.get("pulling")]
+        if not node.meta.get("cheap") or len(late) in (0, len(node.users)):
+            continue
+        order = {n: i for i, n in enumerate(graph.nodes)}
+        with graph.inserting_before(min(late, key=order.__getitem__)):
+            again = graph.node_copy(node, lambda n: n)
+        for user in late:
+            user.replace_input_with(node, again)
+
+
+def reuse_buffers(graph: Graph) -> None:
+    """Give elementwise results the buffer of an operand that dies."""
+    order = {node: index for index, node in enumerate(graph.nodes)}
+    last: dict[Node, int] = {}
+    for node in graph.nodes:
+        base = base_of(node)
+        uses = [order[user] for user in node.users]
+        last[base] = max(last.get(base, -1), order[node], *uses)
+    for node in graph.nodes:
+        if node.op != "call_function":
+            continue
+        if node.target is lattice.add_:
+            _consume(node, order, last)
+        elif node.meta.get("same") and node.target in OUT:
+            _write_over(node, order, last)
+
+
+def _dies(operand: Any, at: Node, order: dict[Node, int], last: dict[Node, int]) -> bool:
+    if not isinstance(operand, Node) or not is_fresh(operand):
+        return False
+    return last[base_of(operand)] == order[at]
+
+
+def _consume(node: Node, order: dict[Node, int], last: dict[Node, int]) -> None:
+    if _dies(node.args[1], node, order, last):
+        node.args = (*node.args[:4], True)
+
+
+def _write_over(node: Node, order: dict[Node, int], last: dict[Node, int]) -> None:
+    operands = [arg for arg in node.args if isinstance(arg, Node) and not arg.meta.get("number")]
+    dtypes = {operand.meta.get("dtype") for operand in operands}
+    if len(dtypes) != 1 or None in dtypes:
+        return
+    for operand in operands:
+        if _dies(operand, node, order, last):
+            target, keyword = OUT[node.target]  # type: ignore[index]
+            node.target = target
+            node.kwargs = {**node.kwargs, keyword: operand}
+            base = base_of(operand)
+            last[base] = max(last[base], last[base_of(node)])
+            node.meta["over"] = operand
+            return

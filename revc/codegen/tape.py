@@ -1,0 +1,106 @@
+"""Reverse-mode differentiation while emitting: every operation goes to the graph beside its VJP.
+
+A `Tape` appends ATen calls to an fx graph and notes, for each differentiable result, how a cotangent
+is pulled back. `pullback` then emits the VJP into the same graph. Nothing is traced and no shape is
+needed, so one graph serves every batch size, dtype and device.
+"""
+
+import operator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.fx import Graph, Node
+
+aten = torch.ops.aten
+Cotangents = Iterable[tuple[Node, Node]]
+Vjp = Callable[[Node], Cotangents]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    out: Node
+    vjp: Vjp
+
+
+@dataclass
+class Tape:
+    """Emits into `graph`; `dtype` and `low` are its nodes for the nets' dtype and the matmuls' dtype.
+
+    The two differ under autocast only, where `lower` and `higher` cast between them explicitly.
+    """
+
+    graph: Graph
+    dtype: Node
+    low: Node
+    pulling: bool = False
+    active: set[Node] = field(default_factory=set)
+    entries: list[_Entry] = field(default_factory=list)
+
+    def call(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Node:
+        """Append a call."""
+        node = self.graph.call_function(target, args, kwargs)
+        node.meta["pulling"] = self.pulling
+        return node
+
+    def same(self, target: Callable[..., Any], *args: Any) -> Node:
+        """Append an elementwise call whose tensor operands and result share one shape and dtype."""
+        node = self.call(target, *args)
+        node.meta["same"] = True
+        return node
+
+    def item(self, node: Node, index: int) -> Node:
+        """Append the choice of one of several results."""
+        return self.call(operator.getitem, node, index)
+
+    def watch(self, *nodes: Node) -> None:
+        """Name leaves that cotangents are wanted for."""
+        self.active.update(nodes)
+
+    def record(self, out: Node, inputs: Iterable[Any], vjp: Vjp) -> Node:
+        """Note how `out` pulls a cotangent back, if one of `inputs` wants it; return `out`."""
+        if any(isinstance(node, Node) and node in self.active for node in inputs):
+            self.active.add(out)
+            self.entries.append(_Entry(out, vjp))
+        return out
+
+    def pullback(self, out: Node, cotangent: Node) -> dict[Node, Node]:
+        """Emit the VJP of `out`; return the cotangents of the watched leaves that it reaches."""
+        self.pulling = True
+        found: dict[Node, Node] = {out: cotangent}
+        for entry in reversed(self.entries):
+            if entry.out not in found:
+                continue
+            for node, part in entry.vjp(found.pop(entry.out)):
+                if node in self.active:
+                    known = found.get(node)
+                    found[node] = part if known is None else self.same(aten.add.Tensor, known, part)
+        self.pulling = False
+        return found
+
+    def wants(self, node: Any) -> bool:
+        """Say whether a cotangent of `node` is wanted."""
+        return isinstance(node, Node) and node in self.active
+
+    def lower(self, x: Node) -> Node:
+        """Cast to the matmuls' dtype: nothing but under autocast."""
+        return self._cast(x, self.low, self.dtype)
+
+    def higher(self, x: Node) -> Node:
+        """Cast to the nets' dtype, where autocast keeps full precision (norms, losses)."""
+        return self._cast(x, self.dtype, self.low)
+
+    def _cast(self, x: Node, to: Node, back: Node) -> Node:
+        out = self.cast(x, to)
+        if out is x:
+            return x
+        return self.record(out, (x,), lambda g: [(x, self.cast(g, back))])
+
+    def cast(self, x: Node, to: Node) -> Node:
+        """Append a cast, which returns `x` itself where it has that dtype; not differentiated."""
+        if x.meta.get("dtype") is to:
+            return x
+        out = self.call(aten.to.dtype, x, to)
+        out.meta["dtype"] = to
+        return out

@@ -1,0 +1,56 @@
+"""64-bit checksums of state: a dot product with odd weights, in wrapping integer arithmetic.
+
+Odd weights are units modulo 2**64, so any change of a single word (one flipped bit, say) changes
+the sum; integer sums do not depend on the order of summation, so every device gives the same value.
+"""
+
+import torch
+from torch import Tensor
+
+_COLUMNS = 1024
+_MULTIPLIER = -7046029254386353131  # 0x9E3779B97F4A7C15, odd: spreads the weights over 64 bits
+
+
+def checksum(registers: list[Tensor]) -> Tensor:
+    """Return one int64 checksum a register, shape ``[len(registers)]``; contiguous or not."""
+    if not registers:
+        return torch.zeros(0, dtype=torch.int64)
+    return torch.stack([_one(register) for register in registers])
+
+
+def _one(register: Tensor) -> Tensor:
+    flat = register.detach().contiguous().reshape(-1)
+    per_word = 8 // flat.element_size()
+    whole = flat.numel() // per_word
+    head, tail = flat[: whole * per_word], flat[whole * per_word :]
+    total = _words(head.view(torch.int64))
+    if tail.numel():
+        rest = tail if not tail.is_floating_point() else tail.view(_BITS[tail.element_size()])
+        total = total + (rest.to(torch.int64) * _weights(rest.numel(), rest.device, whole + 1)).sum()
+    return total
+
+
+_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def _words(words: Tensor) -> Tensor:
+    """Two levels, columns then rows, so that the weights take no memory worth naming."""
+    rows = words.numel() // _COLUMNS
+    body, rest = words[: rows * _COLUMNS].view(rows, _COLUMNS), words[rows * _COLUMNS :]
+    columns = _weights(_COLUMNS, words.device, 0)
+    total = (rest * columns[: rest.numel()]).sum()
+    if rows:
+        total = total + (_rows(body, columns) * _weights(rows, words.device, 1)).sum()
+    return total
+
+
+def _rows(body: Tensor, columns: Tensor) -> Tensor:
+    # Only the CPU has integer matrix-vector products; elsewhere the compiler fuses the reduction.
+    if body.device.type == "cpu" and not torch.compiler.is_compiling():
+        return torch.mv(body, columns)
+    return (body * columns).sum(-1)
+
+
+def _weights(count: int, device: torch.device, offset: int) -> Tensor:
+    index = torch.arange(offset, offset + count, device=device, dtype=torch.int64)
+    return (2 * index + 1) * _MULTIPLIER

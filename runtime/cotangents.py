@@ -1,0 +1,35 @@
+"""Sums of cotangents, as the VJP graphs keep them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from revc.runtime.kernels import reduce_like
+
+__all__ = ["add", "at_piece", "reduce_like", "zeros_for"]
+
+
+def add(total: Any, part: Any) -> Any:
+    """Return the sum of two cotangents: tensors, None for zero, or tuples of such.
+
+    In eager mode a tensor's sum is made in the buffer of `total`, which belongs to the graph.
+    """
+    if total is None or part is None:
+        return part if total is None else total
+    if isinstance(total, tuple):
+        return tuple(add(a, b) for a, b in zip(total, part, strict=True))
+    return total + part if torch.compiler.is_compiling() else total.add_(part)
+
+
+def zeros_for(value: Tensor) -> Tensor:
+    """Return a cotangent of zero for a value: its shape, in float32 or float64."""
+    dtype = torch.float64 if value.dtype == torch.float64 else torch.float32
+    return torch.zeros_like(value, dtype=dtype)
+
+
+def at_piece(part: Tensor, whole: Tensor, index: int, count: int) -> Tensor:
+    """Return a cotangent of the whole that is `part` on batch piece `index` of `count`."""
+    pieces = [torch.zeros_like(p) for p in torch.tensor_split(whole, count, 0)]
+    pieces[index] = part.to(whole.dtype)
+    return torch.cat(pieces)

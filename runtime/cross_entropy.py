@@ -1,0 +1,60 @@
+"""Cross-entropy of a large vocabulary, a chunk of tokens at a time: never all logits at once.
+
+Source: Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models" (2024), section 4, in
+its plain chunked form.
+"""
+
+import torch
+from torch import Tensor
+
+
+def cross_entropy(
+    x: Tensor, targets: Tensor, weight: Tensor, bias: Tensor | None, chunk: int
+) -> Tensor:
+    """Return the mean of -ln softmax(x W' + b)[target] over all tokens, in nats.
+
+    Args:
+        x: features, [.., d].
+        targets: labels, integers below V, shape [..].
+        weight: [V, d].
+        bias: [V] or None.
+        chunk: tokens a piece.
+
+    Returns:
+        The mean, float32, 0-dim.
+    """
+    flat, labels = x.flatten(0, -2), targets.flatten()
+    total = torch.zeros((), dtype=torch.float32, device=x.device)
+    for start in range(0, labels.shape[0], chunk):
+        piece = slice(start, start + chunk)
+        logits = _logits(flat[piece], weight, bias)
+        picked = logits.gather(1, labels[piece, None]).squeeze(1)
+        total = total + (logits.logsumexp(1) - picked).sum()
+    return total / labels.shape[0]
+
+
+def cross_entropy_vjp(
+    gradient: Tensor, x: Tensor, targets: Tensor, weight: Tensor, bias: Tensor | None, chunk: int
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return the cotangents of x, weight and bias; logits are computed again, piece by piece."""
+    flat, labels = x.flatten(0, -2), targets.flatten()
+    scale = gradient / labels.shape[0]
+    by_x = torch.empty_like(flat)
+    by_weight = torch.zeros_like(weight, dtype=torch.float32)
+    by_bias = None if bias is None else torch.zeros_like(bias, dtype=torch.float32)
+    for start in range(0, labels.shape[0], chunk):
+        piece = slice(start, start + chunk)
+        error = _logits(flat[piece], weight, bias).softmax(1)
+        error.scatter_add_(1, labels[piece, None], error.new_full((error.shape[0], 1), -1.0))
+        error.mul_(scale)
+        low = error.to(x.dtype)
+        by_x[piece] = low @ weight
+        by_weight += low.t() @ flat[piece]
+        if by_bias is not None:
+            by_bias += error.sum(0)
+    cast = None if by_bias is None else by_bias.to(weight.dtype)
+    return by_x.view(x.shape), by_weight.to(weight.dtype), cast
+
+
+def _logits(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.nn.functional.linear(x, weight, bias).float()

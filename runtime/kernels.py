@@ -1,0 +1,65 @@
+"""Pure tensor functions that the graphs call, each beside its VJP.
+
+They are what the built-in nets need beyond single ATen operators. Every one is deterministic on one
+device at one shape: the same bits in give the same bits out, which the rebuild relies on.
+"""
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+
+def reduce_like(gradient: Tensor, primal: Tensor) -> Tensor:
+    """Sum `gradient` over the axes along which `primal` was broadcast to it."""
+    return gradient.sum_to_size(primal.shape)
+
+
+def softsign(x: Tensor) -> Tensor:
+    """Return ``x / (1 + |x|)``."""
+    return x / (1 + x.abs())
+
+
+def softsign_vjp(gradient: Tensor, x: Tensor) -> Tensor:
+    """Return ``gradient / (1 + |x|)**2``."""
+    return gradient / (1 + x.abs()).square()
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Return ``x / rms(x) * weight`` over the last axis, and 1/rms, shape ``[.., 1]``.
+
+    Source: Zhang, Sennrich, "Root Mean Square Layer Normalization" (2019), eq. 4.
+    """
+    scale = torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
+    return x * scale * weight, scale
+
+
+def rms_norm_vjp(
+    gradient: Tensor, x: Tensor, scale: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the cotangents of `x` and `weight`."""
+    unit = x * scale
+    by_weight = (gradient * unit).sum_to_size(weight.shape)
+    pulled = gradient * weight
+    mean = (pulled * unit).mean(-1, keepdim=True)
+    return (pulled - unit * mean) * scale, by_weight
+
+
+def rotate_pairs(x: Tensor, direction: int, base: float = 10000.0) -> Tensor:
+    """Rotate feature i with feature i + D/2 by ``position * base**(-2i/D)``; x is [B, H, T, D].
+
+    `direction` -1 rotates back, which is also the VJP: the map is orthogonal.
+    Source: Su et al., "RoFormer" (2021), section 3.2.2, in the half-split layout.
+    """
+    time, half = x.shape[-2], x.shape[-1] // 2
+    exponent = torch.arange(half, device=x.device, dtype=torch.float32) / half
+    position = torch.arange(time, device=x.device, dtype=torch.float32)
+    angle = position[:, None] * torch.pow(base, -exponent)
+    cos, sin = angle.cos().to(x.dtype), (direction * angle.sin()).to(x.dtype)
+    left, right = x[..., :half], x[..., half:]
+    return torch.cat((left * cos - right * sin, right * cos + left * sin), -1)
+
+
+def embedding_vjp(gradient: Tensor, index: Tensor, size: int) -> Tensor:
+    """Return the cotangent of an embedding table of `size` rows."""
+    return aten.embedding_dense_backward(gradient, index, size, -1, False)

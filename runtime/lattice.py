@@ -1,0 +1,88 @@
+"""Fixed-point state: integers that stand for ``raw * 2**-fraction_bits`` and add with wrap-around.
+
+An increment is rounded half to even and clamped to the lattice before it is added. Two's-complement
+addition is a bijection of the state for each increment, so subtracting the same increment undoes it
+bit for bit, even where the state wrapped.
+"""
+
+import torch
+from torch import Tensor
+
+INTEGERS = {16: torch.int16, 32: torch.int32, 64: torch.int64}
+
+# The largest float not above 2**(width-1) - 1, by dtype of the float. Devices differ in what they
+# make of a float that overflows the integer, so increments are clamped before they are converted.
+_TOP = {
+    (torch.float32, 16): 32767.0,
+    (torch.float32, 32): 2147483520.0,
+    (torch.float32, 64): 9223371487098961920.0,
+    (torch.float64, 16): 32767.0,
+    (torch.float64, 32): 2147483647.0,
+    (torch.float64, 64): 9223372036854774784.0,
+}
+
+
+def decode(raw: Tensor, fraction_bits: int, dtype: torch.dtype) -> Tensor:
+    """Return ``raw * 2**-fraction_bits`` as a new tensor of `dtype`.
+
+    The scaling is exact; rounding happens in the conversion from the integer (float32 holds 24
+    bits), and once more when `dtype` is narrower than float32.
+    """
+    wide = torch.float64 if dtype == torch.float64 else torch.float32
+    return raw.to(wide).mul_(2.0**-fraction_bits).to(dtype)
+
+
+def encode(value: Tensor, fraction_bits: int, width: int) -> Tensor:
+    """Return the nearest lattice point, as a new integer tensor of `width` bits.
+
+    Halves go to the even neighbour; values beyond the lattice clamp to its ends.
+    """
+    scaled = _wide(value).mul(2.0**fraction_bits).round_()
+    top = _TOP[scaled.dtype, width]
+    return scaled.clamp_(-(2.0 ** (width - 1)), top).to(INTEGERS[width])
+
+
+def add_(
+    state: Tensor, value: Tensor, sign: int, fraction_bits: int, consume: bool = False
+) -> Tensor:
+    """Add ``sign * round(value)`` to the integer tensor `state` in place.
+
+    Args:
+        state: raw lattice state, any shape, changed in place.
+        value: float increment of the same shape.
+        sign: 1 or -1.
+        fraction_bits: n of the lattice ``Qm.n``.
+        consume: whether `value` is a dead buffer that may be overwritten.
+
+    Returns:
+        `state` itself.
+    """
+    raw = _round(value, fraction_bits, state.dtype, consume)
+    return state.add_(raw) if sign > 0 else state.sub_(raw)
+
+
+def add(state: Tensor, value: Tensor, sign: int, fraction_bits: int) -> Tensor:
+    """Return ``state + sign * round(value)``; what `add_` does, without changing `state`."""
+    raw = _round(value, fraction_bits, state.dtype, consume=False)
+    return state + raw if sign > 0 else state - raw
+
+
+def add_label_(state: Tensor, value: Tensor, sign: int, size: int) -> Tensor:
+    """Add ``sign * round(value)`` to labels in ``[0, size)``, modulo `size`, in place."""
+    return state.add_(_wide(value).round().to(state.dtype), alpha=sign).remainder_(size)
+
+
+def _round(value: Tensor, fraction_bits: int, integer: torch.dtype, consume: bool) -> Tensor:
+    width = torch.iinfo(integer).bits
+    wide = _wide(value)
+    owned = consume or wide is not value
+    scaled = wide.mul_(2.0**fraction_bits) if owned else wide * 2.0**fraction_bits
+    scaled.round_().clamp_(-(2.0 ** (width - 1)), _TOP[scaled.dtype, width])
+    if scaled.element_size() != integer.itemsize:
+        return scaled.to(integer)
+    # Convert within the buffer: each element is read before it is written, and one stream is saved.
+    return scaled.view(integer).copy_(scaled)
+
+
+def _wide(value: Tensor) -> Tensor:
+    return value if value.dtype in (torch.float32, torch.float64) else value.float()

@@ -1,0 +1,100 @@
+"""Nets brought from Python: torch modules that the graphs call as they are.
+
+A module always runs in one canonical mode: gradients enabled, inputs detached and requiring a
+gradient. Some modules take other kernels under ``no_grad`` (an LSTM in training mode, attention in
+eval mode), which would give the rebuild other bits than the forward pass had. In eager mode the VJP
+is ``torch.autograd.grad``, under ``torch.compile`` it is ``torch.func.vjp``; hooks of the module run
+either way.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from revc.errors import BindError
+
+
+class Leaf(NamedTuple):
+    """A brought module with its parameters, in order, and its instance name for messages."""
+
+    module: nn.Module
+    params: tuple[Tensor, ...]
+    name: str
+
+
+class Handle(NamedTuple):
+    """What the VJP of one evaluation needs: the detached inputs and the output, or a vjp closure."""
+
+    inputs: tuple[Tensor, ...]
+    output: Tensor | None
+    vjp: Callable[[Tensor], Any] | None
+
+
+def run(leaf: Leaf, *inputs: Tensor) -> tuple[Tensor, Handle]:
+    """Evaluate a brought module, with what its VJP needs.
+
+    Raises:
+        BindError: the module changed its input in place.
+    """
+    if torch.compiler.is_compiling():
+        return _run_traced(leaf, inputs)
+    own = tuple(_leaf_input(x) for x in inputs)
+    before = [x._version for x in own]
+    with torch.enable_grad():
+        out = _single(leaf.module(*own))
+    if [x._version for x in own] != before:
+        raise BindError(f"net {leaf.name!r} changes its input in place: a net only reads")
+    return out.detach(), Handle(own, out, None)
+
+
+def _leaf_input(x: Tensor) -> Tensor:
+    return x.detach().requires_grad_(x.is_floating_point())
+
+
+def _run_traced(leaf: Leaf, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Handle]:
+    names = [name for name, _ in leaf.module.named_parameters()]
+
+    def function(params: tuple[Tensor, ...], *args: Tensor) -> Tensor:
+        named = dict(zip(names, params, strict=True))
+        return _single(torch.func.functional_call(leaf.module, named, args))
+
+    out, vjp = torch.func.vjp(function, leaf.params, *inputs)
+    return out, Handle(inputs, None, vjp)
+
+
+def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
+    """Return the cotangents of the parameters, as a tuple, and of each input.
+
+    A parameter that the module did not use has None.
+    """
+    if handle.vjp is not None:
+        by_params, *by_inputs = handle.vjp(cotangent)
+        return (tuple(by_params), *by_inputs)
+    if handle.output is None:
+        raise BindError(f"net {leaf.name!r} was not evaluated")
+    wanted = [p for p in leaf.params if p.requires_grad]
+    floats = [x for x in handle.inputs if x.requires_grad]
+    if not handle.output.requires_grad:
+        return (tuple(None for _ in leaf.params), *(torch.zeros_like(x) for x in handle.inputs))
+    found = iter(
+        torch.autograd.grad(
+            handle.output,
+            (*floats, *wanted),
+            cotangent.to(handle.output.dtype),
+            allow_unused=True,
+        )
+    )
+    by_inputs = [_or_zero(next(found), x) if x.requires_grad else None for x in handle.inputs]
+    by_params = tuple(next(found) if p.requires_grad else None for p in leaf.params)
+    return (by_params, *by_inputs)
+
+
+def _or_zero(cotangent: Tensor | None, x: Tensor) -> Tensor:
+    return torch.zeros_like(x) if cotangent is None else cotangent
+
+
+def _single(out: Any) -> Tensor:
+    """Return the tensor; recurrent and attention layers give it first in a tuple."""
+    return out[0] if isinstance(out, tuple) else out

@@ -1,0 +1,157 @@
+"""``repeat``: a loop over one body graph, in either direction.
+
+The body's graph takes and returns values in the order of `revc.codegen.interface`; a `Layout` says
+how many there are of each sort.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from revc.runtime import cotangents, traced
+from revc.runtime.checksum import checksum
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a loop passes to its body.
+
+    `rows[t]` picks turn t's nets out of those passed in; a shared repeat has one row. `turn` is
+    where the turn's index stands among the sizes, or None. `backwards` runs from the last turn.
+    """
+
+    registers: int
+    givens: int
+    emits: int
+    nets: int
+    sizes: int
+    rows: tuple[tuple[int, ...], ...]
+    turn: int | None
+    backwards: bool
+    checked: bool
+
+    def row(self, turn: int) -> tuple[int, ...]:
+        """Return which nets turn `turn` uses."""
+        return self.rows[turn] if len(self.rows) > 1 else self.rows[0]
+
+    def turns(self, count: int) -> list[int]:
+        """Return the turns in the order of the forward pass."""
+        return list(reversed(range(count))) if self.backwards else list(range(count))
+
+    def with_turn(self, sizes: Sequence[Any], turn: int) -> list[Any]:
+        """Return the sizes with the turn's index in its place."""
+        if self.turn is None:
+            return list(sizes)
+        return [*sizes[: self.turn], turn, *sizes[self.turn :]]
+
+
+def _take(values: Iterator[Any], count: int) -> list[Any]:
+    return [next(values) for _ in range(count)]
+
+
+def _sum(registers: list[Tensor]) -> Tensor:
+    return traced.checksum(*registers) if torch.compiler.is_compiling() else checksum(registers)
+
+
+class Loop(nn.Module):
+    """Runs a forward body: registers.., givens.., nets.., sizes.., mode.. to registers.., emits.., health.
+
+    A checked loop also returns the checksums of the registers before each turn, [turns, registers],
+    and the health after each turn, [turns, 2], both in the order of the forward pass.
+    """
+
+    def __init__(self, body: nn.Module, layout: Layout) -> None:
+        super().__init__()
+        self.body, self.layout = body, layout
+
+    def forward(self, count: int, *args: Any) -> tuple[Any, ...]:
+        """Run all turns."""
+        at, values = self.layout, iter(args)
+        state, givens, nets, sizes = (
+            _take(values, n) for n in (at.registers, at.givens, at.nets, at.sizes)
+        )
+        *mode, health = values
+        del args
+        emitted: list[list[Tensor]] = [[] for _ in range(at.emits)]
+        checks, trail = [], []
+        order = at.turns(count)
+        for turn in order:
+            if at.checked:
+                checks.append(_sum(state))
+            row = [nets[i] for i in at.row(turn)]
+            extra = at.with_turn(sizes, turn)
+            *out, health = self.body(*state, *givens, *row, *extra, *mode, health)
+            state, emits = out[: at.registers], out[at.registers :]
+            trail.append(health)
+            for store, value in zip(emitted, emits, strict=True):
+                store.append(value)
+        stacked = [_stack(store, order) for store in emitted]
+        if not at.checked:
+            return (*state, *stacked, health)
+        return (*state, *stacked, health, _rows(checks, at.registers, health), _rows(trail, 2, health))
+
+
+def _stack(values: list[Tensor], order: list[int]) -> Tensor:
+    """Stack emitted values by turn, whatever the order in which they came."""
+    by_turn = sorted(zip(order, values, strict=True), key=lambda pair: pair[0])
+    return torch.stack([value for _, value in by_turn])
+
+
+def _rows(values: list[Tensor], width: int, like: Tensor) -> Tensor:
+    return torch.stack(values) if values else torch.zeros(0, width, device=like.device)
+
+
+class VjpLoop(nn.Module):
+    """Runs a VJP body over the turns, last of the forward pass first.
+
+    Takes registers.., cotangents.., givens.., their cotangents.., stacked emit cotangents.., nets..,
+    sizes.., mode..; returns registers.., cotangents.., given cotangents.., net cotangents.., health.
+    A checked loop also takes the forward loop's checksums and returns how many registers differ
+    from them, [turns].
+    """
+
+    def __init__(self, body: nn.Module, layout: Layout) -> None:
+        super().__init__()
+        self.body, self.layout = body, layout
+
+    def forward(self, count: int, *args: Any) -> tuple[Any, ...]:
+        """Run all turns."""
+        at, values = self.layout, iter(args)
+        state, cots, givens, given_cots, emit_cots, nets, sizes = (
+            _take(values, n)
+            for n in (at.registers, at.registers, at.givens, at.givens, at.emits, at.nets, at.sizes)
+        )
+        mode = _take(values, 3)
+        health = next(values)
+        checks = next(values) if at.checked else None
+        del args
+        found: list[Any] = [None] * at.nets
+        wrong = []
+        order = at.turns(count)
+        for position in reversed(range(count)):
+            turn = order[position]
+            row = [nets[i] for i in at.row(turn)]
+            pulled = [cot[turn] for cot in emit_cots]
+            extra = at.with_turn(sizes, turn)
+            parts = iter(
+                self.body(*state, *cots, *givens, *given_cots, *pulled, *row, *extra, *mode, health)
+            )
+            state, cots, given_cots, by_net = (
+                _take(parts, n) for n in (at.registers, at.registers, at.givens, len(row))
+            )
+            health = next(parts)
+            for slot, part in zip(at.row(turn), by_net, strict=True):
+                found[slot] = cotangents.add(found[slot], part)
+            if checks is not None:
+                wrong.append((_sum(state) != checks[position]).sum())
+        result = (*state, *cots, *given_cots, *found, health)
+        if checks is None:
+            return result
+        flags = torch.stack(wrong[::-1]) if wrong else checks.new_zeros(0)
+        return (*result, flags)
+
+
+Body = Callable[..., tuple[Any, ...]]

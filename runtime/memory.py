@@ -1,0 +1,49 @@
+"""Registers that begin and end with a known value, and the health of a run.
+
+`health` is a float tensor of two numbers that the graphs thread through every step, so that nothing
+waits for the device until the end: [0] the largest increment in raw units (not finite if one was
+not), [1] how many elements of freed registers did not hold their value.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from revc.runtime import lattice
+
+
+def new_health(device: torch.device) -> Tensor:
+    """Return the health of a run that has done nothing yet."""
+    return torch.zeros(2, device=device)
+
+
+def watch(value: Tensor, fraction_bits: int, health: Tensor) -> Tensor:
+    """Return `health` with an increment taken into account."""
+    low, high = torch.aminmax(value)
+    size = torch.maximum(-low, high).to(torch.float32) * 2.0**fraction_bits
+    return torch.stack((torch.maximum(health[0], size), health[1]))
+
+
+def fill(
+    shape: Sequence[int], value: float, fraction_bits: int, width: int, device: torch.device
+) -> Tensor:
+    """Return a new lattice register that holds `value` everywhere."""
+    point = lattice.encode(torch.tensor(value, dtype=torch.float64), fraction_bits, width)
+    return point.to(device).expand(tuple(shape)).contiguous()
+
+
+def fill_plain(shape: Sequence[int], value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return a new float or label register that holds `value` everywhere."""
+    return torch.full(tuple(shape), value, dtype=dtype, device=device)
+
+
+def check(register: Tensor, expected: Tensor, health: Tensor) -> Tensor:
+    """Return `health` with the elements counted in which `register` is not `expected`."""
+    wrong = (register != expected).sum().to(torch.float32)
+    return torch.stack((health[0], health[1] + wrong))
+
+
+def scalar(value: float, device: torch.device) -> Tensor:
+    """Return a number as a 0-dim tensor."""
+    return torch.full((), float(value), device=device)

@@ -1,0 +1,23 @@
+"""The built-in nets as torch modules: they hold the parameters and say in plain torch what is meant.
+
+Compiled graphs do not call them: each net's graph and VJP graph are ATen code over the same
+parameters. Their `forward` is for people, and the oracle of the tests.
+"""
+
+from revc.runtime.nets.attention import Attention
+from revc.runtime.nets.conv import Conv
+from revc.runtime.nets.linear import CrossEntropy, Embedding, Gate, Linear, Parameter
+from revc.runtime.nets.mlp import Mlp
+from revc.runtime.nets.norm import Norm
+
+__all__ = [
+    "Attention",
+    "Conv",
+    "CrossEntropy",
+    "Embedding",
+    "Gate",
+    "Linear",
+    "Mlp",
+    "Norm",
+    "Parameter",
+]

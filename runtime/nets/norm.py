@@ -1,0 +1,22 @@
+"""Normalisation over the last axis, without running statistics."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Norm(nn.Module):
+    """Layer norm (with a bias) or root-mean-square norm (without), learned scale: [.., n]."""
+
+    def __init__(self, n: int, kind: str = "layer", eps: float = 1e-5) -> None:
+        super().__init__()
+        self.n, self.kind, self.eps = n, kind, eps
+        self.weight = nn.Parameter(torch.ones(n))
+        if kind == "layer":
+            self.bias = nn.Parameter(torch.zeros(n))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised x."""
+        if self.kind == "layer":
+            return functional.layer_norm(x, (self.n,), self.weight, self.bias, self.eps)
+        return functional.rms_norm(x, (self.n,), self.weight, self.eps)

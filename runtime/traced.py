@@ -1,0 +1,38 @@
+"""The steps that torch.compile compiles once, however often a program takes them.
+
+Each is functional: a nested region may not change its inputs.
+"""
+
+import torch
+from torch import Tensor
+from torch.compiler import nested_compile_region
+
+from revc.runtime import lattice, memory
+from revc.runtime.checksum import checksum as _checksum
+
+
+@nested_compile_region
+def update(
+    state: Tensor, value: Tensor, sign: int, fraction_bits: int, health: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the state with an increment added, and the health that took note of it."""
+    changed = lattice.add(state, value, sign, fraction_bits)
+    return changed, memory.watch(value, fraction_bits, health)
+
+
+@nested_compile_region
+def retract(state: Tensor, value: Tensor, sign: int, fraction_bits: int) -> Tensor:
+    """Return the state with an increment of sign `sign` taken back."""
+    return lattice.add(state, value, -sign, fraction_bits)
+
+
+@nested_compile_region
+def accumulate(total: Tensor, part: Tensor) -> Tensor:
+    """Return the sum of two cotangents in the dtype of the first."""
+    return total + part.to(total.dtype)
+
+
+@nested_compile_region
+def checksum(*registers: Tensor) -> Tensor:
+    """Return the registers' checksums."""
+    return _checksum(list(registers))
