@@ -1,0 +1,123 @@
+"""A mixture of integer logistics or Gaussians per symbol (see ``window``).
+
+Parameters per symbol and component: weight int32 (sums to 2**16), loc int64 in 2**-8 index units,
+scale uint8. The window spans the reach of every component.
+"""
+
+# mypy: disallow-untyped-defs=False
+# ruff: noqa: SIM102
+from __future__ import annotations
+
+import numpy as np
+from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+from revc.runtime.bits.cpu.prf import borrow, repay
+from revc.runtime.bits.cpu.window import cell_of, pop_raw, push_raw
+
+U = np.uint64
+
+
+@njit(inline="always")
+def window(loc, scale, radius, b, e):
+    """Window that holds every component; gives (fine, origin, size)."""
+    low_end, high_end = np.int64(1) << 62, -(np.int64(1) << 62)
+    for c in range(loc.shape[2]):
+        mean, reach = loc[b, e, U(c)] >> 8, radius[U(scale[b, e, U(c)])]
+        low_end = min(low_end, mean - reach)
+        high_end = max(high_end, mean + reach + 1)
+    fine = 0
+    while (high_end - low_end) >> fine > 255:
+        fine += 1
+    origin = low_end >> fine
+    return fine, origin, (high_end >> fine) - origin + 1
+
+
+@njit(inline="always")
+def mass(edge, weight, loc, scale, cdf, inverse, shift, b, e):
+    """2**16 times the mixture's CDF at the left edge of index ``edge``, rounded down."""
+    total = np.int64(0)
+    for c in range(loc.shape[2]):
+        n = U(scale[b, e, U(c)])
+        cell = cell_of(edge, loc[b, e, U(c)], inverse[n], shift[n])
+        total += int(weight[b, e, U(c)]) * cdf[cell]
+    return total >> 16
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def push_mixture(
+    words, heads, fill, debt, seed, low, lanes, first, last, symbols,
+    weight, loc, scale, cdf, inverse, shift, radius,
+):  # fmt: skip
+    """Push ``symbols`` int32 [B, E] by parameters [B, E, C]."""
+    for b in range(symbols.shape[0]):
+        for t in range(first, last):
+            base = t * lanes
+            active = min(lanes, symbols.shape[1] - base)
+            for j in range(active):
+                lane, e = U(b * lanes + j), U(base + j)
+                head, top, v = heads[lane], fill[lane], int(symbols[U(b), e])
+                fine, origin, size = window(loc, scale, radius, U(b), e)
+                i = (v >> fine) - origin
+                escaped = i < 0 or i >= size
+                start, freq = 65535, 1
+                if not escaped:
+                    span, edge = 65535 - size, (v >> fine) << fine
+                    below = mass(edge, weight, loc, scale, cdf, inverse, shift, U(b), e)
+                    edge += 1 << fine
+                    above = mass(edge, weight, loc, scale, cdf, inverse, shift, U(b), e)
+                    start = i + (below * span >> 16)
+                    freq = i + 1 + (above * span >> 16) - start
+                if escaped or fine > 0:
+                    raw = 32 if escaped else fine
+                    head, top = push_raw(words, debt, seed, low, lane, head, top, v, raw)
+                due = int(head >= freq << low)
+                words[U(top + 1), lane] = head & 0xFFFF
+                if top == 0:
+                    if due == 1:
+                        top -= repay(debt, seed, lane, head & 0xFFFF)
+                head = head >> (due << 4)
+                heads[lane] = int((head + 0.5) * (1.0 / freq)) * (65536 - freq) + head + start
+                fill[lane] = top + due
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pop_mixture(
+    words, heads, fill, debt, seed, low, lanes, first, last, symbols,
+    weight, loc, scale, cdf, inverse, shift, radius,
+):  # fmt: skip
+    """Undo ``push_mixture`` by bisection."""
+    for b in range(symbols.shape[0]):
+        for t in range(last - 1, first - 1, -1):
+            base = t * lanes
+            active = min(lanes, symbols.shape[1] - base)
+            for j in range(active):
+                lane, e = U(b * lanes + j), U(base + j)
+                head, top = heads[lane], fill[lane]
+                fine, origin, size = window(loc, scale, radius, U(b), e)
+                span, point = 65535 - size, head & 0xFFFF
+                i, above, start, stop = 0, size + 1, 0, 65536
+                while above - i > 1:
+                    middle = (i + above) >> 1
+                    edge = (origin + middle) << fine
+                    got = mass(edge, weight, loc, scale, cdf, inverse, shift, U(b), e)
+                    got = middle + (got * span >> 16)
+                    if got <= point:
+                        i, start = middle, got
+                    else:
+                        above, stop = middle, got
+                head = (stop - start) * (head >> 16) + point - start
+                due = int(head < 1 << low)
+                word = int(words[U(top), lane])
+                if top == 0:
+                    if due == 1:
+                        word = borrow(debt, seed, lane)
+                        top = 1
+                head = (head << (due << 4)) | (word & -due)
+                top -= due
+                value = (origin + i) << fine
+                if i == size or fine > 0:
+                    raw = 32 if i == size else fine
+                    rest, head, top = pop_raw(words, debt, seed, low, lane, head, top, raw)
+                    value = rest if i == size else value | rest
+                symbols[U(b), e] = value
+                heads[lane], fill[lane] = head, top

@@ -1,0 +1,100 @@
+"""One integer logistic or Gaussian per symbol, in a window with an escape (see ``window``)."""
+
+# mypy: disallow-untyped-defs=False
+# ruff: noqa: SIM102
+from __future__ import annotations
+
+import numpy as np
+from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+from revc.runtime.bits.cpu.prf import borrow, repay
+from revc.runtime.bits.cpu.window import cell_of, pop_raw, push_raw
+
+U = np.uint64
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def push_single(
+    words, heads, fill, debt, seed, low, lanes, first, last, symbols,
+    loc, scale, cdf, inverse, shift, radius, coarse,
+):  # fmt: skip
+    """Push ``symbols`` int32 [B, E] by (loc int64, scale uint8) [B, E]: one component."""
+    for b in range(symbols.shape[0]):
+        for t in range(first, last):
+            base = t * lanes
+            active = min(lanes, symbols.shape[1] - base)
+            for j in range(active):
+                lane, e = U(b * lanes + j), U(base + j)
+                head, top, v = heads[lane], fill[lane], int(symbols[U(b), e])
+                mean, n = loc[U(b), e], U(scale[U(b), e])
+                fine, inv, sh = coarse[n], inverse[n], shift[n]
+                origin = ((mean >> 8) - radius[n]) >> fine
+                size = (((mean >> 8) + radius[n] + 1) >> fine) - origin + 1
+                i = (v >> fine) - origin
+                escaped = i < 0 or i >= size
+                start, freq = 65535, 1
+                if not escaped:
+                    span, edge = 65535 - size, (v >> fine) << fine
+                    start = i + (cdf[cell_of(edge, mean, inv, sh)] * span >> 16)
+                    edge += 1 << fine
+                    freq = i + 1 + (cdf[cell_of(edge, mean, inv, sh)] * span >> 16) - start
+                if escaped or fine > 0:
+                    raw = 32 if escaped else fine
+                    head, top = push_raw(words, debt, seed, low, lane, head, top, v, raw)
+                due = int(head >= freq << low)
+                words[U(top + 1), lane] = head & 0xFFFF
+                if top == 0:
+                    if due == 1:
+                        top -= repay(debt, seed, lane, head & 0xFFFF)
+                head = head >> (due << 4)
+                heads[lane] = int((head + 0.5) * (1.0 / freq)) * (65536 - freq) + head + start
+                fill[lane] = top + due
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pop_single(
+    words, heads, fill, debt, seed, low, lanes, first, last, symbols,
+    loc, scale, cdf, inverse, shift, radius, coarse, quantile,
+):  # fmt: skip
+    """Undo ``push_single``: guess the symbol from the quantile, then walk to its interval."""
+    for b in range(symbols.shape[0]):
+        for t in range(last - 1, first - 1, -1):
+            base = t * lanes
+            active = min(lanes, symbols.shape[1] - base)
+            for j in range(active):
+                lane, e = U(b * lanes + j), U(base + j)
+                head, top = heads[lane], fill[lane]
+                mean, n = loc[U(b), e], U(scale[U(b), e])
+                fine, inv, sh = coarse[n], inverse[n], shift[n]
+                origin = ((mean >> 8) - radius[n]) >> fine
+                size = (((mean >> 8) + radius[n] + 1) >> fine) - origin + 1
+                span, point = 65535 - size, head & 0xFFFF
+                guess = quantile[U(point >> 4)] * (1 << sh) / inv
+                i = ((mean + int(guess) + 128) >> 8 >> fine) - origin
+                i = min(max(i, 0), size - 1)
+                start = i + (cdf[cell_of((origin + i) << fine, mean, inv, sh)] * span >> 16)
+                while start > point:
+                    i -= 1
+                    start = i + (cdf[cell_of((origin + i) << fine, mean, inv, sh)] * span >> 16)
+                stop = i + 1 + (cdf[cell_of((origin + i + 1) << fine, mean, inv, sh)] * span >> 16)
+                while stop <= point:
+                    i += 1
+                    start = stop
+                    nxt = cell_of((origin + i + 1) << fine, mean, inv, sh)
+                    stop = i + 1 + (cdf[nxt] * span >> 16) if i < size else 65536
+                head = (stop - start) * (head >> 16) + point - start
+                due = int(head < 1 << low)
+                word = int(words[U(top), lane])
+                if top == 0:
+                    if due == 1:
+                        word = borrow(debt, seed, lane)
+                        top = 1
+                head = (head << (due << 4)) | (word & -due)
+                top -= due
+                value = (origin + i) << fine
+                if i == size or fine > 0:
+                    raw = 32 if i == size else fine
+                    rest, head, top = pop_raw(words, debt, seed, low, lane, head, top, raw)
+                    value = rest if i == size else value | rest
+                symbols[U(b), e] = value
+                heads[lane], fill[lane] = head, top

@@ -1,0 +1,164 @@
+"""Runs kernels over a stack in pieces: room before a push, words before a pop, bounds after.
+
+The engine is what the custom operators find behind a token. It owns the tensors of a stack, grows
+them, spills and restores rows, and keeps the faults that a device found and no one has asked for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+
+import torch
+from torch import Tensor
+
+from revc.runtime.bits.backends import backend
+from revc.runtime.bits.constants import Mode
+from revc.runtime.bits.errors import BackendError, LaneError
+from revc.runtime.bits.faults import CheckPolicy, Faults
+from revc.runtime.bits.flat import pack
+from revc.runtime.bits.growth import FillBounds
+from revc.runtime.bits.spill import SpillStore
+from revc.runtime.bits.state import LaneState, blank
+
+PIECE_WORDS = 1 << 21
+"""Words of spare room that a push on the CPU asks for at a time."""
+
+
+_serial = itertools.count(1)
+_engines: weakref.WeakValueDictionary[int, Engine] = weakref.WeakValueDictionary()
+
+
+def engine_of(token: Tensor) -> Engine:
+    """The engine behind a token; LaneError if its stack is gone."""
+    found = _engines.get(int(token[0]))
+    if found is None:
+        raise LaneError("the stack behind this token no longer exists")
+    return found
+
+
+class Engine:
+    """One stack's state with the machinery around it."""
+
+    def __init__(self, state: LaneState, name: str, check: CheckPolicy) -> None:
+        self.state = state
+        self.backend = backend(name)
+        self.bounds = FillBounds()
+        self.spill: SpillStore | None = None
+        self.faults = Faults(check, state.heads.device)
+        self.serial = next(_serial)
+        _engines[self.serial] = self
+
+    def token(self) -> Tensor:
+        """A new token for this engine: int64 [2] on the CPU, (serial, operations so far)."""
+        return torch.tensor([self.serial, 0], dtype=torch.int64)
+
+    @property
+    def spilled(self) -> int:
+        """Rows of every lane that lie in the spill store."""
+        return self.spill.rows if self.spill else 0
+
+    def steps(self, elements: int) -> int:
+        """Steps that ``elements`` elements of a sequence take."""
+        return -(-elements // self.state.lanes)
+
+    def piece(self, words: int) -> int:
+        """Steps to run at a time when a step moves up to ``words`` words a lane."""
+        limit = 1 << 40
+        if self.state.heads.device.type == "cpu":
+            limit = max(16, min(4096, PIECE_WORDS // max(1, self.state.count)))
+        if self.spill:
+            limit = min(limit, self.spill.block)
+        return max(1, limit // words)
+
+    def push(self, kernel: str, symbols: Tensor, words: int, *arguments: Tensor | int) -> None:
+        """Run a push kernel over ``symbols`` [B, E]; a step stores at most ``words`` words."""
+        steps, piece = self.steps(symbols.shape[1]), self.piece(words)
+        for first in range(0, steps, piece):
+            last = min(first + piece, steps)
+            self.reserve((last - first) * words)
+            self.backend.run(kernel, self.state, first, last, symbols, *arguments)
+            self.bounds.pushed((last - first) * words)
+            if self.spill:
+                self.spill_rows(self.spill)
+
+    def pop(self, kernel: str, symbols: Tensor, words: int, *arguments: Tensor | int) -> None:
+        """Run a pop kernel that fills ``symbols`` [B, E]; a step takes at most ``words`` words."""
+        steps, piece = self.steps(symbols.shape[1]), self.piece(words)
+        for last in range(steps, 0, -piece):
+            first = max(0, last - piece)
+            if self.spill:
+                self.restore_rows(self.spill, (last - first) * words)
+            self.reserve(words)
+            self.backend.run(kernel, self.state, first, last, symbols, *arguments)
+            self.bounds.popped((last - first) * words)
+
+    def reserve(self, words: int) -> None:
+        """Make room for ``words`` more words in every lane, and the scratch and spare rows."""
+        if self.bounds.high + words + 3 <= self.state.capacity:
+            return
+        self.bounds.observe(self.state.fill)
+        needed = self.bounds.high + words + 3
+        if needed > self.state.capacity:
+            self.state.grow(max(needed, self.state.capacity * 3 // 2))
+
+    def spill_rows(self, store: SpillStore) -> None:
+        """Move whole blocks that lie under every lane's top to the store."""
+        if self.bounds.high < 2 * store.block:
+            return
+        self.bounds.observe(self.state.fill)
+        blocks = self.bounds.low // store.block - 1
+        if blocks <= 0:
+            return
+        rows, words = blocks * store.block, self.state.words
+        for first in range(1, rows + 1, store.block):
+            store.put(words[first : first + store.block])
+        stay = self.bounds.high + 1 - rows
+        words[1 : stay + 1] = words[rows + 1 : rows + stay + 1].clone()
+        self.state.fill -= rows
+        self.bounds.moved(-rows)
+        store.mark(self.snapshot)
+
+    def restore_rows(self, store: SpillStore, words: int) -> None:
+        """Bring back blocks until every lane holds more than ``words`` words, or none are left out.
+
+        One word more, because an empty lane would take its floor for the bottom of the stack.
+        """
+        if self.bounds.low > words or not store.rows:
+            return
+        self.bounds.observe(self.state.fill)
+        while self.bounds.low <= words and store.rows:
+            rows, held = store.block, self.bounds.high + 1
+            if held + rows + 2 > self.state.capacity:
+                self.state.grow(max(held + rows + 2, self.state.capacity * 3 // 2))
+            memory = self.state.words
+            memory[rows + 1 : rows + held + 1] = memory[1 : held + 1].clone()
+            memory[1 : rows + 1] = store.take(memory.device)
+            self.state.fill += rows
+            self.bounds.moved(rows)
+
+    def snapshot(self) -> Tensor:
+        """What is in memory, as a flat buffer; the spilled rows belong below it."""
+        return pack(self.state)
+
+    def sizes(self) -> Tensor:
+        """Size of every sequence, int64 [sequences], in 2**-32 bit."""
+        return self.backend.sizes(self.state, self.spilled)
+
+
+def create(
+    sequences: int, lanes: int, seed: int, mode: Mode, device: torch.device, name: str,
+    check: CheckPolicy,
+) -> Engine:  # fmt: skip
+    """An engine over an untouched stack; LaneError for sizes or seeds out of range."""
+    if sequences < 0 or lanes < 1 or sequences * lanes >= 1 << 31:
+        raise LaneError(
+            f"{sequences} sequences of {lanes} lanes: want at least 0 and 1, below 2**31"
+        )
+    if not 0 <= seed < 1 << 63:
+        raise LaneError(f"seed {seed} is not in [0, 2**63)")
+    if name == "numba" and device.type != "cpu":
+        raise BackendError(f"back end 'numba' works on CPU tensors, not on {device}")
+    engine = Engine(blank(sequences, lanes, seed, mode, device), name, check)
+    engine.backend.first_heads(engine.state)
+    return engine

@@ -1,0 +1,56 @@
+"""Faults in the data: raised at once, or collected on the device and raised when asked for.
+
+Looking at the result of a check stops the host until the device has caught up. ``check="now"``
+does so, and nothing has moved when the error comes. ``check="later"`` adds the finding to a flag
+on the device and codes something valid in place of the bad symbol; ``verify`` raises it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from revc.runtime.bits.errors import BitsError, ParameterError, ScaleOverflowError, SymbolError
+
+CheckPolicy = Literal["now", "later"]
+KINDS: tuple[type[BitsError], ...] = (SymbolError, ParameterError, ScaleOverflowError)
+
+
+class Faults:
+    """What was found wrong with the data given to one stack."""
+
+    def __init__(self, check: CheckPolicy, device: torch.device) -> None:
+        self.check = check
+        self.found = torch.zeros(len(KINDS), dtype=torch.bool, device=device)
+        self.messages: dict[int, str] = {}
+
+    def report(self, kind: type[BitsError], bad: Tensor, message: str) -> None:
+        """Raise ``kind`` if the bool tensor ``bad`` holds, or note it for ``verify``."""
+        if self.check == "now":
+            if bool(bad):
+                raise kind(message)
+            return
+        index = KINDS.index(kind)
+        self.found[index] |= bad
+        self.messages.setdefault(index, message)
+
+    def symbol(self, bad: Tensor, message: str) -> None:
+        """Report symbols."""
+        self.report(SymbolError, bad, message)
+
+    def parameter(self, bad: Tensor, message: str) -> None:
+        """Report parameters."""
+        self.report(ParameterError, bad, message)
+
+    def overflow(self, bad: Tensor, message: str) -> None:
+        """Report an exact scaling."""
+        self.report(ScaleOverflowError, bad, message)
+
+    def verify(self) -> None:
+        """Raise the first fault found so far; waits for the device."""
+        for index, found in enumerate(self.found.tolist()):
+            if found:
+                self.found.zero_()
+                raise KINDS[index](self.messages[index])

@@ -1,0 +1,44 @@
+"""Snapping of float parameters to the integer grid of ``tables``.
+
+All steps are exact or single IEEE operations on float64, so the same floats give the same integers
+on every device. What they cannot do is make the floats themselves repeatable: see ``portable``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from revc.runtime.bits.tables import PER_OCTAVE, SCALES
+
+LOC_LIMIT = 1 << 39
+"""Largest location, in 2**-8 index units: the range of int32 indices."""
+_MANTISSA = (1 << 52) - 1
+_STEPS = tuple(
+    int.from_bytes(
+        torch.tensor(2.0 ** ((i + 0.5) / PER_OCTAVE), dtype=torch.float64).numpy().tobytes(),
+        "little",
+    )
+    & _MANTISSA
+    for i in range(PER_OCTAVE)
+)
+"""Mantissas half-way (in the logarithm) between neighbouring scales."""
+
+
+def snap_loc(loc: Tensor, step: float) -> Tensor:
+    """Locations (float64, in units of values) as int64 in 2**-8 index units."""
+    return torch.round(loc * (256.0 / step)).clamp(-LOC_LIMIT, LOC_LIMIT).long()
+
+
+def snap_scale(scale: Tensor, step: float) -> Tensor:
+    """Positive scales (float64, in units of values) as the nearest grid scale, uint8.
+
+    Reads the exponent and compares the mantissa with eight thresholds: no logarithm, whose last
+    bit differs between devices. Scales below half a step become half a step.
+    """
+    bits = (scale / step).contiguous().view(torch.int64)
+    number = PER_OCTAVE * ((bits >> 52) - 1022)
+    mantissa = bits & _MANTISSA
+    for threshold in _STEPS:
+        number = number + (mantissa >= threshold)
+    return number.clamp(0, SCALES - 1).to(torch.uint8)

@@ -1,0 +1,161 @@
+"""A stack of bits: the one class for tapes and reservoirs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from revc.runtime.bits import ops
+from revc.runtime.bits.backends import BackendName, backend, default_backend
+from revc.runtime.bits.constants import DEFAULT_LANES, UNIT, WORD_BITS, Mode
+from revc.runtime.bits.dist.base import Distribution, fit
+from revc.runtime.bits.engine import Engine, create
+from revc.runtime.bits.errors import LaneError
+from revc.runtime.bits.faults import CheckPolicy
+from revc.runtime.bits.flat import pack, unpack
+from revc.runtime.bits.growth import FillBounds
+from revc.runtime.bits.spill import SpillStore
+
+
+class BitStack:
+    """A bottomless stack of bits for each of ``sequences`` sequences.
+
+    Every sequence owns ``lanes`` independent rANS coders. What is pushed comes back in reverse;
+    below the floor lie the pseudo-random words of ``seed``, so a fresh stack is a reservoir that
+    can be drawn from at once, and its debt says how much was. No sequence depends on another.
+
+    Args:
+        sequences: number of sequences (axis 0 of all symbols).
+        lanes: coders of a sequence. Many are fast, each costs 48 bits in an exported tape.
+        seed: in [0, 2**63).
+        device: where the stack lives; all symbols and parameters have to be there.
+        mode: ``Mode.WIDE``, or the 32-bit ``Mode.FAST``.
+        backend: ``"numba"`` or ``"triton"``; by default what fits the device.
+        check: ``"now"`` raises before anything moves; ``"later"`` does not wait for the device
+            and raises in ``verify``. By default "now" on the CPU, "later" elsewhere.
+
+    Raises:
+        LaneError: sizes or seed out of range.
+        BackendError: the back end cannot run here.
+    """
+
+    def __init__(
+        self, sequences: int, lanes: int = DEFAULT_LANES, seed: int = 0,
+        device: torch.device | str = "cpu", mode: Mode = Mode.WIDE,
+        backend: BackendName | None = None, check: CheckPolicy | None = None,
+    ) -> None:  # fmt: skip
+        place = torch.empty(0, device=device).device
+        self.device = place
+        self.sequences = sequences
+        self.lanes = lanes
+        self.seed = seed
+        self.mode = mode
+        policy = check or ("now" if place.type == "cpu" else "later")
+        name = backend or default_backend(place)
+        self.engine: Engine = create(sequences, lanes, seed, mode, place, name, policy)
+        self.token: Tensor = self.engine.token()
+
+    def push(self, symbols: Tensor, distribution: Distribution) -> None:
+        """Push integer ``symbols`` [sequences, ...].
+
+        Raises SymbolError, ParameterError or LaneError, and then nothing has moved.
+        """
+        distribution.push(self, symbols)
+
+    def pop(self, distribution: Distribution, shape: Sequence[int] | None = None) -> Tensor:
+        """Undo ``push``, or draw: symbols of ``shape``, by default that of the parameters."""
+        return distribution.pop(self, fit(distribution, shape))
+
+    def scale(self, x: Tensor, n: Tensor, k: int) -> Tensor:
+        """Exactly x * n / 2**k for int32 ``x`` [sequences, ...]; the stack grows by k - log2(n).
+
+        ``n`` is int64 of the same shape or [1, 1], in [1, 2**16]; k in [0, 16]. The result is
+        within max(1, n / 2**k) of the quotient. Raises ScaleOverflowError where it leaves int32.
+        """
+        scaled: Tensor = ops.scale(self.token, x, n, k)
+        return scaled
+
+    def unscale(self, y: Tensor, n: Tensor, k: int) -> Tensor:
+        """Undo ``scale``."""
+        original: Tensor = ops.unscale(self.token, y, n, k)
+        return original
+
+    def size(self) -> Tensor:
+        """16 (W - D) + sum of log2(head) per sequence, int64 [sequences], in 2**-32 bit.
+
+        W words are stored, D were taken from below the floor. Only differences have a meaning.
+        """
+        sizes: Tensor = ops.size(self.token, self.sequences, self.device)
+        return sizes
+
+    def physical(self) -> Tensor:
+        """Bits really held per sequence: words stored and 64 for each head, in 2**-32 bit."""
+        words = (self.engine.state.fill + self.engine.spilled).reshape(-1, self.lanes).sum(-1)
+        return (words * WORD_BITS + 64 * self.lanes) * UNIT
+
+    def debt(self) -> Tensor:
+        """Words drawn from below the floor and not paid back, int64 [sequences]."""
+        return self.engine.state.debt.reshape(self.sequences, self.lanes).sum(-1)
+
+    def untouched(self) -> Tensor:
+        """Whether each sequence is as it was when made, bool [sequences]."""
+        state = self.engine.state
+        fresh = create(
+            self.sequences, self.lanes, self.seed, self.mode, self.device,
+            self.engine.backend.name, self.engine.faults.check,
+        )  # fmt: skip
+        same = (state.heads == fresh.state.heads) & (state.debt == 0)
+        same &= state.fill + self.engine.spilled == 0
+        return same.reshape(self.sequences, self.lanes).all(-1)
+
+    def verify(self) -> None:
+        """Raise what ``check="later"`` put off; waits for the device."""
+        self.engine.faults.verify()
+
+    def reserve(self, words: int) -> None:
+        """Make room for ``words`` more words in every lane, so that pushes need not grow."""
+        self.engine.reserve(words)
+
+    def spill_to(self, store: SpillStore) -> None:
+        """Let the lower part of the stack go to ``store`` as it grows, and come back in time."""
+        if self.engine.spill:
+            raise LaneError("this stack already has a spill store")
+        if store.rows:
+            raise LaneError("a spill store serves one stack, and starts empty")
+        self.engine.spill = store
+
+    def export(self) -> Tensor:
+        """The whole stack as one flat uint8 [bytes] CPU tensor; see ``flat`` for the layout."""
+        self.verify()
+        store = self.engine.spill
+        return pack(self.engine.state, store.blocks() if store else None)
+
+    @classmethod
+    def load(
+        cls, flat: Tensor, device: torch.device | str = "cpu",
+        backend_name: BackendName | None = None, check: CheckPolicy | None = None,
+    ) -> BitStack:  # fmt: skip
+        """The stack that ``export`` gave; DamagedTapeError or FloorError if it is none."""
+        place = torch.empty(0, device=device).device
+        name = backend_name or default_backend(place)
+        state = unpack(flat, backend(name), place)
+        made = cls(state.sequences, state.lanes, state.seed, place, state.mode, name, check)
+        made.engine.state = state
+        made.engine.bounds = FillBounds()
+        made.engine.bounds.settle(state.fill)
+        return made
+
+    def clone(self) -> BitStack:
+        """An independent copy, without a spill store."""
+        name = self.engine.backend.name
+        return BitStack.load(
+            self.export(), self.device, "triton" if name == "triton" else "numba",
+            self.engine.faults.check,
+        )  # fmt: skip
+
+    def digest(self) -> str:
+        """SHA-256 of ``export``: equal stacks, and no others, have equal digests."""
+        return hashlib.sha256(self.export().numpy().tobytes()).hexdigest()

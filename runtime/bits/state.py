@@ -1,0 +1,56 @@
+"""The bits of a stack as tensors: what a kernel reads and writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from revc.runtime.bits.constants import Mode
+
+
+@dataclass
+class LaneState:
+    """All lanes of one stack; N = sequences * lanes, lane ``j`` of sequence ``b`` is b*lanes + j.
+
+    Row 0 of ``words`` is scratch; word i (counted from the floor, less what was spilled) of a lane
+    is in row i + 1. Words are 16-bit patterns; torch keeps them as int16.
+    """
+
+    words: Tensor
+    """int16 [capacity, N]."""
+    heads: Tensor
+    """int64 [N], in [2**low, 2**(low + 16))."""
+    fill: Tensor
+    """int64 [N]: words in memory above the floor."""
+    debt: Tensor
+    """int64 [N]: words taken from below the floor."""
+    sequences: int
+    lanes: int
+    seed: int
+    mode: Mode
+
+    @property
+    def count(self) -> int:
+        """Number of lanes in all."""
+        return self.sequences * self.lanes
+
+    @property
+    def capacity(self) -> int:
+        """Rows allocated, the scratch row included."""
+        return self.words.shape[0]
+
+    def grow(self, rows: int) -> None:
+        """Make room for ``rows`` rows; what lies above the top is left undefined."""
+        words = torch.empty((rows, self.count), dtype=torch.int16, device=self.words.device)
+        words[: self.capacity] = self.words
+        self.words = words
+
+
+def blank(sequences: int, lanes: int, seed: int, mode: Mode, device: torch.device) -> LaneState:
+    """State of ``sequences * lanes`` lanes with undefined heads, no words and no debt."""
+    count = sequences * lanes
+    words = torch.zeros((4, count), dtype=torch.int16, device=device)
+    heads, fill, debt = (torch.zeros(count, dtype=torch.int64, device=device) for _ in range(3))
+    return LaneState(words, heads, fill, debt, sequences, lanes, seed, mode)
