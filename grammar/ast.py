@@ -324,10 +324,11 @@ class Free(Node):
 
 
 class Put(Node):
-    """`put y by q as m on t`."""
+    """`put y by q as m on t`; `type` is that of y in `undo put y: T by q as m`, else None."""
 
     kind: Literal["put"] = "put"
     target: Name
+    type: Type | None = None
     by: Expr
     meter: str | None
     stack: str | None = None
@@ -370,9 +371,10 @@ class BlockCall(Node):
 
 
 class Repeat(Node):
-    """`repeat N reversed as i share { body }`."""
+    """`label: repeat N reversed as i share { body }`."""
 
     kind: Literal["repeat"] = "repeat"
+    label: str | None = None
     count: Expr
     index: str | None
     reversed: bool
