@@ -1,11 +1,14 @@
 """The LALR machine: a stack of states and values that tokens are pushed onto."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from revc.grammar.builder import NESTING, Builder
-from revc.grammar.lexer import MAX_NESTING, Token
+from revc.grammar.lexer import BRACKETS, MAX_NESTING, Token
 from revc.grammar.span import Span
 from revc.grammar.table import END, Rule, table
+
+_CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE", "MORETHAN"})
 
 Place = tuple[int, int, int, int]
 
@@ -39,13 +42,7 @@ class Engine:
 
     def kind(self, token: Token) -> str:
         """Return the terminal that `token` is here: a word is a keyword only where one may be."""
-        if token.type != "WORD":
-            return token.type
-        tables = table()
-        keyword = tables.words.get(token.text)
-        if keyword and (token.text in tables.reserved or keyword in self._actions[self.states[-1]]):
-            return keyword
-        return "NAME"
+        return self._kind(token, self.states[-1])
 
     def push(self, kind: str, token: Token) -> bool:
         """Take one token; return False, with what could be reduced reduced, if it is wrong here.
@@ -65,21 +62,60 @@ class Engine:
                 return True
             self._reduce(self._rules[-1 - action])
 
-    def accepts(self, *kinds: str) -> bool:
-        """Say whether these terminals could be pushed, one after the other."""
+    def follow(self, tokens: Iterable[Token]) -> bool:
+        """Say whether these tokens could be pushed, one after the other; changes nothing."""
         states = list(self.states)
-        return all(self._advance(states, kind) for kind in kinds)
+        return all(self._advance(states, self._kind(token, states[-1])) for token in tokens)
 
     def expected(self) -> frozenset[str]:
         """Return the terminals that could be pushed."""
-        here = self._actions[self.states[-1]]
-        return frozenset(kind for kind in here if kind.isupper() and self.accepts(kind))
+        here = [kind for kind in self._actions[self.states[-1]] if kind.isupper()]
+        return frozenset(kind for kind in here if self._advance(list(self.states), kind))
+
+    def before(self, kind: str) -> list[int]:
+        """Return the states there would be just before an expected terminal is taken."""
+        states = list(self.states)
+        self._advance(states, kind)
+        return states[:-1]
+
+    def open_brackets(self) -> list[Token]:
+        """Return the tokens of the brackets that are open, outermost first."""
+        found: list[Token] = []
+        for token in self._values:
+            if isinstance(token, Token) and token.text in BRACKETS:
+                found.append(token)
+            elif isinstance(token, Token) and token.type in _CLOSERS:
+                found.pop()
+        return found
+
+    def list_height(self) -> int:
+        """Return how many states there are up to the innermost list of statements or items."""
+        heights = range(len(self.states), 1, -1)
+        lists = (h for h in heights if self._is_list(self.states[h - 1]))
+        return next(lists, 1)
+
+    def in_body(self) -> bool:
+        """Say whether a statement could come here."""
+        return "stmt" in self._actions[self.states[-1]]
 
     def pop_to(self, height: int) -> None:
         """Drop all but the first `height` states, and what they stand for."""
         del self.states[height:]
         for stack in (self._values, self._places, self._depths):
             del stack[height - 1 :]
+
+    def _is_list(self, state: int) -> bool:
+        actions = self._actions[state]
+        return "item" in actions or ("stmt" in actions and "RBRACE" in actions)
+
+    def _kind(self, token: Token, state: int) -> str:
+        if token.type != "WORD":
+            return token.type
+        tables = table()
+        keyword = tables.words.get(token.text)
+        if keyword and (token.text in tables.reserved or keyword in self._actions[state]):
+            return keyword
+        return "NAME"
 
     def _advance(self, states: list[int], kind: str) -> bool:
         while True:

@@ -1,6 +1,7 @@
 """Cut source text into tokens, and end statements where lines end outside brackets."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -9,8 +10,8 @@ from revc.grammar.table import END, table
 
 MAX_NESTING = 200
 _MAX_DIGITS = 40
-_OPEN = {"(": ")", "[": "]", "{": "}", "<": ">"}
-_CLOSE = frozenset(_OPEN.values())
+BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_CLOSERS = frozenset(BRACKETS.values())
 _LINES = r"\n(?:[ \t\r\f]*(?:#[^\n]*)?\n)*"
 _VALUES = frozenset({"true", "false"})
 _UPDATE = re.compile(r"[ \t\r\f]*[A-Za-z_]\w*(?:\[[^\]\n]*\])?\s*(?:\+=|-=|<-)")
@@ -82,9 +83,14 @@ class Lexer:
         self._offset, self._line, self._line_start = place.offset, place.line, place.line_start
         self._brackets, self._last = list(place.brackets), place.last
 
-    def close_brackets(self) -> None:
+    def resume(self, place: Place, brackets: Iterable[str], last: Token | None) -> None:
+        """Go on from `place` after a repair: with these brackets open, behind token `last`."""
+        self.go_back(place)
+        self._brackets, self._last = list(brackets), last
+
+    def _close_brackets(self) -> None:
         """Give up on brackets still open in this statement."""
-        while self._brackets and self._brackets[-1] != "{":
+        while self._in_bracket():
             self._brackets.pop()
 
     def next(self) -> Token:
@@ -106,7 +112,7 @@ class Lexer:
         self._line += match.group().count("\n")
         self._line_start = match.end()
         if self._in_bracket() and self._starts_statement():
-            self.close_brackets()
+            self._close_brackets()
         return not self._in_bracket() and self._unended()
 
     def _in_bracket(self) -> bool:
@@ -135,7 +141,7 @@ class Lexer:
 
     def _token(self, kind: str, text: str) -> Token:
         if text == "}" and self._unended():
-            self.close_brackets()
+            self._close_brackets()
             return self._end_statement()
         column = self._offset - self._line_start + 1
         self._offset += len(text)
@@ -148,9 +154,9 @@ class Lexer:
         return self._emit(Token(kind, text, self._line, column, column + len(text)))
 
     def _bracket(self, text: str) -> str:
-        if text in _OPEN:
+        if text in BRACKETS:
             self._brackets.append(text)
-        elif text in _CLOSE and self._brackets and (text == "}") == (self._brackets[-1] == "{"):
+        elif text in _CLOSERS and self._brackets and (text == "}") == (self._brackets[-1] == "{"):
             self._brackets.pop()
         return "TOO_DEEP" if len(self._brackets) > MAX_NESTING else table().marks[text]
 

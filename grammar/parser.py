@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from revc.grammar import ast
 from revc.grammar.comments import comments_of
 from revc.grammar.diagnostics import Diagnostic, SpecError, syntax_error
-from revc.grammar.engine import Engine
-from revc.grammar.lexer import Lexer
-from revc.grammar.source import read
+from revc.grammar.reader import Reader
+from revc.grammar.source import MAX_BYTES, read
 from revc.grammar.span import Span
-from revc.grammar.table import END
 
 __all__ = ["ParseResult", "parse", "parse_or_raise", "read"]
 
@@ -24,19 +22,20 @@ class ParseResult:
 
 def parse(text: str, file: str = "<string>") -> ParseResult:
     """Parse `text`, which came from `file`; never raises on bad text."""
-    lexer, engine = Lexer(text), Engine(file)
-    while True:
-        token = lexer.next()
-        kind = engine.kind(token)
-        if not engine.push(kind, token):
-            at = Span(file, token.line, token.column, token.line, token.end_column)
-            bad = syntax_error(f"unexpected {token.text!r}", at)
-            empty = ast.File.model_construct(span=at, items=(), comments=())
-            return ParseResult(empty, (bad,))
-        if kind == END:
-            break
-    tree = engine.result.model_copy(update={"comments": comments_of(text, file)})
-    return ParseResult(tree, ())
+    if len(text) > MAX_BYTES:
+        return _refused(file, f"the text is larger than {MAX_BYTES >> 20} MiB")
+    if not text.strip():
+        return _refused(file, "the text is empty: a spec declares a `block` or a `model`")
+    reader = Reader(text, file)
+    reader.run()
+    tree = reader.file.model_copy(update={"comments": comments_of(text, file)})
+    return ParseResult(tree, tuple(reader.findings))
+
+
+def _refused(file: str, message: str) -> ParseResult:
+    at = Span(file, 1, 1, 1, 1)
+    tree = ast.File.model_construct(span=at, items=(), comments=())
+    return ParseResult(tree, (syntax_error(message, at),))
 
 
 def parse_or_raise(text: str, file: str = "<string>") -> ast.File:

@@ -43,13 +43,13 @@ class Table:
     """An LALR(1) table and the terminals that it reads.
 
     `actions[state][symbol]` is a state to go to when it is 0 or more, else rule ``-1 - action``.
-    `kernels[state]` names the constructs that are being read there, as (rule, parts read).
+    `kernels[state]` names the rules of which a part was read there, and a part is still to come.
     """
 
     actions: tuple[dict[str, int], ...]
     rules: tuple[Rule, ...]
     end: int
-    kernels: tuple[tuple[tuple[str, int], ...], ...]
+    kernels: tuple[tuple[str, ...], ...]
     patterns: dict[str, str]
     marks: dict[str, str]
     words: dict[str, str]
@@ -113,7 +113,7 @@ def _from_json(text: str) -> Table:
         actions=tuple(raw["actions"]),
         rules=tuple(Rule(**rule) for rule in rules),
         end=raw["end"],
-        kernels=tuple(tuple(map(tuple, kernel)) for kernel in raw["kernels"]),
+        kernels=tuple(map(tuple, raw["kernels"])),
         patterns=raw["patterns"],
         marks=raw["marks"],
         words=raw["words"],

@@ -67,9 +67,10 @@ def _actions(raw: dict[str, Any], order: Any, rules: dict[LarkRule, int]) -> dic
     }
 
 
-def _kernel(state: Any) -> tuple[tuple[str, int], ...]:
-    names = {(str(item.rule.origin.name), item.index) for item in state if item.index}
-    return tuple(sorted((name, at) for name, at in names if not name.startswith("$")))
+def _kernel(state: Any) -> tuple[str, ...]:
+    """Name the rules in progress, without the helpers that Lark makes for repetitions."""
+    begun = (item.rule.origin.name for item in state if item.index and not item.is_satisfied)
+    return tuple(sorted({str(name) for name in begun if not name.startswith(("$", "__"))}))
 
 
 def _rule(rule: LarkRule) -> Rule:
