@@ -1,0 +1,1 @@
+"""Elaboration: a syntax tree becomes typed instructions, or located findings."""

@@ -1,0 +1,45 @@
+"""Budgets: their meters, targets and units."""
+
+from typing import TYPE_CHECKING
+
+from revc.grammar import ast
+from revc.ir.program import Budget
+from revc.passes.elaborate.names import number
+from revc.passes.report import Reported
+from revc.passes.rules.m503_missing_meter import missing_meter
+from revc.passes.rules.s003_unknown_argument import bad_argument
+
+if TYPE_CHECKING:
+    from revc.passes.elaborate.blocks import Blocks
+
+UNITS = ("token", "step", "example", "element", "valve")
+
+
+def budgets(blocks: "Blocks") -> tuple[Budget, ...]:
+    """Return the budgets of the main file; findings for those that are wrong."""
+    found = []
+    for item in blocks.main.file.items:
+        if isinstance(item, ast.BudgetDecl):
+            try:
+                found.append(_budget(blocks, item))
+            except Reported:
+                continue
+    return tuple(found)
+
+
+def _budget(blocks: "Blocks", item: ast.BudgetDecl) -> Budget:
+    findings = blocks.findings
+    if item.meter is None:
+        findings.refuse(missing_meter(item.span))
+    for unit in item.units:
+        if unit not in UNITS:
+            text = f"is bits per {', '.join(UNITS)}, not `{unit}`"
+            findings.refuse(bad_argument("a budget", text, item.span))
+    bound = number(item.bound, blocks.names(blocks.main), findings).constant
+    if bound is None or bound < 0:
+        text = "is a number of at least 0, and its dims are bound"
+        findings.refuse(bad_argument("a budget", text, item.bound.span))
+    targets = tuple(name.id for name in item.targets)
+    return Budget(
+        span=item.span, meter=item.meter, targets=targets, bound=float(bound), units=item.units
+    )

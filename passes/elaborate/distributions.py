@@ -1,0 +1,160 @@
+"""Distributions: what `put`, `draw` and `valve` code by."""
+
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+from revc.grammar import ast
+from revc.ir.dims import Dim
+from revc.ir.expr import Expr
+from revc.ir.instructions import Distribution
+from revc.ir.types import Label, Lattice, RegType, Shape, shape_text
+from revc.passes.elaborate.expressions import value
+from revc.passes.elaborate.names import number
+from revc.passes.elaborate.scope import Scope
+from revc.passes.elaborate.shapes import fits
+from revc.passes.rules.q301_non_injective_quantizer import quantiser_loss
+from revc.passes.rules.s002_unknown_name import unknown_name
+from revc.passes.rules.s003_unknown_argument import (
+    bad_argument,
+    missing_argument,
+    unknown_argument,
+)
+from revc.passes.rules.s004_shape_mismatch import mismatch
+from revc.passes.rules.s007_numeric_mix import numeric_mix
+
+Residue = Literal["carry", "write", "drop", "none"]
+Setting = int | float | str | None
+
+
+class Family(NamedTuple):
+    """A family: whether it reads parameters, its settings with defaults, what it can code.
+
+    `each` numbers an element: the parameters' last axis is that many times the target's. None is
+    for the label families, whose parameters have an axis more than the target.
+    """
+
+    each: int | None
+    settings: dict[str, Setting]
+    labels: bool
+
+
+_NEEDED = "needed"
+FAMILIES = {
+    "uniform": Family(0, {"n": _NEEDED}, True),
+    "softmax": Family(None, {}, True),
+    "logistic": Family(2, {"step": 1}, False),
+    "logistic_mixture": Family(3, {"components": _NEEDED, "step": 1}, False),
+    "gaussian": Family(2, {"step": 1}, False),
+}
+
+
+def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) -> Distribution:
+    """Return the distribution of a value of type `kind`; `residue` is the statement's default.
+
+    Raises:
+        Reported: no such family, or its arguments do not fit.
+    """
+    if not isinstance(node, ast.Call):
+        text = f"is one of {', '.join(FAMILIES)}"
+        scope.findings.refuse(bad_argument("a distribution", text, node.span))
+    family = FAMILIES.get(node.func)
+    if family is None:
+        what = unknown_name("distribution", node.func, node.func_span, FAMILIES)
+        scope.findings.refuse(what)
+    _codes(scope, node, family, kind)
+    named = {arg.name: arg.value for arg in node.args if arg.name is not None}
+    settings = _settings(scope, node, family, named)
+    params = _params(scope, node, family, settings, kind)
+    policy, bits = _residue(scope, named.get("residue"), kind, residue)
+    if policy == "none" and isinstance(kind.numerics, Lattice):
+        quantiser_loss(scope.findings, node.span, kind.numerics, settings.get("step"))
+    return Distribution(
+        family=node.func, params=params, settings=settings, residue=policy, drop_bits=bits
+    )
+
+
+def _codes(scope: Scope, node: ast.Call, family: Family, kind: RegType) -> None:
+    if isinstance(kind.numerics, Label) != family.labels:
+        wanted = "labels" if family.labels else "a lattice"
+        text = f"`{node.func}` codes {wanted}, not {kind.numerics}"
+        scope.findings.refuse(numeric_mix(node.span, text))
+
+
+def _settings(
+    scope: Scope, node: ast.Call, family: Family, named: dict[str, ast.Expr]
+) -> dict[str, Setting]:
+    known = [*family.settings, "residue"]
+    for arg in node.args:
+        if arg.name is not None and arg.name not in known:
+            scope.findings.refuse(unknown_argument(node.func, arg.name, arg.span, known))
+    positional = [arg.value for arg in node.args if arg.name is None]
+    if family.each == 0 and positional:
+        named.setdefault("n", positional[0])
+    settings: dict[str, Setting] = {}
+    for name, default in family.settings.items():
+        if name not in named and default == _NEEDED:
+            scope.findings.refuse(missing_argument(node.func, name, node.span))
+        given = named.get(name)
+        settings[name] = default if given is None else _constant(scope, node.func, name, given)
+    return settings
+
+
+def _constant(scope: Scope, func: str, name: str, node: ast.Expr) -> int | float:
+    known = number(node, scope.names, scope.findings).constant
+    if known is None or known <= 0 or (name != "step" and known.denominator != 1):
+        kind = "number" if name == "step" else "whole number"
+        text = f"takes a {kind} above 0 for `{name}`"
+        scope.findings.refuse(bad_argument(func, text, node.span))
+    return int(known) if known.denominator == 1 else float(known)
+
+
+def _params(
+    scope: Scope, node: ast.Call, family: Family, settings: dict[str, Setting], kind: RegType
+) -> tuple[Expr, ...]:
+    if family.each == 0:
+        return ()
+    positional = [arg.value for arg in node.args if arg.name is None]
+    if len(positional) != 1:
+        scope.findings.refuse(bad_argument(node.func, "reads one value", node.span))
+    wanted = _wanted(scope, node, family, settings, kind)
+    params = value(scope, positional[0], wanted)
+    if not fits(params.shape, wanted):
+        want, have = shape_text(wanted), shape_text(params.shape)
+        text = f"`{node.func}` needs {want} for {shape_text(kind.shape)}, but is given {have}"
+        scope.findings.refuse(mismatch(positional[0].span, text))
+    return (params,)
+
+
+def _wanted(
+    scope: Scope, node: ast.Call, family: Family, settings: dict[str, Setting], kind: RegType
+) -> Shape:
+    """Return the shape of a family's parameters for a value of type `kind`."""
+    if family.each is None:
+        assert isinstance(kind.numerics, Label)
+        return (*kind.shape, kind.numerics.size)
+    if not kind.shape:
+        scope.findings.refuse(mismatch(node.span, f"`{node.func}` codes values with an axis"))
+    components = settings.get("components", 1)
+    assert isinstance(components, int)
+    return (*kind.shape[:-1], kind.shape[-1] * Dim.of(family.each * components))
+
+
+def _residue(
+    scope: Scope, node: ast.Expr | None, kind: RegType, default: Residue
+) -> tuple[Residue, int]:
+    """Return the residue policy, and the bits that `drop(m)` gives up."""
+    match node:
+        case None:
+            return ("none" if isinstance(kind.numerics, Label) else default), 0
+        case ast.Name(id="carry"):
+            return "carry", 0
+        case ast.Name(id="write"):
+            return "write", 0
+        case ast.Name(id="none"):
+            return "none", 0
+        case ast.Call(func="drop", args=(only,)):
+            bits = number(only.value, scope.names, scope.findings).constant
+            if bits is not None and bits.denominator == 1 and bits >= Fraction(0):
+                return "drop", int(bits)
+    text = "is carry, write or drop(m)"
+    scope.findings.refuse(bad_argument("residue", text, node.span))

@@ -1,0 +1,51 @@
+"""Keys of nets: two nets with one key make equal blocks of a block that takes a net."""
+
+from collections.abc import Hashable
+
+from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read, Slice
+from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
+from revc.passes.elaborate.slots import Net, Slots
+
+
+def net_key(net: Net, slots: Slots) -> Hashable:
+    """Return what a block can tell of a net: all but which instance it is."""
+    order = {slot: k for k, slot in enumerate(net.uses)}
+    sources = tuple(_source(slots.drafts[slot].source, order) for slot in net.uses)
+    params = tuple((n, t.shape, str(t.numerics)) for n, t in net.params) if net.params else None
+    body = _expr(net.body, order) if net.body is not None else None
+    return params, net.result, sources, body
+
+
+def _source(source: Source, order: dict[int, int]) -> Hashable:
+    match source:
+        case Builtin():
+            tied = order[source.tied] if source.tied is not None else None
+            return source.name, _settings(source.settings), tied
+        case TorchClass():
+            return source.target, source.args, _settings(source.kwargs)
+        case Hole():
+            return "hole", source.name
+    raise TypeError(type(source))
+
+
+def _settings(settings: dict[str, Setting]) -> Hashable:
+    return tuple((name, type(value).__name__, value) for name, value in settings.items())
+
+
+def _expr(expr: Expr, order: dict[int, int]) -> Hashable:
+    match expr:
+        case Number():
+            return expr.value
+        case Read():
+            return _place(expr.place)
+        case Elementwise():
+            return expr.function, tuple(_expr(arg, order) for arg in expr.args)
+        case NetCall():
+            return order[expr.slot], expr.shape, tuple(_expr(arg, order) for arg in expr.args)
+    raise TypeError(type(expr))
+
+
+def _place(place: Place) -> Hashable:
+    return place.name, tuple(
+        (item.lo, item.hi) if isinstance(item, Slice) else item.position for item in place.index
+    )

@@ -1,0 +1,110 @@
+"""Slots between bodies: an inner body's slots become slots of the body around it."""
+
+from collections.abc import Hashable, Mapping
+from typing import Protocol
+
+from revc.ir.dims import Dim
+from revc.ir.expr import NetCall, walk
+from revc.ir.instructions import BlockCall, Instruction, Repeat
+from revc.ir.nets import Builtin, NetSlot
+from revc.ir.program import Block
+from revc.ir.types import shape_text
+from revc.passes.elaborate.scope import Scope
+from revc.passes.elaborate.slots import Draft, renumber, retied
+from revc.passes.rules.s004_shape_mismatch import mismatch
+
+
+class Linked(Protocol):
+    """A finished body, and for each of its slots what it is linked to (None: its own)."""
+
+    block: Block
+    links: tuple[Hashable, ...]
+
+
+def adopt(
+    scope: Scope, inner: Linked, prefix: str, known: Mapping[Hashable, int]
+) -> tuple[int, ...]:
+    """Return the slots of `scope` for those of `inner`; own ones are made, named by `prefix`.
+
+    Raises:
+        Reported: a linked net is called with other shapes than before.
+    """
+    nets = []
+    for slot, link in zip(inner.block.nets, inner.links, strict=True):
+        nets.append(_one(scope, slot, link, prefix, known))
+    for slot, link, at in zip(inner.block.nets, inner.links, nets, strict=True):
+        if link is None:
+            scope.slots.drafts[at].source = retied(slot.source, nets.__getitem__)
+    return tuple(nets)
+
+
+def _one(
+    scope: Scope, slot: NetSlot, link: Hashable, prefix: str, known: Mapping[Hashable, int]
+) -> int:
+    if link is None:
+        name = f"{prefix}.{slot.name}"
+        return scope.slots.add(Draft(name, slot.span, slot.source, None, slot.inputs, slot.output))
+    at = known[link] if link in known else _file_slot(scope, link)
+    _settle(scope, scope.slots.drafts[at], slot)
+    return at
+
+
+def _file_slot(scope: Scope, link: Hashable) -> int:
+    """Return this body's slot for one of a file's nets, as ``("file", full name, k)``."""
+    assert isinstance(link, tuple)
+    _, full, k = link
+    home, decl = scope.blocks.file_decl(full)
+    net = scope.shared_net(home, decl)
+    assert net is not None
+    return net.uses[k]
+
+
+def _settle(scope: Scope, draft: Draft, slot: NetSlot) -> None:
+    """Give a slot the types that an inner body calls it with; all calls must agree."""
+    if draft.output is None:
+        draft.inputs, draft.output = slot.inputs, slot.output
+        if isinstance(draft.source, Builtin) and isinstance(slot.source, Builtin):
+            settings = slot.source.settings
+            draft.source = draft.source.model_copy(update={"settings": settings})
+        return
+    have = [kind.shape[-1:] for kind in draft.inputs or ()] + [draft.output[-1:]]
+    now = [kind.shape[-1:] for kind in slot.inputs] + [slot.output[-1:]]
+    if have != now:
+        text = (
+            f"`{draft.name}` is one net: called for {shape_text(slot.output)} here, "
+            f"for {shape_text(draft.output)} before"
+        )
+        scope.findings.refuse(mismatch(slot.span, text))
+
+
+def renumbered(step: Instruction, where: dict[int, int]) -> Instruction:
+    """Return an instruction with its slots renumbered."""
+    if isinstance(step, BlockCall):
+        return step.model_copy(update={"nets": tuple(where[n] for n in step.nets)})
+    if isinstance(step, Repeat):
+        rows = tuple(tuple(where[n] for n in row) for row in step.nets)
+        return step.model_copy(update={"nets": rows})
+    return step.map(lambda expr: renumber(expr, where)) if _calls(step) else step
+
+
+def _calls(step: Instruction) -> bool:
+    return any(isinstance(node, NetCall) for value in step.values() for node in walk(value))
+
+
+def names_in(step: Instruction) -> frozenset[str]:
+    """Return the dims and turns that an instruction names, blocks' own turns included."""
+    if isinstance(step, Repeat):
+        inner = frozenset(step.body.turns) - {step.index}
+        return inner | step.count.names  # type: ignore[return-value]
+    return frozenset(name for dim in _dims(step) for name in dim.names)
+
+
+def _dims(node: object) -> list[Dim]:
+    if isinstance(node, Dim):
+        return [node]
+    if isinstance(node, tuple):
+        return [dim for item in node for dim in _dims(item)]
+    if isinstance(node, Block):
+        return []
+    fields = getattr(type(node), "model_fields", {})
+    return [dim for name in fields for dim in _dims(getattr(node, name))]

@@ -1,0 +1,108 @@
+"""`repeat`: its body is a block of its own, with a row of net slots for each turn."""
+
+from dataclasses import replace
+
+from revc.grammar import ast
+from revc.ir.dims import Dim
+from revc.ir.instructions import Instruction, Repeat
+from revc.ir.program import Register
+from revc.passes.elaborate.blocks import Body, close
+from revc.passes.elaborate.linking import adopt
+from revc.passes.elaborate.names import size
+from revc.passes.elaborate.scope import Scope, declared
+from revc.passes.elaborate.slots import Namer, Slots
+from revc.passes.rules.l105_loop_imbalance import imbalance
+from revc.passes.rules.l109_stale_let import stale
+from revc.passes.rules.s003_unknown_argument import bad_argument
+from revc.passes.rules.s009_redefined_name import redefined
+
+MOST_TURNS = 100_000
+
+
+def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
+    """`repeat N reversed as i share { body }`."""
+    from revc.passes.elaborate.statements import run
+
+    count = size(node.count, scope.names, scope.findings)
+    if not node.share and (count.integer or 0) > MOST_TURNS:
+        text = f"of {count} turns has too many nets; `repeat .. share` has one set"
+        scope.findings.refuse(bad_argument("a repeat", text, node.count.span))
+    label = node.label or scope.namer.next("repeat")
+    inner = _inner(scope, node)
+    steps = run(inner, node.body, undo)
+    _balanced(scope, inner, node)
+    body = _block(scope, inner, node, steps, f"{scope.path}.{label}")
+    scope.doubts += inner.doubts
+    registers = tuple(register.name for register in body.block.takes)
+    for name in registers:
+        if name in inner.regs.written:
+            scope.regs.change(name, inner.regs.written[name])
+    return [
+        Repeat(
+            span=node.span, label=label, body=body.block, count=count, index=node.index,
+            reversed=node.reversed != undo, share=node.share, registers=registers,
+            givens=tuple(given.name for given in body.block.givens),
+            nets=_rows(scope, node, body, label, count),
+        )
+    ]  # fmt: skip
+
+
+def _inner(scope: Scope, node: ast.Repeat) -> Scope:
+    names, turns = dict(scope.names), scope.turns
+    if node.index is not None:
+        earlier = "a value" if scope.regs.knows(node.index) else scope.visible(node.index)
+        if earlier is not None:
+            scope.findings.refuse(redefined(node.index, earlier, node.span))
+        names[node.index] = Dim.of(node.index)
+        turns = (*turns, node.index)
+    taken = declared(node.body) | scope.namer.taken
+    return replace(
+        scope, names=names, turns=turns, parent=scope, regs=scope.regs.inner(), slots=Slots(),
+        namer=Namer(taken), nets={}, labels={}, doubts=[], emitted=set(),
+    )  # fmt: skip
+
+
+def _balanced(scope: Scope, inner: Scope, node: ast.Repeat) -> None:
+    """Check that a turn leaves the registers, and the lets that it reads, as it found them."""
+    before, after = scope.regs.live, inner.regs.live
+    scope.regs.lose(name for name in before if name in inner.regs.lost)
+    changes = [
+        *(f"`{n}` is gone" for n in before if n not in after and n not in inner.regs.lost),
+        *(f"`{n}` is new" for n in after if n not in before and n not in scope.regs.lost),
+        *(
+            f"`{n}` is {after[n]}, was {before[n]}"
+            for n in before
+            if n in after and after[n] != before[n]
+        ),
+    ]
+    if changes:
+        scope.findings.refuse(imbalance(node.span, ", ".join(changes)))
+    for name in inner.regs.used:
+        let = scope.regs.lets.get(name)
+        if let is not None and let.changed is not None:
+            scope.findings.add(stale(name, let.changed[0], let.changed[1], node.span))
+
+
+def _block(
+    scope: Scope, inner: Scope, node: ast.Repeat, steps: list[Instruction], name: str
+) -> Body:
+    regs, outer = inner.regs, scope.regs
+    touched = [n for n in outer.live if n in regs.used or n in regs.written]
+    registers = tuple(Register(span=node.span, name=n, type=outer.live[n]) for n in touched)
+    reads = {**outer.givens, **{n: let.type for n, let in outer.lets.items()}}
+    givens = tuple(
+        Register(span=node.span, name=n, type=kind) for n, kind in reads.items() if n in regs.used
+    )
+    outer.used.update(dict.fromkeys([*touched, *(given.name for given in givens)]))
+    return close(inner, name, node.span, registers, registers, givens, steps)
+
+
+def _rows(
+    scope: Scope, node: ast.Repeat, body: Body, label: str, count: Dim
+) -> tuple[tuple[int, ...], ...]:
+    """Return the slots of each turn; a count that is not known yet stands for one turn."""
+    known = {link: link for link in body.links if isinstance(link, int)}
+    if node.share:
+        return (adopt(scope, body, label, known),)
+    turns = count.integer if count.integer is not None else 1
+    return tuple(adopt(scope, body, f"{label}.{turn}", known) for turn in range(turns))

@@ -1,0 +1,70 @@
+"""Sizes that a program must know before the first input comes."""
+
+from collections.abc import Iterator
+
+from revc.grammar.signatures import builtin_signatures
+from revc.grammar.span import Span
+from revc.ir.dims import Dim
+from revc.ir.instructions import BlockCall, Repeat
+from revc.ir.nets import Builtin, NetSlot, TorchClass
+from revc.ir.program import Block, Program
+from revc.passes.elaborate.linking import names_in
+from revc.passes.report import Findings
+from revc.passes.rules.s008_dim_needed import dim_needed
+
+
+def free_dims(model: Block) -> tuple[str, ...]:
+    """Return the names that the shapes of a model's inputs tell, in their order."""
+    found: dict[str, None] = {}
+    for register in (*model.takes, *model.givens):
+        for dim in register.type.shape:
+            if len(dim.names) == 1:
+                found.update(dict.fromkeys(dim.names))
+    return tuple(found)
+
+
+def check_sizes(findings: Findings, program: Program) -> None:
+    """Add a finding (S008) for each dim that a parameter, a loop or a register needs."""
+    for slot in program.model.nets:
+        for dim in _sizing(slot):
+            for name in sorted(dim.names):
+                findings.add(dim_needed(name, "sizes a parameter", slot.span))
+    known = set(program.free)
+    for name, what, span in _needed(program.model, frozenset()):
+        if what != "is told by no input's shape" or name not in known:
+            findings.add(dim_needed(name, what, span))
+
+
+def _sizing(slot: NetSlot) -> Iterator[Dim]:
+    """Yield the dims that size a slot's parameters."""
+    if isinstance(slot.source, TorchClass):
+        settings = [*slot.source.args, *slot.source.kwargs.values()]
+    elif isinstance(slot.source, Builtin):
+        settings = list(slot.source.settings.values())
+        signature = builtin_signatures()[slot.source.name]
+        for position, kind in enumerate(slot.inputs):
+            pattern = signature.inputs[min(position, len(signature.inputs) - 1)].shape
+            if "n" in pattern:
+                yield kind.shape[pattern.index("n") - len(pattern)]
+    else:
+        return
+    for setting in settings:
+        for dim in setting if isinstance(setting, tuple) else (setting,):
+            if isinstance(dim, Dim):
+                yield dim
+
+
+def _needed(block: Block, turns: frozenset[str]) -> Iterator[tuple[str, str, Span]]:
+    """Yield the names that a block's own instructions use, and what for."""
+    for step in block.body:
+        inner = turns
+        if isinstance(step, Repeat):
+            if not step.share:
+                for name in sorted(step.count.names - turns):
+                    yield name, "counts the turns of an unshared repeat", step.span
+            inner = turns | ({step.index} if step.index else set())
+            yield from _needed(step.body, inner)
+        elif isinstance(step, BlockCall):
+            yield from _needed(step.block, turns)
+        for name in sorted(names_in(step) - inner):
+            yield name, "is told by no input's shape", step.span

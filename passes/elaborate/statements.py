@@ -1,0 +1,91 @@
+"""Every kind of statement and the function that elaborates it; a new kind is one line here."""
+
+from collections.abc import Callable, Sequence
+
+from revc.grammar import ast
+from revc.ir.instructions import Instruction
+from revc.passes.elaborate import loops, memory, metered, moves, netdecls, structure, updates
+from revc.passes.elaborate.scope import Scope
+from revc.passes.report import Reported
+from revc.passes.rules.s003_unknown_argument import bad_argument
+
+Handler = Callable[[Scope, ast.Stmt, bool], list[Instruction]]
+
+
+def run(scope: Scope, body: Sequence[ast.Stmt], undo: bool = False) -> list[Instruction]:
+    """Elaborate statements one after the other; with `undo` their inverses, from the last.
+
+    A statement that is refused is left out, and the names that it would make are lost.
+    """
+    steps: list[Instruction] = []
+    for statement in reversed(body) if undo else body:
+        try:
+            steps += step(scope, statement, undo)
+        except Reported:
+            scope.regs.lose(_makes(statement, undo))
+    return steps
+
+
+def step(scope: Scope, statement: ast.Stmt, undo: bool) -> list[Instruction]:
+    """Elaborate one statement, or its inverse.
+
+    Raises:
+        Reported: it is refused.
+    """
+    while isinstance(statement, ast.Undo):
+        statement, undo = statement.statement, not undo
+    if isinstance(statement, ast.NetDecl):
+        return _net(scope, statement, undo)
+    return HANDLERS[type(statement)](scope, statement, undo)
+
+
+def _net(scope: Scope, decl: ast.NetDecl, undo: bool) -> list[Instruction]:
+    if undo:
+        text = "changes nothing: there is nothing to undo"
+        scope.findings.refuse(bad_argument("undo net", text, decl.span))
+    netdecls.declare(scope, decl)
+    return []
+
+
+HANDLERS: dict[type[ast.Node], Handler] = {
+    ast.Update: updates.update,
+    ast.Simultaneous: updates.simultaneous,
+    ast.Residual: updates.residual,
+    ast.Negate: updates.negate,
+    ast.Scale: metered.scale,
+    ast.Mix: metered.mix,
+    ast.Apply: metered.apply,
+    ast.Swap: moves.swap,
+    ast.Split: moves.split,
+    ast.Join: moves.join,
+    ast.Permute: moves.permute,
+    ast.Reshape: moves.reshape,
+    ast.Squeeze: moves.squeeze,
+    ast.Alloc: memory.alloc,
+    ast.Free: memory.free,
+    ast.Put: metered.put,
+    ast.Draw: metered.draw,
+    ast.Valve: metered.valve,
+    ast.BlockCall: structure.block_call,
+    ast.Repeat: loops.repeat,
+    ast.Let: memory.let,
+    ast.Emit: memory.emit,
+}  # type: ignore[dict-item]
+
+
+def _makes(statement: ast.Stmt, undo: bool) -> list[str]:
+    """Return the names that a refused statement would have made or taken."""
+    while isinstance(statement, ast.Undo):
+        statement, undo = statement.statement, not undo
+    match statement:
+        case ast.Split():
+            return [statement.source.id, *(part.id for part in statement.parts)]
+        case ast.Join():
+            return [statement.target.id, *(part.id for part in statement.parts)]
+        case ast.Alloc() | ast.Free():
+            return [name.id for name in statement.names]
+        case ast.Draw() | ast.Put() | ast.Reshape() | ast.Permute() | ast.Squeeze():
+            return [statement.target.id]
+        case ast.Let():
+            return [statement.name]
+    return []

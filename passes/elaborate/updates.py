@@ -1,0 +1,138 @@
+"""Statements that change a register in place: `+=`, `-=`, `negate`, and those lint refuses."""
+
+from collections.abc import Sequence
+
+from revc.grammar import ast
+from revc.grammar.span import Span
+from revc.ir.expr import Expr, Place
+from revc.ir.instructions import Add, Instruction, Negate
+from revc.ir.types import Float, Label, Lattice, Numerics, RegType, shape_text
+from revc.passes.elaborate.expressions import has_labels, outside_nets, places_read, value
+from revc.passes.elaborate.places import name_of, place
+from revc.passes.elaborate.proof import Doubt
+from revc.passes.elaborate.scope import Scope
+from revc.passes.elaborate.shapes import apart, common, fits, indexed
+from revc.passes.rules.b201_self_read import self_read
+from revc.passes.rules.l108_slice_alias import overlap
+from revc.passes.rules.s004_shape_mismatch import mismatch
+from revc.passes.rules.s007_numeric_mix import numeric_mix
+
+Steps = list[Instruction]
+
+
+def target(scope: Scope, node: ast.Name | ast.Index) -> tuple[Place, RegType]:
+    """Return the place that a statement changes, and the type of what is there.
+
+    Raises:
+        Reported: it is not a live register, or the index does not fit.
+    """
+    name = name_of(node)
+    kind = scope.regs.target(name.id, name.span)
+    at = place(scope, node, kind.shape)
+    return at, RegType(numerics=kind.numerics, shape=indexed(kind.shape, at.index))
+
+
+def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
+    """`y += e` and `y -= e`."""
+    at, kind = target(scope, node.target)
+    increment = value(scope, node.value, kind.shape)
+    check_fits(scope, node.value.span, increment, at.name, kind)
+    check_numerics(scope, node.value.span, increment, kind.numerics)
+    check_apart(scope, at, [increment], node.value.span)
+    scope.regs.change(at.name, node.span)
+    sign = 1 if (node.op == "+=") != undo else -1
+    return [Add(span=node.span, target=at, sign=sign, value=increment)]
+
+
+def negate(scope: Scope, node: ast.Negate, undo: bool) -> Steps:
+    """`negate y`, its own inverse."""
+    at, _ = target(scope, node.target)
+    scope.regs.change(at.name, node.span)
+    return [Negate(span=node.span, target=at)]
+
+
+def simultaneous(scope: Scope, node: ast.Simultaneous, undo: bool) -> Steps:
+    """`a, b <- e1, e2`: refused (B203, B204), with a collision where one is found."""
+    from revc.passes.rules.b203_simultaneous_update import refuse_simultaneous
+
+    places = [target(scope, one) for one in node.targets]
+    scope.regs.distinct((at.name, at.span) for at, _ in places)
+    if len(node.values) != len(node.targets):
+        text = f"{len(node.targets)} targets, but {len(node.values)} values"
+        scope.findings.refuse(mismatch(node.span, text))
+    values = []
+    for expr, (at, kind) in zip(node.values, places, strict=True):
+        values.append(value(scope, expr, kind.shape))
+        check_fits(scope, expr.span, values[-1], at.name, kind)
+    scope.doubts.append(refuse_simultaneous(scope.findings, node.span, places, values))
+    for at, _ in places:
+        scope.regs.change(at.name, node.span)
+    return []
+
+
+def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
+    """`residual y by F`: invertible only if F contracts, which no rule of this version bounds."""
+    at, kind = target(scope, node.target)
+    call = node.net
+    if isinstance(call, ast.Name):
+        arg = ast.Arg.model_construct(span=call.span, name=None, value=node.target)
+        call = ast.Call.model_construct(
+            span=call.span, func=call.id, func_span=call.span, args=(arg,)
+        )
+    check_fits(scope, call.span, value(scope, call, kind.shape), at.name, kind)
+    scope.regs.change(at.name, node.span)
+    reason = "x + F(x) is invertible only if F contracts; no bound on F is known"
+    scope.doubts.append(Doubt("UNKNOWN", reason, node.span))
+    scope.blocks.unsupported("residual", node.span)
+    return []
+
+
+def check_fits(scope: Scope, span: Span, expr: Expr, name: str, kind: RegType) -> None:
+    """Check that a value can be added to `name`, which has type `kind`.
+
+    Raises:
+        Reported: it cannot.
+    """
+    if not fits(expr.shape, kind.shape):
+        want, have = shape_text(kind.shape), shape_text(expr.shape)
+        scope.findings.refuse(mismatch(span, f"`{name}` is {want} but the value is {have}"))
+
+
+def check_numerics(scope: Scope, span: Span, expr: Expr, kind: Numerics) -> None:
+    """Check that a value's numbers may go into a register of numerics `kind`.
+
+    Raises:
+        Reported: labels are used as numbers, or float state goes into a lattice.
+    """
+    label = has_labels(scope, expr)
+    if label is not None and not isinstance(kind, Label):
+        text = f"{kind} += label: `{label}` is a name, not a quantity; read it with a net"
+        scope.findings.refuse(numeric_mix(span, text))
+    if isinstance(kind, Label) and (label is None and _has_reads(expr)):
+        scope.findings.refuse(numeric_mix(span, f"{kind} += number: only labels add to a label"))
+    if isinstance(kind, Lattice):
+        for read in outside_nets(expr):
+            state = scope.regs.live.get(read.place.name)
+            if state is not None and isinstance(state.numerics, Float):
+                text = f"{kind} += float state `{read.place.name}`: float state is not exact"
+                scope.findings.refuse(numeric_mix(span, text))
+
+
+def _has_reads(expr: Expr) -> bool:
+    return expr.kind != "number"
+
+
+def check_apart(scope: Scope, at: Place, values: Sequence[Expr], span: Span) -> None:
+    """Check that `values` read nothing of the place that they change.
+
+    Raises:
+        Reported: they read it (B201), or a slice that overlaps it (L108).
+    """
+    for expr in values:
+        for read, let in places_read(scope, expr):
+            if read.name != at.name or apart(read, at):
+                continue
+            where = read.span if let is None else span
+            if read.index and at.index:
+                scope.findings.refuse(overlap(at.name, common(read, at), where))
+            scope.findings.refuse(self_read(at.name, where, let))

@@ -1,0 +1,1 @@
+"""The rules of `revc lint`, one file each; `registry` lists them."""

@@ -1,0 +1,40 @@
+"""B201: an update that reads what it changes."""
+
+from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.span import Span
+from revc.passes.rules.base import Page, Rule
+
+RULE = Rule(
+    "B201",
+    "self-read",
+    "deny",
+    Page(
+        what="The value of an update, a scale or a distribution reads the register that it changes.",
+        why="`a += f(b)` is undone by subtracting f(b), which is still there. `a += f(a)` is not: f(a) "
+        "was computed from a value that is gone. Read another register, or write `scale` for a "
+        "factor, `residual` for x + f(x) with a contraction.",
+        bad="""
+dim B, c
+state lattice(Q12.20)
+model M(a: [B, c]) {
+  a += tanh(a)
+}
+""",
+        good="""
+dim B, c
+state lattice(Q12.20)
+model M(a, b: [B, c]) {
+  a += tanh(b)
+}
+""",
+        source="Dinh, Krueger, Bengio, NICE (2014), section 3.2",
+    ),
+)
+
+
+def self_read(name: str, span: Span, via: str | None = None) -> Diagnostic:
+    """Return the finding that the update of `name` reads it, perhaps by the let `via`."""
+    how = f" by `{via}`" if via else ""
+    return RULE.at(
+        span, f"the update of `{name}` reads `{name}`{how}; its inverse is not available"
+    )

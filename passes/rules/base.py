@@ -1,0 +1,43 @@
+"""What a rule is: its code, its level, its page, and how it makes a finding."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from revc.grammar.diagnostics import Diagnostic, Level
+from revc.grammar.span import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What `revc explain` prints; `bad` gives exactly the rule's code and `good` is clean.
+
+    `compiled` says that the rule speaks only when a spec is compiled, not when it is linted.
+    """
+
+    what: str
+    why: str
+    bad: str
+    good: str
+    source: str
+    compiled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; `page` is its documentation."""
+
+    code: str
+    name: str
+    level: Level
+    page: Page = field(repr=False)
+
+    def at(self, span: Span, message: str, *notes: str, level: Level | None = None) -> Diagnostic:
+        """Return a finding of this rule at `span`."""
+        return Diagnostic(self.code, self.name, level or self.level, message, span, notes)
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean `Attn`?``, or nothing when no known name is close."""
+    close = get_close_matches(name, list(known), n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""

@@ -1,0 +1,46 @@
+"""S002: a name that nothing in reach declares."""
+
+from collections.abc import Iterable
+
+from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.span import Span
+from revc.passes.rules.base import Page, Rule, hint
+
+RULE = Rule(
+    "S002",
+    "unknown-name",
+    "deny",
+    Page(
+        what="A net, block, register, module, tape or meter is used that nothing in reach declares.",
+        why="Names are never made by use: a misspelt name would otherwise be a second register or "
+        "a second set of weights. Built-in nets come in by `use std.nets: ...`, blocks of other "
+        "files by `use FILE: ...`.",
+        bad="""
+use std.nets: attention
+dim B, T, c = 64
+state lattice(Q12.20)
+model M(a, b: [B, T, c]) {
+  a += atention(b, heads = 8)
+}
+""",
+        good="""
+use std.nets: attention
+dim B, T, c = 64
+state lattice(Q12.20)
+model M(a, b: [B, T, c]) {
+  a += attention(b, heads = 8)
+}
+""",
+        source="docs/language.md, names",
+    ),
+)
+
+
+def unknown_name(what: str, name: str, span: Span, known: Iterable[str]) -> Diagnostic:
+    """Return the finding for a `what` (net, block, register) called `name` that there is not."""
+    return RULE.at(span, f"no {what} `{name}`{hint(name, known)}")
+
+
+def import_builtin(name: str, span: Span) -> Diagnostic:
+    """Return the finding for a built-in net that the file does not import."""
+    return RULE.at(span, f"no net `{name}` here: import it with `use std.nets: {name}`")

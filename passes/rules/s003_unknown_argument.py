@@ -1,0 +1,50 @@
+"""S003: an argument that its callee does not have, or one that it needs and was not given."""
+
+from collections.abc import Iterable
+
+from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.span import Span
+from revc.passes.rules.base import Page, Rule, hint
+
+RULE = Rule(
+    "S003",
+    "unknown-argument",
+    "deny",
+    Page(
+        what="A call gives an argument that its callee does not take, gives one twice, or leaves out "
+        "one that has no default.",
+        why="Options have defaults; a misspelt option would silently leave its default in force.",
+        bad="""
+use std.nets: attention
+dim B, T, c = 64
+state lattice(Q12.20)
+model M(a, b: [B, T, c]) {
+  a += attention(b, heads = 8, casual = true)
+}
+""",
+        good="""
+use std.nets: attention
+dim B, T, c = 64
+state lattice(Q12.20)
+model M(a, b: [B, T, c]) {
+  a += attention(b, heads = 8, causal = true)
+}
+""",
+        source="docs/nets.md lists the arguments of the built-in nets",
+    ),
+)
+
+
+def unknown_argument(callee: str, name: str, span: Span, known: Iterable[str]) -> Diagnostic:
+    """Return the finding for an argument that `callee` does not have."""
+    return RULE.at(span, f"`{callee}` has no `{name}`{hint(name, known)}")
+
+
+def missing_argument(callee: str, name: str, span: Span) -> Diagnostic:
+    """Return the finding for an argument that `callee` needs."""
+    return RULE.at(span, f"`{callee}` needs `{name}`")
+
+
+def bad_argument(callee: str, message: str, span: Span) -> Diagnostic:
+    """Return the finding for an argument of the wrong sort or number."""
+    return RULE.at(span, f"`{callee}` {message}")
