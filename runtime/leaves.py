@@ -17,11 +17,15 @@ from revc.errors import BindError
 
 
 class Leaf(NamedTuple):
-    """A brought module with its parameters, in order, and its instance name for messages."""
+    """A brought module with its parameters, in order, and its instance name for messages.
+
+    `cast` is the dtype of the autocast under which the forward pass ran, None without.
+    """
 
     module: nn.Module
     params: tuple[Tensor, ...]
     name: str
+    cast: torch.dtype | None
 
 
 class Handle(NamedTuple):
@@ -42,11 +46,16 @@ def run(leaf: Leaf, *inputs: Tensor) -> tuple[Tensor, Handle]:
         return _run_traced(leaf, inputs)
     own = tuple(_leaf_input(x) for x in inputs)
     before = [x._version for x in own]
-    with torch.enable_grad():
+    with torch.enable_grad(), _autocast(leaf, own):
         out = _single(leaf.module(*own))
     if [x._version for x in own] != before:
         raise BindError(f"net {leaf.name!r} changes its input in place: a net only reads")
     return out.detach(), Handle(own, out, None)
+
+
+def _autocast(leaf: Leaf, inputs: tuple[Tensor, ...]) -> torch.autocast:
+    device = inputs[0].device.type if inputs else "cpu"
+    return torch.autocast(device, dtype=leaf.cast, enabled=leaf.cast is not None)
 
 
 def _leaf_input(x: Tensor) -> Tensor:
@@ -58,7 +67,8 @@ def _run_traced(leaf: Leaf, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Handle]
 
     def function(params: tuple[Tensor, ...], *args: Tensor) -> Tensor:
         named = dict(zip(names, params, strict=True))
-        return _single(torch.func.functional_call(leaf.module, named, args))
+        with _autocast(leaf, args):
+            return _single(torch.func.functional_call(leaf.module, named, args))
 
     out, vjp = torch.func.vjp(function, leaf.params, *inputs)
     return out, Handle(inputs, None, vjp)
@@ -87,8 +97,17 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
         )
     )
     by_inputs = [_or_zero(next(found), x) if x.requires_grad else None for x in handle.inputs]
-    by_params = tuple(next(found) if p.requires_grad else None for p in leaf.params)
+    by_params = tuple(
+        _unshared(next(found), cotangent) if p.requires_grad else None for p in leaf.params
+    )
     return (by_params, *by_inputs)
+
+
+def _unshared(gradient: Tensor | None, cotangent: Tensor) -> Tensor | None:
+    # A module that adds a parameter hands the cotangent itself on, which the graph will change.
+    if gradient is None or gradient.untyped_storage().data_ptr() != cotangent.untyped_storage().data_ptr():
+        return gradient
+    return gradient.clone()
 
 
 def _or_zero(cotangent: Tensor | None, x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ parameters. Their `forward` is for people, and the oracle of the tests.
 """
 
 from revc.runtime.nets.attention import Attention
+from revc.runtime.nets.base import Net
 from revc.runtime.nets.conv import Conv
 from revc.runtime.nets.linear import CrossEntropy, Embedding, Gate, Linear, Parameter
 from revc.runtime.nets.mlp import Mlp
@@ -18,6 +19,7 @@ __all__ = [
     "Gate",
     "Linear",
     "Mlp",
+    "Net",
     "Norm",
     "Parameter",
 ]

@@ -6,9 +6,10 @@ from torch.nn import functional
 
 from revc.runtime.kernels import rotate_pairs
 from revc.runtime.nets.linear import uniform
+from revc.runtime.nets.base import Net
 
 
-class Attention(nn.Module):
+class Attention(Net):
     """Self-attention, [B, T, n] to [B, T, n].
 
     Sources: Vaswani et al., "Attention Is All You Need" (2017); Ainslie et al., "GQA" (2023) for

@@ -7,9 +7,10 @@ import torch
 
 from revc.runtime.nets.linear import uniform
 from revc.runtime.nets.mlp import ACTIVATIONS
+from revc.runtime.nets.base import Net
 
 
-class Conv(nn.Module):
+class Conv(Net):
     """[B, n, H, W] to [B, out, H, W] by `layers` convolutions, `width` channels between them."""
 
     def __init__(

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from revc.runtime.cross_entropy import cross_entropy
+from revc.runtime.nets.base import Net
 
 
-class Linear(nn.Module):
+class Linear(Net):
     """``x W' + b`` on the last axis: [.., n] to [.., out].
 
     With a `tied` net the weight is that net's table and this one holds at most a bias.
@@ -37,7 +38,7 @@ class Gate(Linear):
         nn.init.constant_(self.bias, 4.0)
 
 
-class Embedding(nn.Module):
+class Embedding(Net):
     """A row of `out` numbers for each of `size` labels: [..] to [.., out]."""
 
     def __init__(self, size: int, out: int) -> None:
@@ -49,7 +50,7 @@ class Embedding(nn.Module):
         return functional.embedding(index, self.weight)
 
 
-class Parameter(nn.Module):
+class Parameter(Net):
     """A learned tensor that reads nothing; starts normal with standard deviation `init`."""
 
     def __init__(self, shape: tuple[int, ...], init: float = 0.0) -> None:
@@ -61,7 +62,7 @@ class Parameter(nn.Module):
         return self.weight
 
 
-class CrossEntropy(nn.Module):
+class CrossEntropy(Net):
     """Mean cross-entropy in nats under ``softmax(x W')``; never holds all logits at once."""
 
     def __init__(self, n: int, out: int, chunk: int = 256, tied: bool = False) -> None:

@@ -6,11 +6,12 @@ from torch.nn import functional
 import torch
 
 from revc.runtime.nets.linear import uniform
+from revc.runtime.nets.base import Net
 
 ACTIVATIONS = {"gelu": functional.gelu, "silu": functional.silu}
 
 
-class Mlp(nn.Module):
+class Mlp(Net):
     """[.., n] to [.., out] through `width` hidden units; `swiglu` is silu(a) * b (Shazeer, 2020)."""
 
     def __init__(self, n: int, width: int, out: int, act: str = "gelu") -> None:

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from revc.runtime.nets.base import Net
 
 
-class Norm(nn.Module):
+class Norm(Net):
     """Layer norm (with a bias) or root-mean-square norm (without), learned scale: [.., n]."""
 
     def __init__(self, n: int, kind: str = "layer", eps: float = 1e-5) -> None:

@@ -1,0 +1,189 @@
+"""`revc.compile`: from a spec to a reversible torch module."""
+
+import hashlib
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from revc.codegen import builtins
+from revc.codegen.graphs import CompiledGraphs
+from revc.codegen.interface import emits_of
+from revc.codegen.root import segments_of
+from revc.errors import BindError
+from revc.ir.dims import Dim
+from revc.ir.nets import Builtin, NetSlot, TorchClass
+from revc.ir.program import Program, Register
+from revc.ir.types import Label, Lattice
+from revc.passes.frontend import build
+from revc.runtime.interface import Interface, Polynomial, Slot
+from revc.runtime.model import ReversibleModel
+
+Net = nn.Module | Callable[..., nn.Module] | Sequence[nn.Module]
+
+
+def compile(  # noqa: A001 - the name that the field uses, as re.compile and torch.compile do
+    source: str | Path,
+    *,
+    model: str | None = None,
+    dims: Mapping[str, int] | None = None,
+    nets: Mapping[str, Net] | None = None,
+    chunks: int = 1,
+) -> ReversibleModel:
+    """Compile a spec into a module that trains without storing activations.
+
+    Args:
+        source: a path to a `.rev` file, or source text.
+        model: which of the file's models; may be left out when there is one.
+        dims: sizes that the spec leaves free, or other values for those that it binds.
+        nets: for each net without a body: a module, a factory called once an instance, or a list
+            with one module an instance, in program order.
+        chunks: pieces along the batch in which separable nets run, in every direction; the
+            transient memory is divided by it.
+
+    Returns:
+        A module; see `ReversibleModel`. Its parameters start from torch's random generator.
+
+    Raises:
+        SpecError: the spec does not parse or check; carries located diagnostics.
+        UnsupportedError: it uses a statement that cannot be compiled yet.
+        BindError: `nets` or `chunks` do not fit the program.
+    """
+    if chunks < 1:
+        raise BindError(f"chunks = {chunks}: there must be at least one")
+    given = dict(nets or {})
+    program = build(source, model=model, dims=dims or {}, nets=given.keys())
+    modules = make_nets(program, given)
+    return assemble(program, modules, chunks)
+
+
+def assemble(program: Program, modules: Sequence[nn.Module], chunks: int) -> ReversibleModel:
+    """Return the module of a program whose net instances are `modules`."""
+    graphs = CompiledGraphs(program, chunks)
+    return ReversibleModel(interface_of(program, chunks, graphs.exact), modules, graphs)
+
+
+def interface_of(program: Program, chunks: int, exact: bool) -> Interface:
+    """Return what the runtime needs to know of a program."""
+    block = program.model
+    sizes = _free(block.takes + block.gives + block.givens)
+    order = sorted((*block.takes, *block.givens), key=lambda r: (r.span.line, r.span.column))
+    return Interface(
+        name=block.name,
+        takes=tuple(_slot(r) for r in block.takes),
+        gives=tuple(_slot(r) for r in block.gives),
+        givens=tuple(_slot(r) for r in block.givens),
+        order=tuple(register.name for register in order),
+        emits=emits_of(block),
+        sizes=sizes,
+        nets=tuple(slot.name for slot in block.nets),
+        segments=tuple(segment for segment, _ in segments_of(block)),
+        exact=exact,
+        chunks=chunks,
+        program_hash=program_hash(program),
+    )
+
+
+def program_hash(program: Program) -> str:
+    """Return the SHA-256 of what the program does; places in files take no part."""
+    return hashlib.sha256(program.model_dump_json().encode()).hexdigest()
+
+
+def _free(registers: Sequence[Register]) -> tuple[str, ...]:
+    return tuple(sorted({name for r in registers for dim in r.type.shape for name in dim.names}))
+
+
+def _slot(register: Register) -> Slot:
+    kind = register.type.numerics
+    bits, width = (kind.fraction_bits, kind.width) if isinstance(kind, Lattice) else (0, 0)
+    shape = tuple(_polynomial(dim) for dim in register.type.shape)
+    return Slot(register.name, kind.kind, bits, width, shape, str(register.type))
+
+
+def _polynomial(dim: Dim) -> Polynomial:
+    return tuple((float(factor), names) for names, factor in dim.terms)
+
+
+# --- nets ----------------------------------------------------------------------------------------
+
+
+def make_nets(program: Program, given: Mapping[str, Net]) -> list[nn.Module]:
+    """Make or bind the module of every net instance, in program order.
+
+    Raises:
+        BindError: a net is missing, of the wrong kind, or there are too few of it.
+    """
+    taken: dict[str, int] = {}
+    modules = []
+    for slot in program.model.nets:
+        if isinstance(slot.source, Builtin):
+            modules.append(builtins.make(slot))
+        elif isinstance(slot.source, TorchClass):
+            modules.append(_import(slot, slot.source))
+        else:
+            name = slot.source.name
+            if name not in given:
+                raise BindError(f"net {name} has no body: pass nets={{{name!r}: ...}}")
+            modules.append(_bind(name, given[name], taken.get(name, 0)))
+            taken[name] = taken.get(name, 0) + 1
+    for name, net in given.items():
+        _check_count(name, net, taken.get(name, 0))
+    for slot, module in zip(program.model.nets, modules, strict=True):
+        _check_state(slot.name, module)
+    return modules
+
+
+def _bind(name: str, net: Net, index: int) -> nn.Module:
+    if isinstance(net, nn.ModuleList):
+        net = list(net)
+    if isinstance(net, nn.Module):
+        return net
+    if callable(net):
+        net = net()
+        if not isinstance(net, nn.Module):
+            raise BindError(f"the factory of net {name} gave a {type(net).__name__}, not a module")
+        return net
+    if index >= len(net):
+        raise BindError(f"net {name} has more instances than the {len(net)} modules given")
+    return net[index]
+
+
+def _check_count(name: str, net: Net, used: int) -> None:
+    if used == 0:
+        raise BindError(f"the program has no net {name} to bind")
+    if isinstance(net, Sequence) and len(net) != used:
+        raise BindError(f"net {name} has {used} instances, {len(net)} modules were given")
+
+
+def _import(slot: NetSlot, source: TorchClass) -> nn.Module:
+    module_name, _, attribute = source.target.partition(":")
+    try:
+        made = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BindError(f"net {slot.name}: cannot import {source.target!r}: {error}") from error
+    plain = {key: _plain(value) for key, value in source.kwargs.items()}
+    try:
+        net = made(*(_plain(value) for value in source.args), **plain)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise BindError(f"net {slot.name}: {source.target} refuses its arguments: {error}") from error
+    if not isinstance(net, nn.Module):
+        raise BindError(f"net {slot.name}: {source.target} is not a torch module")
+    return net
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Dim):
+        return value.integer
+    return tuple(_plain(item) for item in value) if isinstance(value, tuple) else value
+
+
+def _check_state(name: str, module: nn.Module) -> None:
+    """Refuse layers whose running statistics would change when an input is rebuilt."""
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.track_running_stats:
+            raise BindError(
+                f"net {name}: {type(part).__name__} changes its running statistics in a forward "
+                "pass, and again when its input is rebuilt; use a norm without statistics"
+            )

@@ -1,0 +1,262 @@
+"""The graphs of a whole program: blocks between the caller's tensors and raw state, with checks."""
+
+from typing import TYPE_CHECKING, Any
+
+from torch.fx import GraphModule, Node
+
+import torch
+
+from revc.codegen.body import Options
+from revc.codegen.forward import Forward, used_slots
+from revc.codegen.expressions import int_value
+from revc.codegen.interface import emits_of
+from revc.codegen.pull import Needs, Pull, typed
+from revc.codegen.reuse import finish
+from revc.ir.instructions import Emit, Instruction, Repeat
+from revc.ir.invert import invert_block
+from revc.ir.expr import Place
+from revc.ir.program import Block, Program
+from revc.ir.types import Lattice, RegType
+from revc.runtime import boundary, checksum, traced
+from revc.runtime.interface import Segment
+
+if TYPE_CHECKING:
+    from revc.codegen.library import Library
+
+aten = torch.ops.aten
+
+
+def segments_of(block: Block) -> list[tuple[Segment, list[Instruction]]]:
+    """Cut a model's body into checked segments: each repeat is one a turn, the rest in stretches."""
+    result: list[tuple[Segment, list[Instruction]]] = []
+    for step in block.body:
+        if isinstance(step, Repeat):
+            result.append((Segment(step.label, loop=True), [step]))
+        elif result and not result[-1][0].loop:
+            result[-1][1].append(step)
+        else:
+            result.append((Segment(f"line {step.span.line}", loop=False), [step]))
+    return result
+
+
+def is_exact(program: Program) -> bool:
+    """Say whether the whole state is held in integers, so that a rebuild is bit for bit."""
+    steps = typed(program.model)
+    envs = [before for _, before, _ in steps] + [after for _, _, after in steps]
+    return all(kind.numerics.kind != "float32" for env in envs for kind in env.values())
+
+
+class RootForward(Forward):
+    """The forward graph: takes floats, gives views, emits, raw state, checksums and the trail."""
+
+    def __init__(self, block: Block, library: "Library", options: Options, exact: bool) -> None:
+        super().__init__(block, library, options)
+        self.exact = exact
+        self.checks: list[Node] = []
+        self.trail: list[Node] = []
+
+    def build(self) -> GraphModule:
+        """Lower the program and return the graph."""
+        for register in self.block.takes:
+            node = self.state[register.name]
+            self.state[register.name] = self.entering(node, register.type)
+        enter_givens(self)
+        for segment, steps in segments_of(self.block):
+            self._segment(segment, steps)
+        raw = [self.state[r.name] for r in self.block.gives]
+        views = [self.leaving(node, r.type) for node, r in zip(raw, self.block.gives, strict=True)]
+        emits = [self.emitted[name] for name in emits_of(self.block)]
+        self.graph.output((*views, *emits, *raw, *self.checks, *self.trail))
+        return finish(self.modules, self.graph, self.block.name)
+
+    def entering(self, node: Node, kind: RegType) -> Node:
+        """Return raw state of the graph's own for a tensor of the caller."""
+        if isinstance(kind.numerics, Lattice):
+            bits, width = kind.numerics.fraction_bits, kind.numerics.width
+            return self.tape.call(boundary.encode, node, bits, width)
+        return self.tape.call(boundary.own, node)
+
+    def leaving(self, node: Node, kind: RegType) -> Node:
+        """Return what the caller sees of a register."""
+        if isinstance(kind.numerics, Lattice):
+            return self.tape.call(boundary.view, node, kind.numerics.fraction_bits, self.dtype)
+        return node
+
+    def _segment(self, segment: Segment, steps: list[Instruction]) -> None:
+        if segment.loop and self.exact:
+            self._checked_repeat(steps[0])  # type: ignore[arg-type]
+            return
+        if self.exact:
+            registers = [self.state[name] for name in sorted(self.types)]
+            self.checks.append(checksum_row(self, registers))
+        for step in steps:
+            step.lower(self)
+            step.step(self.types)
+        self.trail.append(self.tape.call(aten.unsqueeze.default, self.health, 0))
+
+    def _checked_repeat(self, step: Repeat) -> None:
+        """Emit a loop that checks every turn."""
+        others = [name for name in sorted(self.types) if name not in step.registers]
+        if others:
+            step = carry(step, [(name, self.types[name]) for name in others])
+        loop = self.library.forward_loop(step, self.options, checked=True)
+        name = self.module(step.label, loop)
+        args: list[Any] = [int_value(self.tape, step.count, self.size)]
+        args += [self.state[register] for register in step.registers]
+        args += [self.whole(given)[0] for given in step.givens]
+        args += [self.nets[slot] for slot in used_slots(step)]
+        args += [*self.sizes_for(step.body, step.index), *self.tail()]
+        out, *nodes = self.take(name, args, step.registers, step.body)
+        self.checks.append(self.tape.item(out, len(nodes)))
+        self.trail.append(self.tape.item(out, len(nodes) + 1))
+
+
+class RootInverse(RootForward):
+    """The inverse graph: takes raw state, gives the caller's tensors and the health."""
+
+    def __init__(self, block: Block, library: "Library", options: Options) -> None:
+        super().__init__(invert_block(without_emits(block)), library, options, exact=False)
+
+    def entering(self, node: Node, kind: RegType) -> Node:
+        """Return a copy: the caller keeps the state that it passed."""
+        return self.tape.call(boundary.own, node)
+
+    def build(self) -> GraphModule:
+        """Lower the inverse program and return the graph."""
+        for register in self.block.takes:
+            self.state[register.name] = self.entering(self.state[register.name], register.type)
+        enter_givens(self)
+        self.run()
+        gives = self.block.gives
+        views = [self.leaving(self.state[r.name], r.type) for r in gives]
+        self.graph.output((*views, self.tape.call(aten.unsqueeze.default, self.health, 0)))
+        return finish(self.modules, self.graph, f"{self.block.name}_inverse")
+
+
+class RootPull(Pull):
+    """The VJP graph: takes raw state, cotangents and checksums; gives cotangents and mismatches."""
+
+    def __init__(
+        self, block: Block, needs: Needs, library: "Library", options: Options, exact: bool
+    ) -> None:
+        super().__init__(block, needs, library, options)
+        self.exact = exact
+        count = len(segments_of(block)) if exact else 0
+        self.checks = self.names.all(f"check_{index}" for index in range(count))
+        self.wrong: list[Node] = []
+
+    def build(self) -> GraphModule:
+        """Lower the program backwards and return the graph."""
+        self._own()
+        enter_givens(self)
+        steps = typed(self.block)
+        for index, (segment, part) in reversed(list(enumerate(segments_of(self.block)))):
+            taken = [steps.pop() for _ in part]
+            if segment.loop and self.exact:
+                self._checked_repeat(part[0], self.checks[index], taken[0])  # type: ignore[arg-type]
+                continue
+            for step, before, after in taken:
+                self.types, self.before = after, before
+                step.pull(self)
+                self.types = before
+            if self.exact:
+                registers = [self.state[name] for name in sorted(self.types)]
+                row = checksum_row(self, registers)
+                self.wrong.append(self.tape.call(boundary.mismatches, row, self.checks[index]))
+        cots = [self.cots[r.name] for r in self.block.takes]
+        givens = [self.given_cots[r.name] for r in self.block.givens]
+        nets = [self.net_cotangents(slot) for slot in range(len(self.block.nets))]
+        self.graph.output((*cots, *givens, *nets, *reversed(self.wrong)))
+        return finish(self.modules, self.graph, f"{self.block.name}_vjp")
+
+    def _own(self) -> None:
+        """Copy state and cotangents, which the graph changes, away from the caller's."""
+        for name, node in self.cots.items():
+            self.cots[name] = self.tape.call(boundary.own, node)
+        if not self.options.traced:
+            for name, node in self.state.items():
+                self.state[name] = self.tape.call(boundary.own, node)
+            return
+        anchor = next(iter([*self.cots.values(), *self.emit_cots.values()]))
+        names = list(self.state)
+        copies = self.tape.call(torch.ops.revc.anchor.default, [self.state[name] for name in names], anchor)
+        for index, name in enumerate(names):
+            self.state[name] = self.tape.item(copies, index)
+
+    def _checked_repeat(self, step: Repeat, checks: Node, typed_step: Any) -> None:
+        """Emit a VJP loop that checks every turn."""
+        _, before, after = typed_step
+        self.types = after
+        others = [name for name in sorted(after) if name not in step.registers]
+        if others:
+            step = carry(step, [(name, after[name]) for name in others])
+        used = used_slots(step)
+        givens = tuple(Place(span=step.span, name=given) for given in step.givens)
+        needs = Needs(
+            tuple(self.has_cotangent(name) for name in step.givens),
+            tuple(
+                any(self.needs.nets[row[i]] for row in step.nets)
+                for i in range(len(step.body.nets))
+            ),
+        )
+        loop = self.library.vjp_loop(step, needs, self.options, checked=True)
+        name = self.module(f"{step.label}_vjp", loop)
+        args: list[Any] = [int_value(self.tape, step.count, self.size)]
+        args += self._taken(step.registers) + [self.whole(given)[0] for given in step.givens]
+        args += [self._given_cot(place) for place in givens]
+        args += [self.emit_cots[emit] for emit in emits_of(step.body)]
+        args += [self.nets[slot] for slot in used]
+        args += [*self.sizes_for(step.body, step.index), *self.tail(), checks]
+        (out,) = self._give(name, args, step.registers, givens, used)
+        count = 2 * len(step.registers) + len(givens) + len(used) + 1
+        self.wrong.append(self.tape.item(out, count))
+        self.types = before
+
+
+def carry(step: Repeat, others: list[tuple[str, RegType]]) -> Repeat:
+    """Return the repeat with live registers that its body leaves alone carried along.
+
+    They are then under the checksums of every turn too.
+    """
+    from revc.ir.program import Register
+
+    extra = tuple(Register(span=step.span, name=name, type=kind) for name, kind in others)
+    givens = {register.name for register in step.body.givens}
+    extra = tuple(register for register in extra if register.name not in givens)
+    body = step.body.model_copy(
+        update={"takes": step.body.takes + extra, "gives": step.body.gives + extra}
+    )
+    registers = step.registers + tuple(register.name for register in extra)
+    return step.model_copy(update={"body": body, "registers": registers})
+
+
+def checksum_row(body: Forward, registers: list[Node]) -> Node:
+    """Emit the checksums of registers."""
+    if body.options.traced:
+        return body.tape.call(traced.checksum, *registers)
+    return body.tape.call(checksum.checksum, registers)
+
+
+def enter_givens(body: Forward) -> None:
+    """Encode the givens that the spec holds on a lattice."""
+    for register in body.block.givens:
+        kind = register.type.numerics
+        if isinstance(kind, Lattice):
+            node = body.givens[register.name]
+            body.givens[register.name] = body.tape.call(
+                boundary.encode, node, kind.fraction_bits, kind.width
+            )
+
+
+def without_emits(block: Block) -> Block:
+    """Return the block without its emits, callees included: an inverse hands out nothing."""
+    body = []
+    for step in block.body:
+        if isinstance(step, Emit):
+            continue
+        if step.kind == "call":
+            step = step.model_copy(update={"block": without_emits(step.block)})
+        elif step.kind == "repeat":
+            step = step.model_copy(update={"body": without_emits(step.body)})
+        body.append(step)
+    return block.model_copy(update={"body": tuple(body)})

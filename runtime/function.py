@@ -1,0 +1,51 @@
+"""The autograd Function of a compiled program: nothing is stored but the final state."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from revc.errors import DoubleBackwardError
+
+if TYPE_CHECKING:
+    from revc.runtime.model import Mode, ReversibleModel
+
+
+class Reversible(torch.autograd.Function):
+    """Forward runs the forward graph; backward rebuilds every activation in the VJP graph."""
+
+    @staticmethod
+    def forward(ctx: Any, model: "ReversibleModel", mode: "Mode", *tensors: Tensor) -> Any:
+        """Return views.., emits.., raw lattice and label registers..
+
+        `tensors` are the registers, the givens and the parameters of the nets.
+        """
+        result = model.run_forward(mode, tensors)
+        ctx.model, ctx.mode = model, mode
+        ctx.rows = [int(trail.shape[0]) for trail in result.trail]
+        ctx.dtypes = [tensor.dtype for tensor in tensors]
+        ctx.save_for_backward(*result.raw, *tensors[len(model.interface.takes) :], *result.checks)
+        hidden = [raw for raw in result.raw if not raw.is_floating_point()]
+        ctx.mark_non_differentiable(*hidden)
+        return (*result.views, *result.emits, *hidden)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor) -> Any:
+        """Return the cotangents of what `forward` took.
+
+        Raises:
+            DoubleBackwardError: the gradient is to be differentiated again.
+            ReconstructionError: the rebuilt state is not the forward pass's.
+        """
+        if torch.is_grad_enabled():
+            raise DoubleBackwardError(
+                "a reversible backward pass cannot be differentiated again: "
+                "run it without create_graph"
+            )
+        needed = ctx.needs_input_grad[2:]
+        found = ctx.model.run_backward(ctx.mode, ctx.saved_tensors, cotangents, needed, ctx.rows)
+        cast = [
+            grad.to(dtype) if needs and grad is not None else None
+            for grad, dtype, needs in zip(found, ctx.dtypes, needed, strict=True)
+        ]
+        return (None, None, *cast)

@@ -1,0 +1,109 @@
+"""Operators that keep a backward pass honest under torch.compile, and what they raise.
+
+`anchor` copies the state at the start of the backward pass and depends on a cotangent; without it
+the compiler could move the whole rebuild, and its checks, into the forward pass. `settle` and
+`verify` raise when a run went wrong; their result must be used, or the compiler drops them.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from revc.errors import ReconstructionError, RevcError
+from revc.runtime.interface import Interface
+
+
+class NonFiniteError(RevcError):
+    """An increment was infinite or NaN, or a freed register did not hold its value."""
+
+
+_interfaces: dict[str, Interface] = {}
+
+
+def register(interface: Interface) -> str:
+    """Make an interface known to the operators; return the key that they take."""
+    _interfaces[interface.program_hash] = interface
+    return interface.program_hash
+
+
+def settle_now(trail: Tensor, counts: Sequence[int], interface: Interface) -> None:
+    """Raise if the health after some segment, [segments, 2], shows that it went wrong.
+
+    Raises:
+        NonFiniteError: an increment was not finite, or a freed register not as promised.
+    """
+    rows = trail.tolist()
+    names = segment_names(interface, counts)
+    for (size, wrong), name in zip(rows, names, strict=True):
+        if not size < float("inf"):
+            raise NonFiniteError(f"{interface.name}, {name}: an increment is not finite")
+        if wrong:
+            raise NonFiniteError(
+                f"{interface.name}, {name}: {int(wrong)} elements of a freed register do not hold "
+                "the value that the spec says"
+            )
+
+
+def verify_now(wrong: Tensor, counts: Sequence[int], interface: Interface) -> None:
+    """Raise if some segment's rebuilt input, [segments], differs from the forward pass's.
+
+    Raises:
+        ReconstructionError: it does; names the last such segment, where the rebuild went wrong.
+    """
+    found = wrong.tolist()
+    for index in reversed(range(len(found))):
+        if found[index]:
+            name = segment_names(interface, counts)[index]
+            raise ReconstructionError(
+                f"{interface.name}, {name}: {found[index]} of its registers could not be rebuilt "
+                "bit for bit. Between forward and backward something changed: a parameter "
+                "(through .data), the state itself, or a net that does not repeat its result "
+                "(dropout, a random or nondeterministic operation)"
+            )
+
+
+def segment_names(interface: Interface, counts: Sequence[int]) -> list[str]:
+    """Return a name for each checked place; segment i has ``counts[i]`` of them, its turns."""
+    names: list[str] = []
+    for segment, count in zip(interface.segments, counts, strict=True):
+        if segment.loop:
+            names += [f"segment {segment.name}, turn {turn}" for turn in range(count)]
+        else:
+            names += [f"segment {segment.name}"] * count
+    return names
+
+
+@torch.library.custom_op("revc::anchor", mutates_args=())
+def anchor(state: Sequence[Tensor], cotangent: Tensor) -> list[Tensor]:
+    """Return copies of the state's registers."""
+    return [register.clone() for register in state]
+
+
+@anchor.register_fake
+def _(state: Sequence[Tensor], cotangent: Tensor) -> list[Tensor]:
+    return [torch.empty_like(register) for register in state]
+
+
+@torch.library.custom_op("revc::settle", mutates_args=())
+def settle(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
+    """Run `settle_now`; return a 0-dim zero."""
+    settle_now(trail, counts, _interfaces[key])
+    return trail.new_zeros(())
+
+
+@settle.register_fake
+def _(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
+    return trail.new_empty(())
+
+
+@torch.library.custom_op("revc::verify", mutates_args=())
+def verify(wrong: Tensor, counts: Sequence[int], key: str) -> Tensor:
+    """Run `verify_now`; return a 0-dim float32 zero."""
+    verify_now(wrong, counts, _interfaces[key])
+    return wrong.new_zeros((), dtype=torch.float32)
+
+
+@verify.register_fake
+def _(wrong: Tensor, counts: Sequence[int], key: str) -> Tensor:
+    return wrong.new_empty((), dtype=torch.float32)

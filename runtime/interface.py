@@ -1,0 +1,153 @@
+"""What a compiled program says of itself: its inputs, outputs, sizes, nets and segments.
+
+Plain data, so that an artifact can hold it as JSON and run without the compiler.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from revc.errors import BindError
+
+Polynomial = tuple[tuple[float, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A register or given: its name, how it is held, and its shape as polynomials in the sizes.
+
+    `kind` is lattice, float32 or label; `fraction_bits` and `width` describe a lattice.
+    """
+
+    name: str
+    kind: str
+    fraction_bits: int
+    width: int
+    shape: tuple[Polynomial, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of the program whose input is checked when it is rebuilt."""
+
+    name: str
+    loop: bool
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A program's interface; `order` is the order of its parameters as the author wrote them."""
+
+    name: str
+    takes: tuple[Slot, ...]
+    gives: tuple[Slot, ...]
+    givens: tuple[Slot, ...]
+    order: tuple[str, ...]
+    emits: tuple[str, ...]
+    sizes: tuple[str, ...]
+    nets: tuple[str, ...]
+    segments: tuple[Segment, ...]
+    exact: bool
+    chunks: int
+    program_hash: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the interface as plain JSON data."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "Interface":
+        """Return the interface that `to_json` gave."""
+        values = {name: _frozen(value) for name, value in data.items()}
+        for name in ("takes", "gives", "givens"):
+            values[name] = tuple(Slot(**slot) for slot in values[name])
+        values["segments"] = tuple(Segment(**segment) for segment in values["segments"])
+        return Interface(**values)
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Match arguments to the program's parameters by position and name.
+
+        Raises:
+            BindError: too many, too few, unknown or repeated arguments, or no tensor.
+        """
+        if len(args) > len(self.order):
+            raise BindError(f"{self.name} takes {len(self.order)} inputs, got {len(args)}")
+        values = dict(zip(self.order, args, strict=False))
+        for name, value in kwargs.items():
+            if name not in self.order or name in values:
+                raise BindError(f"{self.name} takes {', '.join(self.order)}; {name!r} does not fit")
+            values[name] = value
+        if missing := [name for name in self.order if name not in values]:
+            raise BindError(f"{self.name} needs {', '.join(missing)}")
+        for name, value in values.items():
+            if not isinstance(value, Tensor):
+                raise BindError(f"{name} is a {type(value).__name__}, not a tensor")
+        return values
+
+    def measure(self, values: Mapping[str, Tensor]) -> dict[str, int]:
+        """Return the free sizes that the inputs' shapes bind, having checked shapes and dtypes.
+
+        Raises:
+            BindError: an input has another rank, size or kind of dtype than the spec says.
+        """
+        sizes: dict[str, int] = {}
+        slots = [slot for slot in (*self.takes, *self.givens) if slot.name in values]
+        for slot in slots:
+            value = values[slot.name]
+            _check_kind(slot, value)
+            if value.dim() != len(slot.shape):
+                raise BindError(f"{slot.name} is {tuple(value.shape)}, the spec says {slot.text}")
+            _bind_sizes(slot, value, sizes)
+        for slot in slots:
+            self._check_sizes(slot, values[slot.name], sizes)
+        if missing := [name for name in self.sizes if name not in sizes]:
+            raise BindError(f"no input's shape gives {', '.join(missing)}")
+        batch = values[slots[0].name].shape[0] if slots and slots[0].shape else 1
+        if batch < self.chunks:
+            raise BindError(f"{self.chunks} chunks of a batch of {batch}: some would be empty")
+        return sizes
+
+    def sizes_from(self, raw: Sequence[Tensor], givens: Sequence[Tensor]) -> dict[str, int]:
+        """Return the free sizes that the shapes of results and givens bind."""
+        sizes: dict[str, int] = {}
+        for slot, value in zip((*self.gives, *self.givens), (*raw, *givens), strict=True):
+            _bind_sizes(slot, value, sizes)
+        return sizes
+
+    def _check_sizes(self, slot: Slot, value: Tensor, sizes: Mapping[str, int]) -> None:
+        for axis, wanted in enumerate(slot.shape):
+            expected = evaluate(wanted, sizes)
+            if expected is not None and value.shape[axis] != expected:
+                raise BindError(
+                    f"{slot.name} has size {value.shape[axis]} on axis {axis}, "
+                    f"the spec says {slot.text}, that is {expected:g}"
+                )
+
+
+def evaluate(dim: Polynomial, sizes: Mapping[str, int]) -> float | None:
+    """Return a dim's value, or None while a name in it is not bound."""
+    if any(name not in sizes for _, names in dim for name in names):
+        return None
+    return sum(factor * math.prod(sizes[name] for name in names) for factor, names in dim)
+
+
+def _bind_sizes(slot: Slot, value: Tensor, sizes: dict[str, int]) -> None:
+    for size, wanted in zip(value.shape, slot.shape, strict=True):
+        if len(wanted) == 1 and wanted[0][0] == 1 and len(wanted[0][1]) == 1:
+            sizes.setdefault(wanted[0][1][0], int(size))
+
+
+def _check_kind(slot: Slot, value: Tensor) -> None:
+    if slot.kind == "label" and value.dtype not in (torch.int64, torch.int32):
+        raise BindError(f"{slot.name} is {value.dtype}; labels are int64")
+    if slot.kind != "label" and not value.is_floating_point():
+        raise BindError(f"{slot.name} is {value.dtype}; the spec says {slot.text}: pass floats")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
