@@ -52,7 +52,7 @@ class Body:
     def open_tail(self) -> None:
         """Append the placeholders of nets, sizes, turns and mode, and make the tape."""
         self.nets = self.names.all(slot.name for slot in self.block.nets)
-        names = (*sizes_of(self.block), *self.block.turns)
+        names = (*self.size_names(), *self.block.turns)
         self.sizes = dict(zip(names, self.names.all(names), strict=True))
         for node in self.sizes.values():
             node.meta["number"] = True
@@ -61,6 +61,10 @@ class Body:
         self.health = mode["health"]
         self.tape = self.new_tape()
         self.state = Registers(self.tape, self.size)
+
+    def size_names(self) -> tuple[str, ...]:
+        """Return the free sizes that the graph takes."""
+        return sizes_of(self.block)
 
     def new_tape(self) -> Tape:
         """Return a tape on this graph with nothing on it."""

@@ -10,7 +10,7 @@ from torch import nn
 
 from revc.codegen import builtins
 from revc.codegen.graphs import CompiledGraphs
-from revc.codegen.interface import emits_of
+from revc.codegen.interface import emits_of, free_sizes
 from revc.codegen.root import segments_of
 from revc.errors import BindError
 from revc.ir.dims import Dim
@@ -68,7 +68,6 @@ def assemble(program: Program, modules: Sequence[nn.Module], chunks: int) -> Rev
 def interface_of(program: Program, chunks: int, exact: bool) -> Interface:
     """Return what the runtime needs to know of a program."""
     block = program.model
-    sizes = _free(block.takes + block.gives + block.givens)
     order = sorted((*block.takes, *block.givens), key=lambda r: (r.span.line, r.span.column))
     return Interface(
         name=block.name,
@@ -77,7 +76,7 @@ def interface_of(program: Program, chunks: int, exact: bool) -> Interface:
         givens=tuple(_slot(r) for r in block.givens),
         order=tuple(register.name for register in order),
         emits=emits_of(block),
-        sizes=sizes,
+        sizes=free_sizes(block),
         nets=tuple(slot.name for slot in block.nets),
         segments=tuple(segment for segment, _ in segments_of(block)),
         exact=exact,
@@ -89,10 +88,6 @@ def interface_of(program: Program, chunks: int, exact: bool) -> Interface:
 def program_hash(program: Program) -> str:
     """Return the SHA-256 of what the program does; places in files take no part."""
     return hashlib.sha256(program.model_dump_json().encode()).hexdigest()
-
-
-def _free(registers: Sequence[Register]) -> tuple[str, ...]:
-    return tuple(sorted({name for r in registers for dim in r.type.shape for name in dim.names}))
 
 
 def _slot(register: Register) -> Slot:

@@ -40,6 +40,12 @@ def sizes_of(block: Block) -> tuple[str, ...]:
     return tuple(sorted(_names(block) - set(block.turns)))
 
 
+def free_sizes(block: Block) -> tuple[str, ...]:
+    """Return the free sizes in a block's interface, sorted: what a whole program's graphs take."""
+    registers = (*block.takes, *block.gives, *block.givens)
+    return tuple(sorted({name for r in registers for dim in r.type.shape for name in dim.names}))
+
+
 def _names(block: Block) -> set[str]:
     found: set[str] = set()
     for step in block.body:

@@ -9,7 +9,7 @@ import torch
 from revc.codegen.body import Options
 from revc.codegen.forward import Forward, used_slots
 from revc.codegen.expressions import int_value
-from revc.codegen.interface import emits_of
+from revc.codegen.interface import emits_of, free_sizes
 from revc.codegen.pull import Needs, Pull, typed
 from revc.codegen.reuse import finish
 from revc.ir.instructions import Emit, Instruction, Repeat
@@ -46,7 +46,17 @@ def is_exact(program: Program) -> bool:
     return all(kind.numerics.kind != "float32" for env in envs for kind in env.values())
 
 
-class RootForward(Forward):
+class _Root:
+    """A whole program's graphs take every free size of its interface."""
+
+    block: Block
+
+    def size_names(self) -> tuple[str, ...]:
+        """Return the free sizes of the interface."""
+        return free_sizes(self.block)
+
+
+class RootForward(_Root, Forward):
     """The forward graph: takes floats, gives views, emits, raw state, checksums and the trail."""
 
     def __init__(self, block: Block, library: "Library", options: Options, exact: bool) -> None:
@@ -133,7 +143,7 @@ class RootInverse(RootForward):
         return finish(self.modules, self.graph, f"{self.block.name}_inverse")
 
 
-class RootPull(Pull):
+class RootPull(_Root, Pull):
     """The VJP graph: takes raw state, cotangents and checksums; gives cotangents and mismatches."""
 
     def __init__(
