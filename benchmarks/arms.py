@@ -39,6 +39,11 @@ class Arm:
         """Return the gradients that a step left."""
         return [t.grad for t in self.tensors()]
 
+    def compile(self) -> None:
+        """Run the module through torch.compile as one graph from now on."""
+        compiled = torch.compile(self.module, fullgraph=True)
+        self.call = lambda: compiled(*self.leaves)
+
     def reset(self) -> None:
         """Drop the gradients, so that a step starts as the first did."""
         for tensor in self.tensors():
@@ -71,20 +76,27 @@ BASELINES: dict[str, type[Plain]] = {"plain": Plain, "checkpoint": Checkpointed}
 NAMES = (*BASELINES, *PEERS, *REVC)
 
 
-def build(name: str, size: Size, scale: float = 1.0, dtype: torch.dtype = torch.float32) -> Arm:
+def build(
+    name: str,
+    size: Size,
+    scale: float = 1.0,
+    dtype: torch.dtype = torch.float32,
+    device: str = "cpu",
+) -> Arm:
     """Return the arm `name`, its parameters multiplied by `scale` and in `dtype`."""
-    stack = layers(size, scale, dtype)
+    stack = [layer.to(device) for layer in layers(size, scale, dtype)]
+    a, b = (x.to(device) for x in streams(size))
     weights: list[Tensor] = [w for layer in stack for w in layer.parameters()]
     if name in PEERS:
-        joined = torch.cat(streams(size), dim=2).to(dtype).requires_grad_()
+        joined = torch.cat((a, b), dim=2).to(dtype).requires_grad_()
         peer = PEERS[name](stack)
         return Arm(peer, stack, weights, (joined,), lambda: (peer(joined),))
     if name in BASELINES:
-        a, b = (x.to(dtype).requires_grad_() for x in streams(size))
+        a, b = (x.to(dtype).requires_grad_() for x in (a, b))
         plain = BASELINES[name](stack)
         return Arm(plain, stack, weights, (a, b), lambda: plain(a, b))
-    a, b = (x.requires_grad_() for x in streams(size))
-    model = compiled(REVC[name], size, stack)
+    a, b = a.requires_grad_(), b.requires_grad_()
+    model = compiled(REVC[name], size, stack).to(device)
     if not REVC[name].brought:
         weights = [theirs for theirs, _ in pairs(model, stack)]
     return Arm(model, stack, weights, (a, b), lambda: model(a, b))

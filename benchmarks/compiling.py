@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.arms import Arm, build
+from benchmarks.exactness import differing
 from benchmarks.measures import take_turns, timed_step
 from benchmarks.nets import Size
 
@@ -11,8 +12,7 @@ def built_compiled(name: str, layers: int) -> Arm:
     """Return an arm whose module is compiled as one graph; nothing is compiled yet."""
     torch._inductor.config.force_disable_caches = True  # each compilation is a first one
     arm = build(name, Size(layers))
-    compiled = torch.compile(arm.module, fullgraph=True)
-    arm.call = lambda: compiled(*arm.leaves)
+    arm.compile()
     return arm
 
 
@@ -30,7 +30,4 @@ def step_seconds(arms: list[str], layers: int, rounds: int) -> dict[str, list[fl
 
 def rebuilt(arm: str, layers: int) -> int:
     """Return how many input elements the inverse of a compiled forward pass does not give back."""
-    built = built_compiled(arm, layers)
-    back = built.module.inverse(built.call())  # type: ignore[operator]
-    pairs = zip((back.a, back.b), built.leaves, strict=True)
-    return sum(int((x.view(torch.int32) != y.view(torch.int32)).sum()) for x, y in pairs)
+    return differing(built_compiled(arm, layers))

@@ -10,9 +10,13 @@ from benchmarks.oracle import replay, trajectory
 
 def rebuilt(arm: str, layers: int, scale: float = 1.0, dtype: str = "float32") -> int:
     """Return how many elements of the inputs do not come back from the outputs bit for bit."""
-    built = build(arm, Size(layers), scale, getattr(torch, dtype))
-    back = built.module.inverse(built.module(*built.leaves))  # type: ignore[operator]
-    pairs = zip((back.a, back.b), built.leaves, strict=True)
+    return differing(build(arm, Size(layers), scale, getattr(torch, dtype)))
+
+
+def differing(arm: Arm) -> int:
+    """Return how many elements of the inputs do not come back from the outputs bit for bit."""
+    back = arm.module.inverse(arm.call())  # type: ignore[operator]
+    pairs = zip((back.a, back.b), arm.leaves, strict=True)
     return sum(int((x.view(torch.int32) != y.view(torch.int32)).sum()) for x, y in pairs)
 
 

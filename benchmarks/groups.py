@@ -23,11 +23,6 @@ PEAK_TARGETS = {
     "revc float, chunks=4": 11,
     "revc lattice, chunks=4": 11,
 }
-VARIANTS: dict[str, dict[str, Any]] = {
-    "": {},
-    ", weights x4": {"scale": 4.0},
-    ", bf16 nets": {"dtype": "bfloat16"},
-}
 
 
 @dataclass(frozen=True)
@@ -100,14 +95,14 @@ def exactness(plan: Plan) -> Iterator[Row]:
     """How many input elements do not come back bit for bit."""
     for arm in LATTICE:
         for layers in plan.depths:
-            for variant, how in VARIANTS.items():
+            for variant, how in measures.VARIANTS.items():
                 name = f"input elements not rebuilt, {arm}, L={layers}{variant}"
                 yield row(name, "elements", exact.rebuilt, 0, arm=arm, layers=layers, **how)
 
 
 def gradients(plan: Plan) -> Iterator[Row]:
     """The largest relative error of a weight's gradient, against plain autograd."""
-    for variant, how in VARIANTS.items():
+    for variant, how in measures.VARIANTS.items():
         allowed = row(
             f"gradient error, autograd itself{variant}",
             "relative",

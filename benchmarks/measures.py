@@ -2,11 +2,20 @@
 
 import statistics
 import time
+from typing import Any
+
+import torch
 
 from benchmarks.arms import Arm, build
 from benchmarks.flops import FlopCounter
 from benchmarks.meter import trace
 from benchmarks.nets import Size
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "": {},
+    ", weights x4": {"scale": 4.0},
+    ", bf16 nets": {"dtype": "bfloat16"},
+}
 
 
 def peak(arm: str, layers: int) -> int:
@@ -44,9 +53,16 @@ def take_turns(arms: dict[str, Arm], rounds: int) -> dict[str, list[float]]:
 def timed_step(arm: Arm) -> float:
     """Return the seconds of a step that starts without gradients."""
     arm.reset()
+    _settle(arm)
     start = time.perf_counter()
     arm.step()
+    _settle(arm)
     return time.perf_counter() - start
+
+
+def _settle(arm: Arm) -> None:
+    if arm.leaves[0].is_cuda:
+        torch.cuda.synchronize()
 
 
 def ratio(times: dict[str, list[float]], arm: str, base: str) -> float:

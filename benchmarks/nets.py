@@ -22,6 +22,10 @@ class Size:
     width: int = 256
     heads: int = 8
 
+    def values(self) -> list[int]:
+        """Return the sizes in order, as JSON can hold them."""
+        return [self.layers, self.batch, self.time, self.width, self.heads]
+
     @property
     def shape(self) -> tuple[int, int, int]:
         return self.batch, self.time, self.width

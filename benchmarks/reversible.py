@@ -66,7 +66,10 @@ def compiled(settings: Settings, size: Size, stack: list[Layer]) -> nn.Module:
         width=size.width, heads=size.heads, layers=size.layers, state=settings.state
     )
     if settings.brought:
-        brought = {"F": [layer.f for layer in stack], "G": [layer.g for layer in stack]}
+        brought: dict[str, list[nn.Module]] = {
+            "F": [layer.f for layer in stack],
+            "G": [layer.g for layer in stack],
+        }
         return revc.compile(text, chunks=settings.chunks, nets=brought)
     model = revc.compile(text, chunks=settings.chunks)
     load(model, stack)

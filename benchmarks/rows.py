@@ -39,17 +39,20 @@ def as_json(rows: Iterable[Row]) -> str:
 
 
 def print_table(title: str, rows: Iterable[Row], console: Console | None = None) -> None:
-    """Print the rows as one table."""
+    """Print the rows as one table, and below it what could not be measured."""
+    console = console or Console()
     table = Table(title=title, title_justify="left")
-    for heading, side in (("what", "left"), ("value", "right"), ("unit", "left")):
-        table.add_column(heading, justify=side)  # type: ignore[arg-type]
-    for heading in ("target", "met", "note"):
-        table.add_column(heading)
+    for heading in ("what", "value", "unit", "target", "met"):
+        table.add_column(heading, justify="right" if heading == "value" else "left")
     words = {None: "", True: "yes", False: "[red]no[/red]"}
+    failed = []
     for row in rows:
         target = "" if row.target is None else f"<= {number(row.target)}"
-        table.add_row(row.name, number(row.value), row.unit, target, words[row.met], row.note)
-    (console or Console()).print(table)
+        table.add_row(row.name, number(row.value), row.unit, target, words[row.met])
+        failed += [row] if row.note else []
+    console.print(table)
+    for row in failed:
+        console.print(f"{row.name}: {row.note}", style="dim", markup=False, highlight=False)
 
 
 def number(value: float | None) -> str:

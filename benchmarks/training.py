@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 if not __package__:  # run by its path: the repository root is where `benchmarks` is found
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from rich.console import Console
 

@@ -49,10 +49,16 @@ def test_numbers_are_short(value: float | None, text: str) -> None:
     assert number(value) == text
 
 
-def test_the_table_shows_what_was_missed() -> None:
-    console = Console(file=io.StringIO(), width=120)
-    print_table("A step", [Row("peak", 4.0, "S", 3.0), Row("other", 1.0, "S", 3.0)], console)
-    printed = console.file.getvalue()  # type: ignore[attr-defined]
-    missed, met = (line for line in printed.splitlines() if "<= 3" in line)
+def test_the_table_shows_what_was_missed_and_why() -> None:
+    written = io.StringIO()
+    rows = [
+        Row("peak", 4.0, "S", 3.0),
+        Row("other", 1.0, "S", 3.0),
+        Row("third", None, "S", note="[no] such package"),
+    ]
+    print_table("A step", rows, Console(file=written, width=120))
+    lines = written.getvalue().splitlines()
+    missed, met = (line for line in lines if "<= 3" in line)
     assert "no" in missed
     assert "yes" in met
+    assert lines[-1] == "third: [no] such package"
