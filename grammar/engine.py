@@ -130,6 +130,10 @@ class Engine:
             states.append(self._actions[states[-1]][rule.origin])
 
     def _reduce(self, rule: Rule) -> None:
+        if rule.passes and rule.size == 1:  # an operand becoming an expression: most reductions
+            self.states.pop()
+            self.states.append(self._actions[self.states[-1]][rule.origin])
+            return
         start = len(self._values) - rule.size
         place = self._place(start)
         depth = max(self._depths[start:], default=0) + (rule.name in NESTING)
