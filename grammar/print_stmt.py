@@ -59,9 +59,10 @@ def _moved(word: str, node: ast.Split | ast.Join, sides: str) -> Doc:
     return text(f"{word} {sides}", *axis)
 
 
-def _draw(node: ast.Draw) -> Doc:
-    kind, by = type_of(node.type), expression(node.by)
-    return text(f"draw {node.target.id}: ", kind, " by ", by, _tags(node))
+def _coded(node: ast.Put | ast.Draw) -> Doc:
+    kind = (": ", type_of(node.type)) if node.type else ()
+    target = text(f"{node.kind} {node.target.id}", *kind)
+    return text(target, " by ", expression(node.by), _tags(node))
 
 
 def _block_call(node: ast.BlockCall) -> Doc:
@@ -73,7 +74,8 @@ def _block_call(node: ast.BlockCall) -> Doc:
 def _repeat(node: ast.Repeat) -> Doc:
     words = " reversed" if node.reversed else ""
     words += f" as {node.index}" if node.index else ""
-    return text("repeat ", expression(node.count), words + (" share" if node.share else ""))
+    label = f"{node.label}: " if node.label else ""
+    return text(f"{label}repeat ", expression(node.count), words + (" share" if node.share else ""))
 
 
 def _net(node: ast.NetDecl) -> Doc:
@@ -163,8 +165,8 @@ _PRINTERS: dict[str, Callable[[Any], Doc]] = {
         f"alloc {_names(n.names)}: ", type_of(n.type), " = ", expression(n.value)
     ),
     "free": lambda n: text(f"free {_names(n.names)} = ", expression(n.value)),
-    "put": lambda n: text(_by("put")(n), _tags(n)),
-    "draw": _draw,
+    "put": _coded,
+    "draw": _coded,
     "valve": lambda n: text(_by("valve")(n), _tags(n)),
     "block_call": _block_call,
     "repeat": _repeat,
