@@ -3,7 +3,6 @@
 Plain data, so that an artifact can hold it as JSON and run without the compiler.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -131,9 +130,14 @@ class Interface:
 
 def evaluate(dim: Polynomial, sizes: Mapping[str, int]) -> float | None:
     """Return a dim's value, or None while a name in it is not bound."""
-    if any(name not in sizes for _, names in dim for name in names):
-        return None
-    return sum(factor * math.prod(sizes[name] for name in names) for factor, names in dim)
+    total = 0.0
+    for factor, names in dim:
+        for name in names:
+            if name not in sizes:
+                return None
+            factor = factor * sizes[name]
+        total = total + factor
+    return total
 
 
 def _bind_sizes(slot: Slot, value: Tensor, sizes: dict[str, int]) -> None:

@@ -1,9 +1,9 @@
 """The steps that torch.compile compiles once, however often a program takes them.
 
-Each is functional: a nested region may not change its inputs.
+Each is functional: a nested region may not change its inputs. The public functions are thin, since
+a graph calls a function by its module and name.
 """
 
-import torch
 from torch import Tensor
 from torch.compiler import nested_compile_region
 
@@ -11,28 +11,48 @@ from revc.runtime import lattice, memory
 from revc.runtime.checksum import checksum as _checksum
 
 
-@nested_compile_region
 def update(
     state: Tensor, value: Tensor, sign: int, fraction_bits: int, health: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the state with an increment added, and the health that took note of it."""
+    return _update(state, value, sign, fraction_bits, health)
+
+
+def retract(state: Tensor, value: Tensor, sign: int, fraction_bits: int) -> Tensor:
+    """Return the state with an increment of sign `sign` taken back."""
+    return _retract(state, value, sign, fraction_bits)
+
+
+def accumulate(total: Tensor, part: Tensor) -> Tensor:
+    """Return the sum of two cotangents in the dtype of the first."""
+    return _accumulate(total, part)
+
+
+def checksum(*registers: Tensor) -> Tensor:
+    """Return the registers' checksums, shape ``[len(registers)]``."""
+    return _checksums(*registers)
+
+
+@nested_compile_region
+def _update(
+    state: Tensor, value: Tensor, sign: int, fraction_bits: int, health: Tensor
+) -> tuple[Tensor, Tensor]:
     changed = lattice.add(state, value, sign, fraction_bits)
     return changed, memory.watch(value, fraction_bits, health)
 
 
 @nested_compile_region
-def retract(state: Tensor, value: Tensor, sign: int, fraction_bits: int) -> Tensor:
-    """Return the state with an increment of sign `sign` taken back."""
+def _retract(state: Tensor, value: Tensor, sign: int, fraction_bits: int) -> Tensor:
     return lattice.add(state, value, -sign, fraction_bits)
 
 
 @nested_compile_region
-def accumulate(total: Tensor, part: Tensor) -> Tensor:
-    """Return the sum of two cotangents in the dtype of the first."""
+def _accumulate(total: Tensor, part: Tensor) -> Tensor:
     return total + part.to(total.dtype)
 
 
 @nested_compile_region
-def checksum(*registers: Tensor) -> Tensor:
-    """Return the registers' checksums."""
+def _checksums(*registers: Tensor) -> Tensor:
     return _checksum(list(registers))
+
+

@@ -16,7 +16,7 @@ from revc.codegen.builtins import parameter_count
 from revc.codegen.expressions import Cotangents, Emitter
 from revc.codegen.body import place_keys
 from revc.codegen.interface import Names
-from revc.codegen.reuse import drop_dead, rebuild_cheap
+from revc.codegen.reuse import base_of, drop_dead, rebuild_cheap
 from revc.codegen.tape import Tape
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, Place, slots, walk
@@ -192,20 +192,32 @@ def _partition(
         if node.meta.get("pulling") or (recomputed and node is not out):
             late.add(node)
     inputs = [n for n in graph.nodes if n.op == "placeholder" and n is not cot]
-    plain = {n for n in graph.nodes if n.op == "call_function" and n.meta.get("number")}
     early = [n for n in graph.nodes if n.op == "call_function" and n not in late]
-    residuals = [n for n in early if n not in plain and _used_late(n, late, results)]
+    again = _recomputed(early, late | set(results))
+    wanted = late | again | set(results)
+    residuals = [
+        n for n in early if n not in again and (n in results or any(u in wanted for u in n.users))
+    ]
     primal = _extract(inputs, early, (out, *residuals), "primal")
     if not results:
         return primal, None, len(residuals)
-    body = [n for n in graph.nodes if (n in late or n in plain) and n is not cot]
+    body = [n for n in graph.nodes if (n in late or n in again) and n is not cot]
     pull = _extract([*inputs, *residuals, cot], body, tuple(results), "pullback")
     graph.erase_node(output)
     return primal, pull, len(residuals)
 
 
-def _used_late(node: Node, late: set[Node], results: list[Node]) -> bool:
-    return node in results or any(user in late for user in node.users)
+def _recomputed(early: list[Node], late: set[Node]) -> set[Node]:
+    """Return the views and numbers that the pullback makes again from the tensors they show.
+
+    A nested region may not return two tensors that share memory.
+    """
+    found: set[Node] = set()
+    for node in reversed(early):
+        light = node.meta.get("number") or base_of(node) is not node
+        if light and (node in late or any(u in late or u in found for u in node.users)):
+            found.add(node)
+    return found
 
 
 def _extract(inputs: list[Node], body: list[Node], results: Any, name: str) -> GraphModule:
@@ -219,9 +231,9 @@ def _extract(inputs: list[Node], body: list[Node], results: Any, name: str) -> G
     outputs = []
     for node in results:
         copy = copies[node]
-        if copy.op == "placeholder" or copy in made:
+        if base_of(copy).op == "placeholder" or base_of(copy) in made:
             copy = graph.call_function(aten.clone.default, (copy,))
-        made.add(copy)
+        made.add(base_of(copy))
         outputs.append(copy)
     graph.output(tuple(outputs))
     drop_dead(graph)
