@@ -12,10 +12,11 @@ from revc.ir.nets import Hole
 from revc.ir.program import Program
 from revc.passes.elaborate.blocks import Blocks, Specialised
 from revc.passes.elaborate.budgets import budgets
-from revc.passes.elaborate.sizes import check_sizes, free_dims
 from revc.passes.modules import Loader, Module, nowhere
+from revc.passes.pipeline import run_pipeline
 from revc.passes.report import Findings
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
+from revc.passes.sized import free_dims
 
 
 def build(
@@ -46,12 +47,10 @@ def build(
     _refuse(findings)
     assert built is not None
     program = _program(blocks, built)
-    check_sizes(findings, program)
-    _refuse(findings)
     _bound(program, nets)
     if blocks.refused:
         raise UnsupportedError(blocks.refused.values())
-    return program
+    return run_pipeline(program)
 
 
 def open_spec(source: str | Path, findings: Findings, dims: Mapping[str, int] = {}) -> Blocks:

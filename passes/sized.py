@@ -1,7 +1,9 @@
 """Sizes that a program must know before the first input comes."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from revc.grammar.diagnostics import SpecError
 from revc.grammar.signatures import builtin_signatures
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -11,6 +13,8 @@ from revc.ir.program import Block, Program
 from revc.passes.elaborate.linking import names_in
 from revc.passes.report import Findings
 from revc.passes.rules.s008_dim_needed import dim_needed
+
+_UNTOLD = "is told by no input's shape"
 
 
 def free_dims(model: Block) -> tuple[str, ...]:
@@ -23,16 +27,29 @@ def free_dims(model: Block) -> tuple[str, ...]:
     return tuple(found)
 
 
-def check_sizes(findings: Findings, program: Program) -> None:
-    """Add a finding (S008) for each dim that a parameter, a loop or a register needs."""
-    for slot in program.model.nets:
-        for dim in _sizing(slot):
-            for name in sorted(dim.names):
-                findings.add(dim_needed(name, "sizes a parameter", slot.span))
-    known = set(program.free)
-    for name, what, span in _needed(program.model, frozenset()):
-        if what != "is told by no input's shape" or name not in known:
-            findings.add(dim_needed(name, what, span))
+@dataclass(frozen=True)
+class Sized:
+    """Refuse a program (S008) with a free dim that a parameter, a loop or a register needs."""
+
+    name: str = "sized"
+
+    def run(self, program: Program) -> Program:
+        """Return the program as it is.
+
+        Raises:
+            SpecError: a dim has to be bound.
+        """
+        findings = Findings()
+        for slot in program.model.nets:
+            for dim in _sizing(slot):
+                for name in sorted(dim.names):
+                    findings.add(dim_needed(name, "sizes a parameter", slot.span))
+        for name, what, span in _needed(program.model, frozenset()):
+            if what != _UNTOLD or name not in program.free:
+                findings.add(dim_needed(name, what, span))
+        if findings.denied:
+            raise SpecError(findings.all)
+        return program
 
 
 def _sizing(slot: NetSlot) -> Iterator[Dim]:
@@ -67,4 +84,4 @@ def _needed(block: Block, turns: frozenset[str]) -> Iterator[tuple[str, str, Spa
         elif isinstance(step, BlockCall):
             yield from _needed(step.block, turns)
         for name in sorted(names_in(step) - inner):
-            yield name, "is told by no input's shape", step.span
+            yield name, _UNTOLD, step.span

@@ -7,7 +7,7 @@ from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
-from revc.ir.expr import Read
+from revc.ir.expr import Number, Read
 from revc.ir.instructions import Instruction
 from revc.ir.instructions.base import unsupported
 from revc.ir.nets import Hole
@@ -21,8 +21,10 @@ from revc.passes.elaborate.registers import Registers
 from revc.passes.elaborate.scope import Scope, declared
 from revc.passes.elaborate.slots import Draft, Namer, Net, Slots, bring
 from revc.passes.elaborate.types import DEFAULT, numerics
+from revc.passes.freed import unproved_frees
 from revc.passes.modules import Module
 from revc.passes.report import Findings, Reported
+from revc.passes.rules.l107_unproved_free import unproved
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 
 
@@ -62,14 +64,27 @@ def close(
         span=span, name=name, takes=takes, gives=gives, givens=givens, nets=nets,
         turns=tuple(turn for turn in scope.turns if turn in used), body=tuple(steps),
     )  # fmt: skip
+    if not scope.findings.denied:
+        _check_frees(scope, block)
     return Body(block, links)
+
+
+def _check_frees(scope: Scope, block: Block) -> None:
+    """Add a finding for each uncertain `free`; `undo alloc` is checked as it runs instead."""
+    for free in unproved_frees(block):
+        step = free.step
+        if step.span not in scope.blocks.checked:
+            fixed = step.value.value if isinstance(step.value, Number) else None
+            value = f"{fixed:g}" if isinstance(fixed, float) else "equal to its value"
+            scope.findings.add(unproved(step.name, value, free.witness, step.span))
 
 
 @dataclass
 class Blocks:
     """All that has been elaborated of a program, and what its files declare.
 
-    `refused` are the statements that can be checked but not compiled yet.
+    `refused` are the statements that can be checked but not compiled yet; `checked` the places of
+    each `undo alloc`, whose value is checked as it runs.
     """
 
     findings: Findings
@@ -77,6 +92,7 @@ class Blocks:
     overrides: Mapping[str, int]
     done: dict[Hashable, Specialised] = field(default_factory=dict)
     refused: dict[Span, Diagnostic] = field(default_factory=dict)
+    checked: set[Span] = field(default_factory=set)
     _open: list[ast.Node] = field(default_factory=list)
     _names: dict[int, Names] = field(default_factory=dict)
     _scopes: dict[int, Scope] = field(default_factory=dict)
@@ -154,7 +170,7 @@ class Blocks:
         """
         if any(decl is one for one in self._open):
             text = f"`{decl.name}` calls itself: blocks do not recurse"
-            self.findings.refuse(UNKNOWN.at(node.block_span, text))
+            raise self.findings.refuse(UNKNOWN.at(node.block_span, text))
         face = interface(caller, node, module, decl, state, givens, undo)
         return self.specialise(module, decl, face, generics, caller)
 

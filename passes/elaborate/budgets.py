@@ -30,15 +30,15 @@ def budgets(blocks: "Blocks") -> tuple[Budget, ...]:
 def _budget(blocks: "Blocks", item: ast.BudgetDecl) -> Budget:
     findings = blocks.findings
     if item.meter is None:
-        findings.refuse(missing_meter(item.span))
+        raise findings.refuse(missing_meter(item.span))
     for unit in item.units:
         if unit not in UNITS:
             text = f"is bits per {', '.join(UNITS)}, not `{unit}`"
-            findings.refuse(bad_argument("a budget", text, item.span))
+            raise findings.refuse(bad_argument("a budget", text, item.span))
     bound = number(item.bound, blocks.names(blocks.main), findings).constant
     if bound is None or bound < 0:
         text = "is a number of at least 0, and its dims are bound"
-        findings.refuse(bad_argument("a budget", text, item.bound.span))
+        raise findings.refuse(bad_argument("a budget", text, item.bound.span))
     targets = tuple(name.id for name in item.targets)
     return Budget(
         span=item.span, meter=item.meter, targets=targets, bound=float(bound), units=item.units

@@ -1,7 +1,7 @@
 """Distributions: what `put`, `draw` and `valve` code by."""
 
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from revc.grammar import ast
 from revc.ir.dims import Dim
@@ -56,11 +56,11 @@ def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) 
     """
     if not isinstance(node, ast.Call):
         text = f"is one of {', '.join(FAMILIES)}"
-        scope.findings.refuse(bad_argument("a distribution", text, node.span))
+        raise scope.findings.refuse(bad_argument("a distribution", text, node.span))
     family = FAMILIES.get(node.func)
     if family is None:
         what = unknown_name("distribution", node.func, node.func_span, FAMILIES)
-        scope.findings.refuse(what)
+        raise scope.findings.refuse(what)
     _codes(scope, node, family, kind)
     named = {arg.name: arg.value for arg in node.args if arg.name is not None}
     settings = _settings(scope, node, family, named)
@@ -69,7 +69,11 @@ def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) 
     if policy == "none" and isinstance(kind.numerics, Lattice):
         quantiser_loss(scope.findings, node.span, kind.numerics, settings.get("step"))
     return Distribution(
-        family=node.func, params=params, settings=settings, residue=policy, drop_bits=bits
+        family=cast(Any, node.func),
+        params=params,
+        settings=settings,
+        residue=policy,
+        drop_bits=bits,
     )
 
 
@@ -77,7 +81,7 @@ def _codes(scope: Scope, node: ast.Call, family: Family, kind: RegType) -> None:
     if isinstance(kind.numerics, Label) != family.labels:
         wanted = "labels" if family.labels else "a lattice"
         text = f"`{node.func}` codes {wanted}, not {kind.numerics}"
-        scope.findings.refuse(numeric_mix(node.span, text))
+        raise scope.findings.refuse(numeric_mix(node.span, text))
 
 
 def _settings(
@@ -86,14 +90,14 @@ def _settings(
     known = [*family.settings, "residue"]
     for arg in node.args:
         if arg.name is not None and arg.name not in known:
-            scope.findings.refuse(unknown_argument(node.func, arg.name, arg.span, known))
+            raise scope.findings.refuse(unknown_argument(node.func, arg.name, arg.span, known))
     positional = [arg.value for arg in node.args if arg.name is None]
     if family.each == 0 and positional:
         named.setdefault("n", positional[0])
     settings: dict[str, Setting] = {}
     for name, default in family.settings.items():
         if name not in named and default == _NEEDED:
-            scope.findings.refuse(missing_argument(node.func, name, node.span))
+            raise scope.findings.refuse(missing_argument(node.func, name, node.span))
         given = named.get(name)
         settings[name] = default if given is None else _constant(scope, node.func, name, given)
     return settings
@@ -104,7 +108,7 @@ def _constant(scope: Scope, func: str, name: str, node: ast.Expr) -> int | float
     if known is None or known <= 0 or (name != "step" and known.denominator != 1):
         kind = "number" if name == "step" else "whole number"
         text = f"takes a {kind} above 0 for `{name}`"
-        scope.findings.refuse(bad_argument(func, text, node.span))
+        raise scope.findings.refuse(bad_argument(func, text, node.span))
     return int(known) if known.denominator == 1 else float(known)
 
 
@@ -115,13 +119,13 @@ def _params(
         return ()
     positional = [arg.value for arg in node.args if arg.name is None]
     if len(positional) != 1:
-        scope.findings.refuse(bad_argument(node.func, "reads one value", node.span))
+        raise scope.findings.refuse(bad_argument(node.func, "reads one value", node.span))
     wanted = _wanted(scope, node, family, settings, kind)
     params = value(scope, positional[0], wanted)
     if not fits(params.shape, wanted):
         want, have = shape_text(wanted), shape_text(params.shape)
         text = f"`{node.func}` needs {want} for {shape_text(kind.shape)}, but is given {have}"
-        scope.findings.refuse(mismatch(positional[0].span, text))
+        raise scope.findings.refuse(mismatch(positional[0].span, text))
     return (params,)
 
 
@@ -133,7 +137,7 @@ def _wanted(
         assert isinstance(kind.numerics, Label)
         return (*kind.shape, kind.numerics.size)
     if not kind.shape:
-        scope.findings.refuse(mismatch(node.span, f"`{node.func}` codes values with an axis"))
+        raise scope.findings.refuse(mismatch(node.span, f"`{node.func}` codes values with an axis"))
     components = settings.get("components", 1)
     assert isinstance(components, int)
     return (*kind.shape[:-1], kind.shape[-1] * Dim.of(family.each * components))
@@ -157,4 +161,4 @@ def _residue(
             if bits is not None and bits.denominator == 1 and bits >= Fraction(0):
                 return "drop", int(bits)
     text = "is carry, write or drop(m)"
-    scope.findings.refuse(bad_argument("residue", text, node.span))
+    raise scope.findings.refuse(bad_argument("residue", text, node.span))

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from revc.grammar import ast
-from revc.ir.dims import Dim
+from revc.grammar.span import Span
 from revc.ir.expr import Read
 from revc.ir.program import Register
-from revc.ir.types import Label, Numerics, RegType
-from revc.passes.elaborate.netcalls import arg_type
+from revc.ir.types import Label, Numerics, RegType, shape_text
 from revc.passes.elaborate.names import Names
+from revc.passes.elaborate.netcalls import arg_type
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.types import regtype
 from revc.passes.elaborate.unify import unify
 from revc.passes.modules import Module
+from revc.passes.report import Reported
 from revc.passes.rules.l101_dropped_state import dropped
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch
@@ -116,7 +117,7 @@ def _params(blocks: "Blocks", decl: Decl) -> tuple[ast.Param, ...]:
     seen: set[str] = set()
     for param in decl.params:
         if param.name in seen:
-            blocks.findings.refuse(redefined(param.name, "a parameter", param.span))
+            raise blocks.findings.refuse(redefined(param.name, "a parameter", param.span))
         seen.add(param.name)
     return ast.typed(decl.params)
 
@@ -132,7 +133,7 @@ def _type(
     """Return a parameter's type; a given that names no numerics has those of what is passed."""
     if param.type is None:
         text = f"says no type for `{param.name}`"
-        blocks.findings.refuse(bad_argument(decl.name, text, param.span))
+        raise blocks.findings.refuse(bad_argument(decl.name, text, param.span))
     if param.given and passed is not None and not isinstance(passed.numerics, Label):
         numerics = passed.numerics
     return regtype(param.type, numerics, names, blocks.findings)
@@ -152,15 +153,13 @@ def _adapted(
 def _check(caller: Scope, node: ast.BlockCall, name: str, have: RegType, want: RegType) -> None:
     if have.shape != want.shape:
         text = f"`{node.block}` takes {_dims(want)} for `{name}`, but is given {_dims(have)}"
-        caller.findings.refuse(mismatch(node.span, text))
+        raise caller.findings.refuse(mismatch(node.span, text))
     if have.numerics != want.numerics:
         text = f"`{node.block}` takes {want.numerics} for `{name}`, but is given {have.numerics}"
-        caller.findings.refuse(numeric_mix(node.span, text))
+        raise caller.findings.refuse(numeric_mix(node.span, text))
 
 
 def _dims(kind: RegType) -> str:
-    from revc.ir.types import shape_text
-
     return shape_text(kind.shape)
 
 
@@ -185,12 +184,10 @@ def results(scope: Scope, decl: Decl, face: Interface) -> tuple[Register, ...]:
 
 
 def _result(scope: Scope, decl: Decl, param: ast.Param) -> Register | None:
-    from revc.passes.report import Reported
-
     try:
         if param.type is None:
             text = f"says no type for the result `{param.name}`"
-            scope.findings.refuse(bad_argument(decl.name, text, param.span))
+            raise scope.findings.refuse(bad_argument(decl.name, text, param.span))
         want = regtype(param.type, scope.numerics, scope.names, scope.findings)
         have = scope.regs.target(param.name, param.span)
     except Reported:
@@ -204,17 +201,9 @@ def _result(scope: Scope, decl: Decl, param: ast.Param) -> Register | None:
     return Register(span=param.span, name=param.name, type=have)
 
 
-def _born(scope: Scope, face: Interface, decl: Decl, name: str) -> "object":
+def _born(scope: Scope, face: Interface, decl: Decl, name: str) -> Span:
     made = scope.regs.written.get(name)
     for register in face.takes:
         if register.name == name:
             return register.span
     return made or decl.name_span
-
-
-def free_names(kind: RegType) -> frozenset[str]:
-    """Return the names that a type's shape depends on."""
-    return frozenset(name for dim in kind.shape for name in dim.names)
-
-
-__all__ = ["Dim", "Interface", "interface", "own_interface", "results"]

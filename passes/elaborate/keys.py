@@ -1,6 +1,6 @@
 """Keys of nets: two nets with one key make equal blocks of a block that takes a net."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read, Slice
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
@@ -12,7 +12,7 @@ def net_key(net: Net, slots: Slots) -> Hashable:
     order = {slot: k for k, slot in enumerate(net.uses)}
     sources = tuple(_source(slots.drafts[slot].source, order) for slot in net.uses)
     params = tuple((n, t.shape, str(t.numerics)) for n, t in net.params) if net.params else None
-    body = _expr(net.body, order) if net.body is not None else None
+    body = expr_key(net.body, order) if net.body is not None else None
     return params, net.result, sources, body
 
 
@@ -32,16 +32,21 @@ def _settings(settings: dict[str, Setting]) -> Hashable:
     return tuple((name, type(value).__name__, value) for name, value in settings.items())
 
 
-def _expr(expr: Expr, order: dict[int, int]) -> Hashable:
+def expr_key(expr: Expr, order: Mapping[int, int]) -> Hashable:
+    """Return what `expr` says, wherever it stands; `order` renumbers the slots that it names."""
     match expr:
         case Number():
             return expr.value
         case Read():
             return _place(expr.place)
         case Elementwise():
-            return expr.function, tuple(_expr(arg, order) for arg in expr.args)
+            return expr.function, tuple(expr_key(arg, order) for arg in expr.args)
         case NetCall():
-            return order[expr.slot], expr.shape, tuple(_expr(arg, order) for arg in expr.args)
+            return (
+                order.get(expr.slot, expr.slot),
+                expr.shape,
+                tuple(expr_key(arg, order) for arg in expr.args),
+            )
     raise TypeError(type(expr))
 
 

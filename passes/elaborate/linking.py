@@ -17,8 +17,13 @@ from revc.passes.rules.s004_shape_mismatch import mismatch
 class Linked(Protocol):
     """A finished body, and for each of its slots what it is linked to (None: its own)."""
 
-    block: Block
-    links: tuple[Hashable, ...]
+    @property
+    def block(self) -> Block:
+        """The body."""
+
+    @property
+    def links(self) -> tuple[Hashable, ...]:
+        """One for each of its slots."""
 
 
 def adopt(
@@ -74,7 +79,7 @@ def _settle(scope: Scope, draft: Draft, slot: NetSlot) -> None:
             f"`{draft.name}` is one net: called for {shape_text(slot.output)} here, "
             f"for {shape_text(draft.output)} before"
         )
-        scope.findings.refuse(mismatch(slot.span, text))
+        raise scope.findings.refuse(mismatch(slot.span, text))
 
 
 def renumbered(step: Instruction, where: dict[int, int]) -> Instruction:
@@ -95,7 +100,7 @@ def names_in(step: Instruction) -> frozenset[str]:
     """Return the dims and turns that an instruction names, blocks' own turns included."""
     if isinstance(step, Repeat):
         inner = frozenset(step.body.turns) - {step.index}
-        return inner | step.count.names  # type: ignore[return-value]
+        return inner | step.count.names
     return frozenset(name for dim in _dims(step) for name in dim.names)
 
 

@@ -1,5 +1,6 @@
 """`repeat`: its body is a block of its own, with a row of net slots for each turn."""
 
+from collections.abc import Hashable
 from dataclasses import replace
 
 from revc.grammar import ast
@@ -26,7 +27,7 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     count = size(node.count, scope.names, scope.findings)
     if not node.share and (count.integer or 0) > MOST_TURNS:
         text = f"of {count} turns has too many nets; `repeat .. share` has one set"
-        scope.findings.refuse(bad_argument("a repeat", text, node.count.span))
+        raise scope.findings.refuse(bad_argument("a repeat", text, node.count.span))
     label = node.label or scope.namer.next("repeat")
     inner = _inner(scope, node)
     steps = run(inner, node.body, undo)
@@ -52,7 +53,7 @@ def _inner(scope: Scope, node: ast.Repeat) -> Scope:
     if node.index is not None:
         earlier = "a value" if scope.regs.knows(node.index) else scope.visible(node.index)
         if earlier is not None:
-            scope.findings.refuse(redefined(node.index, earlier, node.span))
+            raise scope.findings.refuse(redefined(node.index, earlier, node.span))
         names[node.index] = Dim.of(node.index)
         turns = (*turns, node.index)
     taken = declared(node.body) | scope.namer.taken
@@ -76,7 +77,7 @@ def _balanced(scope: Scope, inner: Scope, node: ast.Repeat) -> None:
         ),
     ]
     if changes:
-        scope.findings.refuse(imbalance(node.span, ", ".join(changes)))
+        raise scope.findings.refuse(imbalance(node.span, ", ".join(changes)))
     for name in inner.regs.used:
         let = scope.regs.lets.get(name)
         if let is not None and let.changed is not None:
@@ -101,7 +102,7 @@ def _rows(
     scope: Scope, node: ast.Repeat, body: Body, label: str, count: Dim
 ) -> tuple[tuple[int, ...], ...]:
     """Return the slots of each turn; a count that is not known yet stands for one turn."""
-    known = {link: link for link in body.links if isinstance(link, int)}
+    known: dict[Hashable, int] = {n: n for n in body.links if isinstance(n, int)}
     if node.share:
         return (adopt(scope, body, label, known),)
     turns = count.integer if count.integer is not None else 1

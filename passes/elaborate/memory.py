@@ -18,6 +18,7 @@ def alloc(scope: Scope, node: ast.Alloc, undo: bool) -> Steps:
     """`alloc a, b: T = e`: one register for each name."""
     kind = regtype(node.type, scope.numerics, scope.names, scope.findings)
     if undo:
+        scope.blocks.checked.add(node.span)
         return _free(scope, ast.Free.model_construct(
             span=node.span, names=node.names, value=node.value
         ))  # fmt: skip
@@ -36,7 +37,7 @@ def free(scope: Scope, node: ast.Free, undo: bool) -> Steps:
     """`free a, b = e`: the value is checked, then the registers end."""
     if undo:
         text = "does not say the type: write `alloc y: [..] = e`"
-        scope.findings.refuse(bad_argument("undo free", text, node.span))
+        raise scope.findings.refuse(bad_argument("undo free", text, node.span))
     return _free(scope, node)
 
 
@@ -50,7 +51,7 @@ def _free(scope: Scope, node: ast.Free) -> Steps:
         check_numerics(scope, node.value.span, end, kind.numerics)
         for place, let in places_read(scope, end):
             if place.name == name.id:
-                scope.findings.refuse(self_read(name.id, node.value.span, let))
+                raise scope.findings.refuse(self_read(name.id, node.value.span, let))
         scope.regs.take(name.id, "freed", node.span)
         steps.append(Free(span=node.span, name=name.id, type=kind, value=end))
     return steps
@@ -62,7 +63,7 @@ def let(scope: Scope, node: ast.Let, undo: bool) -> Steps:
     _new_name(scope, node.name, node)
     read = value(scope, node.value)
     places = tuple(place for place, _ in places_read(scope, read))
-    scope.regs.lets[node.name] = LetRead(read.shape, places)
+    scope.regs.lets[node.name] = LetRead(read, places)
     return [Let(span=node.span, name=node.name, value=read)]
 
 
@@ -70,7 +71,7 @@ def emit(scope: Scope, node: ast.Emit, undo: bool) -> Steps:
     """`emit name = e`: a read for the caller."""
     _reads_only(scope, "emit", node, undo)
     if node.name in scope.emitted:
-        scope.findings.refuse(redefined(node.name, "emitted by this body", node.span))
+        raise scope.findings.refuse(redefined(node.name, "emitted by this body", node.span))
     scope.emitted.add(node.name)
     return [Emit(span=node.span, name=node.name, value=value(scope, node.value))]
 
@@ -78,12 +79,12 @@ def emit(scope: Scope, node: ast.Emit, undo: bool) -> Steps:
 def _reads_only(scope: Scope, kind: str, node: ast.Node, undo: bool) -> None:
     if undo:
         text = "changes nothing: there is nothing to undo"
-        scope.findings.refuse(bad_argument(f"undo {kind}", text, node.span))
+        raise scope.findings.refuse(bad_argument(f"undo {kind}", text, node.span))
 
 
 def _new_name(scope: Scope, name: str, node: ast.Node) -> None:
     regs = scope.regs
     if name in regs.live or name in regs.givens or name in regs.lets:
-        scope.findings.refuse(redefined(name, "a value of this body", node.span))
+        raise scope.findings.refuse(redefined(name, "a value of this body", node.span))
     if (earlier := scope.visible(name)) is not None:
-        scope.findings.refuse(redefined(name, earlier, node.span))
+        raise scope.findings.refuse(redefined(name, earlier, node.span))

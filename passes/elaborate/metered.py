@@ -1,5 +1,8 @@
 """Statements that exchange bits: `put`, `draw`, `valve`, `scale`; and the maps `mix`, `apply`."""
 
+from collections.abc import Collection
+from typing import Any, cast
+
 from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.expr import Expr
@@ -27,10 +30,7 @@ def put(scope: Scope, node: ast.Put, undo: bool) -> Steps:
     """`put y by q as m on t`: y leaves the state for the tape, or comes back."""
     _on(scope, node.stack, node.span)
     name = node.target
-    if undo:
-        kind = _returning(scope, node)
-    else:
-        kind = scope.regs.target(name.id, name.span)
+    kind = _returning(scope, node) if undo else scope.regs.target(name.id, name.span)
     by = distribution(scope, node.by, kind, "write")
     if undo:
         scope.regs.make(name.id, kind, name.span)
@@ -49,7 +49,7 @@ def _returning(scope: Scope, node: ast.Put) -> RegType:
     """Return the type of a register that comes back from the tape."""
     if node.type is None:
         text = f"needs the type of what comes back: `undo put {node.target.id}: [..] by ...`"
-        scope.findings.refuse(bad_argument("undo put", text, node.span))
+        raise scope.findings.refuse(bad_argument("undo put", text, node.span))
     return regtype(node.type, scope.numerics, scope.names, scope.findings)
 
 
@@ -62,7 +62,7 @@ def draw(scope: Scope, node: ast.Draw, undo: bool) -> Steps:
         check = scope.regs.target(name.id, name.span)
         if check != kind:
             text = f"`{name.id}` is {check}, not {kind}"
-            scope.findings.refuse(numeric_mix(name.span, text))
+            raise scope.findings.refuse(numeric_mix(name.span, text))
     by = distribution(scope, node.by, kind, "write")
     if undo:
         _apart(scope, name, by.params, node.by.span)
@@ -101,7 +101,7 @@ def scale(scope: Scope, node: ast.Scale, undo: bool) -> Steps:
     _on(scope, node.stack, node.span)
     at, kind = target(scope, node.target)
     if isinstance(kind.numerics, Label):
-        scope.findings.refuse(numeric_mix(node.span, f"a {kind.numerics} has no multiples"))
+        raise scope.findings.refuse(numeric_mix(node.span, f"a {kind.numerics} has no multiples"))
     factor = value(scope, node.factor, kind.shape)
     check_fits(scope, node.factor.span, factor, at.name, kind)
     check_apart(scope, at, [factor], node.factor.span)
@@ -123,7 +123,7 @@ def _range(scope: Scope, node: ast.Scale, factor: Expr) -> tuple[float, float]:
         )
         if low is None or high is None or low > high:
             text = "takes a range [lo, hi] of numbers with lo <= hi"
-            scope.findings.refuse(bad_argument("scale", text, node.lo.span))
+            raise scope.findings.refuse(bad_argument("scale", text, node.lo.span))
         lo, hi, at = float(low), float(high), node.lo.span
     else:
         (lo, hi), at = bounds(factor), node.factor.span
@@ -133,7 +133,7 @@ def _range(scope: Scope, node: ast.Scale, factor: Expr) -> tuple[float, float]:
             f"it is only known to lie in [{low_text}, {high_text}]; say in [lo, hi] with lo above 0"
         )
         scope.doubts.append(Doubt("REFUTED" if lo == hi == 0 else "UNKNOWN", why, node.span))
-        scope.findings.refuse(may_vanish(at, why))
+        raise scope.findings.refuse(may_vanish(at, why))
     return lo, hi
 
 
@@ -146,14 +146,16 @@ def mix(scope: Scope, node: ast.Mix, undo: bool) -> Steps:
     for position, arg in enumerate(call.args):
         name = arg.name if arg.name is not None else (names[position:] or ("",))[0]
         if name not in names:
-            scope.findings.refuse(unknown_argument(call.func, name, arg.span, names))
+            raise scope.findings.refuse(unknown_argument(call.func, name, arg.span, names))
         known = number(arg.value, scope.names, scope.findings).integer
         if known is None:
             text = f"takes a whole number for `{name}`"
-            scope.findings.refuse(bad_argument(call.func, text, arg.span))
+            raise scope.findings.refuse(bad_argument(call.func, text, arg.span))
         settings[name] = known
     scope.regs.change(at.name, node.span)
-    return [Mix(span=node.span, target=at, family=call.func, settings=settings, undo=undo)]
+    return [
+        Mix(span=node.span, target=at, family=cast(Any, call.func), settings=settings, undo=undo)
+    ]
 
 
 def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
@@ -162,7 +164,7 @@ def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
     found = {n: d for n, d in scope.module.decls.items() if isinstance(d, ast.BijectionDecl)}
     call = _named(scope, "apply", node.by, {**dict.fromkeys(BIJECTIONS), **found})
     if call.args:
-        scope.findings.refuse(bad_argument(call.func, "takes no argument here", call.span))
+        raise scope.findings.refuse(bad_argument(call.func, "takes no argument here", call.span))
     if call.func in found:
         reason = f"`{call.func}` is declared to be a bijection, on trust"
         scope.doubts.append(Doubt("ASSUMED", reason, node.span))
@@ -170,13 +172,15 @@ def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
     return [Apply(span=node.span, target=at, bijection=call.func, settings={}, undo=undo)]
 
 
-def _named(scope: Scope, what: str, node: ast.Expr, known: "dict[str, object]") -> ast.Call:  # type: ignore[type-arg]
+def _named(scope: Scope, what: str, node: ast.Expr, known: Collection[str]) -> ast.Call:
     if isinstance(node, ast.Name):
         node = ast.Call.model_construct(span=node.span, func=node.id, func_span=node.span, args=())
     if not isinstance(node, ast.Call):
-        scope.findings.refuse(bad_argument(what, f"takes one of {', '.join(known)}", node.span))
+        raise scope.findings.refuse(
+            bad_argument(what, f"takes one of {', '.join(known)}", node.span)
+        )
     if node.func not in known:
-        scope.findings.refuse(unknown_name("map", node.func, node.func_span, known))
+        raise scope.findings.refuse(unknown_name("map", node.func, node.func_span, known))
     return node
 
 
@@ -185,4 +189,4 @@ def _on(scope: Scope, stack: str | None, span: Span) -> None:
     kinds = (ast.TapeDecl, ast.ReservoirDecl)
     known = [name for name, decl in scope.module.decls.items() if isinstance(decl, kinds)]
     if stack is not None and stack not in known:
-        scope.findings.refuse(unknown_name("tape or reservoir", stack, span, known))
+        raise scope.findings.refuse(unknown_name("tape or reservoir", stack, span, known))

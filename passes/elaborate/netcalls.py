@@ -44,12 +44,12 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
             raise Reported  # the file that it comes from was not found, and reported
         return _inline(scope, node, builtin, expected)
     if builtin is not None and scope.module.find(node.func) is None:
-        scope.findings.refuse(import_builtin(node.func, node.func_span))
+        raise scope.findings.refuse(import_builtin(node.func, node.func_span))
     if scope.module.find(node.func) is not None:
         text = f"`{node.func}` is no net: a block is called as a statement of its own"
-        scope.findings.refuse(UNKNOWN.at(node.func_span, text))
+        raise scope.findings.refuse(UNKNOWN.at(node.func_span, text))
     known = [*scope.known_nets(), *(n for n, m in scope.module.imports.items() if m is None)]
-    scope.findings.refuse(unknown_name("net", node.func, node.func_span, known))
+    raise scope.findings.refuse(unknown_name("net", node.func, node.func_span, known))
 
 
 # --- built-in nets, called where they stand -----------------------------------------------------
@@ -88,7 +88,9 @@ def _apply(
     draft = scope.slots.drafts[slot]
     assert isinstance(draft.source, Builtin)
     if draft.output is not None and draft.source.settings != settings:
-        scope.findings.refuse(mismatch(node.span, f"`{node.func}` was called with other sizes"))
+        raise scope.findings.refuse(
+            mismatch(node.span, f"`{node.func}` was called with other sizes")
+        )
     draft.source = draft.source.model_copy(update={"settings": settings})
     fix_types(scope, draft, types, shape, node.span)
     return NetCall(span=node.span, slot=slot, args=args, shape=shape)
@@ -106,10 +108,10 @@ def _tied_size(
     rows, width = table.settings.get("size"), table.settings.get("out")
     if width is not None and own is not None and own != _dim(width):
         text = f"`{node.func}` reads {own} numbers, but the tied embedding has rows of {width}"
-        scope.findings.refuse(mismatch(node.span, text))
+        raise scope.findings.refuse(mismatch(node.span, text))
     if "out" in given and _dim(given["out"]) != _dim(rows):
         text = f"out = {given['out']}, but the tied embedding has {rows} rows"
-        scope.findings.refuse(mismatch(node.span, text))
+        raise scope.findings.refuse(mismatch(node.span, text))
     assert isinstance(rows, int | Dim)
     return {"out": rows}
 
@@ -127,7 +129,7 @@ def _label_fits(scope: Scope, node: ast.Call, settings: Given, types: tuple[RegT
             spare = (Dim.of(rows) - kind.numerics.size).constant
             if spare is not None and spare < 0:
                 text = f"`{node.func}` has {rows} rows for label({kind.numerics.size})"
-                scope.findings.refuse(mismatch(node.span, text))
+                raise scope.findings.refuse(mismatch(node.span, text))
 
 
 # --- declared nets ------------------------------------------------------------------------------
@@ -155,7 +157,7 @@ def _only_inputs(scope: Scope, node: ast.Call, net: Net) -> list[ast.Expr]:
     inputs = [given.name for given in net.signature.inputs]
     for arg in node.args:
         if arg.name is not None and arg.name not in inputs:
-            scope.findings.refuse(unknown_argument(net.name, arg.name, arg.span, inputs))
+            raise scope.findings.refuse(unknown_argument(net.name, arg.name, arg.span, inputs))
     return sort_args(scope, net.signature, node.args, leading=())[1]
 
 
@@ -163,7 +165,9 @@ def _arguments(scope: Scope, node: ast.Call, net: Net) -> tuple[Expr, ...]:
     """Return the arguments of a call in the order of the net's parameters, each of its shape."""
     if net.params is None:
         if any(arg.name is not None for arg in node.args):
-            scope.findings.refuse(bad_argument(net.name, "takes no named argument", node.span))
+            raise scope.findings.refuse(
+                bad_argument(net.name, "takes no named argument", node.span)
+            )
         return tuple(value(scope, arg.value) for arg in node.args)
     names = [name for name, _ in net.params]
     given: dict[str, ast.Arg] = {}
@@ -171,11 +175,11 @@ def _arguments(scope: Scope, node: ast.Call, net: Net) -> tuple[Expr, ...]:
         name = arg.name if arg.name is not None else (names[position:] or [""])[0]
         if name not in names or name in given:
             text = f"takes {len(names)} arguments: {', '.join(names)}"
-            scope.findings.refuse(bad_argument(net.name, text, arg.span))
+            raise scope.findings.refuse(bad_argument(net.name, text, arg.span))
         given[name] = arg
     if len(given) != len(names):
         text = f"takes {len(names)} arguments: {', '.join(names)}"
-        scope.findings.refuse(bad_argument(net.name, text, node.span))
+        raise scope.findings.refuse(bad_argument(net.name, text, node.span))
     return tuple(_argument(scope, net, given[name].value, kind) for name, kind in net.params)
 
 
@@ -183,11 +187,11 @@ def _argument(scope: Scope, net: Net, node: ast.Expr, wanted: RegType) -> Expr:
     arg = value(scope, node)
     if arg.shape != wanted.shape:
         have, want = shape_text(arg.shape), shape_text(wanted.shape)
-        scope.findings.refuse(mismatch(node.span, f"`{net.name}` reads {want}, not {have}"))
+        raise scope.findings.refuse(mismatch(node.span, f"`{net.name}` reads {want}, not {have}"))
     label = isinstance(arg_type(scope, arg).numerics, Label)
     if label != isinstance(wanted.numerics, Label):
         text = f"`{net.name}` reads {wanted.numerics}, not {arg_type(scope, arg).numerics}"
-        scope.findings.refuse(numeric_mix(node.span, text))
+        raise scope.findings.refuse(numeric_mix(node.span, text))
     return arg
 
 
@@ -203,7 +207,7 @@ def substitute(scope: Scope, body: Expr, args: dict[str, Expr], span: Span) -> E
             return arg
         if not isinstance(arg, Read) or arg.place.index:
             text = f"a slice of `{body.place.name}` needs a name: `let v = ...` and pass v"
-            scope.findings.refuse(mismatch(span, text))
+            raise scope.findings.refuse(mismatch(span, text))
         place = body.place.model_copy(update={"name": arg.place.name})
         return body.model_copy(update={"place": place})
     if isinstance(body, Elementwise | NetCall):
@@ -232,7 +236,9 @@ def fix_types(
     """
     shapes = [*(kind.shape for kind in inputs), output]
     if any(dim.names & set(scope.turns) for shape in shapes for dim in shape):
-        scope.findings.refuse(mismatch(span, "a net's shapes cannot change from turn to turn"))
+        raise scope.findings.refuse(
+            mismatch(span, "a net's shapes cannot change from turn to turn")
+        )
     if draft.output is None:
         draft.inputs, draft.output = inputs, output
         return
@@ -243,5 +249,5 @@ def fix_types(
         for one, two in zip(draft.inputs, inputs, strict=True)
     )
     if not same or draft.output[-1:] != output[-1:]:
-        text = f"`{draft.name}` is one net: called on {', '.join(now)} here, {', '.join(before)} before"
-        scope.findings.refuse(mismatch(span, text))
+        text = f"`{draft.name}` is one net: it reads {', '.join(before)}, not {', '.join(now)}"
+        raise scope.findings.refuse(mismatch(span, text))

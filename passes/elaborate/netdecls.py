@@ -27,7 +27,7 @@ def declare(scope: Scope, decl: ast.NetDecl) -> None:
         Reported: its name is taken, or something in it is wrong.
     """
     if (earlier := scope.visible(decl.name)) is not None:
-        scope.findings.refuse(redefined(decl.name, earlier, decl.span))
+        raise scope.findings.refuse(redefined(decl.name, earlier, decl.span))
     scope.nets[decl.name] = build(scope, decl, decl.name)
 
 
@@ -48,7 +48,7 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
         return _leaf(scope, decl, name, params, _torch(scope, decl.value))
     if params is None:
         text = "needs parameters, as in `net F(x: [..]) -> [..] = ...`, or options alone"
-        scope.findings.refuse(bad_argument(f"net {decl.name}", text, decl.span))
+        raise scope.findings.refuse(bad_argument(f"net {decl.name}", text, decl.span))
     return _composite(scope, decl, name, params)
 
 
@@ -94,7 +94,7 @@ def _composite(scope: Scope, decl: ast.NetDecl, name: str, params: Params) -> Ne
     if result is not None and body.shape != result:
         have, want = shape_text(body.shape), shape_text(result)
         text = f"`{decl.name}` is declared to return {want}, but returns {have}"
-        scope.findings.refuse(mismatch(decl.span, text))
+        raise scope.findings.refuse(mismatch(decl.span, text))
     uses = closure(scope.slots, called(body))
     return Net(name, params, result or body.shape, body, uses)
 
@@ -106,7 +106,7 @@ def _params(scope: Scope, decl: ast.NetDecl) -> Params | None:
     for param in ast.typed(decl.params):
         if param.type is None:
             text = f"says no type for `{param.name}`"
-            scope.findings.refuse(bad_argument(decl.name, text, param.span))
+            raise scope.findings.refuse(bad_argument(decl.name, text, param.span))
         kind = regtype(param.type, scope.numerics, scope.names, scope.findings)
         params.append((param.name, kind))
     return tuple(params)

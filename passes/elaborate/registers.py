@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from revc.grammar.span import Span
-from revc.ir.expr import Place
-from revc.ir.types import Float, RegType, Shape
+from revc.ir.expr import Expr, Place
+from revc.ir.types import Float, RegType
 from revc.passes.report import Findings, Reported
 from revc.passes.rules.l102_use_after_move import moved
 from revc.passes.rules.l103_duplicate_argument import duplicate
@@ -22,16 +22,16 @@ from revc.passes.rules.s009_redefined_name import redefined
 
 @dataclass
 class LetRead:
-    """A `let`: its shape, the places that it reads (also by other lets), and what changed since."""
+    """A `let`: its value, the places that it reads (also by other lets), and what changed since."""
 
-    shape: Shape
+    value: Expr
     places: tuple[Place, ...]
     changed: tuple[str, Span] | None = None
 
     @property
     def type(self) -> RegType:
         """What a read of it gives."""
-        return RegType(numerics=Float(), shape=self.shape)
+        return RegType(numerics=Float(), shape=self.value.shape)
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Registers:
             return self.live[name]
         if name in self.givens or name in self.lets:
             what = "given" if name in self.givens else "let"
-            self.findings.refuse(write_given(name, what, span))
+            raise self.findings.refuse(write_given(name, what, span))
         self._absent(name, span)
         raise Reported
 
@@ -122,10 +122,10 @@ class Registers:
             Reported: the name is in use.
         """
         if name in self.live:
-            self.findings.refuse(overwrites(name, span))
+            raise self.findings.refuse(overwrites(name, span))
         if name in self.givens or name in self.lets:
             what = "a given" if name in self.givens else "a let"
-            self.findings.refuse(redefined(name, what, span))
+            raise self.findings.refuse(redefined(name, what, span))
         self.gone.pop(name, None)
         self.lost.discard(name)
         self.written.setdefault(name, span)
@@ -140,7 +140,7 @@ class Registers:
         seen: set[str] = set()
         for name, span in names:
             if name in seen:
-                self.findings.refuse(duplicate(name, span))
+                raise self.findings.refuse(duplicate(name, span))
             seen.add(name)
 
     def lose(self, names: Iterable[str]) -> None:
@@ -152,13 +152,13 @@ class Registers:
     def _fresh(self, name: str, span: Span) -> None:
         changed = self.lets[name].changed
         if changed is not None:
-            self.findings.refuse(stale(name, changed[0], changed[1], span))
+            raise self.findings.refuse(stale(name, changed[0], changed[1], span))
 
     def _absent(self, name: str, span: Span) -> None:
         if name in self.lost:
             raise Reported
         if name in self.gone:
             how, where = self.gone[name]
-            self.findings.refuse(moved(name, how, where, span))
+            raise self.findings.refuse(moved(name, how, where, span))
         known = [*self.live, *self.givens, *self.lets]
-        self.findings.refuse(unknown_name("register", name, span, known))
+        raise self.findings.refuse(unknown_name("register", name, span, known))

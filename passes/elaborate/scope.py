@@ -23,8 +23,8 @@ class Scope:
     """One body as it is read: a block's, a model's, a repeat's, or that of a file's nets.
 
     `names` are the sizes and numbers in reach, `turns` those of them that count turns. A repeat's
-    body has a `parent`, whose nets it sees. `numerics` is what a bare `[..]` type means, `path` what
-    the body is called.
+    body has a `parent`, whose nets it sees. `numerics` is what a bare `[..]` type means,
+    `path` what the body is called.
     """
 
     blocks: "Blocks"

@@ -32,8 +32,8 @@ class Net:
     """What a net's name stands for in one body.
 
     A composite has `params` and a `body` that reads them; any other net has one slot, `uses[0]`.
-    `uses` are all slots of the body that calls touch. `signature` and `options` belong to a built-in
-    net that is declared with its options alone (``net F = mlp(width = 64)``).
+    `uses` are all slots of the body that calls touch. `signature` and `options` belong to a
+    built-in net that is declared with its options alone (``net F = mlp(width = 64)``).
     """
 
     name: str

@@ -1,15 +1,25 @@
 """Every kind of statement and the function that elaborates it; a new kind is one line here."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from revc.grammar import ast
 from revc.ir.instructions import Instruction
-from revc.passes.elaborate import loops, memory, metered, moves, netdecls, structure, updates
+from revc.passes.elaborate import (
+    loops,
+    memory,
+    metered,
+    moves,
+    netdecls,
+    structure,
+    together,
+    updates,
+)
 from revc.passes.elaborate.scope import Scope
 from revc.passes.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 
-Handler = Callable[[Scope, ast.Stmt, bool], list[Instruction]]
+Handler = Callable[[Scope, Any, bool], list[Instruction]]
 
 
 def run(scope: Scope, body: Sequence[ast.Stmt], undo: bool = False) -> list[Instruction]:
@@ -42,14 +52,14 @@ def step(scope: Scope, statement: ast.Stmt, undo: bool) -> list[Instruction]:
 def _net(scope: Scope, decl: ast.NetDecl, undo: bool) -> list[Instruction]:
     if undo:
         text = "changes nothing: there is nothing to undo"
-        scope.findings.refuse(bad_argument("undo net", text, decl.span))
+        raise scope.findings.refuse(bad_argument("undo net", text, decl.span))
     netdecls.declare(scope, decl)
     return []
 
 
 HANDLERS: dict[type[ast.Node], Handler] = {
     ast.Update: updates.update,
-    ast.Simultaneous: updates.simultaneous,
+    ast.Simultaneous: together.simultaneous,
     ast.Residual: updates.residual,
     ast.Negate: updates.negate,
     ast.Scale: metered.scale,
@@ -70,7 +80,7 @@ HANDLERS: dict[type[ast.Node], Handler] = {
     ast.Repeat: loops.repeat,
     ast.Let: memory.let,
     ast.Emit: memory.emit,
-}  # type: ignore[dict-item]
+}
 
 
 def _makes(statement: ast.Stmt, undo: bool) -> list[str]:

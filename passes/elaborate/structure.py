@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from revc.grammar import ast
 from revc.ir.dims import Dim
-from revc.ir.expr import Place, Read
+from revc.ir.expr import Read
 from revc.ir.instructions import BlockCall, Instruction
-from revc.ir.types import RegType, shape_text
 from revc.passes.elaborate.blocks import Specialised
 from revc.passes.elaborate.expressions import read
 from revc.passes.elaborate.linking import adopt
@@ -24,7 +23,6 @@ from revc.passes.rules.s003_unknown_argument import (
     unknown_argument,
 )
 from revc.passes.rules.s004_shape_mismatch import mismatch
-from revc.passes.rules.s007_numeric_mix import numeric_mix
 from revc.passes.rules.s009_redefined_name import redefined
 
 Generics = dict[str, Net | Dim]
@@ -32,7 +30,7 @@ Generics = dict[str, Net | Dim]
 
 @dataclass(frozen=True)
 class Called:
-    """A call that `uncall` may undo by its label: the block, and the caller's slots for its nets."""
+    """A call that `uncall` may undo by its label: its block, and the slots of its nets."""
 
     label: str
     module: Module
@@ -54,8 +52,7 @@ def block_call(scope: Scope, node: ast.BlockCall, undo: bool) -> list[Instructio
     state, givens = _arguments(scope, node, decl, undo)
     types = [scope.regs.target(name.id, name.span) for name in state]
     block = scope.blocks.call(scope, node, module, decl, generics, types, givens, undo)
-    keys = {**_links(generics)}
-    nets = adopt(scope, block, label, keys)
+    nets = adopt(scope, block, label, _links(generics))
     scope.labels[label] = Called(label, module, decl, generics, block, nets)
     return [_finish(scope, node, label, block, undo, state, givens, nets)]
 
@@ -64,7 +61,7 @@ def _again(scope: Scope, node: ast.BlockCall, earlier: Called, undo: bool) -> li
     """Call by a label: the same block with the same nets."""
     if node.generics or node.label:
         text = "is a label: its generics are those of its call"
-        scope.findings.refuse(bad_argument(node.block, text, node.block_span))
+        raise scope.findings.refuse(bad_argument(node.block, text, node.block_span))
     state, givens = _arguments(scope, node, earlier.decl, undo)
     types = [scope.regs.target(name.id, name.span) for name in state]
     block = scope.blocks.call(
@@ -72,7 +69,7 @@ def _again(scope: Scope, node: ast.BlockCall, earlier: Called, undo: bool) -> li
     )
     if block is not earlier.block:
         text = f"`{node.block}` was called with other shapes"
-        scope.findings.refuse(mismatch(node.span, text))
+        raise scope.findings.refuse(mismatch(node.span, text))
     return [_finish(scope, node, earlier.label, block, undo, state, givens, earlier.nets)]
 
 
@@ -80,7 +77,7 @@ def _block(scope: Scope, node: ast.BlockCall) -> tuple[Module, ast.BlockDecl]:
     found = scope.module.find(node.block)
     if found is None or not isinstance(found[1], ast.BlockDecl) or found[0] is None:
         known = [*scope.module.known(ast.BlockDecl), *scope.labels]
-        scope.findings.refuse(unknown_name("block", node.block, node.block_span, known))
+        raise scope.findings.refuse(unknown_name("block", node.block, node.block_span, known))
     return found[0], found[1]
 
 
@@ -88,7 +85,7 @@ def _label(scope: Scope, node: ast.BlockCall) -> str:
     if node.label is None:
         return scope.namer.next(node.block)
     if node.label in scope.labels:
-        scope.findings.refuse(redefined(node.label, "a call of this body", node.span))
+        raise scope.findings.refuse(redefined(node.label, "a call of this body", node.span))
     return node.label
 
 
@@ -99,15 +96,15 @@ def _generics(scope: Scope, node: ast.BlockCall, decl: ast.BlockDecl) -> Generic
     for position, arg in enumerate(node.generics):
         name = arg.name if arg.name is not None else (names[position:] or [""])[0]
         if name not in names:
-            what = arg.name or f"<{len(names) + 1}>"
-            scope.findings.refuse(unknown_argument(node.block, what, arg.span, names))
+            extra = arg.name or f"<{len(names) + 1}>"
+            raise scope.findings.refuse(unknown_argument(node.block, extra, arg.span, names))
         given[name] = arg
     generics: Generics = {}
     for generic in decl.generics:
         value = given[generic.name].value if generic.name in given else generic.default
         if value is None:
             what = missing_argument(node.block, f"<{generic.name}>", node.block_span)
-            scope.findings.refuse(what)
+            raise scope.findings.refuse(what)
         if generic.default is None:
             generics[generic.name] = _net(scope, value)
         elif generic.name in given:
@@ -120,11 +117,11 @@ def _generics(scope: Scope, node: ast.BlockCall, decl: ast.BlockDecl) -> Generic
 def _net(scope: Scope, node: ast.Expr) -> Net:
     if not isinstance(node, ast.Name):
         text = "is passed by its name: declare it with `net F = ...` first"
-        scope.findings.refuse(bad_argument("a net in <>", text, node.span))
+        raise scope.findings.refuse(bad_argument("a net in <>", text, node.span))
     net = scope.net(node.id)
     if net is None:
         known = scope.known_nets()
-        scope.findings.refuse(unknown_name("net", node.id, node.span, known))
+        raise scope.findings.refuse(unknown_name("net", node.id, node.span, known))
     return net
 
 
@@ -149,17 +146,17 @@ def _arguments(
         name = arg.name if arg.name is not None else next(iter([*by_name][position:]), "")
         if name not in by_name or name in given:
             text = f"takes {len(params)} arguments: {', '.join(by_name)}"
-            scope.findings.refuse(bad_argument(node.block, text, arg.span))
+            raise scope.findings.refuse(bad_argument(node.block, text, arg.span))
         given[name] = arg
     missing = [name for name in by_name if name not in given]
     if missing:
-        scope.findings.refuse(missing_argument(node.block, missing[0], node.span))
+        raise scope.findings.refuse(missing_argument(node.block, missing[0], node.span))
     state = [_register(scope, node, given[p.name]) for p in params if not p.given]
     scope.regs.distinct((name.id, name.span) for name in state)
     givens = {p.name: _given(scope, node, given[p.name]) for p in params if p.given}
     for at in givens.values():
         if at.place.name in [name.id for name in state]:
-            scope.findings.refuse(also_given(at.place.name, at.span))
+            raise scope.findings.refuse(also_given(at.place.name, at.span))
     return state, givens
 
 
@@ -173,14 +170,14 @@ def _wanted(decl: ast.BlockDecl, undo: bool) -> list[ast.Param]:
 def _register(scope: Scope, node: ast.BlockCall, arg: ast.Arg) -> ast.Name:
     if not isinstance(arg.value, ast.Name):
         text = "takes whole registers as state: `split` a part off first"
-        scope.findings.refuse(bad_argument(node.block, text, arg.span))
+        raise scope.findings.refuse(bad_argument(node.block, text, arg.span))
     return arg.value
 
 
 def _given(scope: Scope, node: ast.BlockCall, arg: ast.Arg) -> Read:
     if not isinstance(arg.value, ast.Name | ast.Index):
         text = "takes a name or a slice for a given: `let v = ...` names a value"
-        scope.findings.refuse(bad_argument(node.block, text, arg.span))
+        raise scope.findings.refuse(bad_argument(node.block, text, arg.span))
     at = read(scope, arg.value)
     assert isinstance(at, Read)
     return at
@@ -203,31 +200,12 @@ def _finish(
     results = [held.get(register.name, register.name) for register in gives]
     for name in state:
         scope.regs.take(name.id, f"passed to {node.block}", node.span)
-    for name, register in zip(results, gives, strict=True):
-        scope.regs.make(name, register.type, node.span)
+    for result, register in zip(results, gives, strict=True):
+        scope.regs.make(result, register.type, node.span)
     if block.doubts:
         scope.doubts.append(Doubt("UNKNOWN", f"`{node.block}` is not proved", node.span))
-    places = tuple(_place(givens[register.name]) for register in ir.givens)
+    places = tuple(givens[register.name].place for register in ir.givens)
     return BlockCall(
         span=node.span, label=label, block=ir, undo=undo, args=tuple(n.id for n in state),
         results=tuple(results), givens=places, nets=nets,
     )  # fmt: skip
-
-
-def _place(at: Read) -> Place:
-    return at.place
-
-
-def check_type(scope: Scope, node: ast.BlockCall, name: str, have: RegType, want: RegType) -> None:
-    """Check that an argument has its parameter's type.
-
-    Raises:
-        Reported: it has not.
-    """
-    if have.shape != want.shape:
-        one, two = shape_text(have.shape), shape_text(want.shape)
-        text = f"`{node.block}` takes {two} for `{name}`, but is given {one}"
-        scope.findings.refuse(mismatch(node.span, text))
-    if have.numerics != want.numerics:
-        text = f"`{node.block}` takes {want.numerics} for `{name}`, but is given {have.numerics}"
-        scope.findings.refuse(numeric_mix(node.span, text))

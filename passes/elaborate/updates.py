@@ -1,6 +1,7 @@
-"""Statements that change a register in place: `+=`, `-=`, `negate`, and those lint refuses."""
+"""Statements that change a register in place: `+=`, `-=`, `negate`, `residual`."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from revc.grammar import ast
 from revc.grammar.span import Span
@@ -40,7 +41,7 @@ def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
     check_numerics(scope, node.value.span, increment, kind.numerics)
     check_apart(scope, at, [increment], node.value.span)
     scope.regs.change(at.name, node.span)
-    sign = 1 if (node.op == "+=") != undo else -1
+    sign: Literal[1, -1] = 1 if (node.op == "+=") != undo else -1
     return [Add(span=node.span, target=at, sign=sign, value=increment)]
 
 
@@ -49,25 +50,6 @@ def negate(scope: Scope, node: ast.Negate, undo: bool) -> Steps:
     at, _ = target(scope, node.target)
     scope.regs.change(at.name, node.span)
     return [Negate(span=node.span, target=at)]
-
-
-def simultaneous(scope: Scope, node: ast.Simultaneous, undo: bool) -> Steps:
-    """`a, b <- e1, e2`: refused (B203, B204), with a collision where one is found."""
-    from revc.passes.rules.b203_simultaneous_update import refuse_simultaneous
-
-    places = [target(scope, one) for one in node.targets]
-    scope.regs.distinct((at.name, at.span) for at, _ in places)
-    if len(node.values) != len(node.targets):
-        text = f"{len(node.targets)} targets, but {len(node.values)} values"
-        scope.findings.refuse(mismatch(node.span, text))
-    values = []
-    for expr, (at, kind) in zip(node.values, places, strict=True):
-        values.append(value(scope, expr, kind.shape))
-        check_fits(scope, expr.span, values[-1], at.name, kind)
-    scope.doubts.append(refuse_simultaneous(scope.findings, node.span, places, values))
-    for at, _ in places:
-        scope.regs.change(at.name, node.span)
-    return []
 
 
 def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
@@ -95,7 +77,7 @@ def check_fits(scope: Scope, span: Span, expr: Expr, name: str, kind: RegType) -
     """
     if not fits(expr.shape, kind.shape):
         want, have = shape_text(kind.shape), shape_text(expr.shape)
-        scope.findings.refuse(mismatch(span, f"`{name}` is {want} but the value is {have}"))
+        raise scope.findings.refuse(mismatch(span, f"`{name}` is {want} but the value is {have}"))
 
 
 def check_numerics(scope: Scope, span: Span, expr: Expr, kind: Numerics) -> None:
@@ -107,15 +89,17 @@ def check_numerics(scope: Scope, span: Span, expr: Expr, kind: Numerics) -> None
     label = has_labels(scope, expr)
     if label is not None and not isinstance(kind, Label):
         text = f"{kind} += label: `{label}` is a name, not a quantity; read it with a net"
-        scope.findings.refuse(numeric_mix(span, text))
+        raise scope.findings.refuse(numeric_mix(span, text))
     if isinstance(kind, Label) and (label is None and _has_reads(expr)):
-        scope.findings.refuse(numeric_mix(span, f"{kind} += number: only labels add to a label"))
+        raise scope.findings.refuse(
+            numeric_mix(span, f"{kind} += number: only labels add to a label")
+        )
     if isinstance(kind, Lattice):
         for read in outside_nets(expr):
             state = scope.regs.live.get(read.place.name)
             if state is not None and isinstance(state.numerics, Float):
                 text = f"{kind} += float state `{read.place.name}`: float state is not exact"
-                scope.findings.refuse(numeric_mix(span, text))
+                raise scope.findings.refuse(numeric_mix(span, text))
 
 
 def _has_reads(expr: Expr) -> bool:
@@ -134,5 +118,5 @@ def check_apart(scope: Scope, at: Place, values: Sequence[Expr], span: Span) -> 
                 continue
             where = read.span if let is None else span
             if read.index and at.index:
-                scope.findings.refuse(overlap(at.name, common(read, at), where))
-            scope.findings.refuse(self_read(at.name, where, let))
+                raise scope.findings.refuse(overlap(at.name, common(read, at), where))
+            raise scope.findings.refuse(self_read(at.name, where, let))

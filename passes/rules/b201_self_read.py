@@ -9,10 +9,11 @@ RULE = Rule(
     "self-read",
     "deny",
     Page(
-        what="The value of an update, a scale or a distribution reads the register that it changes.",
-        why="`a += f(b)` is undone by subtracting f(b), which is still there. `a += f(a)` is not: f(a) "
-        "was computed from a value that is gone. Read another register, or write `scale` for a "
-        "factor, `residual` for x + f(x) with a contraction.",
+        what="The value of an update, a scale or a distribution reads the register that it "
+        "changes.",
+        why="`a += f(b)` is undone by subtracting f(b), which is still there. `a += f(a)` is not:"
+        " f(a) was computed from a value that is gone. Read another register, or write "
+        "`scale` for a factor, `residual` for x + f(x) with a contraction.",
         bad="""
 dim B, c
 state lattice(Q12.20)

@@ -10,8 +10,9 @@ RULE = Rule(
     "deny",
     Page(
         what="`scale` has no range, or one that does not lie above 0.",
-        why="Scaling by 0 maps every value to 0. A factor is clamped to its range and then rounded to "
-        "n/1024 with n at least 1, so the range says what may be lost: log2(1/lo) bits an element.",
+        why="Scaling by 0 maps every value to 0. A factor is clamped to its range and then "
+        "rounded to n/1024 with n at least 1, so the range says what may be lost: log2(1/lo) "
+        "bits an element.",
         bad="""
 use std.nets: gate
 dim B, c = 8

@@ -10,9 +10,10 @@ RULE = Rule(
     "deny",
     Page(
         what="A register is live at the end of a block or model and is not among its results.",
-        why="State is linear: what a body takes or makes it gives back, or moves out where its bits "
-        "are kept. A register that is simply left behind cannot be rebuilt, so there is no inverse. "
-        "The published layers that set a coordinate aside and never return it are this.",
+        why="State is linear: what a body takes or makes it gives back, or moves out where its "
+        "bits are kept. A register that is simply left behind cannot be rebuilt, so there is "
+        "no inverse. The published layers that set a coordinate aside and never return it are"
+        " this.",
         bad="""
 dim B, d = 8
 state lattice(Q12.20)

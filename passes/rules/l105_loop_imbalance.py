@@ -9,8 +9,10 @@ RULE = Rule(
     "loop-imbalance",
     "deny",
     Page(
-        what="The body of a `repeat` ends with other live registers, or other types, than it began.",
-        why="The next turn starts where this one ends, and the inverse runs the turns the other way.",
+        what="The body of a `repeat` ends with other live registers, or other types, than it "
+        "began.",
+        why="The next turn starts where this one ends, and the inverse runs the turns the other "
+        "way.",
         bad="""
 dim B, d = 8
 state lattice(Q12.20)

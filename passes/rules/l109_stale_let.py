@@ -10,8 +10,8 @@ RULE = Rule(
     "deny",
     Page(
         what="A `let` is used after something that it read has changed.",
-        why="The inverse reads the same expression when it gets there, and would find another value. "
-        "Read again with a second `let`, or change the register after the last use.",
+        why="The inverse reads the same expression when it gets there, and would find another "
+        "value. Read again with a second `let`, or change the register after the last use.",
         bad="""
 dim B, c
 state lattice(Q12.20)

@@ -14,9 +14,9 @@ RULE = Rule(
     "deny",
     Page(
         what="A distribution quantises with `residue = none`: floor(x / step) alone.",
-        why="floor(x / step) sends every value of a step to one index, however often it is called "
-        "bijective. The remainder must go somewhere: `carry` keeps it in the state, `write` puts it "
-        "on the tape, `drop(m)` gives up m bits an element under a budget.",
+        why="floor(x / step) sends every value of a step to one index, however often it is called"
+        " bijective. The remainder must go somewhere: `carry` keeps it in the state, `write` "
+        "puts it on the tape, `drop(m)` gives up m bits an element under a budget.",
         bad="""
 use std.nets: linear
 dim B, c = 8
@@ -52,7 +52,7 @@ def lossy(span: Span, first: int, second: int, index: int, bits: str) -> Diagnos
 def quantiser_loss(
     findings: Findings, span: Span, lattice: Lattice, step: int | float | str | None
 ) -> None:
-    """Record a finding when a step holds more than one lattice value: its witness is two of them."""
+    """Record a finding, with two lattice values as its witness, when a step holds several."""
     assert isinstance(step, int | float)
     raws = step * 2.0**lattice.fraction_bits
     if raws > 1:

@@ -8,8 +8,8 @@ RULE = Rule(
     "deny",
     Page(
         what="The text does not follow the grammar of `.rev`.",
-        why="Nothing can be said of what cannot be read. The parser reads on behind the first error, "
-        "so that one run shows several.",
+        why="Nothing can be said of what cannot be read. The parser reads on behind the first "
+        "error, so that one run shows several.",
         bad="""
 use std.nets: mlp
 dim B, c

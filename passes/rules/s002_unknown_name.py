@@ -11,7 +11,8 @@ RULE = Rule(
     "unknown-name",
     "deny",
     Page(
-        what="A net, block, register, module, tape or meter is used that nothing in reach declares.",
+        what="A net, block, register, module, tape or meter is used that nothing in reach "
+        "declares.",
         why="Names are never made by use: a misspelt name would otherwise be a second register or "
         "a second set of weights. Built-in nets come in by `use std.nets: ...`, blocks of other "
         "files by `use FILE: ...`.",

@@ -11,8 +11,8 @@ RULE = Rule(
     "unknown-argument",
     "deny",
     Page(
-        what="A call gives an argument that its callee does not take, gives one twice, or leaves out "
-        "one that has no default.",
+        what="A call gives an argument that its callee does not take, gives one twice, or leaves "
+        "out one that has no default.",
         why="Options have defaults; a misspelt option would silently leave its default in force.",
         bad="""
 use std.nets: attention

@@ -9,8 +9,8 @@ RULE = Rule(
     "shape-mismatch",
     "deny",
     Page(
-        what="The shapes of a target and a value, of an argument and a parameter, or of a result and "
-        "its declaration differ.",
+        what="The shapes of a target and a value, of an argument and a parameter, or of a result "
+        "and its declaration differ.",
         why="Shapes are compared as polynomials in the dims, so what fits, fits at every size. A "
         "value may be broadcast to its target, never the target to the value.",
         bad="""

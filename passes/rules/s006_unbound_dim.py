@@ -12,7 +12,8 @@ RULE = Rule(
     "deny",
     Page(
         what="A type, an index or a size names a dim that the file does not declare.",
-        why="`dim` lists the sizes that a spec is free in, so a reader and the tools know them all.",
+        why="`dim` lists the sizes that a spec is free in, so a reader and the tools know them "
+        "all.",
         bad="""
 dim B
 state lattice(Q12.20)

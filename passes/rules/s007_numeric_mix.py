@@ -9,8 +9,8 @@ RULE = Rule(
     "numeric-mix",
     "deny",
     Page(
-        what="A statement mixes numerics: a lattice register and float state, a label and a number, "
-        "or two registers of different lattices that change places.",
+        what="A statement mixes numerics: a lattice register and float state, a label and a "
+        "number, or two registers of different lattices that change places.",
         why="Float state comes back only up to rounding, so adding it to a lattice would make the "
         "lattice inexact as well; a label is a name, not a quantity.",
         bad="""

@@ -9,8 +9,8 @@ RULE = Rule(
     "dim-needed",
     "deny",
     Page(
-        what="A dim that sizes a parameter, or counts the turns of an unshared `repeat`, has no value, "
-        "and neither has one that no input's shape tells.",
+        what="A dim that sizes a parameter, or counts the turns of an unshared `repeat`, has no "
+        "value, and neither has one that no input's shape tells.",
         why="Parameters exist before the first input comes. Lint takes sizes as they are written; "
         "only `revc compile` needs this one.",
         bad="""

@@ -10,8 +10,8 @@ RULE = Rule(
     "deny",
     Page(
         what="A name is declared twice where both declarations can be seen.",
-        why="Names of nets, labels and emits are public: they name parameters and results. One that "
-        "stands for two things would silently be one of them.",
+        why="Names of nets, labels and emits are public: they name parameters and results. One "
+        "that stands for two things would silently be one of them.",
         bad="""
 use std.nets: mlp
 dim B, c

@@ -1,0 +1,48 @@
+"""The passes, in the order in which they run; the verifier runs before the first and after each.
+
+Elaboration (`revc.passes.elaborate`) comes first: it resolves names, inlines composite nets, types
+every expression and follows every register in one walk over the syntax tree. What follows maps
+programs to programs.
+"""
+
+from typing import Protocol
+
+from revc.ir.program import Program
+from revc.passes.bijective import Bijective
+from revc.passes.dead_lets import DeadLets
+from revc.passes.simplify import Simplify
+from revc.passes.sized import Sized
+from revc.passes.verify import verify
+
+
+class Pass(Protocol):
+    """One step of the pipeline: a frozen dataclass whose fields are its options."""
+
+    @property
+    def name(self) -> str:
+        """What messages and ``--emit`` call it."""
+
+    def run(self, program: Program) -> Program:
+        """Return the program after the step."""
+
+
+PIPELINE: tuple[Pass, ...] = (
+    Sized(),
+    Bijective(),
+    Simplify(),
+    DeadLets(),
+)
+
+
+def run_pipeline(program: Program, passes: tuple[Pass, ...] = PIPELINE) -> Program:
+    """Run `passes` over a program.
+
+    Raises:
+        SpecError: a pass refuses the program.
+        InternalError: a pass left a program that the verifier refuses.
+    """
+    verify(program)
+    for step in passes:
+        program = step.run(program)
+        verify(program)
+    return program

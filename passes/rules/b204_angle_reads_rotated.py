@@ -1,0 +1,45 @@
+"""B204: a rotation whose angle reads what it rotates."""
+
+from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.span import Span
+from revc.passes.rules.base import Page, Rule
+
+RULE = Rule(
+    "B204",
+    "angle-reads-rotated",
+    "deny",
+    Page(
+        what="Two registers are rotated by an angle that is computed from one of them.",
+        why="A rotation keeps norms at every angle, and is undone by the angle's opposite; but the "
+        "angle must still be there to be read. Where it depends on what is rotated, two states of "
+        'one norm may be turned onto each other. The published "quantum rotation" with '
+        "theta = f(x1) is this. Take the angle from a third register, and the three shears of "
+        "`Rotate` make it exact on a lattice.",
+        bad="""
+dim B, c
+state lattice(Q12.20)
+model M(a, b: [B, c]) {
+  let th = 2 * tanh(1.5 * a)
+  a, b <- cos(th) * a - sin(th) * b, sin(th) * a + cos(th) * b
+}
+""",
+        good="""
+dim B, c
+state lattice(Q12.20)
+model M(a, b, u: [B, c]) {
+  let th = 2 * tanh(1.5 * u)
+  a -= tan(th / 2) * b
+  b += sin(th) * a
+  a -= tan(th / 2) * b
+}
+""",
+        source="Paeth, A Fast Algorithm for General Raster Rotation (1986), for the three shears",
+    ),
+)
+
+
+def angle_reads(span: Span, name: str, collision: str | None) -> Diagnostic:
+    """Return the finding that the angle reads `name`, which it changes."""
+    found = f"; collision found: {collision}" if collision else ""
+    text = f"the angle reads `{name}`, which it changes{found}; see std Rotate"
+    return RULE.at(span, text)
