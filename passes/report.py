@@ -1,7 +1,5 @@
 """The findings of one run: each place and code once, in the order of the files."""
 
-from typing import NoReturn
-
 from revc.grammar.diagnostics import Diagnostic
 
 
@@ -19,14 +17,10 @@ class Findings:
         """Record a finding, unless the same rule has spoken at the same place."""
         self._found.setdefault((diagnostic.code, diagnostic.span), diagnostic)
 
-    def refuse(self, diagnostic: Diagnostic) -> NoReturn:
-        """Record a finding and give up the statement.
-
-        Raises:
-            Reported: always.
-        """
+    def refuse(self, diagnostic: Diagnostic) -> Reported:
+        """Record a finding, and return what to raise to give up the statement."""
         self.add(diagnostic)
-        raise Reported
+        return Reported()
 
     @property
     def all(self) -> tuple[Diagnostic, ...]:
