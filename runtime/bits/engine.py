@@ -45,7 +45,7 @@ class Engine:
         self.backend = backend(name)
         self.bounds = FillBounds()
         self.spill: SpillStore | None = None
-        self.faults = Faults(check, state.heads.device)
+        self.faults = Faults(check)
         self.serial = next(_serial)
         _engines[self.serial] = self
 
@@ -73,28 +73,47 @@ class Engine:
 
     def push(self, kernel: str, symbols: Tensor, words: int, *arguments: Tensor | int) -> None:
         """Run a push kernel over ``symbols`` [B, E]; a step stores at most ``words`` words."""
-        steps, piece = self.steps(symbols.shape[1]), self.piece(words)
-        for first in range(0, steps, piece):
-            last = min(first + piece, steps)
-            self.reserve((last - first) * words)
-            self.backend.run(kernel, self.state, first, last, symbols, *arguments)
-            self.bounds.pushed((last - first) * words)
-            if self.spill:
-                self.spill_rows(self.spill)
+        for first, last in self.pieces(symbols, words):
+            self.step(kernel, first, last, words, 0, symbols, *arguments)
 
     def pop(self, kernel: str, symbols: Tensor, words: int, *arguments: Tensor | int) -> None:
         """Run a pop kernel that fills ``symbols`` [B, E]; a step takes at most ``words`` words."""
+        for first, last in reversed(self.pieces(symbols, words)):
+            self.step(kernel, first, last, 0, words, symbols, *arguments)
+
+    def exchange(
+        self, kernel: str, symbols: Tensor, backwards: bool, *arguments: Tensor | int
+    ) -> None:
+        """Run a kernel whose steps store or take up to one word, over ``symbols`` [B, E]."""
+        pieces = self.pieces(symbols, 1)
+        for first, last in reversed(pieces) if backwards else pieces:
+            self.step(kernel, first, last, 1, 1, symbols, *arguments)
+
+    def pieces(self, symbols: Tensor, words: int) -> list[tuple[int, int]]:
+        """Ranges of steps to run at a time."""
         steps, piece = self.steps(symbols.shape[1]), self.piece(words)
-        for last in range(steps, 0, -piece):
-            first = max(0, last - piece)
-            if self.spill:
-                self.restore_rows(self.spill, (last - first) * words)
-            self.reserve(words)
-            self.backend.run(kernel, self.state, first, last, symbols, *arguments)
-            self.bounds.popped((last - first) * words)
+        return [(first, min(first + piece, steps)) for first in range(0, steps, piece)]
+
+    def step(
+        self, kernel: str, first: int, last: int, stored: int, taken: int,
+        *arguments: Tensor | int,
+    ) -> None:  # fmt: skip
+        """Run one piece; each step stores up to ``stored`` and takes up to ``taken`` words."""
+        count = last - first
+        if self.spill and taken:
+            self.restore_rows(self.spill, count * taken)
+        self.reserve(count * stored)
+        self.backend.run(kernel, self.state, first, last, *arguments)
+        self.bounds.widen(count * stored, count * taken)
+        if self.spill and stored:
+            self.spill_rows(self.spill)
 
     def reserve(self, words: int) -> None:
-        """Make room for ``words`` more words in every lane, and the scratch and spare rows."""
+        """Make room for ``words`` more words in every lane.
+
+        Three rows more: the scratch row, the row written before it is known whether a word is
+        due, and one for a word that a uniform digit stores and takes back at once.
+        """
         if self.bounds.high + words + 3 <= self.state.capacity:
             return
         self.bounds.observe(self.state.fill)

@@ -42,10 +42,7 @@ def exchange(engine: Engine, direction: Direction, x: Tensor, n: Tensor, k: int)
 
 def run(engine: Engine, direction: Direction, x: Tensor, bases: Tensor, k: int) -> None:
     """Run the kernel in place."""
-    if direction == "scale":
-        engine.push("scale", x, 2, bases, k)
-    else:
-        engine.pop("unscale", x, 2, bases, k)
+    engine.exchange(direction, x, direction == "unscale", bases, k)
 
 
 def stays_inside(direction: Direction, x: Tensor, bases: Tensor, k: int) -> bool:

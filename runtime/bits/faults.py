@@ -15,16 +15,14 @@ from torch import Tensor
 from revc.runtime.bits.errors import BitsError, ParameterError, ScaleOverflowError, SymbolError
 
 CheckPolicy = Literal["now", "later"]
-KINDS: tuple[type[BitsError], ...] = (SymbolError, ParameterError, ScaleOverflowError)
 
 
 class Faults:
     """What was found wrong with the data given to one stack."""
 
-    def __init__(self, check: CheckPolicy, device: torch.device) -> None:
+    def __init__(self, check: CheckPolicy) -> None:
         self.check = check
-        self.found = torch.zeros(len(KINDS), dtype=torch.bool, device=device)
-        self.messages: dict[int, str] = {}
+        self.found: dict[tuple[type[BitsError], str], Tensor] = {}
 
     def report(self, kind: type[BitsError], bad: Tensor, message: str) -> None:
         """Raise ``kind`` if the bool tensor ``bad`` holds, or note it for ``verify``."""
@@ -32,9 +30,8 @@ class Faults:
             if bool(bad):
                 raise kind(message)
             return
-        index = KINDS.index(kind)
-        self.found[index] |= bad
-        self.messages.setdefault(index, message)
+        before = self.found.get((kind, message))
+        self.found[kind, message] = bad if before is None else before | bad
 
     def symbol(self, bad: Tensor, message: str) -> None:
         """Report symbols."""
@@ -50,7 +47,11 @@ class Faults:
 
     def verify(self) -> None:
         """Raise the first fault found so far; waits for the device."""
-        for index, found in enumerate(self.found.tolist()):
-            if found:
-                self.found.zero_()
-                raise KINDS[index](self.messages[index])
+        if not self.found:
+            return
+        noted, self.found = self.found, {}
+        for (kind, message), bad in zip(
+            noted, torch.stack(list(noted.values())).tolist(), strict=True
+        ):
+            if bad:
+                raise kind(message)

@@ -19,8 +19,8 @@ class Snapshot:
 
     values: Tensor
     done: torch.cuda.Event
-    pushed: int = 0
-    popped: int = 0
+    stored: int = 0
+    taken: int = 0
 
 
 @dataclass
@@ -31,17 +31,13 @@ class FillBounds:
     low: int = 0
     pending: Snapshot | None = field(default=None, repr=False)
 
-    def pushed(self, words: int) -> None:
-        """A push may have stored up to ``words`` words in any lane."""
-        self.high += words
+    def widen(self, stored: int, taken: int) -> None:
+        """Any lane may have stored up to ``stored`` words and given up to ``taken``."""
+        self.high += stored
+        self.low = max(0, self.low - taken)
         if self.pending:
-            self.pending.pushed += words
-
-    def popped(self, words: int) -> None:
-        """A pop may have taken up to ``words`` words from any lane."""
-        self.low = max(0, self.low - words)
-        if self.pending:
-            self.pending.popped += words
+            self.pending.stored += stored
+            self.pending.taken += taken
 
     def moved(self, rows: int) -> None:
         """``rows`` rows came in from (or, negative, went out to) a spill store."""
@@ -69,8 +65,8 @@ class FillBounds:
     def _collect(self) -> None:
         if self.pending and self.pending.done.query():
             low, high = self.pending.values.tolist()
-            self.high = min(self.high, high + self.pending.pushed)
-            self.low = max(self.low, low - self.pending.popped)
+            self.high = min(self.high, high + self.pending.stored)
+            self.low = max(self.low, low - self.pending.taken)
             self.pending = None
 
     def _request(self, fill: Tensor) -> None:

@@ -33,7 +33,7 @@ def snap_loc(loc: Tensor, step: float) -> Tensor:
 def snap_scale(scale: Tensor, step: float) -> Tensor:
     """Positive scales (float64, in units of values) as the nearest grid scale, uint8.
 
-    Reads the exponent and compares the mantissa with eight thresholds: no logarithm, whose last
+    Reads the exponent and compares the mantissa with nine thresholds: no logarithm, whose last
     bit differs between devices. Scales below half a step become half a step.
     """
     bits = (scale / step).contiguous().view(torch.int64)

@@ -6,7 +6,8 @@ hash is compared with the one below before they are handed out.
 
 * A CDF table samples a standard CDF F in ``CELLS`` cells of width ``2 * reach / CELLS`` over
   ``[-reach, reach]``: entry = round(2**16 F(middle)), the ends being exactly 0 and 2**16.
-* Scale ``j`` of 256 is ``2**(j / 8 - 1)`` index units: half a step up to 2**30.9.
+* Scale ``j`` of 256 is ``2**(j / 9 - 1)`` index units: half a step up to 2**27.3, so that a window
+  is shorter than 2**32.
   ``inverse[j] >> shift[j]`` turns 2**-8 index units into cells; ``radius[j]`` is the reach of the
   scale in whole index units; ``coarse[j]`` low bits are coded raw so that a window has at most
   257 symbols and an escape.
@@ -29,7 +30,7 @@ from revc.runtime.bits.errors import InternalError
 
 CELLS = 4096
 SCALES = 256
-PER_OCTAVE = 8
+PER_OCTAVE = 9
 SPAN = 255
 """Largest distance between the first and the last regular symbol of a window."""
 
@@ -118,8 +119,8 @@ def logarithms() -> Ints:
 
 
 HASHES = {
-    "logistic": "4d0a1f87ffd4500404b9d13fca9ce6c119dd373681c2535189b73c473f93d1c2",
-    "gaussian": "d70cc9e2110c44b75fb49c4694a30a8119c63dd8f30b5a12b7d03c285ce44e1e",
+    "logistic": "48493cc64b688018ca1e9c7417b74b87ecf03c4d17bfb4607d07dc5206d91d72",
+    "gaussian": "70451a399757afdd7c5cc8194aaaccdb0eae31fc842c20dd3d70e56d688def40",
     "powers": "b8ac697007f4aa90e8156a53c33aefa77c86f751c033192c3f28fcd076c995f8",
     "logarithms": "00f9d21d21fa29f98ab1f24509939664d79383a84886e238b03ba82668acb961",
 }

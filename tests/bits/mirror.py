@@ -56,14 +56,11 @@ class Mirror:
         return out
 
     def push_window(self, family: str, symbols: Tensor, *parameters: Tensor) -> None:
-        start, freq, raw = interval(family, symbols, *parameters)
+        found = interval(family, symbols, *parameters)
         for b, e, lane in self.walk(symbols.shape[1]):
-            bits, v = int(raw[b, e]), int(symbols[b, e])
-            if bits > 16:
-                lane.push_uniform(v >> 16 & (1 << bits - 16) - 1, 1 << bits - 16)
-            if bits:
-                lane.push_uniform(v & (1 << min(bits, 16)) - 1, 1 << min(bits, 16))
-            lane.push(int(start[b, e]), int(freq[b, e]))
+            for value, base in (found.lower, found.upper):
+                lane.push_uniform(int(value[b, e]), int(base[b, e]))
+            lane.push(int(found.start[b, e]), int(found.freq[b, e]))
 
     def scale(self, x: Tensor, n: Tensor, k: int) -> Tensor:
         out = x.clone()

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from revc.runtime.bits.cpu.prf import borrow, repay
-from revc.runtime.bits.cpu.window import cell_of, pop_raw, push_raw
+from revc.runtime.bits.cpu.window import cell_of, inner, pop_escape, pop_raw, push_escape, push_raw
 
 U = np.uint64
 
@@ -22,7 +22,8 @@ def window(loc, scale, radius, b, e):
     """Window that holds every component; gives (fine, origin, size)."""
     low_end, high_end = np.int64(1) << 62, -(np.int64(1) << 62)
     for c in range(loc.shape[2]):
-        mean, reach = loc[b, e, U(c)] >> 8, radius[U(scale[b, e, U(c)])]
+        reach = radius[U(scale[b, e, U(c)])]
+        mean = inner(loc[b, e, U(c)], reach) >> 8
         low_end = min(low_end, mean - reach)
         high_end = max(high_end, mean + reach + 1)
     fine = 0
@@ -33,12 +34,12 @@ def window(loc, scale, radius, b, e):
 
 
 @njit(inline="always")
-def mass(edge, weight, loc, scale, cdf, inverse, shift, b, e):
+def mass(edge, weight, loc, scale, cdf, inverse, shift, radius, b, e):
     """2**16 times the mixture's CDF at the left edge of index ``edge``, rounded down."""
     total = np.int64(0)
     for c in range(loc.shape[2]):
         n = U(scale[b, e, U(c)])
-        cell = cell_of(edge, loc[b, e, U(c)], inverse[n], shift[n])
+        cell = cell_of(edge, inner(loc[b, e, U(c)], radius[n]), inverse[n], shift[n])
         total += int(weight[b, e, U(c)]) * cdf[cell]
     return total >> 16
 
@@ -62,14 +63,18 @@ def push_mixture(
                 start, freq = 65535, 1
                 if not escaped:
                     span, edge = 65535 - size, (v >> fine) << fine
-                    below = mass(edge, weight, loc, scale, cdf, inverse, shift, U(b), e)
+                    below = mass(edge, weight, loc, scale, cdf, inverse, shift, radius, U(b), e)
                     edge += 1 << fine
-                    above = mass(edge, weight, loc, scale, cdf, inverse, shift, U(b), e)
+                    above = mass(edge, weight, loc, scale, cdf, inverse, shift, radius, U(b), e)
                     start = i + (below * span >> 16)
                     freq = i + 1 + (above * span >> 16) - start
-                if escaped or fine > 0:
-                    raw = 32 if escaped else fine
-                    head, top = push_raw(words, debt, seed, low, lane, head, top, v, raw)
+                if escaped:
+                    end = (origin + size) << fine
+                    head, top = push_escape(
+                        words, debt, seed, low, lane, head, top, v, end, size << fine
+                    )
+                elif fine > 0:
+                    head, top = push_raw(words, debt, seed, low, lane, head, top, v, fine)
                 due = int(head >= freq << low)
                 words[U(top + 1), lane] = head & 0xFFFF
                 if top == 0:
@@ -99,7 +104,7 @@ def pop_mixture(
                 while above - i > 1:
                     middle = (i + above) >> 1
                     edge = (origin + middle) << fine
-                    got = mass(edge, weight, loc, scale, cdf, inverse, shift, U(b), e)
+                    got = mass(edge, weight, loc, scale, cdf, inverse, shift, radius, U(b), e)
                     got = middle + (got * span >> 16)
                     if got <= point:
                         i, start = middle, got
@@ -115,9 +120,12 @@ def pop_mixture(
                 head = (head << (due << 4)) | (word & -due)
                 top -= due
                 value = (origin + i) << fine
-                if i == size or fine > 0:
-                    raw = 32 if i == size else fine
-                    rest, head, top = pop_raw(words, debt, seed, low, lane, head, top, raw)
-                    value = rest if i == size else value | rest
+                if i == size:
+                    value, head, top = pop_escape(
+                        words, debt, seed, low, lane, head, top, value, size << fine
+                    )
+                elif fine > 0:
+                    rest, head, top = pop_raw(words, debt, seed, low, lane, head, top, fine)
+                    value |= rest
                 symbols[U(b), e] = value
                 heads[lane], fill[lane] = head, top

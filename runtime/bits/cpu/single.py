@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from revc.runtime.bits.cpu.prf import borrow, repay
-from revc.runtime.bits.cpu.window import cell_of, pop_raw, push_raw
+from revc.runtime.bits.cpu.window import cell_of, inner, pop_escape, pop_raw, push_escape, push_raw
 
 U = np.uint64
 
@@ -26,7 +26,8 @@ def push_single(
             for j in range(active):
                 lane, e = U(b * lanes + j), U(base + j)
                 head, top, v = heads[lane], fill[lane], int(symbols[U(b), e])
-                mean, n = loc[U(b), e], U(scale[U(b), e])
+                n = U(scale[U(b), e])
+                mean = inner(loc[U(b), e], radius[n])
                 fine, inv, sh = coarse[n], inverse[n], shift[n]
                 origin = ((mean >> 8) - radius[n]) >> fine
                 size = (((mean >> 8) + radius[n] + 1) >> fine) - origin + 1
@@ -38,9 +39,13 @@ def push_single(
                     start = i + (cdf[cell_of(edge, mean, inv, sh)] * span >> 16)
                     edge += 1 << fine
                     freq = i + 1 + (cdf[cell_of(edge, mean, inv, sh)] * span >> 16) - start
-                if escaped or fine > 0:
-                    raw = 32 if escaped else fine
-                    head, top = push_raw(words, debt, seed, low, lane, head, top, v, raw)
+                if escaped:
+                    end = (origin + size) << fine
+                    head, top = push_escape(
+                        words, debt, seed, low, lane, head, top, v, end, size << fine
+                    )
+                elif fine > 0:
+                    head, top = push_raw(words, debt, seed, low, lane, head, top, v, fine)
                 due = int(head >= freq << low)
                 words[U(top + 1), lane] = head & 0xFFFF
                 if top == 0:
@@ -64,7 +69,8 @@ def pop_single(
             for j in range(active):
                 lane, e = U(b * lanes + j), U(base + j)
                 head, top = heads[lane], fill[lane]
-                mean, n = loc[U(b), e], U(scale[U(b), e])
+                n = U(scale[U(b), e])
+                mean = inner(loc[U(b), e], radius[n])
                 fine, inv, sh = coarse[n], inverse[n], shift[n]
                 origin = ((mean >> 8) - radius[n]) >> fine
                 size = (((mean >> 8) + radius[n] + 1) >> fine) - origin + 1
@@ -92,9 +98,12 @@ def pop_single(
                 head = (head << (due << 4)) | (word & -due)
                 top -= due
                 value = (origin + i) << fine
-                if i == size or fine > 0:
-                    raw = 32 if i == size else fine
-                    rest, head, top = pop_raw(words, debt, seed, low, lane, head, top, raw)
-                    value = rest if i == size else value | rest
+                if i == size:
+                    value, head, top = pop_escape(
+                        words, debt, seed, low, lane, head, top, value, size << fine
+                    )
+                elif fine > 0:
+                    rest, head, top = pop_raw(words, debt, seed, low, lane, head, top, fine)
+                    value |= rest
                 symbols[U(b), e] = value
                 heads[lane], fill[lane] = head, top

@@ -6,9 +6,10 @@ of the window has
 
     C(i) = i + (S * (2**16 - size - 1) >> 16),    S = sum of w_c F_c(boundary) in [0, 2**16],
 
-so every frequency is at least 1 and the escape's is exactly 1. What the window leaves out follows
-as raw bits: the low ``fine`` bits, or all 32 bits after an escape. They are pushed first. Tables
-and units are those of ``revc.runtime.bits.tables``.
+so every frequency is at least 1 and the escape's is exactly 1. What the window leaves out is
+pushed first: the low ``fine`` bits, or after an escape the rank of v among the values outside
+the window (v itself would not do: a pop could then yield a value that its push codes otherwise).
+Tables and units are those of ``revc.runtime.bits.tables``.
 """
 
 # mypy: disallow-untyped-defs=False
@@ -23,6 +24,13 @@ U = np.uint64
 
 
 @njit(inline="always")
+def inner(loc, radius):
+    """The location, moved inwards where its window would leave int32."""
+    limit = (2147483646 - radius) << 8
+    return min(max(loc, -limit), limit)
+
+
+@njit(inline="always")
 def cell_of(boundary, loc, inverse, shift):
     """Cell of a CDF table that the left edge of index ``boundary`` falls in, clamped."""
     cell = (((boundary << 8) - 128 - loc) * inverse >> shift) + 2048
@@ -31,10 +39,10 @@ def cell_of(boundary, loc, inverse, shift):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def push_raw(words, debt, seed, low, lane, head, top, value, bits):
-    """Push ``bits`` <= 32 raw bits, the upper part first; gives (head, top)."""
+    """Push the low ``bits`` <= 32 bits of ``value``, the lower half first; gives (head, top)."""
     for part in range(2):
-        width = max(bits - 16, 0) if part == 0 else min(bits, 16)
-        digit = (value >> 16 if part == 0 else value) & ((1 << width) - 1)
+        width = min(bits, 16) if part == 0 else max(bits - 16, 0)
+        digit = (value >> (16 * part)) & ((1 << width) - 1)
         due = int(head >= 1 << (low + 16 - width))
         words[U(top + 1), lane] = head & 0xFFFF
         if top == 0 and due == 1:
@@ -48,7 +56,7 @@ def push_raw(words, debt, seed, low, lane, head, top, value, bits):
 def pop_raw(words, debt, seed, low, lane, head, top, bits):
     """Undo ``push_raw``; gives (value, head, top)."""
     value = 0
-    for part in range(2):
+    for part in range(1, -1, -1):
         width = min(bits, 16) if part == 0 else max(bits - 16, 0)
         value |= (head & ((1 << width) - 1)) << (16 * part)
         head >>= width
@@ -60,3 +68,67 @@ def pop_raw(words, debt, seed, low, lane, head, top, bits):
         head = (head << (due << 4)) | (word & -due)
         top -= due
     return value, head, top
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def push_digit(words, debt, seed, low, lane, head, top, r, n):
+    """Push ``r`` in [0, n), n <= 2**16, as ``uniform.push_uniform`` does; gives (head, top)."""
+    due = int(head >= ((1 << low) // n) << 16)
+    words[U(top + 1), lane] = head & 0xFFFF
+    if top == 0 and due == 1:
+        top -= repay(debt, seed, lane, head & 0xFFFF)
+    top += due
+    head = (head >> (due << 4)) * n + r
+    due = int(head < 1 << low)
+    word = int(words[U(top), lane])
+    if top == 0 and due == 1:
+        word = borrow(debt, seed, lane)
+        top = 1
+    return (head << (due << 4)) | (word & -due), top - due
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pop_digit(words, debt, seed, low, lane, head, top, n):
+    """Undo ``push_digit``; gives (r, head, top)."""
+    due = int(head >= ((1 << low) // n * n) << 16)
+    words[U(top + 1), lane] = head & 0xFFFF
+    if top == 0 and due == 1:
+        top -= repay(debt, seed, lane, head & 0xFFFF)
+    top += due
+    head = head >> (due << 4)
+    r = head % n
+    head = head // n
+    due = int(head < 1 << low)
+    word = int(words[U(top), lane])
+    if top == 0 and due == 1:
+        word = borrow(debt, seed, lane)
+        top = 1
+    return r, (head << (due << 4)) | (word & -due), top - due
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def push_escape(words, debt, seed, low, lane, head, top, value, end, inside):
+    """Push the rank of ``value`` among the int32 values outside a window; gives (head, top).
+
+    The window is the ``inside`` values below ``end``; ranks count from ``end`` on, around the
+    circle of int32. The upper digit of the rank is pushed last; the lower one has a smaller base
+    under the last upper digit.
+    """
+    outside = (1 << 32) - inside
+    rank = (value - end) & 0xFFFFFFFF
+    upper = (outside + 0xFFFF) >> 16
+    base = min(outside - (rank >> 16 << 16), 65536)
+    head, top = push_digit(words, debt, seed, low, lane, head, top, rank & 0xFFFF, base)
+    return push_digit(words, debt, seed, low, lane, head, top, rank >> 16, upper)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pop_escape(words, debt, seed, low, lane, head, top, end, inside):
+    """Undo ``push_escape``; gives (value, head, top)."""
+    outside = (1 << 32) - inside
+    upper = (outside + 0xFFFF) >> 16
+    high, head, top = pop_digit(words, debt, seed, low, lane, head, top, upper)
+    base = min(outside - (high << 16), 65536)
+    rest, head, top = pop_digit(words, debt, seed, low, lane, head, top, base)
+    value = (end + (high << 16) + rest) & 0xFFFFFFFF
+    return value - ((value >> 31) << 32), head, top
