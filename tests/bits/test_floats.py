@@ -82,7 +82,7 @@ def test_exact_zeros_are_cheap() -> None:
     values = torch.relu(torch.randn((2, 5000), generator=torch.Generator().manual_seed(1)))
     fitted = FloatBits.fit(values)
     per_value = float(fitted.code_length(values).mean())
-    assert per_value < 1 + 0.5 * (23 + 2.6) + 0.1
+    assert per_value < 1 + 0.5 * (23 + 2.6) + 0.2
     check(values, fitted)
 
 
