@@ -1,20 +1,23 @@
 """From a spec to a program: parse, resolve, elaborate, and run the passes."""
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
 from revc.errors import BindError
 from revc.grammar import ast
 from revc.grammar.diagnostics import SpecError, UnsupportedError
-from revc.grammar.source import read
 from revc.ir.nets import Hole
 from revc.ir.program import Program
+from revc.passes.allow import apply_allows
+from revc.passes.charged import random_nets
 from revc.passes.elaborate.blocks import Blocks, Specialised
 from revc.passes.elaborate.budgets import budgets
 from revc.passes.modules import Loader, Module, nowhere
+from revc.passes.opening import open_spec
 from revc.passes.pipeline import run_pipeline
 from revc.passes.report import Findings
+from revc.passes.rules.base import hint
+from revc.passes.rules.registry import rule
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.sized import free_dims
 
@@ -40,11 +43,14 @@ def build(
         BindError: there is no such model, dim or net.
     """
     findings = Findings()
-    blocks = open_spec(source, findings, dims)
-    _refuse(findings)
-    decl = _model(blocks.main, model)
-    built = blocks.alone(blocks.main, decl)
-    _refuse(findings)
+    blocks, loader = open_spec(source, findings, dims)
+    _refuse(findings, loader)
+    built = blocks.alone(blocks.main, _model(blocks.main, model))
+    if built is not None:
+        for finding in random_nets(built.block.nets):
+            findings.add(finding)
+    budgets(blocks)
+    _refuse(findings, loader)
     assert built is not None
     program = _program(blocks, built)
     _bound(program, nets)
@@ -53,36 +59,11 @@ def build(
     return run_pipeline(program)
 
 
-def open_spec(source: str | Path, findings: Findings, dims: Mapping[str, int] = {}) -> Blocks:
-    """Parse a spec and the files that it uses, ready to elaborate its blocks.
-
-    Raises:
-        SpecError: the file cannot be read.
-        BindError: `dims` has a dim that the file does not declare.
-    """
-    text, file, beside = _text(source)
-    loader = Loader(findings, beside)
-    blocks = Blocks(findings, loader.load(text, file), dict(dims))
-    known = blocks.names(blocks.main)
-    for name in dims:
-        if name not in known and not findings.denied:
-            raise BindError(f"no dim `{name}`{_hint(name, known)}")
-    return blocks
-
-
-def _text(source: str | Path) -> tuple[str, str, Path | None]:
-    """Return the text, the name for messages, and the folder that `use` looks in."""
-    if isinstance(source, str) and ("\n" in source or "{" in source):
-        return source, "<string>", None
-    path = Path(source)
-    return read(path), str(source), path.parent
-
-
 def _model(main: Module, name: str | None) -> ast.ModelDecl:
     models = {d.name: d for d in main.decls.values() if isinstance(d, ast.ModelDecl)}
     if name is not None:
         if name not in models:
-            raise BindError(f"no model `{name}`{_hint(name, models)}")
+            raise BindError(f"no model `{name}`{hint(name, models)}")
         return models[name]
     if not models:
         at = nowhere(main.file.span.file)
@@ -90,11 +71,6 @@ def _model(main: Module, name: str | None) -> ast.ModelDecl:
     if len(models) > 1:
         raise BindError(f"the file has several models: say which of {', '.join(models)}")
     return next(iter(models.values()))
-
-
-def _hint(name: str, known: Collection[str]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
 
 
 def _program(blocks: Blocks, built: Specialised) -> Program:
@@ -108,10 +84,14 @@ def _program(blocks: Blocks, built: Specialised) -> Program:
     )
 
 
-def _refuse(findings: Findings) -> None:
+def _refuse(findings: Findings, loader: Loader) -> None:
+    """Raise what is denied; a comment allows only what leaves the program its meaning."""
     denied = [d for d in findings.all if d.level == "deny"]
-    if denied:
-        raise SpecError(denied)
+    waivable = [d for d in denied if rule(d.code).waivable]
+    kept, _ = apply_allows(waivable, loader.modules)
+    left = [d for d in denied if d not in waivable or d in kept]
+    if left:
+        raise SpecError(left)
 
 
 def _bound(program: Program, nets: Collection[str]) -> None:
@@ -119,7 +99,7 @@ def _bound(program: Program, nets: Collection[str]) -> None:
     holes = {slot.source.name: slot for slot in program.model.nets if isinstance(slot.source, Hole)}
     for name in nets:
         if name not in holes:
-            raise BindError(f"no net `{name}` without a body{_hint(name, holes)}")
+            raise BindError(f"no net `{name}` without a body{hint(name, holes)}")
     missing = [name for name in holes if name not in nets]
     if missing:
         at = holes[missing[0]].span

@@ -28,11 +28,14 @@ class Module:
     """One file: its declarations by name, and where its imported names come from.
 
     `imports` maps a name to the module that declares it, or to None for a built-in net. `prefix`
-    goes before the names of its nets and free dims, and is empty for the main file.
+    goes before the names of its nets and free dims, and is empty for the main file. `broken` says
+    that its syntax is wrong, so that parts of it are missing.
     """
 
     file: ast.File
     prefix: str
+    text: str = ""
+    broken: bool = False
     decls: dict[str, ast.Node] = field(default_factory=dict)
     imports: "dict[str, Module | None]" = field(default_factory=dict)
 
@@ -70,7 +73,7 @@ class Loader:
         result = parse(text, file)
         for diagnostic in result.diagnostics:
             self._findings.add(diagnostic)
-        module = Module(result.file, prefix)
+        module = Module(result.file, prefix, text, bool(result.diagnostics))
         self.modules.append(module)
         self._declare(module)
         for use in result.file.items:

@@ -28,6 +28,11 @@ class Findings:
         return tuple(sorted(self._found.values(), key=_place))
 
     @property
+    def count(self) -> int:
+        """How many findings there are."""
+        return len(self._found)
+
+    @property
     def denied(self) -> bool:
         """Whether any finding is at level deny."""
         return any(d.level == "deny" for d in self._found.values())

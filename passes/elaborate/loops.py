@@ -77,6 +77,7 @@ def _balanced(scope: Scope, inner: Scope, node: ast.Repeat) -> None:
         ),
     ]
     if changes:
+        scope.regs.lose([n for n in (*before, *after) if before.get(n) != after.get(n)])
         raise scope.findings.refuse(imbalance(node.span, ", ".join(changes)))
     for name in inner.regs.used:
         let = scope.regs.lets.get(name)

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from revc.grammar import ast
+from revc.grammar.signatures import builtin_signatures
 from revc.ir.dims import Dim
 from revc.ir.expr import Read
 from revc.ir.instructions import BlockCall, Instruction
@@ -15,7 +16,9 @@ from revc.passes.elaborate.proof import Doubt
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.slots import Net
 from revc.passes.modules import Module
+from revc.passes.report import Reported
 from revc.passes.rules.l103_duplicate_argument import also_given
+from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
@@ -75,6 +78,11 @@ def _again(scope: Scope, node: ast.BlockCall, earlier: Called, undo: bool) -> li
 
 def _block(scope: Scope, node: ast.BlockCall) -> tuple[Module, ast.BlockDecl]:
     found = scope.module.find(node.block)
+    if scope.module.imports.get(node.block, scope) is None:
+        if node.block in builtin_signatures():
+            text = f"`{node.block}` is a net: read it in an expression"
+            raise scope.findings.refuse(UNKNOWN.at(node.block_span, text))
+        raise Reported  # the file that it comes from was not found, and reported
     if found is None or not isinstance(found[1], ast.BlockDecl) or found[0] is None:
         known = [*scope.module.known(ast.BlockDecl), *scope.labels]
         raise scope.findings.refuse(unknown_name("block", node.block, node.block_span, known))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Literal
 
 from revc.grammar.diagnostics import Diagnostic, Level
 from revc.grammar.span import Span
@@ -12,7 +13,7 @@ from revc.grammar.span import Span
 class Page:
     """What `revc explain` prints; `bad` gives exactly the rule's code and `good` is clean.
 
-    `compiled` says that the rule speaks only when a spec is compiled, not when it is linted.
+    `when` says what makes the rule speak: linting, only compiling, or only ``--deny unknown``.
     """
 
     what: str
@@ -20,17 +21,21 @@ class Page:
     bad: str
     good: str
     source: str
-    compiled: bool = False
+    when: Literal["lint", "compile", "deny unknown"] = "lint"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; `page` is its documentation."""
+    """One rule; `page` is its documentation.
+
+    A program with a finding of a `waivable` rule still has a meaning: `allow` lets it compile.
+    """
 
     code: str
     name: str
     level: Level
     page: Page = field(repr=False)
+    waivable: bool = False
 
     def at(self, span: Span, message: str, *notes: str, level: Level | None = None) -> Diagnostic:
         """Return a finding of this rule at `span`."""

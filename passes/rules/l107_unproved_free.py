@@ -37,6 +37,7 @@ model M(a, b: [B, c]) {
 """,
         source="Bennett, Logical Reversibility of Computation (1973): compute, copy, uncompute",
     ),
+    waivable=True,
 )
 
 

@@ -37,6 +37,7 @@ budget net(M.va) <= 1 bits/example
 """,
         source="Hoogeboom et al., Integer Discrete Flows (2019), on rounding without loss",
     ),
+    waivable=True,
 )
 
 

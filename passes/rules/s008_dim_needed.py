@@ -30,7 +30,7 @@ model M(a, b: [B, d]) {
 }
 """,
         source="docs/language.md, dims",
-        compiled=True,
+        when="compile",
     ),
 )
 

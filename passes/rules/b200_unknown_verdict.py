@@ -1,0 +1,41 @@
+"""B200: a block that is not proved a bijection; only with `--deny unknown`."""
+
+from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.span import Span
+from revc.passes.rules.base import Page, Rule
+
+RULE = Rule(
+    "B200",
+    "unknown-verdict",
+    "deny",
+    Page(
+        what="With `--deny unknown`: a block or model whose verdict is UNKNOWN.",
+        why="UNKNOWN says that no rule speaks against the block and no proof for it. A release "
+        "may want a proof of every block.",
+        bad="""
+use std.nets: mlp
+dim B, c = 8
+state lattice(Q12.20)
+block Contract(a: [B, c]) {
+  net F(x: [B, c]) -> [B, c] = mlp(x, width = 4*c)
+  residual a by F
+}
+""",
+        good="""
+use std.nets: mlp
+dim B, c = 8
+state lattice(Q12.20)
+block Couple(a, b: [B, c]) {
+  net F(x: [B, c]) -> [B, c] = mlp(x, width = 4*c)
+  a += F(b)
+}
+""",
+        source="docs/lint.md, verdicts",
+        when="deny unknown",
+    ),
+)
+
+
+def unknown_verdict(name: str, reason: str, span: Span) -> Diagnostic:
+    """Return the finding for the block `name`."""
+    return RULE.at(span, f"`{name}` is not proved: {reason}")

@@ -1,0 +1,40 @@
+"""R401: random numbers that no reservoir is charged for."""
+
+from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.span import Span
+from revc.passes.rules.base import Page, Rule
+
+RULE = Rule(
+    "R401",
+    "uncharged-rng",
+    "deny",
+    Page(
+        what="A net draws random numbers: a built-in one with `dropout` above 0, or a torch class "
+        "whose source has a dropout or calls a random function.",
+        why="The inverse evaluates the net again and must get the same numbers. Random bits come "
+        "from a reservoir, where `draw` books them and the inverse gives them back.",
+        bad="""
+use std.nets: mlp
+dim B, c = 8
+state lattice(Q12.20)
+model M(a, b: [B, c]) {
+  a += mlp(b, width = 4*c, dropout = 0.1)
+}
+""",
+        good="""
+use std.nets: mlp
+dim B, c = 8
+state lattice(Q12.20)
+model M(a, b: [B, c]) {
+  a += mlp(b, width = 4*c)
+}
+""",
+        source="docs/language.md, ideas: bits move, they do not vanish",
+    ),
+    waivable=True,
+)
+
+
+def uncharged(name: str, what: str, span: Span) -> Diagnostic:
+    """Return the finding for the net `name`, which draws random numbers by `what`."""
+    return RULE.at(span, f"`{name}` draws random numbers ({what}) that no reservoir is charged for")

@@ -1,0 +1,48 @@
+"""Every rule, by its code: one line each. The files are imported when they are asked for."""
+
+from importlib import import_module
+
+from revc.passes.rules.base import Rule
+
+MODULES = {
+    "S001": "s001_syntax",
+    "S002": "s002_unknown_name",
+    "S003": "s003_unknown_argument",
+    "S004": "s004_shape_mismatch",
+    "S005": "s005_odd_split",
+    "S006": "s006_unbound_dim",
+    "S007": "s007_numeric_mix",
+    "S008": "s008_dim_needed",
+    "S009": "s009_redefined_name",
+    "L101": "l101_dropped_state",
+    "L102": "l102_use_after_move",
+    "L103": "l103_duplicate_argument",
+    "L104": "l104_overwrite_live",
+    "L105": "l105_loop_imbalance",
+    "L106": "l106_write_given",
+    "L107": "l107_unproved_free",
+    "L108": "l108_slice_alias",
+    "L109": "l109_stale_let",
+    "B200": "b200_unknown_verdict",
+    "B201": "b201_self_read",
+    "B203": "b203_simultaneous_update",
+    "B204": "b204_angle_reads_rotated",
+    "B205": "b205_scale_may_vanish",
+    "Q301": "q301_non_injective_quantizer",
+    "Q303": "q303_float_state",
+    "R401": "r401_uncharged_rng",
+    "M501": "m501_budget_unmetered",
+    "M503": "m503_missing_meter",
+    "Y803": "y803_unused_allow",
+}
+
+
+def rule(code: str) -> Rule:
+    """Return the rule with a code.
+
+    Raises:
+        KeyError: there is none.
+    """
+    found = import_module(f"revc.passes.rules.{MODULES[code]}").RULE
+    assert isinstance(found, Rule)
+    return found
