@@ -27,6 +27,7 @@ from examples.charts import Line, line_chart, thin
 from examples.corpus import standard_library
 from examples.report import page, table
 from examples.training import History, bar, evaluate, train
+from revc.errors import RevcError
 
 MIB = 2**20
 AGREE = 1e-4  # nats; arms with the same weights differ by rounding only
@@ -72,7 +73,7 @@ def rebuilds(model: torch.nn.Module) -> bool:
     tokens, targets = arms.first_batch()
     try:
         model.inverse(model(tokens, targets))  # type: ignore[operator]
-    except revc.ReconstructionError:
+    except RevcError:
         return False
     return True
 

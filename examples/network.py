@@ -1,5 +1,7 @@
 """The network of specs/lm.rev in plain torch, for the arms that do not use revc."""
 
+import re
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -54,9 +56,19 @@ class Layer(nn.Module):
 
 
 class Network(nn.Module):
-    """A byte language model of two streams; `recompute` checkpoints each layer."""
+    """A byte language model of two streams, in the sizes of specs/lm.rev.
 
-    def __init__(self, labels: int, width: int, layers: int, heads: int, recompute: bool) -> None:
+    `recompute` checkpoints each layer.
+    """
+
+    def __init__(
+        self,
+        recompute: bool = False,
+        labels: int = 256,
+        width: int = 256,
+        layers: int = 6,
+        heads: int = 4,
+    ) -> None:
         super().__init__()
         self.recompute = recompute
         self.embedding = nn.Embedding(labels, width)
@@ -94,3 +106,34 @@ def rotary(x: Tensor) -> Tensor:
     return torch.cat(
         (left * angle.cos() - right * angle.sin(), right * angle.cos() + left * angle.sin()), -1
     )
+
+
+HEAD = {
+    "nets.Tok.weight": "embedding.weight",
+    "nets.norm_0.weight": "norm.weight",
+    "nets.norm_0.bias": "norm.bias",
+}
+LAYER = {
+    "attention_0.weight_qkv": "attention.qkv.weight",
+    "attention_0.bias_qkv": "attention.qkv.bias",
+    "attention_0.weight_out": "attention.out.weight",
+    "attention_0.bias_out": "attention.out.bias",
+    "norm_0.weight": "attention.norm.weight",
+    "norm_0.bias": "attention.norm.bias",
+    "mlp_0.weight_in": "mlp.up.weight",
+    "mlp_0.bias_in": "mlp.up.bias",
+    "mlp_0.weight_out": "mlp.down.weight",
+    "mlp_0.bias_out": "mlp.down.bias",
+    "norm_1.weight": "mlp.norm.weight",
+    "norm_1.bias": "mlp.norm.bias",
+}
+
+
+def from_revc(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the state of the `Network` that computes what the compiled model of `state` does."""
+    found = {}
+    for name, value in state.items():
+        layer = re.fullmatch(r"nets\.repeat_0\.(\d+)\.Layer_0\.(.+)", name)
+        ours = f"layers.{layer[1]}.{LAYER[layer[2]]}" if layer else HEAD[name]
+        found[ours] = value
+    return found

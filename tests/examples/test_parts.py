@@ -6,9 +6,11 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
+import revc
+from examples.arms import SPEC
 from examples.charts import Line, Scale, line_chart, thin, ticks
 from examples.corpus import sample, standard_library
-from examples.network import Network, cross_entropy, rotary
+from examples.network import Network, cross_entropy, from_revc, rotary
 from examples.report import page, table
 
 
@@ -101,3 +103,22 @@ def test_rotary_positions_are_relative() -> None:
         diagonal = scores.diagonal(apart)
         assert torch.allclose(diagonal, diagonal[0].expand_as(diagonal), atol=1e-5)
     assert torch.allclose(rotary(q)[0, 0, 0], q[0, 0, 0])
+
+
+def test_the_plain_network_is_the_compiled_one() -> None:
+    model = revc.compile(SPEC)
+    torch.manual_seed(0)
+    for parameter in model.parameters():  # so that no bias is zero, no scale one
+        torch.nn.init.normal_(parameter, std=0.1)
+    network = Network()
+    network.load_state_dict(from_revc(model.state_dict()))
+    batch = torch.randint(256, (2, 40)), torch.randint(256, (2, 40))
+    ours, plain = model(*batch).loss, network(*batch)
+    assert ours.item() == pytest.approx(plain.item(), abs=1e-5)
+    ours.backward()
+    plain.backward()
+    pulled = from_revc({name: p.grad for name, p in model.named_parameters()})
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None
+        error = (pulled[name] - parameter.grad).norm() / parameter.grad.norm()
+        assert error < 1e-3, name
