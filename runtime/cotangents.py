@@ -7,7 +7,7 @@ from torch import Tensor
 
 from revc.runtime.kernels import reduce_like
 
-__all__ = ["add", "at_piece", "reduce_like", "zeros_for"]
+__all__ = ["add", "add_product", "at_piece", "reduce_like", "zeros_for"]
 
 
 def add(total: Any, part: Any) -> Any:
@@ -20,6 +20,13 @@ def add(total: Any, part: Any) -> Any:
     if isinstance(total, tuple):
         return tuple(add(a, b) for a, b in zip(total, part, strict=True))
     return total + part if torch.compiler.is_compiling() else total.add_(part)
+
+
+def add_product(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """Return ``total + left @ right``, in the buffer of `total` in eager mode."""
+    if torch.compiler.is_compiling():
+        return total + left @ right
+    return total.addmm_(left, right)
 
 
 def zeros_for(value: Tensor) -> Tensor:

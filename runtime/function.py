@@ -24,9 +24,11 @@ class Reversible(torch.autograd.Function):
         ctx.model, ctx.mode = model, mode
         ctx.rows = [int(trail.shape[0]) for trail in result.trail]
         ctx.dtypes = [tensor.dtype for tensor in tensors]
+        ctx.emitted = [(emit.shape, emit.dtype) for emit in result.emits]
         ctx.save_for_backward(*result.raw, *tensors[len(model.interface.takes) :], *result.checks)
         hidden = [raw for raw in result.raw if not raw.is_floating_point()]
         ctx.mark_non_differentiable(*hidden)
+        ctx.set_materialize_grads(False)  # zeros for the hidden state would be two more streams
         return (*result.views, *result.emits, *hidden)
 
     @staticmethod
@@ -43,7 +45,13 @@ class Reversible(torch.autograd.Function):
                 "run it without create_graph"
             )
         needed = ctx.needs_input_grad[2:]
-        found = ctx.model.run_backward(ctx.mode, ctx.saved_tensors, cotangents, needed, ctx.rows)
+        views = cotangents[: len(ctx.model.interface.gives)]
+        emits = [
+            torch.zeros(shape, dtype=dtype, device=ctx.mode.device) if cot is None else cot
+            for cot, (shape, dtype) in zip(cotangents[len(views) :], ctx.emitted, strict=False)
+        ]
+        pulled = (ctx.saved_tensors, views, emits)
+        found = ctx.model.run_backward(ctx.mode, *pulled, needed, ctx.rows)
         cast = [
             grad.to(dtype) if needs and grad is not None else None
             for grad, dtype, needs in zip(found, ctx.dtypes, needed, strict=True)

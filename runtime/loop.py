@@ -76,7 +76,7 @@ class Loop(nn.Module):
         *mode, health = values
         del args
         emitted: list[list[Tensor]] = [[] for _ in range(at.emits)]
-        checks, trail = [], []
+        checks, trail = _Rows(count), _Rows(count)
         order = at.turns(count)
         for turn in order:
             if at.checked:
@@ -91,7 +91,7 @@ class Loop(nn.Module):
         stacked = [_stack(store, order) for store in emitted]
         if not at.checked:
             return (*state, *stacked, health)
-        return (*state, *stacked, health, _rows(checks, at.registers, health), _rows(trail, 2, health))
+        return (*state, *stacked, health, checks.stacked(health), trail.stacked(health))
 
 
 def _stack(values: list[Tensor], order: list[int]) -> Tensor:
@@ -100,8 +100,36 @@ def _stack(values: list[Tensor], order: list[int]) -> Tensor:
     return torch.stack([value for _, value in by_turn])
 
 
-def _rows(values: list[Tensor], width: int, like: Tensor) -> Tensor:
-    return torch.stack(values) if values else torch.zeros(0, width, device=like.device)
+class _Rows:
+    """Small rows gathered turn by turn, in pages of 64 turns.
+
+    A page's size does not depend on the number of turns, nor does then the memory of a deep model.
+    Traced graphs cannot write in place: they stack.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count, self.rows = count, []  # type: int, list[Tensor]
+        self.table: Tensor | None = None
+
+    def append(self, row: Tensor) -> None:
+        """Add a row."""
+        if torch.compiler.is_compiling():
+            self.rows.append(row)
+            return
+        if self.table is None:
+            self.table = row.new_zeros((-(-self.count // 64) * 64, *row.shape))
+            self.filled = 0
+        self.table[self.filled] = row
+        self.filled += 1
+
+    def stacked(self, like: Tensor, backwards: bool = False) -> Tensor:
+        """Return the rows stacked; an empty int64 matrix if there are none."""
+        if self.table is not None:
+            rows = self.table[: self.filled]
+            return rows.flip(0) if backwards else rows
+        if not self.rows:
+            return torch.zeros(0, 2, dtype=torch.int64, device=like.device)
+        return torch.stack(self.rows[::-1] if backwards else self.rows)
 
 
 class VjpLoop(nn.Module):
@@ -129,7 +157,7 @@ class VjpLoop(nn.Module):
         checks = next(values) if at.checked else None
         del args
         found: list[Any] = [None] * at.nets
-        wrong = []
+        wrong = _Rows(count)
         order = at.turns(count)
         for position in reversed(range(count)):
             turn = order[position]
@@ -150,8 +178,7 @@ class VjpLoop(nn.Module):
         result = (*state, *cots, *given_cots, *found, health)
         if checks is None:
             return result
-        flags = torch.stack(wrong[::-1]) if wrong else checks.new_zeros(0)
-        return (*result, flags)
+        return (*result, wrong.stacked(health, backwards=True).reshape(-1))
 
 
 Body = Callable[..., tuple[Any, ...]]

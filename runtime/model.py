@@ -180,13 +180,15 @@ class ReversibleModel(nn.Module):
         self,
         mode: Mode,
         saved: Sequence[Tensor],
-        cotangents: Sequence[Tensor],
+        cotangents: Sequence[Tensor | None],
+        d_emits: Sequence[Tensor],
         needed: Sequence[bool],
         rows: Sequence[int],
     ) -> list[Tensor | None]:
         """Run the VJP graph and check the rebuilt state; return the cotangents of `tensors`.
 
-        `saved` are the raw results, the givens, the parameters and the checksums.
+        `saved` are the raw results, the givens, the parameters and the checksums; `cotangents`
+        those of the results (None for zero), `d_emits` those of the emits.
         """
         at = self.interface
         counts = [len(list(net.parameters())) for net in self.net_modules()]
@@ -198,9 +200,10 @@ class ReversibleModel(nn.Module):
         by_net = tuple(any(_take(flags, count)) for count in counts)
         traced = torch.compiler.is_compiling()
         graph = self._graphs.traced_vjp if traced else self._graphs.vjp(wanted, by_net)
-        cots = iter(cotangents)
-        d_views = [_as_cotangent(next(cots), value, mode) for value in raw]
-        d_emits = _take(cots, len(at.emits))
+        d_views = [
+            _zeros(value, mode) if cot is None else cot
+            for cot, value in zip(cotangents, raw, strict=True)
+        ]
         d_givens = [
             _zeros(value, mode) if want or traced else None
             for value, want in zip(givens, wanted, strict=True)
@@ -281,11 +284,6 @@ def _set_training(
     for module, old, new in zip(modules, now, wanted, strict=True):
         if old != new:
             module.training = new
-
-
-def _as_cotangent(cotangent: Tensor | None, raw: Tensor, mode: Mode) -> Tensor:
-    """Return a result's cotangent; labels, which have none, get zeros."""
-    return _zeros(raw, mode) if cotangent is None else cotangent
 
 
 def _zeros(value: Tensor, mode: Mode) -> Tensor:

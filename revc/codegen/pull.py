@@ -111,15 +111,13 @@ class Pull(Forward):
             return
         views, reads = self.pieces(target, value)
         cots = self.cut(self._cot(target))
-        changed, gathered = [], []
-        for view, cot, read in zip(views, cots, reads, strict=True):
-            changed.append(self._evaluate(target, sign, value, view, cot, read))
-        parts = [found for _, found in changed]
+        changed = []
+        for index, (view, cot, read) in enumerate(zip(views, cots, reads, strict=True)):
+            node, found = self._evaluate(target, sign, value, view, cot, read)
+            changed.append(node)
+            self._spread(found, index, value)
         if self.options.traced:
-            state = self.tape.call(aten.cat.default, [node for node, _ in changed], 0)
-            self._write(target, state)
-        for index, found in enumerate(parts):
-            gathered.append(self._spread(found, index, value))
+            self._write(target, self.tape.call(aten.cat.default, changed, 0))
 
     def _pull_piece(
         self, target: Place, sign: int, value: Expr, view: Node, cot: Node, read: Any

@@ -14,7 +14,7 @@ from torch.fx import Graph, GraphModule, Node
 import torch
 from torch import nn
 
-from revc.runtime import lattice, leaves
+from revc.runtime import cotangents, lattice, leaves
 
 aten = torch.ops.aten
 
@@ -51,6 +51,7 @@ VIEWS = {
 def finish(modules: Mapping[str, nn.Module], graph: Graph, name: str) -> GraphModule:
     """Optimise a graph and wrap it as a module called `name`."""
     rebuild_cheap(graph)
+    fuse_sums(graph)
     drop_dead(graph)
     reuse_buffers(graph)
     graph.lint()
@@ -100,6 +101,26 @@ def rebuild_cheap(graph: Graph) -> None:
             again = graph.node_copy(node, lambda n: n)
         for user in late:
             user.replace_input_with(node, again)
+
+
+def fuse_sums(graph: Graph) -> None:
+    """Add a product to a gathered cotangent in the product itself, without a temporary."""
+    order = {node: index for index, node in enumerate(graph.nodes)}
+    for node in list(graph.nodes):
+        if node.op != "call_function" or node.target is not cotangents.add:
+            continue
+        total, part = node.args
+        product = isinstance(part, Node) and part.target is aten.mm.default
+        if not product or not isinstance(total, Node) or len(part.users) > 1:
+            continue
+        if order.get(total, len(order)) > order[part]:
+            continue
+        with graph.inserting_before(part):
+            fused = graph.call_function(cotangents.add_product, (total, *part.args))
+        fused.meta["effect"] = True
+        order[fused] = order[part]
+        node.replace_all_uses_with(fused)
+        graph.erase_node(node)
 
 
 def reuse_buffers(graph: Graph) -> None:

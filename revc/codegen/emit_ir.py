@@ -1,0 +1,164 @@
+"""``--emit ir`` and ``--emit inverse``: a program as text, every instruction with its types."""
+
+from revc.codegen.ir_text import by_name, number_text, source_text, step_text
+from revc.ir.instructions import BlockCall, Env, Instruction, Repeat
+from revc.ir.invert import invert_block
+from revc.ir.nets import NetSlot
+from revc.ir.program import Block, Budget, Program, Register
+from revc.ir.types import shape_text
+
+INDENT = "  "
+_COLUMN = 48
+
+
+def program_text(program: Program) -> str:
+    """Return the program: its dims, each distinct block once, then the model."""
+    lines = [f"program {program.model.name}"]
+    if program.dims:
+        lines.append(
+            INDENT + "bound " + ", ".join(f"{k} = {v}" for k, v in sorted(program.dims.items()))
+        )
+    if program.free:
+        lines.append(INDENT + "free " + ", ".join(program.free))
+    lines += [INDENT + _budget(budget) for budget in program.budgets]
+    for kind, block in (*[("block", b) for b in callees(program.model)], ("model", program.model)):
+        lines += ["", *_block(kind, block)]
+    return "\n".join(lines) + "\n"
+
+
+def inverse_text(program: Program) -> str:
+    """Return the inverse program, whose blocks are the inverses of those that it uncalls."""
+    inverse = undone(program.model)
+    return program_text(program.model_copy(update={"model": inverse}))
+
+
+def undone(block: Block) -> Block:
+    """Return the inverse of a block, with calls that run backwards replaced by inverse blocks."""
+    return _resolved(invert_block(block), {}).model_copy(update={"name": f"{block.name}_inverse"})
+
+
+def callees(block: Block) -> list[Block]:
+    """Return the distinct blocks that a block calls, at any depth, callees first."""
+    found: dict[int, Block] = {}
+
+    def visit(body: Block) -> None:
+        for step in body.body:
+            if isinstance(step, Repeat):
+                visit(step.body)
+            elif isinstance(step, BlockCall) and id(step.block) not in found:
+                visit(step.block)
+                found[id(step.block)] = step.block
+
+    visit(block)
+    return list(found.values())
+
+
+def _resolved(block: Block, done: dict[tuple[int, bool], Block]) -> Block:
+    """Return the block with every ``uncall`` of a block a plain call of its inverse."""
+    return block.model_copy(update={"body": tuple(_step(step, done) for step in block.body)})
+
+
+def _step(step: Instruction, done: dict[tuple[int, bool], Block]) -> Instruction:
+    if isinstance(step, Repeat):
+        return step.model_copy(update={"body": _resolved(step.body, done)})
+    if not isinstance(step, BlockCall):
+        return step
+    key = (id(step.block), step.undo)
+    if key not in done:
+        callee = step.block
+        if step.undo:
+            inverse = invert_block(callee)
+            callee = inverse.model_copy(update={"name": f"{callee.name}_inverse"})
+        done[key] = _resolved(callee, done)
+    return step.model_copy(update={"block": done[key], "undo": False})
+
+
+# --- blocks --------------------------------------------------------------------------------------
+
+
+def _block(kind: str, block: Block) -> list[str]:
+    head = f"{kind} {block.name}({_registers(block.takes)}) -> ({_registers(block.gives)})"
+    lines = [head]
+    if block.givens:
+        lines.append(f"{INDENT}given {_registers(block.givens)}")
+    if block.turns:
+        lines.append(f"{INDENT}turn {', '.join(block.turns)}")
+    if block.nets:
+        lines.append(f"{INDENT}nets")
+        lines += [f"{INDENT * 2}{_slot(slot, block)}" for slot in block.nets]
+    lines.append(f"{INDENT}body")
+    env: Env = {register.name: register.type for register in block.takes}
+    return lines + _body(block, env, 2)
+
+
+def _registers(registers: tuple[Register, ...]) -> str:
+    return ", ".join(f"{register.name}: {register.type}" for register in registers)
+
+
+def _slot(slot: NetSlot, block: Block) -> str:
+    inputs = ", ".join(str(kind) for kind in slot.inputs)
+    made = source_text(slot, block.nets)
+    return f"{slot.name} = {made} : ({inputs}) -> {shape_text(slot.output)}"
+
+
+def _body(block: Block, env: Env, depth: int) -> list[str]:
+    lines = []
+    for step in block.body:
+        text = INDENT * depth + step_text(step, by_name(block.nets))
+        before = dict(env)
+        step.step(env)
+        lines.append(_typed(text, _types(step, before, env)))
+        if isinstance(step, BlockCall):
+            lines += _passed(step.nets, step.block, block, depth + 1)
+        elif isinstance(step, Repeat):
+            lines += _turns(step, block, depth + 1)
+            inner = {register.name: register.type for register in step.body.takes}
+            lines += _body(step.body, inner, depth + 1)
+    return lines
+
+
+def _types(step: Instruction, before: Env, after: Env) -> str:
+    """Return the types of what an instruction leaves behind, or took where it leaves nothing."""
+    if isinstance(step, Repeat):
+        return ""
+    if step.kind in ("let", "emit"):
+        return shape_text(step.values()[0].shape)
+    names = list(dict.fromkeys(place.name for place in step.targets()))
+    made = [name for name in names if name in after]
+    env, kept = (after, made) if made else (before, names)
+    grouped: dict[str, list[str]] = {}
+    for name in kept:
+        grouped.setdefault(str(env[name]), []).append(name)
+    return ", ".join(f"{', '.join(group)}: {kind}" for kind, group in grouped.items())
+
+
+def _typed(text: str, kinds: str) -> str:
+    return f"{text:<{_COLUMN}}  # {kinds}" if kinds else text
+
+
+def _passed(nets: tuple[int, ...], callee: Block, caller: Block, depth: int) -> list[str]:
+    """Return which of the caller's nets a call passes, where their names do not say it."""
+    if not nets:
+        return []
+    pairs = zip(callee.nets, nets, strict=True)
+    text = ", ".join(f"{slot.name} = {caller.nets[index].name}" for slot, index in pairs)
+    return [f"{INDENT * depth}with {text}"]
+
+
+def _turns(step: Repeat, caller: Block, depth: int) -> list[str]:
+    """Return the nets of each turn; a shared repeat has one row for all."""
+    lines = []
+    for turn, row in enumerate(step.nets):
+        if not row:
+            continue
+        pairs = zip(step.body.nets, row, strict=True)
+        text = ", ".join(f"{slot.name} = {caller.nets[index].name}" for slot, index in pairs)
+        which = "every turn" if step.share else f"turn {turn}"
+        lines.append(f"{INDENT * depth}{which} with {text}")
+    return lines
+
+
+def _budget(budget: Budget) -> str:
+    units = "/".join(("bits", *budget.units))
+    targets = ", ".join(budget.targets)
+    return f"budget {budget.meter}({targets}) <= {number_text(budget.bound)} {units}"
