@@ -127,7 +127,12 @@ def read_last(file: BinaryIO, end: int, first: int) -> Chunk:
     offset = end - OVERHEAD - length
     if offset < first:
         raise DamagedTapeError(f"the chunk that ends at byte {end} has an impossible length")
-    file.seek(offset - DIGEST - (_TAIL.size if offset > first else 0))
-    before = take(file, DIGEST, "a digest")
+    before = digest_before(file, offset, first)
     file.seek(offset)
     return read_chunk(file, end, before)
+
+
+def digest_before(file: BinaryIO, offset: int, first: int) -> bytes:
+    """The digest that the chunk at ``offset`` follows: the header's, or the last chunk's."""
+    file.seek(offset - DIGEST - (_TAIL.size if offset > first else 0))
+    return take(file, DIGEST, "a digest")

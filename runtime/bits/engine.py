@@ -46,6 +46,7 @@ class Engine:
         self.bounds = FillBounds()
         self.spill: SpillStore | None = None
         self.faults = Faults(check)
+        self.unmarked = False
         self.serial = next(_serial)
         _engines[self.serial] = self
 
@@ -75,6 +76,7 @@ class Engine:
         """Run a push kernel over ``symbols`` [B, E]; a step stores at most ``words`` words."""
         for first, last in self.pieces(symbols, words):
             self.step(kernel, first, last, words, 0, symbols, *arguments)
+        self.mark()
 
     def pop(self, kernel: str, symbols: Tensor, words: int, *arguments: Tensor | int) -> None:
         """Run a pop kernel that fills ``symbols`` [B, E]; a step takes at most ``words`` words."""
@@ -88,6 +90,7 @@ class Engine:
         pieces = self.pieces(symbols, 1)
         for first, last in reversed(pieces) if backwards else pieces:
             self.step(kernel, first, last, 1, 1, symbols, *arguments)
+        self.mark()
 
     def pieces(self, symbols: Tensor, words: int) -> list[tuple[int, int]]:
         """Ranges of steps to run at a time."""
@@ -136,7 +139,7 @@ class Engine:
         words[1 : stay + 1] = words[rows + 1 : rows + stay + 1].clone()
         self.state.fill -= rows
         self.bounds.moved(-rows)
-        store.mark(self.snapshot)
+        self.unmarked = True
 
     def restore_rows(self, store: SpillStore, words: int) -> None:
         """Bring back blocks until every lane holds more than ``words`` words, or none are left out.
@@ -155,6 +158,12 @@ class Engine:
             memory[1 : rows + 1] = store.take(memory.device)
             self.state.fill += rows
             self.bounds.moved(rows)
+
+    def mark(self) -> None:
+        """Let the spill store record the rest of the stack, when an operation that spilled ends."""
+        if self.spill and self.unmarked:
+            self.spill.mark(self.snapshot)
+            self.unmarked = False
 
     def snapshot(self) -> Tensor:
         """What is in memory, as a flat buffer; the spilled rows belong below it."""

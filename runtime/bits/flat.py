@@ -61,8 +61,13 @@ class Cursor:
         return np.frombuffer(self.take(size * count), dtype=dtype).astype(np.int64)
 
 
-def unpack(flat: Tensor, backend: Backend, device: torch.device) -> LaneState:
-    """The state that ``pack`` packed; DamagedTapeError or FloorError if it cannot be one."""
+def unpack(
+    flat: Tensor, backend: Backend, device: torch.device, below: Tensor | None = None
+) -> LaneState:
+    """The state that ``pack`` packed; DamagedTapeError or FloorError if it cannot be one.
+
+    ``below`` are words int16 [rows * N] that belong under those of the buffer.
+    """
     if flat.dtype != torch.uint8 or flat.dim() != 1:
         raise DamagedTapeError(f"a flat tape is uint8 [bytes], not {flat.dtype} {list(flat.shape)}")
     cursor = Cursor(flat.cpu().contiguous().numpy().tobytes())
@@ -82,7 +87,18 @@ def unpack(flat: Tensor, backend: Backend, device: torch.device) -> LaneState:
     if cursor.at != len(cursor.data):
         raise DamagedTapeError("a flat tape has bytes left over")
     state.words = spread(words, state.fill.numpy())
+    if below is not None:
+        raise_by(state, below)
     return checked(move(state, device), backend)
+
+
+def raise_by(state: LaneState, below: Tensor) -> None:
+    """Put full rows under the words of a state."""
+    if below.numel() % max(1, state.count):
+        raise DamagedTapeError("the rows of a spill file do not fit its lanes")
+    rows = below.reshape(-1, max(1, state.count))
+    state.words = torch.cat([state.words[:1], rows, state.words[1:]])
+    state.fill += rows.shape[0]
 
 
 def spread(words: np.ndarray, fill: np.ndarray) -> Tensor:

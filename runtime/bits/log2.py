@@ -15,7 +15,7 @@ from torch import Tensor
 
 from revc.runtime.bits.tables import logarithm_table
 
-LOG2_E = 3098164010
+LOG2_E = 3098164009
 """round(2**31 * log2(e))"""
 
 

@@ -137,11 +137,15 @@ class BitStack:
     def load(
         cls, flat: Tensor, device: torch.device | str = "cpu",
         backend_name: BackendName | None = None, check: CheckPolicy | None = None,
+        below: Tensor | None = None,
     ) -> BitStack:  # fmt: skip
-        """The stack that ``export`` gave; DamagedTapeError or FloorError if it is none."""
+        """The stack that ``export`` gave; DamagedTapeError or FloorError if it is none.
+
+        ``below`` are words int16 [rows * N] that lie under those of the buffer.
+        """
         place = torch.empty(0, device=device).device
         name = backend_name or default_backend(place)
-        state = unpack(flat, backend(name), place)
+        state = unpack(flat, backend(name), place, below)
         made = cls(state.sequences, state.lanes, state.seed, place, state.mode, name, check)
         made.engine.state = state
         made.engine.bounds = FillBounds()
