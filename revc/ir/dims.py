@@ -16,7 +16,7 @@ Monomial = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Dim:
-    """A size: `terms` maps each sorted monomial to its non-zero coefficient; ``()`` is the constant."""
+    """A size: `terms` maps sorted monomials to non-zero coefficients; ``()`` is the constant's."""
 
     terms: tuple[tuple[Monomial, Fraction], ...] = ()
 
@@ -107,7 +107,9 @@ class Dim:
         return text
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        cls, _source: Any, _handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         return core_schema.is_instance_schema(
             cls, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )

@@ -37,7 +37,7 @@ AxisIndex = Annotated[Slice | At, Field(discriminator="kind")]
 
 
 class Place(Located):
-    """A register, given or let, or a slice of it: `index` has one entry per axis, or none at all."""
+    """A register, given or let, or a slice of it: `index` has one entry an axis, or none at all."""
 
     name: str
     index: tuple[AxisIndex, ...] = ()
@@ -60,7 +60,7 @@ class Read(Located):
 
 
 class Elementwise(Located):
-    """``function(args)``: one of `FUNCTIONS`, or neg, add, sub, mul, div; broadcasts as NumPy does."""
+    """``function(args)``: one of `FUNCTIONS` or neg, add, sub, mul, div; broadcasts as NumPy."""
 
     kind: Literal["elementwise"] = "elementwise"
     function: str

@@ -46,7 +46,7 @@ class Budget(Located):
 
 
 class Program(IRNode):
-    """One model, all names resolved: `dims` are the bound ones, `free` come from the inputs' shapes."""
+    """One model, names resolved: `dims` are the bound ones, `free` come from the inputs' shapes."""
 
     model: Block
     dims: dict[str, int]

@@ -55,6 +55,7 @@ class Label(IRNode):
         return f"label({self.size})"
 
 
+FLOAT = Float.model_construct()
 Numerics = Annotated[Lattice | Float | Label, Field(discriminator="kind")]
 Shape = tuple[Dim, ...]
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from revc.ir import program
 from revc.ir.instructions.add import Add
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.linear_maps import Apply, Mix
@@ -13,7 +14,6 @@ from revc.ir.instructions.moves import Join, Permute, Reshape, Split, Squeeze, S
 from revc.ir.instructions.negate import Negate
 from revc.ir.instructions.reading import Emit, Let
 from revc.ir.instructions.structure import BlockCall, Repeat
-from revc.ir.program import Block
 
 Instruction = Annotated[
     Add
@@ -39,9 +39,9 @@ Instruction = Annotated[
     Field(discriminator="kind"),
 ]
 
-Block.model_rebuild(_types_namespace={"Instruction": Instruction})
-BlockCall.model_rebuild(_types_namespace={"Instruction": Instruction})
-Repeat.model_rebuild(_types_namespace={"Instruction": Instruction})
+# A block's body holds instructions and some instructions hold blocks: this closes the circle. The
+# validators are made when the first of these nodes is validated, so importing this costs little.
+program.Instruction = Instruction  # type: ignore[attr-defined]
 
 __all__ = [
     "Add",

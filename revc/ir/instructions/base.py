@@ -89,6 +89,6 @@ def unsupported(kind: str, span: Span) -> Diagnostic:
         code="C901",
         name="not-yet-supported",
         level="deny",
-        message=f"`{kind}` cannot be compiled yet: it is parsed and checked, its runtime is to come",
+        message=f"`{kind}` cannot be compiled yet: lint and invert know it, its runtime is to come",
         span=span,
     )

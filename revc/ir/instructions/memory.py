@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions.base import Env, Instruction, live
+from revc.ir.make import make
 from revc.ir.types import RegType
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Alloc(Instruction):
 
     def inverse(self) -> "Free":
         """Check and remove it."""
-        return Free(span=self.span, name=self.name, type=self.type, value=self.value)
+        return make(Free, span=self.span, name=self.name, type=self.type, value=self.value)
 
     def lower(self, to: "Lowering") -> None:
         """Fill a new tensor."""
@@ -45,7 +46,7 @@ class Alloc(Instruction):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the new register."""
-        return (Place(span=self.span, name=self.name),)
+        return (make(Place, span=self.span, name=self.name),)
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Map the value."""
@@ -67,7 +68,7 @@ class Free(Instruction):
 
     def inverse(self) -> Alloc:
         """Make it again."""
-        return Alloc(span=self.span, name=self.name, type=self.type, value=self.value)
+        return make(Alloc, span=self.span, name=self.name, type=self.type, value=self.value)
 
     def lower(self, to: "Lowering") -> None:
         """Check the value and drop the tensor."""
@@ -83,7 +84,7 @@ class Free(Instruction):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register that ends."""
-        return (Place(span=self.span, name=self.name),)
+        return (make(Place, span=self.span, name=self.name),)
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Map the value."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions.base import Env, Unsupported, live
+from revc.ir.make import make
 from revc.ir.types import IRNode, RegType
 
 
@@ -52,7 +53,7 @@ class Put(Unsupported):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register that moves."""
-        return (Place(span=self.span, name=self.target),)
+        return (make(Place, span=self.span, name=self.target),)
 
 
 class Draw(Unsupported):
@@ -84,7 +85,7 @@ class Draw(Unsupported):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register that moves."""
-        return (Place(span=self.span, name=self.target),)
+        return (make(Place, span=self.span, name=self.target),)
 
 
 class Valve(Unsupported):

@@ -7,8 +7,9 @@ Source of `squeeze` (space to depth): Dinh, Sohl-Dickstein, Bengio, "Real NVP" (
 from typing import TYPE_CHECKING, Literal
 
 from revc.ir.dims import Dim
-from revc.ir.instructions.base import Env, Instruction, live
 from revc.ir.expr import Place
+from revc.ir.instructions.base import Env, Instruction, live
+from revc.ir.make import make
 from revc.ir.types import RegType, Shape
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ class Swap(Move):
 
     def targets(self) -> tuple[Place, ...]:
         """Return both registers."""
-        return (Place(span=self.span, name=self.left), Place(span=self.span, name=self.right))
+        return (
+            make(Place, span=self.span, name=self.left),
+            make(Place, span=self.span, name=self.right),
+        )
 
 
 class Split(Move):
@@ -64,8 +68,13 @@ class Split(Move):
 
     def inverse(self) -> "Join":
         """Join the parts."""
-        return Join(
-            span=self.span, parts=self.parts, target=self.source, axis=self.axis, part=self.type
+        return make(
+            Join,
+            span=self.span,
+            parts=self.parts,
+            target=self.source,
+            axis=self.axis,
+            part=self.type,
         )
 
     def lower(self, to: "Lowering") -> None:
@@ -75,7 +84,7 @@ class Split(Move):
     def targets(self) -> tuple[Place, ...]:
         """Return the whole and its parts."""
         names = (self.source, *self.parts)
-        return tuple(Place(span=self.span, name=name) for name in names)
+        return tuple(make(Place, span=self.span, name=name) for name in names)
 
 
 class Join(Move):
@@ -94,12 +103,17 @@ class Join(Move):
             del env[name]
         shape = list(self.part.shape)
         shape[self.axis] = shape[self.axis] * len(self.parts)
-        env[self.target] = RegType(numerics=self.part.numerics, shape=tuple(shape))
+        env[self.target] = make(RegType, numerics=self.part.numerics, shape=tuple(shape))
 
     def inverse(self) -> Split:
         """Split the whole."""
-        return Split(
-            span=self.span, source=self.target, parts=self.parts, axis=self.axis, type=self.part
+        return make(
+            Split,
+            span=self.span,
+            source=self.target,
+            parts=self.parts,
+            axis=self.axis,
+            type=self.part,
         )
 
     def lower(self, to: "Lowering") -> None:
@@ -109,7 +123,7 @@ class Join(Move):
     def targets(self) -> tuple[Place, ...]:
         """Return the parts and the whole."""
         names = (*self.parts, self.target)
-        return tuple(Place(span=self.span, name=name) for name in names)
+        return tuple(make(Place, span=self.span, name=name) for name in names)
 
 
 class Permute(Move):
@@ -123,7 +137,7 @@ class Permute(Move):
         """Reorder the shape."""
         old = live(env, self.target)
         shape = tuple(old.shape[axis] for axis in self.order)
-        env[self.target] = RegType(numerics=old.numerics, shape=shape)
+        env[self.target] = make(RegType, numerics=old.numerics, shape=shape)
 
     def inverse(self) -> "Permute":
         """Permute by the inverse order."""
@@ -136,7 +150,7 @@ class Permute(Move):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register."""
-        return (Place(span=self.span, name=self.target),)
+        return (make(Place, span=self.span, name=self.target),)
 
 
 class Reshape(Move):
@@ -150,7 +164,7 @@ class Reshape(Move):
     def step(self, env: Env) -> None:
         """Replace the shape."""
         old = live(env, self.target)
-        env[self.target] = RegType(numerics=old.numerics, shape=self.after)
+        env[self.target] = make(RegType, numerics=old.numerics, shape=self.after)
 
     def inverse(self) -> "Reshape":
         """Go back to the old shape."""
@@ -162,7 +176,7 @@ class Reshape(Move):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register."""
-        return (Place(span=self.span, name=self.target),)
+        return (make(Place, span=self.span, name=self.target),)
 
 
 class Squeeze(Move):
@@ -182,7 +196,7 @@ class Squeeze(Move):
             shape = (batch, channels / area, height * factor, width * factor)
         else:
             shape = (batch, channels * area, height / factor, width / factor)
-        env[self.target] = RegType(numerics=old.numerics, shape=shape)
+        env[self.target] = make(RegType, numerics=old.numerics, shape=shape)
 
     def inverse(self) -> "Squeeze":
         """Move back."""
@@ -194,4 +208,4 @@ class Squeeze(Move):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register."""
-        return (Place(span=self.span, name=self.target),)
+        return (make(Place, span=self.span, name=self.target),)

@@ -10,6 +10,7 @@ from revc.errors import InternalError
 from revc.ir.dims import Dim
 from revc.ir.expr import Place
 from revc.ir.instructions.base import Env, Instruction, live
+from revc.ir.make import make
 from revc.ir.program import Block
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class BlockCall(Instruction):
     def targets(self) -> tuple[Place, ...]:
         """Return the registers that the block works on."""
         names = dict.fromkeys((*self.args, *self.results))
-        return tuple(Place(span=self.span, name=name) for name in names)
+        return tuple(make(Place, span=self.span, name=name) for name in names)
 
 
 class Repeat(Instruction):
@@ -105,4 +106,4 @@ class Repeat(Instruction):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the registers that the body works on."""
-        return tuple(Place(span=self.span, name=name) for name in self.registers)
+        return tuple(make(Place, span=self.span, name=name) for name in self.registers)
