@@ -6,6 +6,7 @@ from pathlib import Path
 from revc.errors import BindError
 from revc.grammar import ast
 from revc.grammar.diagnostics import SpecError, UnsupportedError
+from revc.ir.make import make
 from revc.ir.nets import Hole
 from revc.ir.program import Program
 from revc.passes.allow import apply_allows
@@ -76,7 +77,8 @@ def _model(main: Module, name: str | None) -> ast.ModelDecl:
 def _program(blocks: Blocks, built: Specialised) -> Program:
     names = blocks.names(blocks.main)
     bound = {name: dim.integer for name, dim in names.items() if dim.integer is not None}
-    return Program(
+    return make(
+        Program,
         model=built.block,
         dims=bound,
         free=free_dims(built.block),

@@ -10,6 +10,7 @@ from revc.ir.dims import Dim
 from revc.ir.expr import Number, Read
 from revc.ir.instructions import Instruction
 from revc.ir.instructions.base import unsupported
+from revc.ir.make import make
 from revc.ir.nets import Hole
 from revc.ir.program import Block, Register
 from revc.ir.types import Numerics, RegType
@@ -60,7 +61,8 @@ def close(
     if len(where) < len(scope.slots.drafts):
         steps = [renumbered(step, where) for step in steps]
     used = frozenset[str]().union(*(names_in(step) for step in steps)) if scope.turns else ()
-    block = Block(
+    block = make(
+        Block,
         span=span, name=name, takes=takes, gives=gives, givens=givens, nets=nets,
         turns=tuple(turn for turn in scope.turns if turn in used), body=tuple(steps),
     )  # fmt: skip
@@ -241,7 +243,7 @@ class Blocks:
         elif generic.default is not None:
             scope.names[name] = number(generic.default, {}, self.findings)
         else:
-            slot = scope.slots.add(Draft(name, generic.span, Hole(name=name)))
+            slot = scope.slots.add(Draft(name, generic.span, make(Hole, name=name)))
             scope.nets[name] = Net(name, None, None, None, (slot,))
 
     def _name(self, stem: str) -> str:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from revc.grammar import ast
+from revc.ir.make import make
 from revc.ir.program import Budget
 from revc.passes.elaborate.names import number
 from revc.passes.report import Reported
@@ -40,6 +41,11 @@ def _budget(blocks: "Blocks", item: ast.BudgetDecl) -> Budget:
         text = "is a number of at least 0, and its dims are bound"
         raise findings.refuse(bad_argument("a budget", text, item.bound.span))
     targets = tuple(name.id for name in item.targets)
-    return Budget(
-        span=item.span, meter=item.meter, targets=targets, bound=float(bound), units=item.units
+    return make(
+        Budget,
+        span=item.span,
+        meter=item.meter,
+        targets=targets,
+        bound=float(bound),
+        units=item.units,
     )

@@ -7,6 +7,7 @@ from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr
 from revc.ir.instructions import Distribution
+from revc.ir.make import make
 from revc.ir.types import Label, Lattice, RegType, Shape, shape_text
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.names import number
@@ -68,7 +69,8 @@ def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) 
     policy, bits = _residue(scope, named.get("residue"), kind, residue)
     if policy == "none" and isinstance(kind.numerics, Lattice):
         quantiser_loss(scope.findings, node.span, kind.numerics, settings.get("step"))
-    return Distribution(
+    return make(
+        Distribution,
         family=cast(Any, node.func),
         params=params,
         settings=settings,

@@ -5,6 +5,7 @@ from fractions import Fraction
 from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.expr import FUNCTIONS, Elementwise, Expr, Number, Place, Read, walk
+from revc.ir.make import make
 from revc.ir.types import Label, Shape, shape_text
 from revc.passes.elaborate.names import arithmetic
 from revc.passes.elaborate.places import name_of, place
@@ -28,13 +29,15 @@ def value(scope: Scope, node: ast.Expr, expected: Shape | None = None) -> Expr:
     if known is not None:
         fixed = known.constant
         number = known if fixed is None else float(fixed)
-        return Number(span=node.span, value=number)
+        return make(Number, span=node.span, value=number)
     match node:
         case ast.Name() | ast.Index():
             return read(scope, node)
         case ast.Neg():
             operand = value(scope, node.operand, expected)
-            return Elementwise(span=node.span, function="neg", args=(operand,), shape=operand.shape)
+            return make(
+                Elementwise, span=node.span, function="neg", args=(operand,), shape=operand.shape
+            )
         case ast.Binary():
             left = value(scope, node.left, expected)
             right = value(scope, node.right, expected)
@@ -60,7 +63,7 @@ def read(scope: Scope, node: ast.Name | ast.Index) -> Expr:
         _not_a_value(scope, name)
     kind = scope.regs.read(name.id, name.span)
     at = place(scope, node, kind.shape)
-    return Read(span=node.span, place=at, shape=indexed(kind.shape, at.index))
+    return make(Read, span=node.span, place=at, shape=indexed(kind.shape, at.index))
 
 
 def _not_a_value(scope: Scope, name: ast.Name) -> None:
@@ -99,8 +102,8 @@ def _binary(scope: Scope, node: ast.Binary, left: Expr, right: Expr) -> Expr:
     if shape is None:
         one, two = shape_text(left.shape), shape_text(right.shape)
         raise scope.findings.refuse(mismatch(node.span, f"{one} and {two} do not fit `{node.op}`"))
-    return Elementwise(
-        span=node.span, function=_OPERATORS[node.op], args=(left, right), shape=shape
+    return make(
+        Elementwise, span=node.span, function=_OPERATORS[node.op], args=(left, right), shape=shape
     )
 
 
@@ -112,7 +115,7 @@ def _call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
     if len(node.args) != 1 or node.args[0].name is not None:
         raise scope.findings.refuse(bad_argument(node.func, "takes one value", node.span))
     arg = value(scope, node.args[0].value, expected)
-    return Elementwise(span=node.span, function=node.func, args=(arg,), shape=arg.shape)
+    return make(Elementwise, span=node.span, function=node.func, args=(arg,), shape=arg.shape)
 
 
 def places_read(scope: Scope, expr: Expr) -> tuple[tuple[Place, str | None], ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.expr import Read
+from revc.ir.make import make
 from revc.ir.program import Register
 from revc.ir.types import Label, Numerics, RegType, shape_text
 from revc.passes.elaborate.names import Names
@@ -100,7 +101,7 @@ def _interface(
     decl: Decl, types: dict[str, RegType], names: Names, numerics: Numerics
 ) -> Interface:
     registers = [
-        (param.given, Register(span=param.span, name=param.name, type=types[param.name]))
+        (param.given, make(Register, span=param.span, name=param.name, type=types[param.name]))
         for param in decl.params
     ]
     takes = tuple(register for given, register in registers if not given)
@@ -171,7 +172,7 @@ def results(scope: Scope, decl: Decl, face: Interface) -> tuple[Register, ...]:
         lost = {r.name: r.type for r in face.takes if r.name in scope.regs.lost}
         ends = {**lost, **live}
         names = [r.name for r in face.takes if r.name in ends]
-        gives = [Register(span=decl.name_span, name=n, type=ends[n]) for n in names]
+        gives = [make(Register, span=decl.name_span, name=n, type=ends[n]) for n in names]
     else:
         for param in ast.typed(decl.results):
             register = _result(scope, decl, param)
@@ -198,7 +199,7 @@ def _result(scope: Scope, decl: Decl, param: ast.Param) -> Register | None:
     elif have.numerics != want.numerics:
         text = f"`{param.name}` is declared {want.numerics}, but ends as {have.numerics}"
         scope.findings.add(numeric_mix(param.span, text))
-    return Register(span=param.span, name=param.name, type=have)
+    return make(Register, span=param.span, name=param.name, type=have)
 
 
 def _born(scope: Scope, face: Interface, decl: Decl, name: str) -> Span:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.instructions import Instruction, Repeat
+from revc.ir.make import make
 from revc.ir.program import Register
 from revc.passes.elaborate.blocks import Body, close
 from revc.passes.elaborate.linking import adopt
@@ -39,7 +40,8 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
         if name in inner.regs.written:
             scope.regs.change(name, inner.regs.written[name])
     return [
-        Repeat(
+        make(
+            Repeat,
             span=node.span, label=label, body=body.block, count=count, index=node.index,
             reversed=node.reversed != undo, share=node.share, registers=registers,
             givens=tuple(given.name for given in body.block.givens),
@@ -90,10 +92,12 @@ def _block(
 ) -> Body:
     regs, outer = inner.regs, scope.regs
     touched = [n for n in outer.live if n in regs.used or n in regs.written]
-    registers = tuple(Register(span=node.span, name=n, type=outer.live[n]) for n in touched)
+    registers = tuple(make(Register, span=node.span, name=n, type=outer.live[n]) for n in touched)
     reads = {**outer.givens, **{n: let.type for n, let in outer.lets.items()}}
     givens = tuple(
-        Register(span=node.span, name=n, type=kind) for n, kind in reads.items() if n in regs.used
+        make(Register, span=node.span, name=n, type=kind)
+        for n, kind in reads.items()
+        if n in regs.used
     )
     outer.used.update(dict.fromkeys([*touched, *(given.name for given in givens)]))
     return close(inner, name, node.span, registers, registers, givens, steps)

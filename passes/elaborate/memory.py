@@ -2,6 +2,7 @@
 
 from revc.grammar import ast
 from revc.ir.instructions import Alloc, Emit, Free, Instruction, Let
+from revc.ir.make import make
 from revc.passes.elaborate.expressions import places_read, value
 from revc.passes.elaborate.registers import LetRead
 from revc.passes.elaborate.scope import Scope
@@ -29,7 +30,7 @@ def alloc(scope: Scope, node: ast.Alloc, undo: bool) -> Steps:
     steps: Steps = []
     for name in node.names:
         scope.regs.make(name.id, kind, name.span)
-        steps.append(Alloc(span=node.span, name=name.id, type=kind, value=start))
+        steps.append(make(Alloc, span=node.span, name=name.id, type=kind, value=start))
     return steps
 
 
@@ -53,7 +54,7 @@ def _free(scope: Scope, node: ast.Free) -> Steps:
             if place.name == name.id:
                 raise scope.findings.refuse(self_read(name.id, node.value.span, let))
         scope.regs.take(name.id, "freed", node.span)
-        steps.append(Free(span=node.span, name=name.id, type=kind, value=end))
+        steps.append(make(Free, span=node.span, name=name.id, type=kind, value=end))
     return steps
 
 
@@ -64,7 +65,7 @@ def let(scope: Scope, node: ast.Let, undo: bool) -> Steps:
     read = value(scope, node.value)
     places = tuple(place for place, _ in places_read(scope, read))
     scope.regs.lets[node.name] = LetRead(read, places)
-    return [Let(span=node.span, name=node.name, value=read)]
+    return [make(Let, span=node.span, name=node.name, value=read)]
 
 
 def emit(scope: Scope, node: ast.Emit, undo: bool) -> Steps:
@@ -73,7 +74,7 @@ def emit(scope: Scope, node: ast.Emit, undo: bool) -> Steps:
     if node.name in scope.emitted:
         raise scope.findings.refuse(redefined(node.name, "emitted by this body", node.span))
     scope.emitted.add(node.name)
-    return [Emit(span=node.span, name=node.name, value=value(scope, node.value))]
+    return [make(Emit, span=node.span, name=node.name, value=value(scope, node.value))]
 
 
 def _reads_only(scope: Scope, kind: str, node: ast.Node, undo: bool) -> None:

@@ -7,6 +7,7 @@ from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.expr import Expr
 from revc.ir.instructions import Apply, Draw, Instruction, Mix, Put, Scale, Valve
+from revc.ir.make import make
 from revc.ir.types import Label, RegType
 from revc.passes.elaborate.distributions import distribution
 from revc.passes.elaborate.expressions import value
@@ -38,7 +39,8 @@ def put(scope: Scope, node: ast.Put, undo: bool) -> Steps:
         _apart(scope, name, by.params, node.by.span)
         scope.regs.take(name.id, "put on the tape", node.span)
     return [
-        Put(
+        make(
+            Put,
             span=node.span, target=name.id, type=kind, by=by, meter=node.meter,
             stack=node.stack, undo=undo,
         )
@@ -70,7 +72,8 @@ def draw(scope: Scope, node: ast.Draw, undo: bool) -> Steps:
     else:
         scope.regs.make(name.id, kind, name.span)
     return [
-        Draw(
+        make(
+            Draw,
             span=node.span, target=name.id, type=kind, by=by, meter=node.meter,
             stack=node.stack, undo=undo,
         )
@@ -90,7 +93,8 @@ def valve(scope: Scope, node: ast.Valve, undo: bool) -> Steps:
     check_apart(scope, at, by.params, node.by.span)
     scope.regs.change(at.name, node.span)
     return [
-        Valve(
+        make(
+            Valve,
             span=node.span, target=at, by=by, meter=node.meter, stack=node.stack, undo=undo
         )
     ]  # fmt: skip
@@ -108,7 +112,8 @@ def scale(scope: Scope, node: ast.Scale, undo: bool) -> Steps:
     scope.regs.change(at.name, node.span)
     lo, hi = _range(scope, node, factor)
     return [
-        Scale(
+        make(
+            Scale,
             span=node.span, target=at, factor=factor, lo=lo, hi=hi, meter=node.meter,
             stack=node.stack, undo=undo,
         )
@@ -154,7 +159,14 @@ def mix(scope: Scope, node: ast.Mix, undo: bool) -> Steps:
         settings[name] = known
     scope.regs.change(at.name, node.span)
     return [
-        Mix(span=node.span, target=at, family=cast(Any, call.func), settings=settings, undo=undo)
+        make(
+            Mix,
+            span=node.span,
+            target=at,
+            family=cast(Any, call.func),
+            settings=settings,
+            undo=undo,
+        )
     ]
 
 
@@ -169,7 +181,7 @@ def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
         reason = f"`{call.func}` is declared to be a bijection, on trust"
         scope.doubts.append(Doubt("ASSUMED", reason, node.span))
     scope.regs.change(at.name, node.span)
-    return [Apply(span=node.span, target=at, bijection=call.func, settings={}, undo=undo)]
+    return [make(Apply, span=node.span, target=at, bijection=call.func, settings={}, undo=undo)]
 
 
 def _named(scope: Scope, what: str, node: ast.Expr, known: Collection[str]) -> ast.Call:

@@ -4,6 +4,7 @@ from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.instructions import Instruction, Join, Permute, Reshape, Split, Squeeze, Swap
+from revc.ir.make import make
 from revc.ir.types import RegType, Shape, shape_text
 from revc.passes.elaborate.names import number, size
 from revc.passes.elaborate.scope import Scope
@@ -24,7 +25,7 @@ def swap(scope: Scope, node: ast.Swap, undo: bool) -> Steps:
     _alike(scope, node.right, two, node.left, one)
     for name in (node.left, node.right):
         regs.change(name.id, node.span)
-    return [Swap(span=node.span, left=node.left.id, right=node.right.id)]
+    return [make(Swap, span=node.span, left=node.left.id, right=node.right.id)]
 
 
 def split(scope: Scope, node: ast.Split, undo: bool) -> Steps:
@@ -51,12 +52,12 @@ def _split(
     if width.constant is not None and width.integer is None:
         raise scope.findings.refuse(odd_split(whole.shape[axis], len(parts), span))
     shape = (*whole.shape[:axis], width, *whole.shape[axis + 1 :])
-    kind = RegType(numerics=whole.numerics, shape=shape)
+    kind = make(RegType, numerics=whole.numerics, shape=shape)
     scope.regs.take(source.id, "split", span)
     for part in parts:
         scope.regs.make(part.id, kind, part.span)
     names = tuple(part.id for part in parts)
-    return [Split(span=span, source=source.id, parts=names, axis=axis, type=kind)]
+    return [make(Split, span=span, source=source.id, parts=names, axis=axis, type=kind)]
 
 
 def _join(
@@ -71,10 +72,10 @@ def _join(
     shape[axis] = shape[axis] * len(parts)
     for part in parts:
         scope.regs.take(part.id, "joined", span)
-    whole = RegType(numerics=kinds[0].numerics, shape=tuple(shape))
+    whole = make(RegType, numerics=kinds[0].numerics, shape=tuple(shape))
     scope.regs.make(target.id, whole, target.span)
     names = tuple(part.id for part in parts)
-    return [Join(span=span, parts=names, target=target.id, axis=axis, part=kinds[0])]
+    return [make(Join, span=span, parts=names, target=target.id, axis=axis, part=kinds[0])]
 
 
 def _alike(scope: Scope, name: ast.Name, kind: RegType, other: ast.Name, wanted: RegType) -> None:
@@ -111,7 +112,7 @@ def permute(scope: Scope, node: ast.Permute, undo: bool) -> Steps:
     if sorted(whole) != list(range(rank)) or len(order) != rank or whole[0] != 0:
         text = f"the order must hold 0 to {rank - 1} once each, 0 first: axis 0 is the example"
         raise scope.findings.refuse(mismatch(node.span, text))
-    step = Permute(span=node.span, target=node.target.id, order=whole)
+    step = make(Permute, span=node.span, target=node.target.id, order=whole)
     return [_in_place(scope, step.inverse() if undo else step, node.target)]
 
 
@@ -125,7 +126,7 @@ def reshape(scope: Scope, node: ast.Reshape, undo: bool) -> Steps:
     if _elements(after) != _elements(kind.shape) or after[:1] != kind.shape[:1]:
         text = f"{shape_text(kind.shape)} does not reshape to {shape_text(after)}"
         raise scope.findings.refuse(mismatch(node.span, text))
-    step = Reshape(span=node.span, target=node.target.id, before=kind.shape, after=after)
+    step = make(Reshape, span=node.span, target=node.target.id, before=kind.shape, after=after)
     return [_in_place(scope, step, node.target)]
 
 
@@ -148,7 +149,7 @@ def squeeze(scope: Scope, node: ast.Squeeze, undo: bool) -> Steps:
     for dim in divided:
         if dim.integer is not None and dim.integer % by:
             raise scope.findings.refuse(odd_split(dim, by, node.span))
-    step = Squeeze(span=node.span, target=node.target.id, factor=factor, undo=undo)
+    step = make(Squeeze, span=node.span, target=node.target.id, factor=factor, undo=undo)
     return [_in_place(scope, step, node.target)]
 
 

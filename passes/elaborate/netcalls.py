@@ -7,8 +7,9 @@ from revc.grammar.signatures import Signature, builtin_signatures
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Read
+from revc.ir.make import make
 from revc.ir.nets import Builtin
-from revc.ir.types import Float, Label, RegType, Shape, shape_text
+from revc.ir.types import FLOAT, Label, RegType, Shape, shape_text
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.matching import match_inputs, result_shape
 from revc.passes.elaborate.scope import Scope
@@ -56,7 +57,7 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
 
 
 def _inline(scope: Scope, node: ast.Call, signature: Signature, expected: Shape | None) -> Expr:
-    source = Builtin(name=signature.name, settings={})
+    source = make(Builtin, name=signature.name, settings={})
     slot = scope.slots.add(Draft(scope.namer.next(node.func), node.span, source))
     options, inputs = sort_args(scope, signature, node.args)
     given, tied = given_settings(scope, signature, options)
@@ -93,7 +94,7 @@ def _apply(
         )
     draft.source = draft.source.model_copy(update={"settings": settings})
     fix_types(scope, draft, types, shape, node.span)
-    return NetCall(span=node.span, slot=slot, args=args, shape=shape)
+    return make(NetCall, span=node.span, slot=slot, args=args, shape=shape)
 
 
 def _tied_size(
@@ -148,7 +149,7 @@ def _declared(scope: Scope, node: ast.Call, net: Net, expected: Shape | None) ->
     types = tuple(arg_type(scope, arg) for arg in args)
     shape = net.result or expected or (args[0].shape if args else ())
     fix_types(scope, scope.slots.drafts[net.uses[0]], types, shape, node.span)
-    return NetCall(span=node.span, slot=net.uses[0], args=args, shape=shape)
+    return make(NetCall, span=node.span, slot=net.uses[0], args=args, shape=shape)
 
 
 def _only_inputs(scope: Scope, node: ast.Call, net: Net) -> list[ast.Expr]:
@@ -222,8 +223,8 @@ def arg_type(scope: Scope, arg: Expr) -> RegType:
         name = arg.place.name
         kind = scope.regs.live.get(name) or scope.regs.givens.get(name)
         if kind is not None:
-            return RegType(numerics=kind.numerics, shape=arg.shape)
-    return RegType(numerics=Float(), shape=arg.shape)
+            return make(RegType, numerics=kind.numerics, shape=arg.shape)
+    return make(RegType, numerics=FLOAT, shape=arg.shape)
 
 
 def fix_types(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from revc.grammar import ast
 from revc.grammar.signatures import Signature, builtin_signatures
+from revc.ir.make import make
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
 from revc.ir.types import RegType, Shape, shape_text
 from revc.passes.elaborate.expressions import value
@@ -43,7 +44,7 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
         return _configured(scope, decl.value, signature, name)
     params = _params(scope, decl)
     if decl.value is None:
-        return _leaf(scope, decl, name, params, Hole(name=name))
+        return _leaf(scope, decl, name, params, make(Hole, name=name))
     if isinstance(decl.value, ast.Torch):
         return _leaf(scope, decl, name, params, _torch(scope, decl.value))
     if params is None:
@@ -67,8 +68,11 @@ def _plain_builtin(scope: Scope, decl: ast.NetDecl) -> Signature | None:
 def _configured(scope: Scope, node: ast.Call, signature: Signature, name: str) -> Net:
     options, _ = sort_args(scope, signature, node.args)
     given, tied = given_settings(scope, signature, options)
-    source = Builtin(
-        name=signature.name, settings=given, tied=tied.uses[0] if tied is not None else None
+    source = make(
+        Builtin,
+        name=signature.name,
+        settings=given,
+        tied=tied.uses[0] if tied is not None else None,
     )
     slot = scope.slots.add(Draft(name, node.span, source))
     return Net(
@@ -121,7 +125,7 @@ def _result(scope: Scope, decl: ast.NetDecl) -> Shape | None:
 def _torch(scope: Scope, node: ast.Torch) -> TorchClass:
     args = tuple(_setting(scope, arg.value) for arg in node.args if arg.name is None)
     kwargs = {arg.name: _setting(scope, arg.value) for arg in node.args if arg.name is not None}
-    return TorchClass(target=node.target, args=args, kwargs=kwargs)
+    return make(TorchClass, target=node.target, args=args, kwargs=kwargs)
 
 
 def _setting(scope: Scope, node: ast.Expr) -> Setting:

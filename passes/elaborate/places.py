@@ -4,6 +4,7 @@ from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import At, AxisIndex, Place, Slice
+from revc.ir.make import make
 from revc.ir.types import Shape, shape_text
 from revc.passes.elaborate.names import number
 from revc.passes.elaborate.scope import Scope
@@ -22,13 +23,13 @@ def place(scope: Scope, node: ast.Name | ast.Index, shape: Shape) -> Place:
         Reported: the index does not fit.
     """
     if isinstance(node, ast.Name):
-        return Place(span=node.span, name=node.id)
+        return make(Place, span=node.span, name=node.id)
     items = _spread(scope, node, shape)
     index = tuple(
         _axis(scope, item, axis, node.span) for item, axis in zip(items, shape, strict=True)
     )
     full = all(isinstance(i, Slice) and i.lo == Dim() and i.hi is None for i in index)
-    return Place(span=node.span, name=node.base.id, index=() if full else index)
+    return make(Place, span=node.span, name=node.base.id, index=() if full else index)
 
 
 def _spread(scope: Scope, node: ast.Index, shape: Shape) -> list[ast.IndexItem]:
@@ -49,14 +50,14 @@ def _axis(scope: Scope, item: ast.IndexItem, axis: Dim, span: Span) -> AxisIndex
     if isinstance(item, ast.At):
         position = _bound(scope, item.value, axis)
         _within(scope, Dim(), position, axis - 1, item.span)
-        return At(span=item.span, position=position)
+        return make(At, span=item.span, position=position)
     assert isinstance(item, ast.Range)
     lo = _bound(scope, item.lo, axis) if item.lo is not None else Dim()
     hi = _bound(scope, item.hi, axis) if item.hi is not None else None
     _within(scope, Dim(), lo, axis if hi is None else hi, item.span)
     if hi is not None:
         _within(scope, lo, hi, axis, item.span)
-    return Slice(span=item.span, lo=lo, hi=None if hi == axis else hi)
+    return make(Slice, span=item.span, lo=lo, hi=None if hi == axis else hi)
 
 
 def _bound(scope: Scope, expr: ast.Expr, axis: Dim) -> Dim:

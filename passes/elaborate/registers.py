@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from revc.grammar.span import Span
 from revc.ir.expr import Expr, Place
-from revc.ir.types import Float, RegType
+from revc.ir.make import make
+from revc.ir.types import FLOAT, RegType
 from revc.passes.report import Findings, Reported
 from revc.passes.rules.l102_use_after_move import moved
 from revc.passes.rules.l103_duplicate_argument import duplicate
@@ -31,7 +32,7 @@ class LetRead:
     @property
     def type(self) -> RegType:
         """What a read of it gives."""
-        return RegType(numerics=Float(), shape=self.value.shape)
+        return make(RegType, numerics=FLOAT, shape=self.value.shape)
 
 
 @dataclass

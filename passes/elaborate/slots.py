@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from revc.grammar.signatures import Signature
 from revc.grammar.span import Span
 from revc.ir.expr import Elementwise, Expr, NetCall
+from revc.ir.make import make
 from revc.ir.nets import Builtin, NetSlot, Setting, Source
 from revc.ir.types import RegType, Shape
 
@@ -91,7 +92,8 @@ class Slots:
 def _frozen(draft: Draft, where: dict[int, int]) -> NetSlot:
     assert draft.inputs is not None
     assert draft.output is not None
-    return NetSlot(
+    return make(
+        NetSlot,
         span=draft.span,
         name=draft.name,
         source=retied(draft.source, where.__getitem__),

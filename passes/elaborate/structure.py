@@ -8,6 +8,7 @@ from revc.grammar.signatures import builtin_signatures
 from revc.ir.dims import Dim
 from revc.ir.expr import Read
 from revc.ir.instructions import BlockCall, Instruction
+from revc.ir.make import make
 from revc.passes.elaborate.blocks import Specialised
 from revc.passes.elaborate.expressions import read
 from revc.passes.elaborate.linking import adopt
@@ -213,7 +214,8 @@ def _finish(
     if block.doubts:
         scope.doubts.append(Doubt("UNKNOWN", f"`{node.block}` is not proved", node.span))
     places = tuple(givens[register.name].place for register in ir.givens)
-    return BlockCall(
+    return make(
+        BlockCall,
         span=node.span, label=label, block=ir, undo=undo, args=tuple(n.id for n in state),
         results=tuple(results), givens=places, nets=nets,
     )  # fmt: skip

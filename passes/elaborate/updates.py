@@ -7,6 +7,7 @@ from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions import Add, Instruction, Negate
+from revc.ir.make import make
 from revc.ir.types import Float, Label, Lattice, Numerics, RegType, shape_text
 from revc.passes.elaborate.expressions import has_labels, outside_nets, places_read, value
 from revc.passes.elaborate.places import name_of, place
@@ -30,7 +31,7 @@ def target(scope: Scope, node: ast.Name | ast.Index) -> tuple[Place, RegType]:
     name = name_of(node)
     kind = scope.regs.target(name.id, name.span)
     at = place(scope, node, kind.shape)
-    return at, RegType(numerics=kind.numerics, shape=indexed(kind.shape, at.index))
+    return at, make(RegType, numerics=kind.numerics, shape=indexed(kind.shape, at.index))
 
 
 def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
@@ -42,14 +43,14 @@ def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
     check_apart(scope, at, [increment], node.value.span)
     scope.regs.change(at.name, node.span)
     sign: Literal[1, -1] = 1 if (node.op == "+=") != undo else -1
-    return [Add(span=node.span, target=at, sign=sign, value=increment)]
+    return [make(Add, span=node.span, target=at, sign=sign, value=increment)]
 
 
 def negate(scope: Scope, node: ast.Negate, undo: bool) -> Steps:
     """`negate y`, its own inverse."""
     at, _ = target(scope, node.target)
     scope.regs.change(at.name, node.span)
-    return [Negate(span=node.span, target=at)]
+    return [make(Negate, span=node.span, target=at)]
 
 
 def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
