@@ -16,6 +16,7 @@ from revc.grammar.printer import one_line
 Position = tuple[int, int]
 
 _END: Position = (1 << 60, 0)
+_EMPTY_LINES = re.compile(r"\n{3,}")
 _BRACES = re.compile(r'"[^"\n]*"|#[^\n]*|\{')
 
 
@@ -82,7 +83,8 @@ class _Formatter:
         lines[-1] = lines[-1][: end[1] - 1]
         shift = len(margin) - (column - 1)
         rest = [_shifted(text, shift) for text in lines[1:]]
-        return "\n".join([lines[0][column - 1 :].rstrip(), *rest])
+        kept = "\n".join([lines[0][column - 1 :].rstrip(), *rest])
+        return _EMPTY_LINES.sub("\n\n", kept)
 
     def _has_comment(self, start: Position, end: Position) -> bool:
         return bisect_left(self._at, start) < bisect_left(self._at, end)

@@ -149,7 +149,7 @@ class Lexer:
             kind = self._bracket(text)
         elif kind == "WORD" and self._is_argument(text):
             kind = "NAME"
-        elif kind == "NUMBER" and _is_huge(text):
+        elif kind in ("NUMBER", "QFORMAT") and _is_huge(text):
             kind = "BIG_NUMBER"
         return self._emit(Token(kind, text, self._line, column, column + len(text)))
 
@@ -175,4 +175,4 @@ class Lexer:
 
 def _is_huge(text: str) -> bool:
     """Say whether a number has too many digits to be meant, or is beyond float64."""
-    return len(text) > _MAX_DIGITS or float(text) == float("inf")
+    return len(text) > _MAX_DIGITS or float(text.lstrip("Q")) == float("inf")

@@ -198,7 +198,7 @@ STATEMENTS: dict[str, Form] = {
         ("Block<>(a)", "Block<F h>(a)", "Block<F(a)"),
     ),
     "repeat": Form(
-        "a loop is written `repeat 6 { ... }`, with all its words `repeat n reversed as i share { }`",
+        "a loop is written `repeat 6 { ... }`, or `repeat n reversed as i share { ... }`",
         ("repeat", "repeat 6", "repeat { }", "repeat 6 as { }", "repeat 6 share as i { }"),
     ),
     "undo": Form("an inverse is written `undo STATEMENT`", ("undo", "undo 3", "undo block")),

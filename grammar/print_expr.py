@@ -22,19 +22,22 @@ def addend(expr: ast.Expr) -> Doc:
 
 def arguments(args: Iterable[ast.Arg]) -> Doc:
     """Return arguments in round brackets."""
-    return bracket("()", [argument(arg) for arg in args])
-
-
-def argument(arg: ast.Arg) -> Doc:
-    """Return one argument."""
-    value = expression(arg.value)
-    return text(f"{arg.name} = ", value) if arg.name else value
+    return bracket("()", _each(args))
 
 
 def generic_arguments(args: Iterable[ast.Arg]) -> Doc:
     """Return a block call's arguments in angle brackets, or nothing when there are none."""
-    shown = [_apart(argument(arg)) for arg in args]
+    shown = [_apart(value) for value in _each(args)]
     return bracket("<>", shown) if shown else text("")
+
+
+def _each(args: Iterable[ast.Arg]) -> list[Doc]:
+    """Return each argument; a loop, since a frame a level is what deep calls can afford."""
+    shown = []
+    for arg in args:
+        value = expression(arg.value)
+        shown.append(text(f"{arg.name} = ", value) if arg.name else value)
+    return shown
 
 
 def type_of(node: ast.Type) -> Doc:
@@ -99,7 +102,7 @@ def _is_plain(shown: str) -> bool:
 
 
 def _list(expr: ast.ListExpr) -> Doc:
-    items = [expression(item) for item in expr.items]
+    items = list(map(expression, expr.items))
     if expr.bracket == "[":
         return bracket("[]", items)
     return text("(", items[0], ",)") if len(items) == 1 else bracket("()", items)
@@ -130,7 +133,6 @@ _PRINTERS: dict[str, Callable[[Any], Doc]] = {
 
 __all__ = [
     "addend",
-    "argument",
     "arguments",
     "expression",
     "generic_arguments",

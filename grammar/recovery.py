@@ -138,7 +138,8 @@ def _insert(engine: Engine, wrong: Wrong) -> Repair | None:
 
 
 def _replace(engine: Engine, wrong: Wrong) -> Repair | None:
-    if wrong.kind in _STATEMENT_BOUNDS:
+    """Take another token for the wrong one; not behind a first name, which may mean anything."""
+    if wrong.kind in _STATEMENT_BOUNDS or "PLUS_EQ" in engine.expected():
         return None
     likely = _made(engine, wrong, _INSERTABLE)
     fitting = [token for token in likely if engine.follow((token, *wrong.ahead[1:]))]

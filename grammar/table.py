@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -84,13 +83,17 @@ def _cache_path() -> Path:
     for name in ("rev.lark", "table.py", "table_build.py"):
         digest.update((_HERE / name).read_bytes())
     root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    if not os.path.isabs(root):  # no home: nowhere to write, rather than wherever this runs
+        root = os.devnull
     return Path(root) / "revc" / f"table-{digest.hexdigest()}.json"
 
 
 def _write(path: Path, text: str) -> None:
     """Put `text` at `path` at once or not at all; a folder that cannot be written is no error."""
+    import tempfile  # not needed where the cache has the table
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     except OSError:
         return

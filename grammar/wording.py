@@ -19,8 +19,8 @@ _OPERAND = frozenset({"NAME", "NUMBER", "LPAR"})
 _AFTER_NAME = frozenset({"PLUS_EQ", "MINUS_EQ", "TAKES", "COMMA", "COLON", "LSQB", "LESSTHAN"})
 _TYPES = frozenset({"LATTICE", "FLOAT32", "LABEL", "LSQB"})
 _METERS = frozenset({"PUT", "DRAW", "NET"})
-# States that only say that a name or an operand was read: what it is part of tells more.
-_PARTS = frozenset({"name", "expr", "product", "unary", "place", "_mark", "_sort"})
+# Constructs that say little by themselves: what they are part of tells more.
+_PARTS = frozenset({"expr", "product", "unary", "call", "axis", "values"})
 _CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE", "MORETHAN"})
 _ENDS = frozenset({"_NL", "$END"})
 _BAD = {
@@ -109,12 +109,18 @@ def diagnose(file: str, engine: Engine, wrong: Wrong, repair: Repair | None) -> 
         *_hints(engine, wrong),
         *_opened(engine, wrong, repair),
     )
-    if repair and not repair.push and wrong.kind in _CLOSERS:
+    if _closes_nothing(engine, wrong, repair):
         return syntax_error(f"{_shown(wrong)} closes no bracket", at, *notes)
     if before is None or not _missing(wrong, repair):
         return syntax_error(f"expected {phrase(expected)}, found {_shown(wrong)}", at, *notes)
     behind = Span(file, before.line, before.end_column, before.line, before.end_column)
     return syntax_error(f"expected {phrase(expected)} after `{before.text}`", behind, *notes)
+
+
+def _closes_nothing(engine: Engine, wrong: Wrong, repair: Repair | None) -> bool:
+    """Say whether a bracket is closed that is not open."""
+    dropped = repair is not None and not repair.push
+    return wrong.kind in _CLOSERS and (dropped or not engine.open_brackets())
 
 
 def _missing(wrong: Wrong, repair: Repair | None) -> bool:
