@@ -1,5 +1,7 @@
 """What the forward lowering and the VJP lowering of a block share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from revc.codegen.registers import Registers
 from revc.codegen.tape import Tape
 from revc.errors import InternalError
 from revc.ir.expr import Expr, NetCall, Place, Read, walk
-from revc.ir.instructions import Env
+from revc.ir.instructions import Env, Instruction
 from revc.ir.nets import Builtin
 from revc.ir.program import Block
 from revc.ir.types import Numerics, RegType
@@ -52,6 +54,8 @@ class Body:
     def open_tail(self) -> None:
         """Append the placeholders of nets, sizes, turns and mode, and make the tape."""
         self.nets = self.names.all(slot.name for slot in self.block.nets)
+        for node, slot in zip(self.nets, self.block.nets, strict=True):
+            node.meta["slot"] = slot
         names = (*self.size_names(), *self.block.turns)
         self.sizes = dict(zip(names, self.names.all(names), strict=True))
         for node in self.sizes.values():
@@ -61,6 +65,25 @@ class Body:
         self.health = mode["health"]
         self.tape = self.new_tape()
         self.state = Registers(self.tape, self.size)
+
+    @contextmanager
+    def marking(self, step: Instruction) -> Iterator[None]:
+        """Note the statement on every node that is appended, and the names on what they hold.
+
+        An artifact's code shows them.
+        """
+        last = next(iter(reversed(self.graph.nodes)))
+        yield
+        for name, node in self.held().items():
+            node.meta.setdefault("hint", name)
+        for node in reversed(self.graph.nodes):
+            if node is last:
+                return
+            node.meta["step"] = step
+
+    def held(self) -> dict[str, Node]:
+        """Return the nodes of what has a name at this point of the program."""
+        return {**self.givens, **self.state, "health": self.health}
 
     def size_names(self) -> tuple[str, ...]:
         """Return the free sizes that the graph takes."""

@@ -49,8 +49,13 @@ class Forward(Body):
     def run(self) -> None:
         """Lower the body."""
         for step in self.block.body:
-            step.lower(self)
+            with self.marking(step):
+                step.lower(self)
             step.step(self.types)
+
+    def held(self) -> dict[str, Node]:
+        """Return the nodes of what has a name at this point, emitted values included."""
+        return {**super().held(), **self.emitted}
 
     # --- increments ------------------------------------------------------------------------------
 

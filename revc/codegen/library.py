@@ -50,6 +50,7 @@ class Library:
         key = ("forward", self.key(block), options)
         if key not in self.made:
             self.made[key] = Forward(block, self, options).build()
+            self.made[key].meta["block"] = block
         return self.made[key]
 
     def vjp(self, block: Block, needs: Needs, options: Options) -> GraphModule:
@@ -57,6 +58,7 @@ class Library:
         key = ("vjp", self.key(block), needs, options)
         if key not in self.made:
             self.made[key] = Pull(block, needs, self, options).build()
+            self.made[key].meta["block"] = block
         return self.made[key]
 
     def forward_loop(self, step: Repeat, options: Options, checked: bool = False) -> nn.Module:

@@ -80,8 +80,13 @@ class Pull(Forward):
         for step, before, after in reversed(typed(self.block)):
             self.types = after
             self.before = before
-            step.pull(self)
+            with self.marking(step):
+                step.pull(self)
             self.types = before
+
+    def held(self) -> dict[str, Node]:
+        """Return the nodes of what has a name at this point, cotangents included."""
+        return {**super().held(), **{f"d_{name}": node for name, node in self.cots.items()}}
 
     def net_cotangents(self, slot: int) -> Any:
         """Return the cotangents of a slot's parameters, a tuple or a node of one."""

@@ -94,13 +94,15 @@ class RootForward(_Root, Forward):
 
     def _segment(self, segment: Segment, steps: list[Instruction]) -> None:
         if segment.loop and self.exact:
-            self._checked_repeat(steps[0])  # type: ignore[arg-type]
+            with self.marking(steps[0]):
+                self._checked_repeat(steps[0])  # type: ignore[arg-type]
             return
         if self.exact:
             registers = [self.state[name] for name in sorted(self.types)]
             self.checks.append(checksum_row(self, registers))
         for step in steps:
-            step.lower(self)
+            with self.marking(step):
+                step.lower(self)
             step.step(self.types)
         self.trail.append(self.tape.call(aten.unsqueeze.default, self.health, 0))
 
@@ -163,11 +165,13 @@ class RootPull(_Root, Pull):
         for index, (segment, part) in reversed(list(enumerate(segments_of(self.block)))):
             taken = [steps.pop() for _ in part]
             if segment.loop and self.exact:
-                self._checked_repeat(part[0], self.checks[index], taken[0])  # type: ignore[arg-type]
+                with self.marking(part[0]):
+                    self._checked_repeat(part[0], self.checks[index], taken[0])  # type: ignore[arg-type]
                 continue
             for step, before, after in taken:
                 self.types, self.before = after, before
-                step.pull(self)
+                with self.marking(step):
+                    step.pull(self)
                 self.types = before
             if self.exact:
                 registers = [self.state[name] for name in sorted(self.types)]
