@@ -45,13 +45,13 @@ def build(
     """
     findings = Findings()
     blocks, loader = open_spec(source, findings, dims)
-    _refuse(findings, loader)
+    refuse(findings, loader)
     built = blocks.alone(blocks.main, _model(blocks.main, model))
     if built is not None:
         for finding in random_nets(built.block.nets):
             findings.add(finding)
     budgets(blocks)
-    _refuse(findings, loader)
+    refuse(findings, loader)
     assert built is not None
     program = _program(blocks, built)
     _bound(program, nets)
@@ -86,8 +86,12 @@ def _program(blocks: Blocks, built: Specialised) -> Program:
     )
 
 
-def _refuse(findings: Findings, loader: Loader) -> None:
-    """Raise what is denied; a comment allows only what leaves the program its meaning."""
+def refuse(findings: Findings, loader: Loader) -> None:
+    """Stop at what is denied; a comment allows only what leaves the program its meaning.
+
+    Raises:
+        SpecError: something is.
+    """
     denied = [d for d in findings.all if d.level == "deny"]
     waivable = [d for d in denied if rule(d.code).waivable]
     kept, _ = apply_allows(waivable, loader.modules)

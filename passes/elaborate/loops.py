@@ -13,6 +13,7 @@ from revc.passes.elaborate.linking import adopt
 from revc.passes.elaborate.names import size
 from revc.passes.elaborate.scope import Scope, declared
 from revc.passes.elaborate.slots import Namer, Slots
+from revc.passes.inverse_source import Reader, inverse_body
 from revc.passes.rules.l105_loop_imbalance import imbalance
 from revc.passes.rules.l109_stale_let import stale
 from revc.passes.rules.s003_unknown_argument import bad_argument
@@ -29,9 +30,13 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     if not node.share and (count.integer or 0) > MOST_TURNS:
         text = f"of {count} turns has too many nets; `repeat .. share` has one set"
         raise scope.findings.refuse(bad_argument("a repeat", text, node.count.span))
+    if undo:
+        return repeat(scope, inverse_loop(scope, node), False)
+    if node.label is not None:
+        scope.claim(node.label, "a loop of this body", node.span)
     label = node.label or scope.namer.next("repeat")
     inner = _inner(scope, node)
-    steps = run(inner, node.body, undo)
+    steps = run(inner, node.body)
     _balanced(scope, inner, node)
     body = _block(scope, inner, node, steps, f"{scope.path}.{label}")
     scope.doubts += inner.doubts
@@ -43,11 +48,18 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
         make(
             Repeat,
             span=node.span, label=label, body=body.block, count=count, index=node.index,
-            reversed=node.reversed != undo, share=node.share, registers=registers,
+            reversed=node.reversed, share=node.share, registers=registers,
             givens=tuple(given.name for given in body.block.givens),
             nets=_rows(scope, node, body, label, count),
         )
     ]  # fmt: skip
+
+
+def inverse_loop(scope: Scope, node: ast.Repeat) -> ast.Repeat:
+    """Return the loop that undoes a loop: `undo repeat` is that loop."""
+    builtin = [name for name, source in scope.module.imports.items() if source is None]
+    body = inverse_body(node.body, Reader(frozenset(builtin), {}))
+    return node.model_copy(update={"body": body, "reversed": not node.reversed})
 
 
 def _inner(scope: Scope, node: ast.Repeat) -> Scope:
@@ -61,7 +73,7 @@ def _inner(scope: Scope, node: ast.Repeat) -> Scope:
     taken = declared(node.body) | scope.namer.taken
     return replace(
         scope, names=names, turns=turns, parent=scope, regs=scope.regs.inner(), slots=Slots(),
-        namer=Namer(taken), nets={}, labels={}, doubts=[], emitted=set(),
+        namer=Namer(taken), nets={}, labels={}, doubts=[], emitted=set(), claimed={},
     )  # fmt: skip
 
 

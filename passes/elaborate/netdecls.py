@@ -29,6 +29,7 @@ def declare(scope: Scope, decl: ast.NetDecl) -> None:
     """
     if (earlier := scope.visible(decl.name)) is not None:
         raise scope.findings.refuse(redefined(decl.name, earlier, decl.span))
+    scope.claim(decl.name, "a net of this body", decl.span)
     scope.nets[decl.name] = build(scope, decl, decl.name)
 
 

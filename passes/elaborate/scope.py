@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from revc.grammar import ast
+from revc.grammar.span import Span
 from revc.ir.types import Numerics
 from revc.passes.elaborate.names import Names
 from revc.passes.elaborate.registers import Registers
 from revc.passes.elaborate.slots import Namer, Net, Slots, bring
 from revc.passes.modules import Module
 from revc.passes.report import Findings
+from revc.passes.rules.s009_redefined_name import redefined
 
 if TYPE_CHECKING:
     from revc.passes.elaborate.blocks import Blocks
@@ -41,6 +43,7 @@ class Scope:
     labels: "dict[str, Called]" = field(default_factory=dict)
     doubts: "list[Doubt]" = field(default_factory=list)
     emitted: set[str] = field(default_factory=set)
+    claimed: dict[str, str] = field(default_factory=dict)
 
     @property
     def findings(self) -> Findings:
@@ -79,6 +82,16 @@ class Scope:
             self.nets[full] = bring(net, home.slots, self.slots, key, full)
         return self.nets[full]
 
+    def claim(self, name: str, what: str, span: Span) -> None:
+        """Give a name of this body to a net, a call or a loop, once.
+
+        Raises:
+            Reported: it is taken.
+        """
+        if name in self.claimed:
+            raise self.findings.refuse(redefined(name, self.claimed[name], span))
+        self.claimed[name] = what
+
     def known_nets(self) -> list[str]:
         """Return the names of the nets in reach, for suggestions."""
         own = list(self.nets)
@@ -102,6 +115,6 @@ def declared(body: tuple[ast.Stmt, ...]) -> frozenset[str]:
         inner = statement.statement if isinstance(statement, ast.Undo) else statement
         if isinstance(inner, ast.NetDecl):
             found.add(inner.name)
-        if isinstance(inner, ast.BlockCall) and inner.label:
+        if isinstance(inner, ast.BlockCall | ast.Repeat) and inner.label:
             found.add(inner.label)
     return frozenset(found)

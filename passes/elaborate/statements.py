@@ -22,26 +22,27 @@ from revc.passes.rules.s003_unknown_argument import bad_argument
 Handler = Callable[[Scope, Any, bool], list[Instruction]]
 
 
-def run(scope: Scope, body: Sequence[ast.Stmt], undo: bool = False) -> list[Instruction]:
-    """Elaborate statements one after the other; with `undo` their inverses, from the last.
+def run(scope: Scope, body: Sequence[ast.Stmt]) -> list[Instruction]:
+    """Elaborate statements one after the other.
 
     A statement that is refused is left out, and the names that it would make are lost.
     """
     steps: list[Instruction] = []
-    for statement in reversed(body) if undo else body:
+    for statement in body:
         try:
-            steps += step(scope, statement, undo)
+            steps += step(scope, statement)
         except Reported:
-            scope.regs.lose(_makes(statement, undo))
+            scope.regs.lose(_makes(statement))
     return steps
 
 
-def step(scope: Scope, statement: ast.Stmt, undo: bool) -> list[Instruction]:
-    """Elaborate one statement, or its inverse.
+def step(scope: Scope, statement: ast.Stmt) -> list[Instruction]:
+    """Elaborate one statement, or for `undo` its inverse.
 
     Raises:
         Reported: it is refused.
     """
+    undo = False
     while isinstance(statement, ast.Undo):
         statement, undo = statement.statement, not undo
     if isinstance(statement, ast.NetDecl):
@@ -83,10 +84,10 @@ HANDLERS: dict[type[ast.Node], Handler] = {
 }
 
 
-def _makes(statement: ast.Stmt, undo: bool) -> list[str]:
+def _makes(statement: ast.Stmt) -> list[str]:
     """Return the names that a refused statement would have made or taken."""
     while isinstance(statement, ast.Undo):
-        statement, undo = statement.statement, not undo
+        statement = statement.statement
     match statement:
         case ast.Split():
             return [statement.source.id, *(part.id for part in statement.parts)]

@@ -27,7 +27,6 @@ from revc.passes.rules.s003_unknown_argument import (
     unknown_argument,
 )
 from revc.passes.rules.s004_shape_mismatch import mismatch
-from revc.passes.rules.s009_redefined_name import redefined
 
 Generics = dict[str, Net | Dim]
 
@@ -93,8 +92,7 @@ def _block(scope: Scope, node: ast.BlockCall) -> tuple[Module, ast.BlockDecl]:
 def _label(scope: Scope, node: ast.BlockCall) -> str:
     if node.label is None:
         return scope.namer.next(node.block)
-    if node.label in scope.labels:
-        raise scope.findings.refuse(redefined(node.label, "a call of this body", node.span))
+    scope.claim(node.label, "a call of this body", node.span)
     return node.label
 
 

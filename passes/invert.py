@@ -1,0 +1,201 @@
+"""`revc invert`: the inverse of a spec's models, as a spec.
+
+Blocks, nets and dims stay as they are. A model's inputs and outputs change places, and so do its
+statements (see `revc.passes.inverse_source`); givens stay givens.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import reduce
+from pathlib import Path
+
+from revc.errors import BindError
+from revc.grammar import ast
+from revc.grammar.diagnostics import UnsupportedError
+from revc.grammar.printer import print_file
+from revc.grammar.span import Span
+from revc.ir.dims import Dim
+from revc.ir.instructions import Free, Put, Repeat, Reshape
+from revc.ir.make import make
+from revc.ir.program import Block, Register
+from revc.ir.types import Label, Lattice, Numerics, RegType
+from revc.passes.elaborate.blocks import Blocks
+from revc.passes.elaborate.names import number
+from revc.passes.frontend import refuse
+from revc.passes.inverse_source import Reader, inverse_body
+from revc.passes.modules import Loader
+from revc.passes.opening import open_spec
+from revc.passes.report import Findings
+from revc.passes.rules.base import hint
+
+
+def invert_spec(source: str | Path, model: str | None = None) -> str:
+    """Return the spec, as source, whose models undo those of `source`.
+
+    With `model` the one of that name alone is inverted.
+
+    Raises:
+        SpecError: the spec is wrong.
+        UnsupportedError: a model has a statement without an inverse.
+        BindError: there is no such model.
+    """
+    blocks, loader = _checked(source)
+    models = {d.name: d for d in blocks.main.decls.values() if isinstance(d, ast.ModelDecl)}
+    if model is not None and model not in models:
+        raise BindError(f"no model `{model}`{hint(model, models)}")
+    chosen = models if model is None else {model: models[model]}
+    items = []
+    for item in blocks.main.file.items:
+        if isinstance(item, ast.ModelDecl) and item.name in chosen:
+            item = _invert(blocks, loader, source, item)
+        items.append(item)
+    return print_file(blocks.main.file.model_copy(update={"items": tuple(items)}))
+
+
+def _checked(source: str | Path) -> tuple[Blocks, Loader]:
+    findings = Findings()
+    blocks, loader = open_spec(source, findings)
+    refuse(findings, loader)
+    return blocks, loader
+
+
+def _invert(
+    blocks: Blocks, loader: Loader, source: str | Path, decl: ast.ModelDecl
+) -> ast.ModelDecl:
+    built = blocks.alone(blocks.main, decl)
+    refuse(blocks.findings, loader)
+    assert built is not None
+    if blocks.refused:
+        raise UnsupportedError(blocks.refused.values())
+    block = _with_names(source, decl.name) or built.block
+    state = blocks.numerics(blocks.main)
+    reader = Reader(_builtin(blocks), dict(_types(block, state)))
+    body = inverse_body(decl.body, reader)
+    return decl.model_copy(update={**_interface(decl, block, state), "body": body})
+
+
+def _builtin(blocks: Blocks) -> frozenset[str]:
+    return frozenset(name for name, module in blocks.main.imports.items() if module is None)
+
+
+def _with_names(source: str | Path, model: str) -> Block | None:
+    """Return a model's block with its dims by name, so that types print as `[B, T, d]`.
+
+    None where the spec needs the values of its dims.
+    """
+    findings = Findings()
+    blocks, _ = open_spec(source, findings)
+    dims = blocks.names(blocks.main)
+    for item in blocks.main.items(ast.DimDecl):
+        assert isinstance(item, ast.DimDecl)
+        for entry in item.entries:
+            if entry.value is None or isinstance(entry.value, ast.Num):
+                dims[entry.name] = Dim.of(entry.name)
+            else:
+                dims[entry.name] = number(entry.value, dims, findings)
+    decl = blocks.main.decls[model]
+    assert isinstance(decl, ast.ModelDecl)
+    built = blocks.alone(blocks.main, decl)
+    return built.block if built is not None and not findings.denied else None
+
+
+# --- the interface ------------------------------------------------------------------------------
+
+
+def _interface(decl: ast.ModelDecl, block: Block, state: Numerics) -> dict[str, object]:
+    """Return the parameters and results of the inverse: those of the model, exchanged."""
+    if decl.results is None and _same(block.takes, block.gives):
+        return {}
+    params = ast.typed(decl.params)
+    declared = {param.name: param for param in ast.typed(decl.results or ())}
+    gives = [declared.get(r.name) or _param(r, state) for r in block.gives]
+    takes = [param for param in params if not param.given]
+    givens = [param for param in params if param.given]
+    results = _grouped(takes) if takes else None
+    return {"params": (*_grouped(gives), *givens), "results": results}
+
+
+def _same(takes: tuple[Register, ...], gives: tuple[Register, ...]) -> bool:
+    return [(r.name, r.type) for r in takes] == [(r.name, r.type) for r in gives]
+
+
+def _param(register: Register, state: Numerics) -> ast.Param:
+    kind = _type(register.type, state, register.span)
+    return ast.Param.model_construct(span=register.span, name=register.name, type=kind, given=False)
+
+
+def _grouped(params: list[ast.Param]) -> tuple[ast.Param, ...]:
+    """Leave out the types that the next parameter's holds for, as in `a, b: T`."""
+    result: list[ast.Param] = []
+    held: ast.Type | None = None
+    for param in reversed(params):
+        same = held is not None and param.type is not None and param.type.same(held)
+        result.insert(0, param.model_copy(update={"type": None}) if same else param)
+        held = param.type
+    return tuple(result)
+
+
+# --- types as source ----------------------------------------------------------------------------
+
+
+def _types(block: Block, state: Numerics) -> Iterator[tuple[tuple[Span, str], ast.Type]]:
+    """Yield the types that the inverse of a statement must name."""
+    for step in block.body:
+        match step:
+            case Free():
+                yield (step.span, step.name), _type(step.type, state, step.span)
+            case Put():
+                yield (step.span, step.target), _type(step.type, state, step.span)
+            case Reshape():
+                kind = make(RegType, numerics=state, shape=step.before)
+                yield (step.span, step.target), _type(kind, state, step.span)
+            case Repeat():
+                yield from _types(step.body, state)
+
+
+def _type(kind: RegType, state: Numerics, span: Span) -> ast.Type:
+    numerics = None if kind.numerics == state else _numerics(kind.numerics, span)
+    dims = tuple(dim_expr(dim, span) for dim in kind.shape)
+    return ast.Type.model_construct(span=span, numerics=numerics, dims=dims)
+
+
+def _numerics(kind: Numerics, span: Span) -> ast.Numerics:
+    make_node = ast.Numerics.model_construct
+    match kind:
+        case Lattice():
+            whole, fraction = kind.integer_bits, kind.fraction_bits
+            return make_node(span=span, kind="lattice", integer_bits=whole, fraction_bits=fraction)
+        case Label():
+            return make_node(span=span, kind="label", size=dim_expr(kind.size, span))
+    return make_node(span=span, kind="float32")
+
+
+def dim_expr(dim: Dim, span: Span) -> ast.Expr:
+    """Return a dim as an expression: a sum of products, ``2*c``, ``d/2``."""
+    total: ast.Expr | None = None
+    for monomial, factor in dim.terms:
+        term = _term(monomial, abs(factor), span)
+        if total is None:
+            negative = ast.Neg.model_construct(span=span, operand=term)
+            total = term if factor > 0 else negative
+        else:
+            total = _binary("+" if factor > 0 else "-", total, term, span)
+    return total if total is not None else _num(0, span)
+
+
+def _term(monomial: tuple[str, ...], factor: Fraction, span: Span) -> ast.Expr:
+    parts: list[ast.Expr] = [ast.Name.model_construct(span=span, id=name) for name in monomial]
+    if factor.numerator != 1 or not parts:
+        parts.insert(0, _num(factor.numerator, span))
+    product = reduce(lambda one, two: _binary("*", one, two, span), parts)
+    if factor.denominator == 1:
+        return product
+    return _binary("/", product, _num(factor.denominator, span), span)
+
+
+def _binary(op: str, left: ast.Expr, right: ast.Expr, span: Span) -> ast.Expr:
+    return ast.Binary.model_construct(span=span, op=op, left=left, right=right)
+
+
+def _num(value: int, span: Span) -> ast.Num:
+    return ast.Num.model_construct(span=span, value=value, text=str(value))

@@ -1,0 +1,11 @@
+"""The `revc` command."""
+
+
+def main() -> None:
+    """Run the command line; exits with 0, 1 on findings, 2 on wrong use or a bug of ours."""
+    from revc.cli.app import run
+
+    run()
+
+
+__all__ = ["main"]

@@ -1,0 +1,87 @@
+"""The command line: one file a command, imported when the command is called.
+
+A command is a module with a function `run`, whose parameters are its arguments and options. Those
+of `lint`, `fmt`, `explain`, `invert` and `new` never import torch.
+"""
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from revc.cli.render import print_findings
+from revc.errors import InternalError, RevcError
+from revc.grammar.diagnostics import SpecError
+
+COMMANDS = {
+    "lint": "revc.cli.lint",
+    "fmt": "revc.cli.fmt",
+    "explain": "revc.cli.explain",
+    "invert": "revc.cli.invert",
+    "new": "revc.cli.new",
+    "compile": "revc.cli.compile",
+    "show": "revc.cli.show",
+}
+
+
+class LazyGroup(TyperGroup):
+    """The commands of `COMMANDS`, each imported on its first use."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands' names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command `cmd_name`, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        single = typer.Typer(
+            add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+        )
+        single.command(cmd_name)(import_module(COMMANDS[cmd_name]).run)
+        return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="revc",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version  # slow to import, and needed only here
+
+        typer.echo(f"revc {version('revc')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Compile a model spec (.rev) to an exactly reversible PyTorch graph."""
+
+
+def run() -> None:
+    """Run the command line and exit: errors of the user's with 1, bugs of ours with 2."""
+    try:
+        app()
+    except SpecError as error:
+        print_findings(error.diagnostics)
+        sys.exit(1)
+    except RevcError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except InternalError as error:
+        typer.echo(f"internal error, a bug in revc: {error}", err=True)
+        sys.exit(2)
