@@ -7,7 +7,6 @@ from revc.grammar.lexer import MAX_NESTING, Lexer, Place, Token
 from revc.grammar.recovery import Repair, Wrong, drop_statement, find_repair, open_now
 from revc.grammar.span import Span
 from revc.grammar.table import END
-from revc.grammar.wording import diagnose
 
 MAX_FINDINGS = 20
 _MAX_REPAIRS = 100
@@ -92,6 +91,8 @@ class Reader:
 
     def _report(self, wrong: Wrong, repair: Repair | None) -> None:
         """Note a finding, unless it is an echo: on the same line, or just behind a dropped one."""
+        from revc.grammar.wording import diagnose  # right specs start faster without it
+
         last = self.findings[-1].span.line if self.findings else 0
         if not self.findings or not (self._quiet or last == wrong.token.line):
             self.findings.append(diagnose(self._name, self._engine, wrong, repair))
