@@ -1,37 +1,80 @@
-"""Which increments may run in pieces along the batch."""
+"""Which increments may run in pieces along the batch, and which of their reads are then cut."""
 
 from collections.abc import Sequence
 
 from revc.grammar.signatures import builtin_signatures
-from revc.ir.expr import At, Elementwise, Expr, NetCall, Number, Read, Slice
+from revc.ir.dims import Dim
+from revc.ir.expr import At, Elementwise, Expr, NetCall, Number, Place, Read, Slice
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Shape
 
 
-def along_batch(value: Expr, target: Shape, slots: Sequence[NetSlot]) -> bool:
-    """Say whether `value`, an increment of a register of shape `target`, splits along axis 0.
+def batch_places(
+    value: Expr, target: Place, shape: Shape, slots: Sequence[NetSlot]
+) -> frozenset[str] | None:
+    """Return the keys of the places to cut along axis 0, or None if `value` must run whole.
 
-    It does when everything in it that has an example axis computes each example by itself: built-in
-    nets that declare so, elementwise functions, and brought modules, which are taken at their word
-    (an example never sees its batch).
+    `value` is an increment of `target`, a place of a register of shape `shape`. It splits when
+    everything in it that has an example axis computes each example by itself: built-in nets that
+    declare so, elementwise functions, and brought modules, which are taken at their word (an
+    example never sees its batch).
     """
-    if not target:
-        return False
-    batch = target[0]
+    if not shape or not _is_whole(target):
+        return None
+    cut: set[str] = set()
+    whole: set[str] = set()
+    if not _sort(value, len(shape), shape[0], slots, cut, whole) or not cut or cut & whole:
+        return None
+    return frozenset(cut)
+
+
+_NEVER = 1 << 30  # a rank that no read has: all reads below stay whole
+
+
+def _sort(
+    value: Expr, rank: int, batch: Dim, slots: Sequence[NetSlot], cut: set[str], whole: set[str]
+) -> bool:
+    """Sort the reads of a value that stands where values have `rank` axes, the first the batch."""
     match value:
         case Number():
             return True
         case Read(place=place):
-            if place.index and isinstance(place.index[0], At):
-                return False
-            if place.index and place.index[0] != Slice(span=place.index[0].span):
-                return False
-            return len(value.shape) < len(target) or (bool(value.shape) and value.shape[0] == batch)
+            return _sort_read(value, place, rank, batch, cut, whole)
         case Elementwise(args=args):
-            return all(along_batch(arg, target, slots) for arg in args)
+            return all(_sort(arg, rank, batch, slots, cut, whole) for arg in args)
         case NetCall(args=args):
+            if len(value.shape) < rank or value.shape[0] != batch:
+                return all(_sort(arg, _NEVER, batch, slots, cut, whole) for arg in args)
             source = slots[value.slot].source
-            if isinstance(source, Builtin):
-                if "batch" not in builtin_signatures()[source.name].separable:
-                    return False
-            return bool(args) and all(along_batch(arg, target, slots) for arg in args)
+            if isinstance(source, Builtin) and (
+                "batch" not in builtin_signatures()[source.name].separable
+            ):
+                return False
+            own = all(arg.shape and arg.shape[0] == batch for arg in args)
+            return own and all(_sort(arg, len(arg.shape), batch, slots, cut, whole) for arg in args)
+
+
+def _sort_read(
+    value: Read, place: Place, rank: int, batch: Dim, cut: set[str], whole: set[str]
+) -> bool:
+    key = place.model_dump_json()
+    if len(value.shape) < rank or not value.shape or value.shape[0].integer == 1:
+        whole.add(key)
+        return True
+    if value.shape[0] != batch or not _is_whole(place):
+        return False
+    cut.add(key)
+    return True
+
+
+def _is_whole(place: Place) -> bool:
+    """Say whether a place has its register's whole example axis."""
+    if not place.index:
+        return True
+    first = place.index[0]
+    return (
+        isinstance(first, Slice)
+        and not isinstance(first, At)
+        and first.hi is None
+        and (first.lo.integer == 0)
+    )

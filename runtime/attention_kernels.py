@@ -20,6 +20,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None) ->
         causal: whether position t sees positions up to t only.
         window: how many positions back it sees, itself included; None for all.
     """
+    q, k, v = _dense(q), _dense(k), _dense(v)
     bias = _window_bias(q, k, causal, window)
     causal = causal and window is None
     if q.device.type == "cuda":
@@ -41,6 +42,7 @@ def attend_vjp(
     window: int | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the cotangents of q, k and v from that of the output and what `attend` returned."""
+    gradient, q, k, v, out = [_dense(x) for x in (gradient, q, k, v, out)]
     bias = _window_bias(q, k, causal, window)
     causal = causal and window is None
     if q.device.type == "cuda":
@@ -53,6 +55,11 @@ def attend_vjp(
     return aten._scaled_dot_product_flash_attention_for_cpu_backward(
         gradient, q, k, v, out, row, 0.0, causal, attn_mask=bias
     )
+
+
+def _dense(x: Tensor) -> Tensor:
+    """Return `x` with adjacent features, which the kernels take for granted without a check."""
+    return x if x.stride(-1) == 1 else x.contiguous()
 
 
 def _window_bias(q: Tensor, k: Tensor, causal: bool, window: int | None) -> Tensor | None:

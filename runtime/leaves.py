@@ -45,12 +45,28 @@ def run(leaf: Leaf, *inputs: Tensor) -> tuple[Tensor, Handle]:
     if torch.compiler.is_compiling():
         return _run_traced(leaf, inputs)
     own = tuple(_leaf_input(x) for x in inputs)
-    before = [x._version for x in own]
     with torch.enable_grad(), _autocast(leaf, own):
-        out = _single(leaf.module(*own))
-    if [x._version for x in own] != before:
-        raise BindError(f"net {leaf.name!r} changes its input in place: a net only reads")
+        try:
+            out = _single(leaf.module(*own))
+        except RuntimeError as error:
+            # The inputs are leaves that want gradients: torch itself refuses to change them.
+            if "in-place" in str(error):
+                text = f"net {leaf.name!r} changes its input in place, but a net only reads: {error}"
+                raise BindError(text) from error
+            raise
     return out.detach(), Handle(own, out, None)
+
+
+def check_shape(value: Tensor, target: Tensor, name: str) -> Tensor:
+    """Return an increment that brought nets made, having checked that it has the target's shape.
+
+    Raises:
+        BindError: it has another shape.
+    """
+    if value.shape != target.shape:
+        got, wanted = list(value.shape), list(target.shape)
+        raise BindError(f"net {name!r} returns the wrong shape: {got}, the spec says {wanted}")
+    return value
 
 
 def _autocast(leaf: Leaf, inputs: tuple[Tensor, ...]) -> torch.autocast:

@@ -15,12 +15,12 @@ from revc.codegen.interface import MODE, Names, sizes_of
 from revc.codegen.registers import Registers
 from revc.codegen.tape import Tape
 from revc.errors import InternalError
-from revc.ir.expr import Expr, NetCall, Place, Read, walk
+from revc.ir.expr import Expr, Place, Read, slots, walk
 from revc.ir.instructions import Env, Instruction
 from revc.ir.nets import Builtin
 from revc.ir.program import Block
 from revc.ir.types import Numerics, RegType
-from revc.passes.separable import along_batch
+from revc.passes.separable import batch_places
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library
@@ -128,11 +128,12 @@ class Body:
 
         return Emitter(tape, self.block.nets, raw, self.size, lambda slot: self.nets[slot])
 
-    def chunked(self, target: Place, value: Expr) -> bool:
-        """Say whether an increment is computed in pieces along the batch."""
+    def cut_places(self, target: Place, value: Expr) -> frozenset[str] | None:
+        """Return which reads of an increment are cut along the batch, None if it runs whole."""
         if self.options.chunks == 1:
-            return False
-        return along_batch(value, self.types[target.name].shape, self.block.nets)
+            return None
+        shape = self.types[target.name].shape
+        return batch_places(value, target, shape, self.block.nets)
 
     def module(self, wish: str, module: torch.nn.Module) -> str:
         """Add a submodule under a readable unique name, or return the name that it has."""
@@ -147,12 +148,10 @@ class Body:
         return name
 
 
-def calls_leaf(value: Expr, block: Block) -> bool:
-    """Say whether an expression calls a net that was brought from Python."""
-    return any(
-        isinstance(node, NetCall) and not isinstance(block.nets[node.slot].source, Builtin)
-        for node in walk(value)
-    )
+def brought_nets(value: Expr, block: Block) -> list[str]:
+    """Return the names of the nets brought from Python that an expression calls."""
+    called = (block.nets[slot] for slot in slots(value))
+    return [slot.name for slot in called if not isinstance(slot.source, Builtin)]
 
 
 def place_keys(value: Expr) -> dict[str, Place]:

@@ -1,14 +1,16 @@
 """``--emit ir`` and ``--emit inverse``: a program as text, every instruction with its types."""
 
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
 from revc.codegen.ir_text import by_name, number_text, source_text, step_text
 from revc.ir.instructions import BlockCall, Env, Instruction, Repeat
 from revc.ir.invert import invert_block
-from revc.ir.nets import NetSlot
 from revc.ir.program import Block, Budget, Program, Register
 from revc.ir.types import shape_text
 
 INDENT = "  "
-_COLUMN = 48
+_COLUMN = 56
 
 
 def program_text(program: Program) -> str:
@@ -85,20 +87,32 @@ def _block(kind: str, block: Block) -> list[str]:
         lines.append(f"{INDENT}turn {', '.join(block.turns)}")
     if block.nets:
         lines.append(f"{INDENT}nets")
-        lines += [f"{INDENT * 2}{_slot(slot, block)}" for slot in block.nets]
+        lines += [INDENT * 2 + line for line in _slots(block)]
     lines.append(f"{INDENT}body")
     env: Env = {register.name: register.type for register in block.takes}
     return lines + _body(block, env, 2)
 
 
 def _registers(registers: tuple[Register, ...]) -> str:
-    return ", ".join(f"{register.name}: {register.type}" for register in registers)
+    return _grouped((register.name, str(register.type)) for register in registers)
 
 
-def _slot(slot: NetSlot, block: Block) -> str:
-    inputs = ", ".join(str(kind) for kind in slot.inputs)
-    made = source_text(slot, block.nets)
-    return f"{slot.name} = {made} : ({inputs}) -> {shape_text(slot.output)}"
+def _grouped(named: Iterable[tuple[str, str]]) -> str:
+    """Return ``a, b: T, c: U``: neighbours of one type share it."""
+    groups = groupby(named, key=lambda pair: pair[1])
+    return ", ".join(f"{', '.join(name for name, _ in pairs)}: {kind}" for kind, pairs in groups)
+
+
+def _slots(block: Block) -> list[str]:
+    """Return a line for each net; one for all turns of a repeat, whose names differ in a number."""
+    counts: dict[str, int] = {}
+    for slot in block.nets:
+        name = ".".join("*" if part.isdigit() else part for part in slot.name.split("."))
+        inputs = ", ".join(str(kind) for kind in slot.inputs)
+        made = source_text(slot, block.nets)
+        line = f"{name} = {made}: ({inputs}) -> {shape_text(slot.output)}"
+        counts[line] = counts.get(line, 0) + 1
+    return [f"{line} x {count}" if count > 1 else line for line, count in counts.items()]
 
 
 def _body(block: Block, env: Env, depth: int) -> list[str]:
@@ -109,7 +123,7 @@ def _body(block: Block, env: Env, depth: int) -> list[str]:
         step.step(env)
         lines.append(_typed(text, _types(step, before, env)))
         if isinstance(step, BlockCall):
-            lines += _passed(step.nets, step.block, block, depth + 1)
+            lines += _passed(step.label, step.nets, step.block, block, depth + 1)
         elif isinstance(step, Repeat):
             lines += _turns(step, block, depth + 1)
             inner = {register.name: register.type for register in step.body.takes}
@@ -126,36 +140,29 @@ def _types(step: Instruction, before: Env, after: Env) -> str:
     names = list(dict.fromkeys(place.name for place in step.targets()))
     made = [name for name in names if name in after]
     env, kept = (after, made) if made else (before, names)
-    grouped: dict[str, list[str]] = {}
-    for name in kept:
-        grouped.setdefault(str(env[name]), []).append(name)
-    return ", ".join(f"{', '.join(group)}: {kind}" for kind, group in grouped.items())
+    return _grouped((name, str(env[name])) for name in kept)
 
 
 def _typed(text: str, kinds: str) -> str:
     return f"{text:<{_COLUMN}}  # {kinds}" if kinds else text
 
 
-def _passed(nets: tuple[int, ...], callee: Block, caller: Block, depth: int) -> list[str]:
-    """Return which of the caller's nets a call passes, where their names do not say it."""
-    if not nets:
-        return []
-    pairs = zip(callee.nets, nets, strict=True)
-    text = ", ".join(f"{slot.name} = {caller.nets[index].name}" for slot, index in pairs)
-    return [f"{INDENT * depth}with {text}"]
+def _passed(label: str, nets: Sequence[int], callee: Block, caller: Block, depth: int) -> list[str]:
+    """Return which nets of the caller a body gets, but for those called ``label.name``."""
+    pairs = ((slot.name, caller.nets[i].name) for slot, i in zip(callee.nets, nets, strict=True))
+    others = [
+        f"{name} = {passed}" for name, passed in pairs if passed not in (name, f"{label}.{name}")
+    ]
+    return [f"{INDENT * depth}with {', '.join(others)}"] if others else []
 
 
 def _turns(step: Repeat, caller: Block, depth: int) -> list[str]:
-    """Return the nets of each turn; a shared repeat has one row for all."""
-    lines = []
+    """Return the nets of each turn that are not its own; a shared repeat has one row for all."""
+    lines: list[str] = []
     for turn, row in enumerate(step.nets):
-        if not row:
-            continue
-        pairs = zip(step.body.nets, row, strict=True)
-        text = ", ".join(f"{slot.name} = {caller.nets[index].name}" for slot, index in pairs)
-        which = "every turn" if step.share else f"turn {turn}"
-        lines.append(f"{INDENT * depth}{which} with {text}")
-    return lines
+        label = step.label if step.share else f"{step.label}.{turn}"
+        lines += _passed(label, row, step.body, caller, depth)
+    return lines[:1] if len(set(lines)) == 1 else lines
 
 
 def _budget(budget: Budget) -> str:

@@ -6,7 +6,7 @@ from torch.fx import GraphModule, Node
 
 import torch
 
-from revc.codegen.body import Body, Options, calls_leaf, place_keys
+from revc.codegen.body import Body, Options, brought_nets, place_keys
 from revc.codegen.expressions import Cotangents, dim_value, int_value
 from revc.codegen import places
 from revc.codegen.interface import emits_of
@@ -16,7 +16,7 @@ from revc.ir.expr import Expr, Number, Place
 from revc.ir.instructions import BlockCall, Repeat
 from revc.ir.program import Block
 from revc.ir.types import Label, Lattice, RegType
-from revc.runtime import lattice, memory, traced
+from revc.runtime import lattice, leaves, memory, traced
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library
@@ -61,26 +61,28 @@ class Forward(Body):
 
     def add(self, target: Place, sign: int, value: Expr) -> None:
         """Add an increment, in pieces if asked for."""
-        if not self.chunked(target, value):
-            self._update(target, sign, self.value(value), self.raw(target)[0])
+        cut = self.cut_places(target, value)
+        if cut is None:
+            view = self.raw(target)[0]
+            self._update(target, sign, self.fitting(target, value, view), view)
             return
-        views, reads = self.pieces(target, value)
+        views, reads = self.pieces(target, value, cut)
         changed = []
         for piece, read in zip(views, reads, strict=True):
-            changed.append(self._apply(target, sign, self.value(value, read), piece))
+            node = self.fitting(target, value, piece, read)
+            changed.append(self._apply(target, sign, node, piece))
         if self.options.traced:
             self._write(target, self.tape.call(aten.cat.default, changed, 0))
 
-    def pieces(self, target: Place, value: Expr) -> tuple[list[Node], list[dict[str, Node]]]:
+    def pieces(
+        self, target: Place, value: Expr, cut: frozenset[str]
+    ) -> tuple[list[Node], list[dict[str, Node]]]:
         """Return the batch pieces of the target and of what the value reads."""
-        count = self.options.chunks
-        shape = len(self.types[target.name].shape)
-        reads: list[dict[str, Node]] = [{} for _ in range(count)]
+        reads: list[dict[str, Node]] = [{} for _ in range(self.options.chunks)]
         for key, place in place_keys(value).items():
-            if len(self.type_of(place.name).shape) < shape:
-                continue
-            for index, node in enumerate(self.cut(self.raw(place)[0])):
-                reads[index][key] = node
+            if key in cut:
+                for index, node in enumerate(self.cut(self.raw(place)[0])):
+                    reads[index][key] = node
         return self.cut(self.raw(target)[0]), reads
 
     def cut(self, node: Node) -> list[Node]:
@@ -94,11 +96,21 @@ class Forward(Body):
 
     def value(self, value: Expr, pieces: dict[str, Node] | None = None) -> Node:
         """Evaluate an increment; a plain number becomes a 0-dim tensor."""
-        if self.options.traced and not calls_leaf(value, self.block):
+        if self.options.traced and not brought_nets(value, self.block):
             region = self.library.region(value, self)
             return region.forward(self, pieces)
         node = self.emitter(self.new_tape(), pieces).emit(value)
         return self.tensor(node)
+
+    def fitting(
+        self, target: Place, value: Expr, view: Node, pieces: dict[str, Node] | None = None
+    ) -> Node:
+        """Evaluate an increment; one that brought nets make is checked against the target."""
+        node = self.value(value, pieces)
+        brought = brought_nets(value, self.block)
+        if not brought or value.shape != view_shape(self.types[target.name], target):
+            return node
+        return self.tape.call(leaves.check_shape, node, view, brought[0])
 
     def tensor(self, value: Any) -> Node:
         """Return a node of a tensor: numbers become 0-dim tensors."""
@@ -258,6 +270,17 @@ class Forward(Body):
     def sizes_for(self, callee: Block, index: str | None = None) -> list[Node]:
         """Return the sizes and turns that a callee takes; a loop adds its own turn itself."""
         return self.library.size_arguments(callee, index, self.sizes)
+
+
+def view_shape(kind: RegType, place: Place) -> tuple[Any, ...]:
+    """Return the shape of a place of a register of type `kind`."""
+    if not place.index:
+        return kind.shape
+    shape = []
+    for dim, item in zip(kind.shape, place.index, strict=True):
+        if item.kind == "slice":
+            shape.append((dim if item.hi is None else item.hi) - item.lo)
+    return tuple(shape)
 
 
 def let_type(value: Expr) -> RegType:

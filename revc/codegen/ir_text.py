@@ -88,7 +88,9 @@ def _expr(value: Expr, net: Named) -> tuple[str, int]:
     match value:
         case Number():
             text = number_text(value.value)
-            return text, 1 if " " in text else 3 if text.startswith("-") else 2 if "/" in text else 4
+            return text, 1 if " " in text else 3 if text.startswith(
+                "-"
+            ) else 2 if "/" in text else 4
         case Read():
             return place_text(value.place), _ATOM
         case NetCall():
@@ -101,6 +103,14 @@ def _expr(value: Expr, net: Named) -> tuple[str, int]:
             return f"{left} {sign} {_at_level(value.args[1], level + 1, net)}", level
         case Elementwise():
             return f"{value.function}({_listed(value.args, net)})", _ATOM
+
+
+def _number(text: str) -> tuple[str, int]:
+    if " " in text:
+        return text, 1
+    if text.startswith("-"):
+        return text, _UNARY
+    return text, 2 if "/" in text or "*" in text else _ATOM
 
 
 def _at_level(value: Expr, level: int, net: Named) -> str:

@@ -12,9 +12,9 @@ from torch.fx import GraphModule, Node
 import torch
 
 from revc.codegen import places
-from revc.codegen.body import Options, calls_leaf
+from revc.codegen.body import Options, brought_nets
 from revc.codegen.expressions import Cotangents, int_value
-from revc.codegen.forward import Forward, used_slots
+from revc.codegen.forward import Forward, used_slots, view_shape
 from revc.codegen.interface import emits_of
 from revc.codegen.registers import Registers
 from revc.codegen.reuse import finish
@@ -111,16 +111,17 @@ class Pull(Forward):
 
     def pull_add(self, target: Place, sign: int, value: Expr) -> None:
         """Take the state back, and the target's cotangent through the increment."""
-        if not self.chunked(target, value):
+        cut = self.cut_places(target, value)
+        if cut is None:
             self._pull_piece(target, sign, value, self.raw(target)[0], self._cot(target), None)
             return
-        views, reads = self.pieces(target, value)
+        views, reads = self.pieces(target, value, cut)
         cots = self.cut(self._cot(target))
         changed = []
         for index, (view, cot, read) in enumerate(zip(views, cots, reads, strict=True)):
             node, found = self._evaluate(target, sign, value, view, cot, read)
             changed.append(node)
-            self._spread(found, index, value)
+            self._spread(found, index, cut)
         if self.options.traced:
             self._write(target, self.tape.call(aten.cat.default, changed, 0))
 
@@ -132,22 +133,19 @@ class Pull(Forward):
             self._write(target, changed)
         self.gather(found)
 
-    def _spread(self, found: Cotangents, index: int, value: Expr) -> None:
-        """Gather one piece's cotangents: those of split reads go to their piece."""
-        count = self.options.chunks
-        whole = []
+    def _spread(self, found: Cotangents, index: int, cut: frozenset[str]) -> None:
+        """Gather one piece's cotangents: those of reads that were cut go to their piece."""
+        piece = (index, self.options.chunks)
         for place, part in found.reads:
-            if len(self.type_of(place.name).shape) < len(value.shape):
-                whole.append((place, part))
-                continue
-            self.add_cotangent(place, part, (index, count))
-        self.gather(Cotangents(whole, found.params, found.nets))
+            is_cut = place.model_dump_json() in cut
+            self.add_cotangent(place, part, piece if is_cut else None)
+        self.gather(Cotangents([], found.params, found.nets))
 
     def _evaluate(
         self, target: Place, sign: int, value: Expr, view: Node, cot: Node, read: Any
     ) -> tuple[Node, Cotangents]:
         """Evaluate once; return the rebuilt view of the target and the leaves' cotangents."""
-        if self.options.traced and not calls_leaf(value, self.block):
+        if self.options.traced and not brought_nets(value, self.block):
             region = self.library.region(value, self)
             node, residuals = region.primal(self, read)
             changed = self._retract(target, sign, node, view)
@@ -283,7 +281,7 @@ class Pull(Forward):
     def pull_emit(self, name: str, value: Expr) -> None:
         """Pull the caller's cotangent through an emitted value."""
         cot = self.emit_cots[name]
-        if self.options.traced and not calls_leaf(value, self.block):
+        if self.options.traced and not brought_nets(value, self.block):
             region = self.library.region(value, self)
             _, residuals = region.primal(self, None)
             self.gather(region.pull(self, None, residuals, cot))
@@ -410,17 +408,6 @@ def typed(block: Block) -> list[tuple[Instruction, Env, Env]]:
         step.step(env)
         result.append((step, before, dict(env)))
     return result
-
-
-def view_shape(kind: RegType, place: Place) -> tuple[Any, ...]:
-    """Return the shape of a place of a register of type `kind`."""
-    if not place.index:
-        return kind.shape
-    shape = []
-    for dim, item in zip(kind.shape, place.index, strict=True):
-        if item.kind == "slice":
-            shape.append((dim if item.hi is None else item.hi) - item.lo)
-    return tuple(shape)
 
 
 def _float() -> Any:

@@ -102,7 +102,7 @@ class Reference:
                 env[step.target] = move(env[step.target], step.factor)
             case i.Alloc():
                 shape = [self._dim(d, sizes) for d in step.type.shape]
-                start = torch.as_tensor(value(step.value), dtype=torch.get_default_dtype())
+                start = torch.as_tensor(value(step.value), dtype=torch.float64)
                 env[step.name] = on_lattice(start, step.type).expand(shape)
             case i.Free():
                 del env[step.name]

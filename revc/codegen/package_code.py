@@ -1,0 +1,176 @@
+"""A graph as a Python function: named as in the spec, a comment for each of its statements."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch.fx import GraphModule, Node
+
+from revc.codegen.ir_text import by_name, step_text
+from revc.codegen.package_layout import INDENT, WIDTH, call, comment, docstring, statement, tupled
+from revc.codegen.package_nets import parameter_names
+from revc.codegen.package_plan import is_number, make_plan, shared
+from revc.codegen.package_targets import short_name, wish
+from revc.codegen.package_values import Values
+from revc.ir.program import Block
+
+_LEAST_RUN = 3
+
+
+@dataclass(frozen=True)
+class Face:
+    """How a function is called and what it says of itself.
+
+    With `grouped` it takes its nets as one tuple; `backward` says that it runs its block's
+    statements from the last to the first.
+    """
+
+    name: str
+    about: str
+    decorator: str = ""
+    grouped: bool = False
+    backward: bool = False
+
+
+class Function:
+    """Writes one graph; `called` and `count` tell the name and the results of a submodule."""
+
+    def __init__(
+        self,
+        module: GraphModule,
+        block: Block | None,
+        face: Face,
+        called: Callable[[str], str],
+        count: Callable[[Node], int | None],
+        reserved: Collection[str],
+    ) -> None:
+        self.block, self.face = block, face
+        self.inputs: list[Node] = list(module.graph.find_nodes(op="placeholder"))
+        (self.output,) = module.graph.find_nodes(op="output")
+        self.plan = make_plan(module.graph, count)
+        self.values = Values(self.plan, called, reserved)
+        self.names = self.values.names
+        self.lines: list[str] = []
+
+    def write(self) -> list[str]:
+        """Return the lines of the function."""
+        self._head()
+        self._star()
+        step = None
+        for node in self.plan.statements:
+            if node.op != "output" and node.meta.get("step") is not step:
+                step = node.meta.get("step")
+                self._comment(step)
+            self._statement(node)
+        return self.lines
+
+    # --- head ------------------------------------------------------------------------------------
+
+    def _head(self) -> None:
+        if self.face.grouped:
+            slots = [node for node in self.inputs if "slot" in node.meta]
+            self.values.slots = {node: index for index, node in enumerate(slots)}
+        params = list(self._params())
+        if self.face.decorator:
+            self.lines.append(f"@{self.face.decorator}")
+        self.lines += statement("def ", call(self.face.name, params), 0, ":")
+        self.lines += docstring(self.face.about, 1)
+
+    def _params(self) -> Iterator[str]:
+        """Name the parameters; the group of nets stands in front of the sizes and the mode."""
+        grouped = self.face.grouped
+        for node in self.inputs:
+            if grouped and (is_number(node) or node.target == "dtype"):
+                grouped = False
+                self.values.group = self.values.fresh("nets")
+                yield self.values.group
+            if node not in self.values.slots:
+                self.names[node] = self.values.fresh(str(node.target))
+                yield self.names[node]
+
+    def _star(self) -> None:
+        """Give results that are only handed on, one behind the other, one starred name."""
+        given = list(self.output.args[0])  # type: ignore[arg-type]
+        for picks in self.plan.unpacked.values():
+            run = max(_runs(picks, given), key=len, default=[])
+            if len(run) >= _LEAST_RUN:
+                self.values.starred.update(dict.fromkeys(run, run[0]))
+
+    # --- statements ------------------------------------------------------------------------------
+
+    def _comment(self, step: Any) -> None:
+        if step is None or self.block is None:
+            return
+        text = step_text(step, by_name(self.block.nets))
+        self.lines += ["", *comment(f"back through {text}" if self.face.backward else text, 1)]
+
+    def _statement(self, node: Node) -> None:
+        for variable in self.plan.variables(node):
+            owner = variable.args[0] if variable.args else None
+            if variable not in self.names and owner in self.plan.parts:
+                self._unpack(owner)  # type: ignore[arg-type]
+        if node.op == "output":
+            self.lines += self._return(node.args[0])
+            return
+        code = self.values.call(node)
+        ended = [v for v in self.plan.ends.get(node, ()) if v in self.names]
+        freed = [(v, self.names.pop(v)) for v in ended]
+        targets = self._targets(node)
+        self.lines += statement(f"{', '.join(targets)} = " if targets else "", code, 1)
+        dead = [name for v, name in freed if name not in targets and shared(v).op != "placeholder"]
+        if dead and node not in self.plan.statements[-2:]:
+            self.lines.append(f"{INDENT}del {', '.join(dead)}")
+
+    def _unpack(self, owner: Node) -> None:
+        """Name the parameters of a net."""
+        picks, slot = self.plan.parts[owner], owner.meta["slot"]
+        known = parameter_names(slot)
+        prefix = slot.name.rpartition(".")[2]
+        named = {i: self.values.fresh(f"{prefix}_{known[i]}") for i in sorted(picks)}
+        self.names.update({picks[index]: name for index, name in named.items()})
+        source = self.values.value(owner)
+        if len(named) == len(known) > 1:
+            self.lines += statement(f"{', '.join(named.values())} = ", source, 1)
+            return
+        for index, name in named.items():
+            self.lines.append(f"{INDENT}{name} = {source}[{index}]")
+
+    def _targets(self, node: Node) -> list[str]:
+        """Name what a statement assigns to, if anything uses it."""
+        if node not in self.plan.unpacked:
+            if not node.users:
+                return []
+            self.names[node] = self.values.fresh(wish(node))
+            return [self.names[node]]
+        return list(self._unpacked(node))
+
+    def _unpacked(self, node: Node) -> Iterator[str]:
+        starred = self.values.starred
+        for _, pick in sorted(self.plan.unpacked[node].items()):
+            if pick not in starred:
+                self.names[pick] = self.values.fresh(wish(pick))
+                yield self.names[pick]
+            elif starred[pick] is pick:
+                self.names[pick] = self.values.fresh(f"{short_name(node)}_results")
+                yield f"*{self.names[pick]}"
+
+    def _return(self, values: Any) -> list[str]:
+        items = self.values.items(values)
+        flat = f"{INDENT}return {', '.join(map(str, items))}"
+        if len(items) > 1 and len(flat) <= WIDTH:
+            return [flat]
+        return statement("return ", tupled(items), 1)
+
+
+def _runs(picks: dict[int, Node], given: list[Any]) -> Iterator[list[Node]]:
+    """Yield the results with neighbouring places that are returned side by side and used no more."""
+    run: list[Node] = []
+    for index in range(max(picks) + 2):
+        pick = picks.get(index)
+        alone = pick is not None and len(pick.users) == 1 and given.count(pick) == 1
+        follows = bool(run) and alone and given.index(pick) == given.index(run[-1]) + 1
+        if not follows:
+            yield run
+            run = []
+        if alone and pick is not None:
+            run.append(pick)

@@ -1,0 +1,72 @@
+"""Lay out the Python code of an artifact, in the form that the common formatters keep to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+
+WIDTH = 100
+INDENT = "    "
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """``head(items)tail``; `comma` says that one must stand behind a single item."""
+
+    head: str
+    items: tuple["Code", ...]
+    tail: str = ")"
+    comma: bool = False
+
+    def __str__(self) -> str:
+        inside = ", ".join(map(str, self.items))
+        return f"{self.head}{inside}{',' if self.comma else ''}{self.tail}"
+
+
+Code = str | Bracket
+
+
+def call(function: str, items: Iterable[Code]) -> Bracket:
+    """Return ``function(items)``."""
+    return Bracket(f"{function}(", tuple(items))
+
+
+def tupled(items: Sequence[Code]) -> Bracket:
+    """Return ``(items)``, a tuple even of one."""
+    return Bracket("(", tuple(items), ")", comma=len(items) == 1)
+
+
+def listed(items: Iterable[Code]) -> Bracket:
+    """Return ``[items]``."""
+    return Bracket("[", tuple(items), "]")
+
+
+def statement(left: str, code: Code, depth: int, right: str = "") -> list[str]:
+    """Return the lines of ``left code right``, broken at its brackets where it is too long."""
+    margin = INDENT * depth
+    flat = f"{margin}{left}{code}{right}"
+    if len(flat) <= WIDTH or isinstance(code, str) or not code.items:
+        return [flat]
+    inner = ", ".join(map(str, code.items)) + ("," if code.comma else "")
+    lines = [f"{margin}{left}{code.head}"]
+    if len(inner) + len(margin) + len(INDENT) <= WIDTH and not code.comma:
+        lines.append(f"{margin}{INDENT}{inner}")
+    else:
+        for item in code.items:
+            lines += statement("", item, depth + 1, ",")
+    return [*lines, f"{margin}{code.tail}{right}"]
+
+
+def comment(text: str, depth: int) -> list[str]:
+    """Return a comment of as many lines as it takes."""
+    margin = f"{INDENT * depth}# "
+    return wrap(text, WIDTH, initial_indent=margin, subsequent_indent=margin + "  ")
+
+
+def docstring(text: str, depth: int) -> list[str]:
+    """Return a docstring: one line where it fits, else its first line, then the others."""
+    margin = INDENT * depth
+    first, *rest = text.splitlines()
+    if not rest:
+        return [f'{margin}"""{first}"""']
+    lines = [line and margin + line for line in rest]
+    return [f'{margin}"""{first}', *lines, f'{margin}"""']

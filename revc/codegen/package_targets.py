@@ -1,0 +1,127 @@
+"""What a graph calls, as Python code: how each target is written, and how many results it has."""
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any, get_args, get_origin, get_type_hints
+
+import torch
+from torch._ops import OpOverload
+from torch.fx import Node
+
+from revc.errors import InternalError
+
+OPERATORS = {
+    operator.add: ("+", 1),
+    operator.sub: ("-", 1),
+    operator.mul: ("*", 2),
+    operator.truediv: ("/", 2),
+    operator.floordiv: ("//", 2),
+}
+
+# Names for results where the operator's own would say too little; `pulling` is the way back.
+_RESULTS = {
+    "native_layer_norm": ("normed", "mean", "rstd"),
+    "native_layer_norm_backward": ("d_input", "d_weight", "d_bias"),
+    "rms_norm": ("normed", "scale"),
+    "rms_norm_vjp": ("d_input", "d_weight"),
+    "attend": ("attended", "row"),
+    "attend_vjp": ("d_q", "d_k", "d_v"),
+    "convolution_backward": ("d_input", "d_weight", "d_bias"),
+    "cross_entropy_vjp": ("d_input", "d_weight", "d_bias"),
+    "run": ("value", "handle"),
+    "update": ("register", "health"),
+}
+_NAMES = {
+    "watch": "health",
+    "check": "health",
+    "decode": "value",
+    "to": "cast",
+    "sum": "total",
+    "settle": "token",
+}
+_PULLED = {"mm": "d_weight", "sum": "d_bias", "matmul": "d_input", "to": "d_cast", "cat": "d_cat"}
+
+
+def module_of(target: Callable[..., Any]) -> str | None:
+    """Return the module of the runtime that a target comes from, or None."""
+    module = getattr(target, "__module__", "") or ""
+    return module if module.startswith("revc.runtime.") else None
+
+
+def target_text(target: Callable[..., Any]) -> str:
+    """Return how a call's target is written: ``aten.mm.default``, ``lattice.add_``, ``int``.
+
+    Raises:
+        InternalError: code of an artifact may not call it.
+    """
+    if isinstance(target, OpOverload):
+        name = str(target)
+        return name if name.startswith("aten.") else f"torch.ops.{name}"
+    if module := module_of(target):
+        return f"{module.rpartition('.')[2]}.{target.__name__}"
+    if target is int:
+        return "int"
+    raise InternalError(f"an artifact cannot call {target!r}")
+
+
+def short_name(node: Node) -> str:
+    """Return the bare name of what a node calls."""
+    target = node.target
+    if isinstance(target, OpOverload):
+        return target._schema.name.rpartition("::")[2]
+    return target if isinstance(target, str) else getattr(target, "__name__", "value")
+
+
+def wish(node: Node) -> str:
+    """Return a name for the variable that a node's result goes to."""
+    if hint := node.meta.get("hint"):
+        return str(hint)
+    if node.target is operator.getitem:
+        owner, index = node.args
+        assert isinstance(owner, Node) and isinstance(index, int)
+        names = _RESULTS.get(short_name(owner), ())
+        return names[index] if index < len(names) else f"{short_name(owner)}_{index}"
+    name = short_name(node)
+    if node.meta.get("pulling"):
+        return _PULLED.get(name, f"d_{name.removesuffix('_backward').removesuffix('_vjp')}")
+    return _NAMES.get(name, name)
+
+
+def result_count(node: Node) -> int | None:
+    """Return how many results a call gives; None if it is one, or not known."""
+    target = node.target
+    if isinstance(target, OpOverload):
+        return _of_operator(node, target)
+    if node.op != "call_function" or module_of(target) is None:  # type: ignore[arg-type]
+        return None
+    returned = get_type_hints(target).get("return")
+    kinds = get_args(returned)
+    return len(kinds) if get_origin(returned) is tuple and Ellipsis not in kinds else None
+
+
+def _of_operator(node: Node, target: OpOverload) -> int | None:
+    aten = torch.ops.aten
+    if target is aten.split_with_sizes.default:
+        sizes = node.args[1]
+        return len(sizes) if isinstance(sizes, list | tuple) else None
+    if target is aten.tensor_split.sections:
+        count = node.args[1]
+        return count if isinstance(count, int) else None
+    returns = target._schema.returns
+    return len(returns) if len(returns) > 1 else None
+
+
+def literal(value: Any) -> str:
+    """Return a constant as code.
+
+    Raises:
+        InternalError: it is none that code can hold.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value) if not isinstance(value, str) else f'"{value}"'
+    if isinstance(value, torch.dtype | torch.memory_format | torch.layout):
+        return str(value)
+    raise InternalError(f"an artifact cannot hold the constant {value!r}")
