@@ -96,7 +96,7 @@ class Ledger:
         ]
         for title, column in zip(COLUMNS, columns, strict=True):
             self._check(f"{title} of meter {name!r}", column)
-        self.meters.setdefault(name, Meter(*(self.zeros() for _ in COLUMNS))).add(*columns)
+        self.meters.setdefault(name, Meter(self.zeros(), self.zeros(), self.zeros())).add(*columns)
 
     def _check(self, what: str, column: Tensor) -> None:
         if column.dtype != torch.int64:

@@ -173,15 +173,10 @@ def size(token: Tensor, sequences: int, device: torch.device) -> Tensor:
     return engine.sizes()
 
 
-@custom_op(f"{NAMESPACE}::require", mutates_args=())
-def require(token: Tensor, values: Tensor, low: float, name: str) -> Tensor:
-    """``values`` as float64, if they are finite and above ``low``; else ParameterError."""
-    engine = engine_of(token)
-    exact = values.to(torch.float64, copy=True)
-    bad = ~(torch.isfinite(exact) & (exact > low)).all()
-    wanted = "finite" if low == -float("inf") else f"finite and above {low:g}"
-    engine.faults.parameter(bad, f"{name}: every value has to be {wanted}")
-    return torch.nan_to_num(exact, nan=1.0)
+@custom_op(f"{NAMESPACE}::after", mutates_args=("token",))
+def after(token: Tensor, value: Tensor) -> None:
+    """Let what follows on this stack wait for ``value``; see ``BitStack.after``."""
+    token[1] += 1
 
 
 @custom_op(f"{NAMESPACE}::inside", mutates_args=())
@@ -197,8 +192,8 @@ def _no_result(*_: object) -> None:
     return None
 
 
-for push in (push_table, push_rows, push_uniform, push_single, push_mixture):
-    push.register_fake(_no_result)
+for silent in (push_table, push_rows, push_uniform, push_single, push_mixture, after):
+    silent.register_fake(_no_result)
 
 
 @pop_table.register_fake
@@ -237,11 +232,6 @@ def _(token: Tensor, x: Tensor, n: Tensor, k: int) -> Tensor:
 @size.register_fake
 def _(token: Tensor, sequences: int, device: torch.device) -> Tensor:
     return torch.empty(sequences, dtype=torch.int64, device=device)
-
-
-@require.register_fake
-def _(token: Tensor, values: Tensor, low: float, name: str) -> Tensor:
-    return values.new_empty(values.shape, dtype=torch.float64)
 
 
 @inside.register_fake

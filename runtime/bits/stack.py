@@ -83,6 +83,15 @@ class BitStack:
         original: Tensor = ops.unscale(self.token, y, n, k)
         return original
 
+    def after(self, value: Tensor) -> None:
+        """Make all that follows on this stack depend on ``value``.
+
+        A backward pass calls it with its incoming gradient before it pops. A compiler that splits
+        a joint graph puts whatever does not depend on a gradient into the forward half, and the
+        tape would be emptied as soon as it is written.
+        """
+        ops.after(self.token, value)
+
     def size(self) -> Tensor:
         """16 (W - D) + sum of log2(head) per sequence, int64 [sequences], in 2**-32 bit.
 

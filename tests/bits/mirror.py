@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import BitStack
-from revc.runtime.bits.dist.window import interval
 from revc.runtime.bits.reference import Lane, scale, unscale
+from revc.runtime.bits.window import interval
 
 
 class Mirror:

@@ -1,0 +1,90 @@
+"""From float parameters to the integer grid, as operators that a compiler does not look into.
+
+The integers decide the tape, so the few float operations before them must not be fused or
+reordered in one graph and not in another. With a token, values that are not finite (or scales
+that are not positive) are reported to its stack; without one they are taken as they come.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.library import custom_op
+
+from revc.runtime.bits import integer, log2, snap, window
+from revc.runtime.bits.engine import engine_of
+
+NAMESPACE = "revc_bits"
+
+
+def exact(token: Tensor | None, values: Tensor, above: float, name: str) -> Tensor:
+    """``values`` as float64 and without NaN, after a report of what is not finite or too small."""
+    wide = values.double()
+    if token is not None:
+        bad = ~(torch.isfinite(wide) & (wide > above)).all()
+        wanted = "finite" if above == -math.inf else f"finite and above {above:g}"
+        engine_of(token).faults.parameter(bad, f"{name}: every value has to be {wanted}")
+    return torch.nan_to_num(wide, nan=1.0)
+
+
+@custom_op(f"{NAMESPACE}::snap_window", mutates_args=())
+def snap_window(
+    token: Tensor | None, loc: Tensor, scale: Tensor, step: float
+) -> tuple[Tensor, Tensor]:
+    """Grid parameters (loc int64, scale uint8) of float ones of one shape."""
+    where = exact(token, loc, -math.inf, "loc")
+    width = exact(token, scale, 0.0, "scale")
+    return snap.snap_loc(where, step), snap.snap_scale(width, step)
+
+
+@custom_op(f"{NAMESPACE}::softmax_weights", mutates_args=())
+def softmax_weights(token: Tensor | None, logits: Tensor) -> Tensor:
+    """Integer weights int64 [..., K] of logits; see ``integer.exponentials``."""
+    return integer.exponentials(exact(token, logits, -math.inf, "logits"))
+
+
+@custom_op(f"{NAMESPACE}::mixture_weights", mutates_args=())
+def mixture_weights(token: Tensor | None, logits: Tensor) -> Tensor:
+    """Weights int32 [..., C] that sum to 2**16."""
+    return integer.mixture_weights(exact(token, logits, -math.inf, "logits"))
+
+
+@custom_op(f"{NAMESPACE}::window_length", mutates_args=())
+def window_length(
+    family: str, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor
+) -> Tensor:
+    """Length int64 of symbols [...] in 2**-32 bit under grid parameters [..., C]."""
+    return window.interval(family, symbols, weight, loc, scale).length()
+
+
+@custom_op(f"{NAMESPACE}::log2_units", mutates_args=())
+def log2_units(value: Tensor) -> Tensor:
+    """log2 of int64 values in [1, 2**48), int64 in 2**-32 bit; see ``log2``."""
+    return log2.log2_units(value)
+
+
+@snap_window.register_fake
+def _(token: Tensor | None, loc: Tensor, scale: Tensor, step: float) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(loc, dtype=torch.int64), torch.empty_like(scale, dtype=torch.uint8)
+
+
+@softmax_weights.register_fake
+def _(token: Tensor | None, logits: Tensor) -> Tensor:
+    return torch.empty_like(logits, dtype=torch.int64)
+
+
+@mixture_weights.register_fake
+def _(token: Tensor | None, logits: Tensor) -> Tensor:
+    return torch.empty_like(logits, dtype=torch.int32)
+
+
+@window_length.register_fake
+def _(family: str, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+    return symbols.new_empty(symbols.shape, dtype=torch.int64)
+
+
+@log2_units.register_fake
+def _(value: Tensor) -> Tensor:
+    return torch.empty_like(value)
