@@ -1,7 +1,7 @@
 """The built-in nets: how each is made as a module, and how its call is emitted.
 
 `EMITTERS[name]` gets the call's arguments as nodes, the net's parameters in the module's order, and
-the settings of its signature; `MAKERS[name]` makes the module that holds the parameters.
+the settings of its signature; `RECIPES[name]` tells which module holds the parameters.
 """
 
 from collections.abc import Callable
@@ -122,20 +122,23 @@ EMITTERS: dict[str, Callable[[Tape, Call], Node]] = {
     "cross_entropy": _cross_entropy,
 }
 
-MAKERS: dict[str, Callable[[int, int, dict[str, Any], bool], nn.Module]] = {
-    "linear": lambda n, out, s, tied: nets.Linear(n, out, s["bias"], tied),
-    "gate": lambda n, out, s, tied: nets.Gate(n, out),
-    "attention": lambda n, out, s, tied: nets.Attention(
-        n, s["heads"], s["kv_heads"], s["causal"], s["rotary"], s["window"]
+Recipe = tuple[type[nn.Module], tuple[Any, ...]]
+RECIPES: dict[str, Callable[[int, int, dict[str, Any], bool], Recipe]] = {
+    "linear": lambda n, out, s, tied: (nets.Linear, (n, out, s["bias"], tied)),
+    "gate": lambda n, out, s, tied: (nets.Gate, (n, out)),
+    "attention": lambda n, out, s, tied: (
+        nets.Attention,
+        (n, s["heads"], s["kv_heads"], s["causal"], s["rotary"], s["window"]),
     ),
-    "mlp": lambda n, out, s, tied: nets.Mlp(n, s["width"], out, s["act"]),
-    "conv": lambda n, out, s, tied: nets.Conv(
-        n, s["width"], out, s["kernel"], s["layers"], s["act"]
+    "mlp": lambda n, out, s, tied: (nets.Mlp, (n, s["width"], out, s["act"])),
+    "conv": lambda n, out, s, tied: (
+        nets.Conv,
+        (n, s["width"], out, s["kernel"], s["layers"], s["act"]),
     ),
-    "norm": lambda n, out, s, tied: nets.Norm(n, s["kind"], float(s["eps"])),
-    "embedding": lambda n, out, s, tied: nets.Embedding(s["size"], out),
-    "parameter": lambda n, out, s, tied: nets.Parameter(s["shape"], s["init"]),
-    "cross_entropy": lambda n, out, s, tied: nets.CrossEntropy(n, s["out"], s["chunk"], tied),
+    "norm": lambda n, out, s, tied: (nets.Norm, (n, s["kind"], float(s["eps"]))),
+    "embedding": lambda n, out, s, tied: (nets.Embedding, (s["size"], out)),
+    "parameter": lambda n, out, s, tied: (nets.Parameter, (s["shape"], s["init"])),
+    "cross_entropy": lambda n, out, s, tied: (nets.CrossEntropy, (n, s["out"], s["chunk"], tied)),
 }
 
 
@@ -164,15 +167,21 @@ def sizes_of(slot: NetSlot, name: str) -> tuple[int, ...]:
     return tuple(size for size in known if size is not None)
 
 
-def make(slot: NetSlot) -> nn.Module:
-    """Make the module of a built-in slot, with fresh parameters from torch's generator."""
+def recipe(slot: NetSlot) -> tuple[type[nn.Module], tuple[Any, ...]]:
+    """Return the class of a built-in slot's module, and what it is made with."""
     source = slot.source
     if not isinstance(source, Builtin):
         raise TypeError(f"{slot.name} is not a built-in net")
     axis = join_axis(source.name)
     out = slot.output[axis].integer if slot.output else None
     inputs = sum(sizes_of(slot, source.name))
-    return MAKERS[source.name](inputs, out or 0, settings_of(source), source.tied is not None)
+    return RECIPES[source.name](inputs, out or 0, settings_of(source), source.tied is not None)
+
+
+def make(slot: NetSlot) -> nn.Module:
+    """Make the module of a built-in slot, with fresh parameters from torch's generator."""
+    kind, args = recipe(slot)
+    return kind(*args)
 
 
 def parameter_count(slot: NetSlot) -> int:

@@ -1,8 +1,7 @@
 """`revc.compile`: from a spec to a reversible torch module."""
 
 import hashlib
-import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,14 @@ from revc.errors import BindError
 from revc.ir.dims import Dim
 from revc.ir.nets import Builtin, NetSlot, TorchClass
 from revc.ir.program import Program, Register
-from revc.ir.types import Label, Lattice
+from revc.ir.types import Lattice
 from revc.passes.frontend import build
+from revc.runtime.binding import Binder, Net, check_state, import_net
 from revc.runtime.interface import Interface, Polynomial, Slot
 from revc.runtime.model import ReversibleModel
 
-Net = nn.Module | Callable[..., nn.Module] | Sequence[nn.Module]
 
-
-def compile(  # noqa: A001 - the name that the field uses, as re.compile and torch.compile do
+def compile(
     source: str | Path,
     *,
     model: str | None = None,
@@ -110,75 +108,31 @@ def make_nets(program: Program, given: Mapping[str, Net]) -> list[nn.Module]:
     Raises:
         BindError: a net is missing, of the wrong kind, or there are too few of it.
     """
-    taken: dict[str, int] = {}
-    modules = []
-    for slot in program.model.nets:
-        if isinstance(slot.source, Builtin):
-            modules.append(builtins.make(slot))
-        elif isinstance(slot.source, TorchClass):
-            modules.append(_import(slot, slot.source))
-        else:
-            name = slot.source.name
-            if name not in given:
-                raise BindError(f"net {name} has no body: pass nets={{{name!r}: ...}}")
-            modules.append(_bind(name, given[name], taken.get(name, 0)))
-            taken[name] = taken.get(name, 0) + 1
-    for name, net in given.items():
-        _check_count(name, net, taken.get(name, 0))
+    binder = Binder(given)
+    modules = [_make(slot, binder) for slot in program.model.nets]
+    binder.finish()
     for slot, module in zip(program.model.nets, modules, strict=True):
-        _check_state(slot.name, module)
+        check_state(slot.name, module)
     return modules
 
 
-def _bind(name: str, net: Net, index: int) -> nn.Module:
-    if isinstance(net, nn.ModuleList):
-        net = list(net)
-    if isinstance(net, nn.Module):
-        return net
-    if callable(net):
-        net = net()
-        if not isinstance(net, nn.Module):
-            raise BindError(f"the factory of net {name} gave a {type(net).__name__}, not a module")
-        return net
-    if index >= len(net):
-        raise BindError(f"net {name} has more instances than the {len(net)} modules given")
-    return net[index]
+def _make(slot: NetSlot, binder: Binder) -> nn.Module:
+    source = slot.source
+    if isinstance(source, Builtin):
+        return builtins.make(slot)
+    if isinstance(source, TorchClass):
+        args, kwargs = imported_with(source)
+        return import_net(slot.name, source.target, args, kwargs)
+    return binder.bind(source.name)
 
 
-def _check_count(name: str, net: Net, used: int) -> None:
-    if used == 0:
-        raise BindError(f"the program has no net {name} to bind")
-    if isinstance(net, Sequence) and len(net) != used:
-        raise BindError(f"net {name} has {used} instances, {len(net)} modules were given")
-
-
-def _import(slot: NetSlot, source: TorchClass) -> nn.Module:
-    module_name, _, attribute = source.target.partition(":")
-    try:
-        made = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BindError(f"net {slot.name}: cannot import {source.target!r}: {error}") from error
-    plain = {key: _plain(value) for key, value in source.kwargs.items()}
-    try:
-        net = made(*(_plain(value) for value in source.args), **plain)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise BindError(f"net {slot.name}: {source.target} refuses its arguments: {error}") from error
-    if not isinstance(net, nn.Module):
-        raise BindError(f"net {slot.name}: {source.target} is not a torch module")
-    return net
+def imported_with(source: TorchClass) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a torch class as plain Python values."""
+    args = tuple(_plain(value) for value in source.args)
+    return args, {key: _plain(value) for key, value in source.kwargs.items()}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Dim):
         return value.integer
     return tuple(_plain(item) for item in value) if isinstance(value, tuple) else value
-
-
-def _check_state(name: str, module: nn.Module) -> None:
-    """Refuse layers whose running statistics would change when an input is rebuilt."""
-    for part in module.modules():
-        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.track_running_stats:
-            raise BindError(
-                f"net {name}: {type(part).__name__} changes its running statistics in a forward "
-                "pass, and again when its input is rebuilt; use a norm without statistics"
-            )
