@@ -8,7 +8,7 @@ INDENT = "  "
 
 
 def tree_text(file: ast.File) -> str:
-    """Return the tree: a line for each node, with its kind, its plain fields and ``line:column``."""
+    """Return the tree, a line for each node: its kind, its plain fields and ``line:column``."""
     return "\n".join(_node(file, "", 0)) + "\n"
 
 
@@ -23,7 +23,7 @@ def _node(node: ast.Node, label: str, depth: int) -> list[str]:
             below += _node(value, name, depth + 1)
         elif isinstance(value, tuple) and any(isinstance(item, ast.Node) for item in value):
             below += _list(value, name, depth + 1)
-        elif value not in (None, False, ()):
+        elif value is not None and value is not False and value != ():
             plain.append(f"{name}={_plain(value)}")
     head = " ".join([type(node).__name__, *plain])
     named = f"{label}: " if label else ""

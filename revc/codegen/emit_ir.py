@@ -1,12 +1,18 @@
 """``--emit ir`` and ``--emit inverse``: a program as text, every instruction with its types."""
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 
-from revc.codegen.ir_text import by_name, number_text, source_text, step_text
+from revc.codegen.ir_text import (
+    by_name,
+    grouped,
+    number_text,
+    registers_text,
+    source_text,
+    step_text,
+)
 from revc.ir.instructions import BlockCall, Env, Instruction, Repeat
 from revc.ir.invert import invert_block
-from revc.ir.program import Block, Budget, Program, Register
+from revc.ir.program import Block, Budget, Program
 from revc.ir.types import shape_text
 
 INDENT = "  "
@@ -79,10 +85,10 @@ def _step(step: Instruction, done: dict[tuple[int, bool], Block]) -> Instruction
 
 
 def _block(kind: str, block: Block) -> list[str]:
-    head = f"{kind} {block.name}({_registers(block.takes)}) -> ({_registers(block.gives)})"
+    head = f"{kind} {block.name}({registers_text(block.takes)}) -> ({registers_text(block.gives)})"
     lines = [head]
     if block.givens:
-        lines.append(f"{INDENT}given {_registers(block.givens)}")
+        lines.append(f"{INDENT}given {registers_text(block.givens)}")
     if block.turns:
         lines.append(f"{INDENT}turn {', '.join(block.turns)}")
     if block.nets:
@@ -91,16 +97,6 @@ def _block(kind: str, block: Block) -> list[str]:
     lines.append(f"{INDENT}body")
     env: Env = {register.name: register.type for register in block.takes}
     return lines + _body(block, env, 2)
-
-
-def _registers(registers: tuple[Register, ...]) -> str:
-    return _grouped((register.name, str(register.type)) for register in registers)
-
-
-def _grouped(named: Iterable[tuple[str, str]]) -> str:
-    """Return ``a, b: T, c: U``: neighbours of one type share it."""
-    groups = groupby(named, key=lambda pair: pair[1])
-    return ", ".join(f"{', '.join(name for name, _ in pairs)}: {kind}" for kind, pairs in groups)
 
 
 def _slots(block: Block) -> list[str]:
@@ -140,7 +136,7 @@ def _types(step: Instruction, before: Env, after: Env) -> str:
     names = list(dict.fromkeys(place.name for place in step.targets()))
     made = [name for name in names if name in after]
     env, kept = (after, made) if made else (before, names)
-    return _grouped((name, str(env[name])) for name in kept)
+    return grouped((name, str(env[name])) for name in kept)
 
 
 def _typed(text: str, kinds: str) -> str:

@@ -4,12 +4,14 @@ Needs no torch: `revc compile --emit ir`, `revc show` and the comments of an art
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from revc.ir import instructions as ir
 from revc.ir.dims import Dim
 from revc.ir.expr import At, Elementwise, Expr, NetCall, Number, Place, Read, Slice
 from revc.ir.nets import Builtin, Hole, NetSlot
+from revc.ir.program import Register
 
 Named = Callable[[int], str]
 _OPERATORS = {"add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2)}
@@ -79,6 +81,17 @@ def step_text(step: ir.Instruction, net: Named) -> str:
 def by_name(slots: Sequence[NetSlot]) -> Named:
     """Return the slots' own names, unique in their block."""
     return lambda slot: slots[slot].name
+
+
+def registers_text(registers: Iterable[Register]) -> str:
+    """Return ``a, b: lattice(Q12.20)[B, T, 64]``."""
+    return grouped((register.name, str(register.type)) for register in registers)
+
+
+def grouped(named: Iterable[tuple[str, str]]) -> str:
+    """Return ``a, b: T, c: U``: neighbours of one type share it."""
+    groups = groupby(named, key=lambda pair: pair[1])
+    return ", ".join(f"{', '.join(name for name, _ in pairs)}: {kind}" for kind, pairs in groups)
 
 
 # --- expressions ---------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from torch.fx import GraphModule, Node
 from revc.codegen.ir_text import by_name, step_text
 from revc.codegen.package_layout import INDENT, WIDTH, call, comment, docstring, statement, tupled
 from revc.codegen.package_nets import parameter_names
-from revc.codegen.package_plan import is_number, make_plan, shared
-from revc.codegen.package_targets import short_name, wish
+from revc.codegen.package_plan import LIGHT, is_number, is_owned, make_plan
+from revc.codegen.package_targets import wish
 from revc.codegen.package_values import Values
 from revc.ir.program import Block
 
@@ -22,7 +22,7 @@ class Face:
     """How a function is called and what it says of itself.
 
     With `grouped` it takes its nets as one tuple; `backward` says that it runs its block's
-    statements from the last to the first.
+    statements from the last to the first; `returns` names its results.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Face:
     decorator: str = ""
     grouped: bool = False
     backward: bool = False
+    returns: tuple[str, ...] = ()
 
 
 class Function:
@@ -41,13 +42,16 @@ class Function:
         block: Block | None,
         face: Face,
         called: Callable[[str], str],
-        count: Callable[[Node], int | None],
+        count: Callable[[Node], int],
         reserved: Collection[str],
     ) -> None:
-        self.block, self.face = block, face
+        self.block, self.face, self.count = block, face, count
         self.inputs: list[Node] = list(module.graph.find_nodes(op="placeholder"))
         (self.output,) = module.graph.find_nodes(op="output")
-        self.plan = make_plan(module.graph, count)
+        for node, name in zip(self.output.args[0], face.returns, strict=bool(face.returns)):  # type: ignore[arg-type]
+            if isinstance(node, Node):
+                node.meta.setdefault("hint", name)
+        self.plan = make_plan(module.graph)
         self.values = Values(self.plan, called, reserved)
         self.names = self.values.names
         self.lines: list[str] = []
@@ -102,7 +106,9 @@ class Function:
         if step is None or self.block is None:
             return
         text = step_text(step, by_name(self.block.nets))
-        self.lines += ["", *comment(f"back through {text}" if self.face.backward else text, 1)]
+        if not self.lines[-1].endswith('"""'):
+            self.lines.append("")
+        self.lines += comment(f"back through {text}" if self.face.backward else text, 1)
 
     def _statement(self, node: Node) -> None:
         for variable in self.plan.variables(node):
@@ -112,12 +118,14 @@ class Function:
         if node.op == "output":
             self.lines += self._return(node.args[0])
             return
+        if self._hands_on(node):
+            return
         code = self.values.call(node)
         ended = [v for v in self.plan.ends.get(node, ()) if v in self.names]
         freed = [(v, self.names.pop(v)) for v in ended]
-        targets = self._targets(node)
+        targets = self._targets(node, [name for v, name in freed if is_owned(v)])
         self.lines += statement(f"{', '.join(targets)} = " if targets else "", code, 1)
-        dead = [name for v, name in freed if name not in targets and shared(v).op != "placeholder"]
+        dead = [name for v, name in freed if name not in targets and is_owned(v)]
         if dead and node not in self.plan.statements[-2:]:
             self.lines.append(f"{INDENT}del {', '.join(dead)}")
 
@@ -125,36 +133,52 @@ class Function:
         """Name the parameters of a net."""
         picks, slot = self.plan.parts[owner], owner.meta["slot"]
         known = parameter_names(slot)
-        prefix = slot.name.rpartition(".")[2]
-        named = {i: self.values.fresh(f"{prefix}_{known[i]}") for i in sorted(picks)}
-        self.names.update({picks[index]: name for index, name in named.items()})
+        named = {i: self.values.fresh(known[i]) for i in sorted(picks)}
+        for index, name in named.items():
+            self.names.update(dict.fromkeys(picks[index], name))
         source = self.values.value(owner)
+        note = f"  # {slot.name}" if owner in self.values.slots else ""
         if len(named) == len(known) > 1:
-            self.lines += statement(f"{', '.join(named.values())} = ", source, 1)
+            self.lines.append(f"{INDENT}{', '.join(named.values())} = {source}{note}")
             return
         for index, name in named.items():
-            self.lines.append(f"{INDENT}{name} = {source}[{index}]")
+            self.lines.append(f"{INDENT}{name} = {source}[{index}]{note}")
 
-    def _targets(self, node: Node) -> list[str]:
+    def _targets(self, node: Node, freed: list[str]) -> list[str]:
         """Name what a statement assigns to, if anything uses it."""
-        if node not in self.plan.unpacked:
-            if not node.users:
-                return []
-            self.names[node] = self.values.fresh(wish(node))
-            return [self.names[node]]
-        return list(self._unpacked(node))
+        if node in self.plan.unpacked:
+            return list(self._unpacked(node))
+        if not node.users:
+            return []
+        # Another view of a value that goes, or its cast, goes by the same name.
+        light = node.target in LIGHT and "hint" not in node.meta and len(freed) == 1
+        self.names[node] = self.values.fresh(freed[0] if light else wish(node))
+        return [self.names[node]]
+
+    def _hands_on(self, node: Node) -> bool:
+        """Say whether the function returns a call's results as they are."""
+        picks, given = self.plan.unpacked.get(node), list(self.output.args[0])  # type: ignore[arg-type]
+        last = self.plan.statements[-2:-1] == [node]
+        return last and picks is not None and [picks.get(i) for i in range(len(given))] == given
 
     def _unpacked(self, node: Node) -> Iterator[str]:
         starred = self.values.starred
-        for _, pick in sorted(self.plan.unpacked[node].items()):
-            if pick not in starred:
+        picks = self.plan.unpacked[node]
+        count = self.count(node) if node.op == "call_module" else len(picks)
+        for index in range(count):
+            pick = picks.get(index)
+            if pick is None:
+                yield "_"
+            elif pick not in starred:
                 self.names[pick] = self.values.fresh(wish(pick))
                 yield self.names[pick]
             elif starred[pick] is pick:
-                self.names[pick] = self.values.fresh(f"{short_name(node)}_results")
+                self.names[pick] = self.values.fresh("d_nets" if self.face.backward else "others")
                 yield f"*{self.names[pick]}"
 
     def _return(self, values: Any) -> list[str]:
+        if len(self.plan.statements) > 1 and self._hands_on(self.plan.statements[-2]):
+            return statement("return ", self.values.call(self.plan.statements[-2]), 1)
         items = self.values.items(values)
         flat = f"{INDENT}return {', '.join(map(str, items))}"
         if len(items) > 1 and len(flat) <= WIDTH:
@@ -163,7 +187,7 @@ class Function:
 
 
 def _runs(picks: dict[int, Node], given: list[Any]) -> Iterator[list[Node]]:
-    """Yield the results with neighbouring places that are returned side by side and used no more."""
+    """Yield the results that are returned as they come, side by side, and used no more."""
     run: list[Node] = []
     for index in range(max(picks) + 2):
         pick = picks.get(index)

@@ -6,7 +6,6 @@ own code does, so that the code of an artifact holds no more memory than the gra
 """
 
 import operator
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -16,9 +15,9 @@ from revc.codegen.package_targets import result_count, short_name, wish
 from revc.codegen.reuse import VIEWS
 from revc.runtime import leaves
 
-_DEPTH, _INNER, _WHOLE = 3, 60, 84
-_LIGHT = VIEWS - {leaves.run}
-_SHARING = _LIGHT - {torch.ops.aten.to.dtype}  # a cast makes a copy under autocast
+_DEPTH, _INNER, _WHOLE, _PICKED = 3, 60, 84, 70
+LIGHT = VIEWS - {leaves.run}
+_SHARING = LIGHT - {torch.ops.aten.to.dtype}  # a cast makes a copy under autocast
 
 
 @dataclass
@@ -35,7 +34,7 @@ class Plan:
     inside: set[Node] = field(default_factory=set)
     free: set[Node] = field(default_factory=set)
     unpacked: dict[Node, dict[int, Node]] = field(default_factory=dict)
-    parts: dict[Node, dict[int, Node]] = field(default_factory=dict)
+    parts: dict[Node, dict[int, list[Node]]] = field(default_factory=dict)
     ends: dict[Node, list[Node]] = field(default_factory=dict)
 
     def variables(self, node: Node) -> list[Node]:
@@ -47,11 +46,11 @@ class Plan:
         return found
 
 
-def make_plan(graph: Graph, count: Callable[[Node], int | None]) -> Plan:
-    """Plan the statements of a graph; `count` tells how many results a submodule's call gives."""
+def make_plan(graph: Graph) -> Plan:
+    """Plan the statements of a graph."""
     plan = Plan({node: index for index, node in enumerate(graph.nodes)})
     for node in graph.nodes:
-        _sort_results(node, plan, count)
+        _sort_results(node, plan)
     pending: list[Node] = []
     for node in graph.nodes:
         if node.op == "placeholder" or node in plan.free:
@@ -80,6 +79,11 @@ def shared(node: Node) -> Node:
     return node
 
 
+def is_owned(node: Node) -> bool:
+    """Say whether a variable's memory can be freed here: no caller holds it."""
+    return shared(node).op != "placeholder"
+
+
 def is_number(node: Node) -> bool:
     """Say whether a node is a size, or computed from sizes."""
     return bool(node.meta.get("number"))
@@ -88,26 +92,25 @@ def is_number(node: Node) -> bool:
 # --- results -------------------------------------------------------------------------------------
 
 
-def _sort_results(node: Node, plan: Plan, count: Callable[[Node], int | None]) -> None:
+def _sort_results(node: Node, plan: Plan) -> None:
     """Sort out what is picked from a node, if to be picked from is all its use."""
     if node.op == "call_function" and is_number(node):
         plan.free.add(node)
-    picks: dict[int, Node] = {}
+    picks: dict[int, list[Node]] = {}
     for user in node.users:
         if user.target is not operator.getitem or not isinstance(user.args[1], int):
             return
-        picks[user.args[1]] = user
-    if not picks or len(picks) < len(node.users):
-        return
-    if node.op == "placeholder":
+        picks.setdefault(user.args[1], []).append(user)
+    if node.op == "placeholder" and picks:
         plan.parts[node] = picks
-        plan.free.update(picks.values())
+        plan.free.update(node.users)
+    if node.op == "placeholder" or not picks or len(picks) < len(node.users):
         return
-    known = count(node) if node.op == "call_module" else result_count(node)
-    # What nobody uses would be held under some name: then each result is picked by its index.
-    if len(picks) > 1 and known == len(picks):
-        plan.unpacked[node] = picks
-        plan.free.update(picks.values())
+    # What nobody uses would be held under some name: then each result is picked by its index. A
+    # submodule's results that nobody uses are small.
+    if len(picks) > 1 and (node.op == "call_module" or result_count(node) == len(picks)):
+        plan.unpacked[node] = {index: users[0] for index, users in picks.items()}
+        plan.free.update(node.users)
 
 
 # --- expressions ---------------------------------------------------------------------------------
@@ -118,11 +121,15 @@ def _consume(node: Node, pending: list[Node], plan: Plan) -> list[Node]:
     wanted = [arg for arg in node.all_input_nodes if arg in pending]
     if not wanted:
         return pending
-    in_order = pending[-len(wanted) :] == wanted
-    if in_order and node.op != "output" and _length(node, plan) <= _WHOLE:
-        return pending[: -len(wanted)]
-    _flush(pending, plan)
-    return []
+    if pending[-len(wanted) :] != wanted or node.op == "output":
+        _flush(pending, plan)
+        return []
+    picked = any(user.target is operator.getitem for user in node.users) and len(node.users) == 1
+    while wanted and _length(node, plan) > (_PICKED if picked else _WHOLE):
+        early = len(pending) - len(wanted) + 1
+        _flush(pending[:early], plan)
+        pending, wanted = pending[early:], wanted[1:]
+    return pending[: len(pending) - len(wanted)]
 
 
 def _flush(pending: list[Node], plan: Plan) -> None:
@@ -131,18 +138,20 @@ def _flush(pending: list[Node], plan: Plan) -> None:
 
 
 def _fits_inside(node: Node, plan: Plan) -> bool:
-    if node.op == "call_module":
-        return len(node.users) == 1 and next(iter(node.users)).target is operator.getitem
-    if node.op != "call_function" or node.meta.get("effect") or node.meta.get("hint"):
+    if node.op == "output" or node.meta.get("effect") or node.meta.get("hint"):
         return False
-    if len(node.users) != 1 or node in plan.unpacked or _picks_module(node):
+    if len(node.users) != 1 or node in plan.unpacked:
         return False
     (user,) = node.users
+    if user.target is operator.getitem:
+        return True  # what it picks is named next
+    if node.op == "call_module" or _picks_module(node):
+        return False
     if user.op == "output" or _arguments(user).count(node) != 1:
         return False
     if _depth(node, plan) >= _DEPTH or _length(node, plan) > _INNER:
         return False
-    return node.target in _LIGHT or not any(_drops(v, node, plan) for v in plan.variables(node))
+    return node.target in LIGHT or not any(_drops(v, node, plan) for v in plan.variables(node))
 
 
 def _picks_module(node: Node) -> bool:
@@ -151,10 +160,10 @@ def _picks_module(node: Node) -> bool:
 
 
 def _drops(variable: Node, at: Node, plan: Plan) -> bool:
-    """Say whether a node is the last to use a variable."""
+    """Say whether no node behind this one uses a variable."""
     if variable.op == "placeholder":
         return False
-    return max(plan.order[user] for user in variable.users) == plan.order[at]
+    return max(plan.order[user] for user in variable.users) <= plan.order[at]
 
 
 def _arguments(node: Node) -> list[Node]:

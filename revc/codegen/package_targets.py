@@ -19,7 +19,7 @@ OPERATORS = {
     operator.floordiv: ("//", 2),
 }
 
-# Names for results where the operator's own would say too little; `pulling` is the way back.
+# Names for the results of calls that give several.
 _RESULTS = {
     "native_layer_norm": ("normed", "mean", "rstd"),
     "native_layer_norm_backward": ("d_input", "d_weight", "d_bias"),
@@ -29,18 +29,14 @@ _RESULTS = {
     "attend_vjp": ("d_q", "d_k", "d_v"),
     "convolution_backward": ("d_input", "d_weight", "d_bias"),
     "cross_entropy_vjp": ("d_input", "d_weight", "d_bias"),
-    "run": ("value", "handle"),
-    "update": ("register", "health"),
+    "run": ("h", "handle"),
+    "update": ("h", "health"),
+    "chunk": (),
+    "split_with_sizes": (),
+    "tensor_split": (),
 }
-_NAMES = {
-    "watch": "health",
-    "check": "health",
-    "decode": "value",
-    "to": "cast",
-    "sum": "total",
-    "settle": "token",
-}
-_PULLED = {"mm": "d_weight", "sum": "d_bias", "matmul": "d_input", "to": "d_cast", "cat": "d_cat"}
+_FORWARD = {"watch": "health", "check": "health", "tensor_split": "pieces", "chunk": "parts"}
+_BACKWARD = {**_FORWARD, "mm": "d_weight", "sum": "d_bias", "matmul": "d_input"}
 
 
 def module_of(target: Callable[..., Any]) -> str | None:
@@ -74,18 +70,23 @@ def short_name(node: Node) -> str:
 
 
 def wish(node: Node) -> str:
-    """Return a name for the variable that a node's result goes to."""
+    """Return a name for the variable that a node's result goes to.
+
+    It is what the spec calls it, else what the operator gives, else ``h``; a cotangent is ``g``.
+    """
     if hint := node.meta.get("hint"):
         return str(hint)
+    pulling = bool(node.meta.get("pulling"))
     if node.target is operator.getitem:
         owner, index = node.args
-        assert isinstance(owner, Node) and isinstance(index, int)
-        names = _RESULTS.get(short_name(owner), ())
-        return names[index] if index < len(names) else f"{short_name(owner)}_{index}"
-    name = short_name(node)
-    if node.meta.get("pulling"):
-        return _PULLED.get(name, f"d_{name.removesuffix('_backward').removesuffix('_vjp')}")
-    return _NAMES.get(name, name)
+        assert isinstance(owner, Node)
+        assert isinstance(index, int)
+        names = _RESULTS.get(short_name(owner))
+        if names is not None:
+            part = "d_part" if pulling else "part"
+            return names[index] if index < len(names) else f"{part}_{index}"
+        return "g" if pulling else "h"
+    return (_BACKWARD if pulling else _FORWARD).get(short_name(node), "g" if pulling else "h")
 
 
 def result_count(node: Node) -> int | None:
@@ -105,7 +106,7 @@ def _of_operator(node: Node, target: OpOverload) -> int | None:
     if target is aten.split_with_sizes.default:
         sizes = node.args[1]
         return len(sizes) if isinstance(sizes, list | tuple) else None
-    if target is aten.tensor_split.sections:
+    if target in (aten.tensor_split.sections, aten.chunk.default):
         count = node.args[1]
         return count if isinstance(count, int) else None
     returns = target._schema.returns

@@ -1,0 +1,201 @@
+"""A graph with all that it calls, as one Python file."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from torch import nn
+from torch.fx import GraphModule
+
+from revc.codegen.ir_text import registers_text
+from revc.codegen.package_code import Face, Function
+from revc.codegen.package_layout import (
+    INDENT,
+    WIDTH,
+    Bracket,
+    Code,
+    call,
+    docstring,
+    statement,
+    tupled,
+)
+from revc.codegen.package_targets import module_of
+from revc.codegen.region import Unit
+from revc.errors import InternalError
+from revc.ir.program import Block
+from revc.runtime.loop import Layout, Loop, VjpLoop
+
+_ALWAYS = {"aten", "torch", "int", "float", "Layout", "Loop", "VjpLoop", "nested_compile_region"}
+
+
+@dataclass(frozen=True)
+class Root:
+    """An entry of a file: a whole program's graph."""
+
+    module: GraphModule
+    block: Block
+    face: Face
+
+
+@dataclass
+class _Part:
+    """What stands for a module in the file: a function or a loop."""
+
+    name: str
+    module: nn.Module
+    faced: Root | None = None
+
+
+@dataclass
+class CodeFile:
+    """Collects the distinct modules below some roots and writes each once, callees first."""
+
+    about: str
+    parts: dict[int, _Part] = field(default_factory=dict)
+    imports: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+
+    def write(self, roots: Iterable[Root]) -> str:
+        """Return the text of the file."""
+        roots = list(roots)
+        self.taken |= _ALWAYS | {root.face.name for root in roots}
+        for root in roots:
+            self._collect(root.module)
+            self.parts[id(root.module)] = _Part(root.face.name, root.module, root)
+        reserved = self.taken | {name.rpartition(".")[2] for name in self.imports}
+        body: list[str] = []
+        looped = True
+        for part in self.parts.values():
+            loops = isinstance(part.module, Loop | VjpLoop)
+            body += [""] if loops and looped else ["", ""]
+            body += self._part(part, reserved)
+            looped = loops
+        return "\n".join([*docstring(self.about, 0), "", *self._imports(body), *body, ""])
+
+    # --- collecting ------------------------------------------------------------------------------
+
+    def _collect(self, graph: GraphModule) -> None:
+        for node in graph.graph.nodes:
+            if node.op == "call_function" and (module := module_of(node.target)):
+                self.imports.add(module)
+            if node.op == "call_module":
+                self._add(str(node.target), graph.get_submodule(node.target))
+
+    def _add(self, target: str, module: nn.Module) -> None:
+        if id(module) in self.parts:
+            return
+        if isinstance(module, Loop | VjpLoop):
+            self._add(f"{target}_body", module.body)
+        elif isinstance(module, Unit):
+            self._collect(module.graph)
+        elif isinstance(module, GraphModule):
+            self._collect(module)
+        else:
+            raise InternalError(f"an artifact cannot hold a {type(module).__name__}")
+        wish = target.partition("_")[0] if isinstance(module, Unit) else target
+        self.parts[id(module)] = _Part(self._fresh(wish), module)
+
+    def _fresh(self, wish: str) -> str:
+        name, count = wish, 1
+        while name in self.taken:
+            count += 1
+            name = f"{wish}_{count}"
+        self.taken.add(name)
+        return name
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def _part(self, part: _Part, reserved: set[str]) -> list[str]:
+        module = part.module
+        if isinstance(module, Loop | VjpLoop):
+            body = self.parts[id(module.body)].name
+            made = call(type(module).__name__, [body, _layout(module.layout)])
+            return statement(f"{part.name} = ", made, 0)
+        graph = module.graph if isinstance(module, Unit) else module
+        assert isinstance(graph, GraphModule)
+        block, face = self._face(part, graph)
+        write = Function(
+            graph,
+            block,
+            face,
+            lambda target: self.parts[id(graph.get_submodule(target))].name,
+            lambda node: results(graph.get_submodule(str(node.target))),
+            reserved,
+        )
+        return write.write()
+
+    def _face(self, part: _Part, graph: GraphModule) -> tuple[Block | None, Face]:
+        if part.faced is not None:
+            return part.faced.block, part.faced.face
+        if isinstance(part.module, Unit):
+            about = "One increment, or its pullback, which is compiled once."
+            return None, Face(part.name, about, decorator="nested_compile_region")
+        block: Block = graph.meta["block"]
+        backward = graph._get_name().endswith("_vjp")
+        return block, Face(part.name, _about(block, backward), backward=backward)
+
+    def _imports(self, body: list[str]) -> list[str]:
+        text = "\n".join(body)
+        lines = ["import torch"] if "torch." in text or "aten." in text else []
+        if "@nested_compile_region" in text:
+            lines.append("from torch.compiler import nested_compile_region")
+        ours = sorted(self.imports)
+        names = [name for name in ours if name.count(".") == 2]
+        grouped = {"revc.runtime": [n.rpartition(".")[2] for n in names]} if names else {}
+        for name in (n for n in ours if n.count(".") > 2):
+            package, _, last = name.rpartition(".")
+            grouped.setdefault(package, []).append(last)
+        loops = [kind for kind in ("Layout", "Loop", "VjpLoop") if f"{kind}(" in text]
+        if loops:
+            grouped["revc.runtime.loop"] = loops
+        lines += [""] if lines and grouped else []
+        for module, found in sorted(grouped.items()):
+            lines += _import(module, found)
+        return [*lines, "", "aten = torch.ops.aten"] if "aten." in text else lines
+
+
+def _import(module: str, names: list[str]) -> list[str]:
+    flat = f"from {module} import {', '.join(names)}"
+    if len(flat) <= WIDTH:
+        return [flat]
+    return [f"from {module} import (", *(f"{INDENT}{name}," for name in names), ")"]
+
+
+def results(module: nn.Module) -> int:
+    """Return how many results a call of a module gives."""
+    if isinstance(module, Loop):
+        at = module.layout
+        return at.registers + at.emits + (3 if at.checked else 1)
+    if isinstance(module, VjpLoop):
+        at = module.layout
+        return 2 * at.registers + at.givens + at.nets + (2 if at.checked else 1)
+    graph = module.graph.graph if isinstance(module, Unit) else module.graph
+    (output,) = graph.find_nodes(op="output")  # type: ignore[union-attr, operator]
+    return len(output.args[0])
+
+
+def _about(block: Block, backward: bool) -> str:
+    registers = registers_text((*block.takes, *block.givens))
+    turn = "." in block.name
+    what = f"{'turn' if turn else 'block'} {block.name.rpartition('.')[2]}({registers})"
+    return f"The way back through {what}." if backward else f"The {what}."
+
+
+def _layout(layout: Layout) -> Code:
+    values = {name: repr(getattr(layout, name)) for name in layout.__dataclass_fields__}
+    items: list[Code] = [f"{name}={v}" for name, v in values.items() if name != "rows"]
+    items.insert(5, _rows(layout.rows))
+    return call("Layout", items)
+
+
+def _rows(rows: tuple[tuple[int, ...], ...]) -> Code:
+    """Return which nets each turn takes; as a formula where every turn takes the next ones."""
+    width = len(rows[0])
+    if (
+        len(rows) > 2
+        and width
+        and rows == tuple(tuple(range(t * width, t * width + width)) for t in range(len(rows)))
+    ):
+        start = f"{width} * t" if width > 1 else "t"
+        return f"rows=tuple(tuple(range({start}, {start} + {width})) for t in range({len(rows)}))"
+    inner = [tupled([str(i) for i in row]) for row in rows]
+    return Bracket("rows=(", tuple(inner), ")", comma=len(inner) == 1)
