@@ -11,6 +11,7 @@ from revc.ir.nets import Hole
 from revc.ir.program import Program
 from revc.passes.allow import apply_allows
 from revc.passes.charged import random_nets
+from revc.passes.depth import deep
 from revc.passes.elaborate.blocks import Blocks, Specialised
 from revc.passes.elaborate.budgets import budgets
 from revc.passes.modules import Loader, Module, nowhere
@@ -43,6 +44,13 @@ def build(
         UnsupportedError: the spec is right, but has statements that cannot be compiled yet.
         BindError: there is no such model, dim or net.
     """
+    with deep():
+        return _build(source, model, dims, nets)
+
+
+def _build(
+    source: str | Path, model: str | None, dims: Mapping[str, int], nets: Collection[str]
+) -> Program:
     findings = Findings()
     blocks, loader = open_spec(source, findings, dims)
     refuse(findings, loader)

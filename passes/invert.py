@@ -19,6 +19,7 @@ from revc.ir.instructions import Free, Put, Repeat, Reshape
 from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
+from revc.passes.depth import deep
 from revc.passes.elaborate.blocks import Blocks
 from revc.passes.elaborate.names import number
 from revc.passes.frontend import refuse
@@ -39,6 +40,11 @@ def invert_spec(source: str | Path, model: str | None = None) -> str:
         UnsupportedError: a model has a statement without an inverse.
         BindError: there is no such model.
     """
+    with deep():
+        return _invert_spec(source, model)
+
+
+def _invert_spec(source: str | Path, model: str | None) -> str:
     blocks, loader = _checked(source)
     models = {d.name: d for d in blocks.main.decls.values() if isinstance(d, ast.ModelDecl)}
     if model is not None and model not in models:

@@ -8,6 +8,7 @@ from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, SpecError
 from revc.passes.allow import apply_allows
 from revc.passes.charged import float_states, random_nets
+from revc.passes.depth import deep
 from revc.passes.elaborate.blocks import Blocks
 from revc.passes.elaborate.budgets import budgets
 from revc.passes.meters import budget_findings
@@ -74,7 +75,8 @@ def lint(
         return LintResult(tuple(d for d in error.diagnostics if selection.keeps(d)))
     proofs: tuple[Proof, ...] = ()
     if not any(module.broken for module in loader.modules):
-        proofs = tuple(_check(blocks, "unknown" in selection.deny))
+        with deep():
+            proofs = tuple(_check(blocks, "unknown" in selection.deny))
     kept, about = apply_allows(findings.all, loader.modules)
     counted = [selection.raised(d) for d in [*kept, *about] if selection.keeps(d)]
     texts = {module.file.span.file: module.text for module in loader.modules}
@@ -90,9 +92,10 @@ def _check(blocks: Blocks, deny_unknown: bool) -> Iterator[Proof]:
     """Elaborate each block and model of the main file, and run the rules on what comes of it."""
     main, findings = blocks.main, blocks.findings
     _nets(blocks, main)
+    done: dict[int, Proof] = {}
     for item in main.file.items:
         if isinstance(item, ast.BlockDecl | ast.ModelDecl):
-            proof = _decl(blocks, item)
+            proof = _decl(blocks, item, done)
             if deny_unknown and proof.verdict == "UNKNOWN":
                 findings.add(unknown_verdict(item.name, proof.reason, item.name_span))
             yield proof
@@ -111,14 +114,14 @@ def _nets(blocks: Blocks, main: Module) -> None:
     _all(blocks, random_nets(home.slots.freeze()[0]))
 
 
-def _decl(blocks: Blocks, item: ast.BlockDecl | ast.ModelDecl) -> Proof:
+def _decl(blocks: Blocks, item: ast.BlockDecl | ast.ModelDecl, done: dict[int, Proof]) -> Proof:
     findings = blocks.findings
     before = findings.count
     built = blocks.alone(blocks.main, item)
     if built is None:
         return Proof(item.name, "UNKNOWN", "it could not be checked", item.name_span)
     _all(blocks, random_nets(built.block.nets))
-    proof = prove(built.block, built.doubts)
+    proof = prove(built.block, built.doubts, done)
     if findings.count > before and proof.verdict in ("PROVED", "ASSUMED", "BOUNDED"):
         reason = "statements that were refused have no proof"
         return Proof(item.name, "UNKNOWN", reason, item.name_span, proof.steps)

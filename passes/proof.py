@@ -63,7 +63,7 @@ def prove(
     holds the proofs of blocks met before.
     """
     done = {} if done is None else done
-    if id(block) not in done:
+    if doubts or id(block) not in done:
         unproved = {id(free.step) for free in unproved_frees(block)}
         steps = [_step(step, id(step) in unproved, done) for step in block.body]
         steps += [Proof("statement", d.verdict, d.reason, d.span) for d in doubts]

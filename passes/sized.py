@@ -44,7 +44,7 @@ class Sized:
             for dim in _sizing(slot):
                 for name in sorted(dim.names):
                     findings.add(dim_needed(name, "sizes a parameter", slot.span))
-        for name, what, span in _needed(program.model, frozenset()):
+        for name, what, span in _needed(program.model, frozenset(), set()):
             if what != _UNTOLD or name not in program.free:
                 findings.add(dim_needed(name, what, span))
         if findings.denied:
@@ -71,8 +71,11 @@ def _sizing(slot: NetSlot) -> Iterator[Dim]:
                 yield dim
 
 
-def _needed(block: Block, turns: frozenset[str]) -> Iterator[tuple[str, str, Span]]:
-    """Yield the names that a block's own instructions use, and what for."""
+def _needed(block: Block, turns: frozenset[str], seen: set[int]) -> Iterator[tuple[str, str, Span]]:
+    """Yield the names that the instructions of a block, and of those in it, use, and what for."""
+    if id(block) in seen:
+        return
+    seen.add(id(block))
     for step in block.body:
         inner = turns
         if isinstance(step, Repeat):
@@ -80,8 +83,8 @@ def _needed(block: Block, turns: frozenset[str]) -> Iterator[tuple[str, str, Spa
                 for name in sorted(step.count.names - turns):
                     yield name, "counts the turns of an unshared repeat", step.span
             inner = turns | ({step.index} if step.index else set())
-            yield from _needed(step.body, inner)
+            yield from _needed(step.body, inner, seen)
         elif isinstance(step, BlockCall):
-            yield from _needed(step.block, turns)
+            yield from _needed(step.block, turns, seen)
         for name in sorted(names_in(step) - inner):
             yield name, _UNTOLD, step.span

@@ -22,8 +22,6 @@ def verify(program: Program) -> None:
     """
     seen: set[int] = set()
     verify_block(program.model, seen)
-    for slot in program.model.nets:
-        _require(bool(slot.output is not None), program.model, f"slot {slot.name} has no type")
 
 
 def verify_block(block: Block, seen: set[int] | None = None) -> None:
@@ -44,7 +42,8 @@ def verify_block(block: Block, seen: set[int] | None = None) -> None:
     for step in block.body:
         _step(block, step, env, reads, seen)
     gives = {register.name: register.type for register in block.gives}
-    _require(env == gives, block, f"ends with {_names(env)}, gives {_names(gives)}")
+    if not (env == gives):
+        raise _breach(block, f"ends with {_names(env)}, gives {_names(gives)}")
 
 
 def _names(env: Mapping[str, RegType]) -> str:
@@ -74,47 +73,59 @@ def _step(
 def _expression(block: Block, node: Expr, known: Mapping[str, RegType]) -> None:
     if isinstance(node, Read):
         kind = _place(block, node.place, known)
-        _require(node.shape == indexed(kind.shape, node.place.index), block, f"shape of {node!r}")
+        if not (node.shape == indexed(kind.shape, node.place.index)):
+            raise _breach(block, f"shape of {node!r}")
     elif isinstance(node, NetCall):
-        _require(0 <= node.slot < len(block.nets), block, f"no slot {node.slot}")
+        if not (0 <= node.slot < len(block.nets)):
+            raise _breach(block, f"no slot {node.slot}")
         wanted = len(block.nets[node.slot].inputs)
-        _require(len(node.args) == wanted, block, f"{block.nets[node.slot].name} reads {wanted}")
+        if not (len(node.args) == wanted):
+            raise _breach(block, f"{block.nets[node.slot].name} reads {wanted}")
     elif isinstance(node, Elementwise):
         shape = node.args[0].shape
         for arg in node.args[1:]:
             both = broadcast(shape, arg.shape)
-            _require(both is not None, block, f"shapes in {node!r}")
+            if not (both is not None):
+                raise _breach(block, f"shapes in {node!r}")
             shape = both if both is not None else shape
-        _require(node.shape == shape, block, f"shape of {node!r}")
+        if not (node.shape == shape):
+            raise _breach(block, f"shape of {node!r}")
 
 
 def _place(block: Block, place: Place, known: Mapping[str, RegType]) -> RegType:
-    _require(place.name in known, block, f"{place.name} is not live; live: {sorted(known)}")
+    if place.name not in known:
+        raise _breach(block, f"{place.name} is not live; live: {sorted(known)}")
     kind = known[place.name]
     fits = not place.index or len(place.index) == len(kind.shape)
-    _require(fits, block, f"{place.name} is indexed with {len(place.index)} entries")
+    if not (fits):
+        raise _breach(block, f"{place.name} is indexed with {len(place.index)} entries")
     return kind
 
 
 def _call(block: Block, step: BlockCall, known: Mapping[str, RegType]) -> None:
     callee = step.block
     _slots(block, callee, step.nets)
-    _require(len(step.givens) == len(callee.givens), block, f"givens of {step.label}")
+    if not (len(step.givens) == len(callee.givens)):
+        raise _breach(block, f"givens of {step.label}")
     for place, given in zip(step.givens, callee.givens, strict=True):
         kind = _place(block, place, known)
         have = RegType(numerics=kind.numerics, shape=indexed(kind.shape, place.index))
-        _require(have == given.type, block, f"{given.name} of {step.label} is {have}")
+        if not (have == given.type):
+            raise _breach(block, f"{given.name} of {step.label} is {have}")
 
 
 def _repeat(block: Block, step: Repeat, known: Mapping[str, RegType]) -> None:
     body = step.body
-    _require(_types(body.takes) == _types(body.gives), block, f"{step.label} changes types")
+    if not (_types(body.takes) == _types(body.gives)):
+        raise _breach(block, f"{step.label} changes types")
     count = 1 if step.share else step.count.integer
-    _require(count is None or len(step.nets) == count, block, f"rows of {step.label}")
+    if not (count is None or len(step.nets) == count):
+        raise _breach(block, f"rows of {step.label}")
     for row in step.nets:
         _slots(block, body, row)
     for name, given in zip(step.givens, body.givens, strict=True):
-        _require(known.get(name) == given.type, block, f"{name} of {step.label}")
+        if not (known.get(name) == given.type):
+            raise _breach(block, f"{name} of {step.label}")
 
 
 def _types(registers: tuple[Register, ...]) -> dict[str, RegType]:
@@ -123,13 +134,16 @@ def _types(registers: tuple[Register, ...]) -> dict[str, RegType]:
 
 def _slots(block: Block, inner: Block, nets: tuple[int, ...]) -> None:
     """Check that a row of slots fits the inner block: the same nets, tied to the same."""
-    _require(len(nets) == len(inner.nets), block, f"{inner.name} has {len(inner.nets)} slots")
+    if not (len(nets) == len(inner.nets)):
+        raise _breach(block, f"{inner.name} has {len(inner.nets)} slots")
     for slot, at in zip(inner.nets, nets, strict=True):
-        _require(0 <= at < len(block.nets), block, f"no slot {at}")
+        if not (0 <= at < len(block.nets)):
+            raise _breach(block, f"no slot {at}")
         have, want = block.nets[at].source, slot.source
         if isinstance(want, Builtin) and want.tied is not None:
             want = want.model_copy(update={"tied": nets[want.tied]})
-        _require(have == want, block, f"{block.nets[at].name} is {have}, not {want}")
+        if not (have == want):
+            raise _breach(block, f"{block.nets[at].name} is {have}, not {want}")
 
 
 def _ties(block: Block) -> None:
@@ -137,17 +151,18 @@ def _ties(block: Block) -> None:
         if isinstance(slot.source, Builtin) and slot.source.tied is not None:
             tied = block.nets[slot.source.tied].source
             good = isinstance(tied, Builtin) and tied.name == "embedding"
-            _require(good, block, f"{slot.name} is tied to {tied}")
+            if not (good):
+                raise _breach(block, f"{slot.name} is tied to {tied}")
 
 
 def _distinct(block: Block, names: list[str], what: str) -> None:
     twice = {name for name in names if names.count(name) > 1} if len(names) < 64 else None
     if twice is None:
         twice = set() if len(set(names)) == len(names) else {"(many)"}
-    _require(not twice, block, f"{what} named twice: {sorted(twice)}")
+    if twice:
+        raise _breach(block, f"{what} named twice: {sorted(twice)}")
 
 
-def _require(holds: bool, block: Block, what: str) -> None:
-    if not holds:
-        at = block.span
-        raise InternalError(f"{at.file}:{at.line}: block {block.name}: {what}")
+def _breach(block: Block, what: str) -> InternalError:
+    at = block.span
+    return InternalError(f"{at.file}:{at.line}: block {block.name}: {what}")

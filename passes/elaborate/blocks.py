@@ -1,6 +1,7 @@
 """Blocks and models: each is elaborated once for each set of argument types, nets and numbers."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from revc.grammar import ast
@@ -8,7 +9,7 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import Number, Read
-from revc.ir.instructions import Instruction
+from revc.ir.instructions import BlockCall, Instruction, Repeat
 from revc.ir.instructions.base import unsupported
 from revc.ir.make import make
 from revc.ir.nets import Hole
@@ -27,6 +28,9 @@ from revc.passes.modules import Module
 from revc.passes.report import Findings, Reported
 from revc.passes.rules.l107_unproved_free import unproved
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
+from revc.passes.rules.s003_unknown_argument import bad_argument
+
+DEPTH = 64  # of bodies within bodies, called or written: a model is rarely 5 deep
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,7 @@ def close(
         span=span, name=name, takes=takes, gives=gives, givens=givens, nets=nets,
         turns=tuple(turn for turn in scope.turns if turn in used), body=tuple(steps),
     )  # fmt: skip
+    scope.blocks.depths[id(block)] = _depth(scope.blocks, steps)
     if not scope.findings.denied:
         _check_frees(scope, block)
     return Body(block, links)
@@ -81,12 +86,23 @@ def _check_frees(scope: Scope, block: Block) -> None:
             scope.findings.add(unproved(step.name, value, free.witness, step.span))
 
 
+def _too_deep(at: Span) -> Diagnostic:
+    return bad_argument("blocks and loops", f"nest more than {DEPTH} deep here", at)
+
+
+def _depth(blocks: "Blocks", steps: list[Instruction]) -> int:
+    inner = [step.block for step in steps if isinstance(step, BlockCall)]
+    inner += [step.body for step in steps if isinstance(step, Repeat)]
+    return 1 + max((blocks.depths[id(block)] for block in inner), default=0)
+
+
 @dataclass
 class Blocks:
     """All that has been elaborated of a program, and what its files declare.
 
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
-    each `undo alloc`, whose value is checked as it runs.
+    each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
+    that there are too many nets to go on.
     """
 
     findings: Findings
@@ -95,6 +111,8 @@ class Blocks:
     done: dict[Hashable, Specialised] = field(default_factory=dict)
     refused: dict[Span, Diagnostic] = field(default_factory=dict)
     checked: set[Span] = field(default_factory=set)
+    full: bool = False
+    depths: dict[int, int] = field(default_factory=dict)
     _open: list[ast.Node] = field(default_factory=list)
     _names: dict[int, Names] = field(default_factory=dict)
     _scopes: dict[int, Scope] = field(default_factory=dict)
@@ -105,6 +123,21 @@ class Blocks:
     def unsupported(self, kind: str, span: Span) -> None:
         """Note a statement that compiling refuses and linting takes."""
         self.refused.setdefault(span, unsupported(kind, span))
+
+    @contextmanager
+    def within(self, node: ast.Node, at: Span) -> Iterator[None]:
+        """Elaborate the body of a block or a loop.
+
+        Raises:
+            Reported: bodies nest more than `DEPTH` deep.
+        """
+        if len(self._open) >= DEPTH:
+            raise self.findings.refuse(_too_deep(at))
+        self._open.append(node)
+        try:
+            yield
+        finally:
+            self._open.pop()
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -174,7 +207,10 @@ class Blocks:
             text = f"`{decl.name}` calls itself: blocks do not recurse"
             raise self.findings.refuse(UNKNOWN.at(node.block_span, text))
         face = interface(caller, node, module, decl, state, givens, undo)
-        return self.specialise(module, decl, face, generics, caller)
+        block = self.specialise(module, decl, face, generics, caller, node.span)
+        if len(self._open) + self.depths[id(block.block)] > DEPTH:
+            raise self.findings.refuse(_too_deep(node.span))
+        return block
 
     def alone(self, module: Module, decl: ast.BlockDecl | ast.ModelDecl) -> Specialised | None:
         """Return a block or model as it is declared; its nets in <> are holes. None if refused."""
@@ -193,8 +229,13 @@ class Blocks:
         face: Interface,
         generics: Mapping[str, Net | Dim] | None,
         caller: Scope | None,
+        at: Span | None = None,
     ) -> Specialised:
-        """Return the block for one interface and one set of generics, elaborated once."""
+        """Return the block for one interface and one set of generics, elaborated once.
+
+        Raises:
+            Reported: calls nest too deep, seen from the call `at`.
+        """
         slots = caller.slots if caller is not None else Slots()
         passed = generics or {}
         key = id(decl), generics is None, face.key, tuple(
@@ -204,11 +245,8 @@ class Blocks:
         key = (key[0], True, key[2], ()) if plain else key
         if key not in self.done:
             scope = self._scope(module, decl, face, passed, caller)
-            self._open.append(decl)
-            try:
+            with self.within(decl, at or decl.name_span):
                 self.done[key] = self._elaborate(scope, decl, face)
-            finally:
-                self._open.pop()
         return self.done[key]
 
     def _scope(

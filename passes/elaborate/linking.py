@@ -11,7 +11,11 @@ from revc.ir.program import Block
 from revc.ir.types import shape_text
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.slots import Draft, renumber, retied
+from revc.passes.report import Reported
+from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch
+
+MOST_NETS = 50_000
 
 
 class Linked(Protocol):
@@ -32,8 +36,15 @@ def adopt(
     """Return the slots of `scope` for those of `inner`; own ones are made, named by `prefix`.
 
     Raises:
-        Reported: a linked net is called with other shapes than before.
+        Reported: a linked net is called with other shapes than before, or there are too many nets.
     """
+    blocks = scope.blocks
+    if blocks.full:
+        raise Reported
+    if len(scope.slots.drafts) + len(inner.links) > MOST_NETS:
+        blocks.full = True
+        text = f"has more than {MOST_NETS} nets; `repeat .. share` has one set for all turns"
+        raise scope.findings.refuse(bad_argument(scope.path, text, inner.block.span))
     nets = []
     for slot, link in zip(inner.block.nets, inner.links, strict=True):
         nets.append(_one(scope, slot, link, prefix, known))

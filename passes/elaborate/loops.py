@@ -36,7 +36,8 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
         scope.claim(node.label, "a loop of this body", node.span)
     label = node.label or scope.namer.next("repeat")
     inner = _inner(scope, node)
-    steps = run(inner, node.body)
+    with scope.blocks.within(node, node.span):
+        steps = run(inner, node.body)
     _balanced(scope, inner, node)
     body = _block(scope, inner, node, steps, f"{scope.path}.{label}")
     scope.doubts += inner.doubts
