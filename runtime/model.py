@@ -75,10 +75,21 @@ class ReversibleModel(nn.Module):
         self.nets = nn.Module()
         for name, net in zip(interface.nets, nets, strict=True):
             _place(self.nets, name, net)
-        self._result = result_class(
-            interface.name, tuple(slot.name for slot in interface.gives) + interface.emits
-        )
+        self._enter(interface)
+
+    def _enter(self, interface: Interface) -> None:
+        """Make the result's class, and the program known to the operators of this process."""
+        names = tuple(slot.name for slot in interface.gives) + interface.emits
+        self._result = result_class(interface.name, names)
         self._key = guard.register(interface)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The result's class is made as the program runs: no module has it by its name.
+        return {name: value for name, value in self.__dict__.items() if name != "_result"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._enter(self.interface)
 
     @property
     def forward_graph(self) -> nn.Module:
