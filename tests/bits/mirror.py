@@ -1,5 +1,7 @@
 """A stack made of the reference's lanes, to compare the back ends with."""
 
+import hashlib
+import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
@@ -62,6 +64,47 @@ class Mirror:
                 lane.push_uniform(int(value[b, e]), int(base[b, e]))
             lane.push(int(found.start[b, e]), int(found.freq[b, e]))
 
+    def pop_window(self, family: str, *parameters: Tensor) -> Tensor:
+        """Search by trial: the symbol whose interval holds the point, or the escape."""
+        shape = parameters[1].shape[:2]
+        out = torch.zeros(tuple(shape), dtype=torch.int64)
+        for b, e, lane in self.walk(shape[1], backwards=True):
+            own = [p[b : b + 1, e] for p in parameters]
+            out[b, e] = self.pop_one(lane, family, own)
+        return out
+
+    def pop_one(self, lane: Lane, family: str, own: list[Tensor]) -> int:
+        """Pop one symbol under parameters [1, C]."""
+        centre = int(own[1][0, 0] >> 8)
+        base = interval(family, torch.tensor([centre]), *own)
+        width = int(base.lower[1]) * int(base.upper[1])
+        values = torch.arange(-300, 300) * width + centre // width * width
+        values = values[(values >= -(1 << 31)) & (values < 1 << 31)]
+        grid = [p.expand(len(values), -1) for p in own]
+        found = interval(family, values, *grid)
+        inside = found.freq > 1
+        inside |= found.start != 65535
+        table = {int(v): (int(s), int(f)) for v, s, f, i in
+                 zip(values, found.start, found.freq, inside, strict=True) if i}  # fmt: skip
+        end = max(table) + width if table else 0
+
+        def find(point: int) -> tuple[int, int, int]:
+            for v, (s, f) in table.items():
+                if s <= point < s + f:
+                    return v, s, f
+            return end, 65535, 1
+
+        value = lane.pop(find)
+        outside = (1 << 32) - len(table) * width
+        if value == end:
+            upper = lane.pop_uniform(outside + 0xFFFF >> 16)
+            lower = lane.pop_uniform(min(outside - (upper << 16), 1 << 16))
+            value = end + (upper << 16) + lower & 0xFFFFFFFF
+            return value - (value >> 31 << 32)
+        bits = width.bit_length() - 1
+        upper = lane.pop_uniform(1 << max(bits - 16, 0))
+        return value + (upper << 16) + lane.pop_uniform(1 << min(bits, 16))
+
     def scale(self, x: Tensor, n: Tensor, k: int) -> Tensor:
         out = x.clone()
         for b, e, lane in self.walk(x.shape[1]):
@@ -73,6 +116,19 @@ class Mirror:
         for b, e, lane in self.walk(y.shape[1], backwards=True):
             out[b, e] = unscale(lane, int(y[b, e]), int(n[b, e]), k)
         return out
+
+    def digest(self, stack: BitStack) -> str:
+        """SHA-256 of the flat buffer of these lanes, laid out as ``bits.flat`` says."""
+        lanes = [lane for row in self.rows for lane in row]
+        owing = any(lane.debt for lane in lanes)
+        out = struct.pack(
+            "<IIBBHQ", self.lanes, len(self.rows), stack.mode.low, owing, 0, stack.seed
+        )
+        out += b"".join(lane.head.to_bytes(6, "little") for lane in lanes)
+        out += b"".join(struct.pack("<I", len(lane.words)) for lane in lanes)
+        out += b"".join(struct.pack("<Q", lane.debt) for lane in lanes) if owing else b""
+        out += b"".join(struct.pack("<H", word) for lane in lanes for word in lane.words)
+        return hashlib.sha256(out).hexdigest()
 
 
 def assert_same(stack: BitStack, mirror: Mirror) -> None:

@@ -1,0 +1,115 @@
+"""Launches the Triton kernels; importing this module needs the extra ``revc[gpu]``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
+from torch import Tensor
+
+from revc.runtime.bits.constants import WORD_BITS
+from revc.runtime.bits.gpu import floor, table, uniform, window
+from revc.runtime.bits.log2 import log2_units
+from revc.runtime.bits.state import LaneState
+
+Arguments = list[Any]
+Kernel = tuple[Any, Callable[..., Arguments], dict[str, Any]]
+
+
+def as_given(*arguments: Tensor | int) -> Arguments:
+    """Arguments that a kernel takes as they are."""
+    return list(arguments)
+
+
+def with_width(symbols: Tensor, cdf: Tensor, row: Tensor) -> Arguments:
+    """Rows need the length of one."""
+    return [symbols, cdf, cdf.shape[1], row]
+
+
+def with_stride(symbols: Tensor, n: Tensor, *rest: int) -> Arguments:
+    """Bases need to know whether they are shared."""
+    return [symbols, n, int(n.numel() > 1), *rest]
+
+
+def unweighted(
+    symbols: Tensor, loc: Tensor, scale: Tensor, cdf: Tensor, inverse: Tensor, shift: Tensor,
+    radius: Tensor, *_: Tensor,
+) -> Arguments:  # fmt: skip
+    """One component is a mixture without weights."""
+    return [symbols, scale, loc, scale, cdf, inverse, shift, radius]
+
+
+KERNELS: dict[str, Kernel] = {
+    "push_table": (table.push_table, as_given, {}),
+    "pop_table": (table.pop_table, as_given, {}),
+    "push_rows": (table.push_rows, with_width, {}),
+    "pop_rows": (table.pop_rows, with_width, {}),
+    "push_uniform": (uniform.push_uniform, with_stride, {}),
+    "pop_uniform": (uniform.pop_uniform, with_stride, {}),
+    "scale": (uniform.scale, with_stride, {}),
+    "unscale": (uniform.unscale, with_stride, {}),
+    "push_single": (window.push_window, unweighted, {"C": 1, "WEIGHTED": False}),
+    "pop_single": (window.pop_window, unweighted, {"C": 1, "WEIGHTED": False}),
+    "push_mixture": (window.push_window, as_given, {"WEIGHTED": True}),
+    "pop_mixture": (window.pop_window, as_given, {"WEIGHTED": True}),
+}
+
+
+class TritonBackend:
+    """Runs kernels on CUDA tensors, or on CPU ones under Triton's interpreter."""
+
+    name = "triton"
+    block = 64
+    """Lanes of a program: two warps, so that a few thousand lanes fill a device."""
+
+    def run(
+        self, kernel: str, state: LaneState, first: int, last: int, *arguments: Tensor | int
+    ) -> None:
+        """Run ``kernel`` over steps ``first .. last - 1``, changing ``state`` in place."""
+        symbols = arguments[0]
+        if not isinstance(symbols, Tensor):
+            raise TypeError("the first argument of a kernel is its symbols")
+        if symbols.numel() == 0 or last <= first:
+            return
+        function, prepare, options = KERNELS[kernel]
+        given = prepare(*arguments)
+        if options.get("WEIGHTED"):
+            options = {**options, "C": given[2].shape[2]}
+        function[self.grid(state.count)](
+            state.words, state.heads, state.fill, state.debt, state.seed, state.count,
+            state.lanes, symbols.shape[1], first, last, *given,
+            LOW=state.mode.low, BLOCK=self.block, num_warps=self.block // 32,
+            enable_fp_fusion=False, **options,
+        )  # fmt: skip
+
+    def grid(self, count: int) -> tuple[int]:
+        """Programs for ``count`` lanes."""
+        return (triton.cdiv(count, self.block),)
+
+    def first_heads(self, state: LaneState) -> None:
+        """Set the heads of an untouched stack."""
+        low = state.mode.low
+        state.heads.fill_(1 << low)
+        for i in range(low // WORD_BITS):
+            index = torch.full_like(state.heads, i)
+            self._words(state, index, 1)
+            state.heads |= index << (WORD_BITS * i)
+
+    def floor_words(self, state: LaneState, index: Tensor) -> Tensor:
+        """Word number ``index[lane]`` below the floor of each lane, int64 [N]."""
+        out = index.clone()
+        self._words(state, out, 0)
+        return out
+
+    def _words(self, state: LaneState, index: Tensor, stream: int) -> None:
+        if state.count:
+            floor.floor_words[self.grid(state.count)](
+                index, state.seed, state.count, STREAM=stream, BLOCK=self.block
+            )
+
+    def sizes(self, state: LaneState, spilled: int) -> Tensor:
+        """Size of every sequence, int64 [sequences], in 2**-32 bit."""
+        words = (state.fill - state.debt + spilled) << 36
+        return (words + log2_units(state.heads)).reshape(state.sequences, state.lanes).sum(-1)

@@ -1,0 +1,100 @@
+"""Fixed programs and the hashes of the tapes they leave, on any back end.
+
+``python -m tests.bits.tapes BACKEND`` prints name -> hash as JSON; ``python -m tests.bits.tapes
+numba --write`` renews the golden file, which is a change of format and needs a reason.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from revc.runtime.bits import BitStack, Mode
+from revc.runtime.bits.backends import BackendName
+from revc.runtime.bits.dist import (
+    Categorical,
+    Distribution,
+    FloatBits,
+    Gaussian,
+    Logistic,
+    Mixture,
+    Table,
+    Uniform,
+)
+
+GOLDEN = Path(__file__).with_name("tapes.json")
+SHAPES = {"wide": (Mode.WIDE, 2, 32), "fast": (Mode.FAST, 1, 35)}
+KINDS = ("table", "uniform", "softmax", "scale", "logistic", "gaussian", "mixture", "floats")
+
+
+def numbers(high: int, shape: tuple[int, ...], seed: int) -> Tensor:
+    """Integers in [0, high) from a formula, so that no library's generator decides them."""
+    index = torch.arange(torch.Size(shape).numel()) + 7919 * seed
+    return (
+        ((index * 2654435761 + (index * index % 1000003) * 40503) >> 7)
+        .remainder(high)
+        .reshape(shape)
+    )
+
+
+def reals(shape: tuple[int, ...], seed: int) -> Tensor:
+    """Multiples of 1/64 in [-16, 16)."""
+    return (numbers(2048, shape, seed) - 1024) / 64.0
+
+
+def distribution(kind: str, b: int) -> tuple[Distribution, Tensor]:
+    """A distribution and symbols for it."""
+    shape = (b, 70)
+    loc, scale = reals(shape, 1) * 8, 0.25 + numbers(4000, shape, 2) / 128.0
+    loc[:, ::9] *= 1 << 20
+    far = torch.round(loc + reals(shape, 3)).long()
+    far[:, ::11] = numbers(1 << 32, far[:, ::11].shape, 4) - (1 << 31)
+    parts = (b, 70, 3)
+    if kind == "table":
+        return Table.from_counts(torch.arange(40) ** 2), numbers(40, shape, 5)
+    if kind == "uniform":
+        return Uniform(numbers(1 << 16, shape, 6) + 1), numbers(1, shape, 7)
+    if kind == "softmax":
+        return Categorical(reals((b, 70, 300), 8)), numbers(300, shape, 9)
+    if kind == "logistic":
+        return Logistic(loc, scale), far
+    if kind == "gaussian":
+        return Gaussian(loc, scale, step=0.5), far
+    if kind == "mixture":
+        where = loc[..., None] + reals(parts, 10)
+        return Mixture(reals(parts, 11), where, scale[..., None] + where * 0), far
+    bits = numbers(1 << 16, shape, 12).to(torch.int16)
+    return FloatBits(torch.bfloat16), bits.view(torch.bfloat16)
+
+
+def tape(kind: str, size: str, backend: BackendName) -> str:
+    """Draw, push other symbols, draw again: the hash of what is left."""
+    mode, b, lanes = SHAPES[size]
+    stack = BitStack(b, lanes, seed=2**40 + 17, mode=mode, backend=backend)
+    if kind == "scale":
+        x = (numbers(1 << 30, (b, 70), 13) - (1 << 29)).int()
+        n = numbers(1 << 14, x.shape, 14) + 1
+        y = stack.scale(x, n, 14)
+        stack.unscale(y + 1, n + 3, 12)
+        stack.scale(y, n, 14)
+        return stack.digest()
+    chosen, symbols = distribution(kind, b)
+    stack.pop(chosen, symbols.shape)
+    stack.push(symbols, chosen)
+    stack.push(symbols, chosen)
+    stack.pop(chosen, symbols.shape)
+    return stack.digest()
+
+
+def tapes(backend: BackendName) -> dict[str, str]:
+    """Hashes by name."""
+    return {f"{kind}-{size}": tape(kind, size, backend) for kind in KINDS for size in SHAPES}
+
+
+if __name__ == "__main__":
+    found = tapes("triton" if sys.argv[1] == "triton" else "numba")
+    if "--write" in sys.argv:
+        GOLDEN.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+    print(json.dumps(found))
