@@ -8,6 +8,8 @@ class RevcError(Exception):
     +-- SpecError                a spec that does not parse or check: carries located diagnostics
     |   +-- UnsupportedError     the language has the statement, this version cannot compile it
     +-- BindError                a net, dim or input from Python that does not fit the program
+    +-- ArtifactError            a compiled artifact whose files are not what was written
+    +-- OutputError              a file or folder that cannot be written, or is not ours to write
     +-- ReconstructionError      a backward pass whose rebuilt state differs from the forward's
     +-- DoubleBackwardError      a gradient of a gradient was asked for
 
@@ -17,6 +19,14 @@ class RevcError(Exception):
 
 class BindError(RevcError):
     """Something given from Python (a net, a dim, an input) does not fit the program."""
+
+
+class ArtifactError(RevcError):
+    """A compiled artifact's files are missing, or are not what revc wrote."""
+
+
+class OutputError(RevcError):
+    """A file or folder cannot be written, or holds what is not ours to overwrite."""
 
 
 class ReconstructionError(RevcError):
