@@ -10,18 +10,6 @@ from torch import Tensor
 
 INTEGERS = {16: torch.int16, 32: torch.int32, 64: torch.int64}
 
-# The largest float not above 2**(width-1) - 1, by dtype of the float. Devices differ in what they
-# make of a float that overflows the integer, so increments are clamped before they are converted.
-_TOP = {
-    (torch.float32, 16): 32767.0,
-    (torch.float32, 32): 2147483520.0,
-    (torch.float32, 64): 9223371487098961920.0,
-    (torch.float64, 16): 32767.0,
-    (torch.float64, 32): 2147483647.0,
-    (torch.float64, 64): 9223372036854774784.0,
-}
-
-
 def decode(raw: Tensor, fraction_bits: int, dtype: torch.dtype) -> Tensor:
     """Return ``raw * 2**-fraction_bits`` as a new tensor of `dtype`.
 
@@ -38,8 +26,19 @@ def encode(value: Tensor, fraction_bits: int, width: int) -> Tensor:
     Halves go to the even neighbour; values beyond the lattice clamp to its ends.
     """
     scaled = _wide(value).mul(2.0**fraction_bits).round_()
-    top = _TOP[scaled.dtype, width]
-    return scaled.clamp_(-(2.0 ** (width - 1)), top).to(INTEGERS[width])
+    bottom, top = bounds(scaled.dtype, width)
+    return scaled.clamp_(bottom, top).to(INTEGERS[width])
+
+
+def bounds(dtype: torch.dtype, width: int) -> tuple[float, float]:
+    """Return the least and the largest float of `dtype` that an integer of `width` bits holds.
+
+    Devices differ in what they make of a float that overflows the integer, so increments are
+    clamped between the two before they are converted.
+    """
+    digits = 53 if dtype == torch.float64 else 24
+    end = 2.0 ** (width - 1)
+    return -end, end - max(1.0, 2.0 ** (width - 1 - digits))
 
 
 def add_(
@@ -77,7 +76,8 @@ def _round(value: Tensor, fraction_bits: int, integer: torch.dtype, consume: boo
     wide = _wide(value)
     owned = consume or wide is not value
     scaled = wide.mul_(2.0**fraction_bits) if owned else wide * 2.0**fraction_bits
-    scaled.round_().clamp_(-(2.0 ** (width - 1)), _TOP[scaled.dtype, width])
+    bottom, top = bounds(scaled.dtype, width)
+    scaled.round_().clamp_(bottom, top)
     if scaled.element_size() != integer.itemsize:
         return scaled.to(integer)
     # Convert within the buffer: each element is read before it is written, and one stream is saved.

@@ -19,13 +19,15 @@ from revc.errors import BindError
 class Leaf(NamedTuple):
     """A brought module with its parameters, in order, and its instance name for messages.
 
-    `cast` is the dtype of the autocast under which the forward pass ran, None without.
+    `cast` is the dtype of the autocast under which the forward pass ran, None without; `custom`
+    the name of a hand-written autograd Function in it, if there is one.
     """
 
     module: nn.Module
     params: tuple[Tensor, ...]
     name: str
     cast: torch.dtype | None
+    custom: str | None = None
 
 
 class Handle(NamedTuple):
@@ -79,6 +81,11 @@ def _leaf_input(x: Tensor) -> Tensor:
 
 
 def _run_traced(leaf: Leaf, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Handle]:
+    if leaf.custom is not None:
+        raise BindError(
+            f"net {leaf.name} uses autograd.Function {leaf.custom}, whose backward torch.compile "
+            "would leave out here: run this model in eager mode"
+        )
     names = [name for name, _ in leaf.module.named_parameters()]
 
     def function(params: tuple[Tensor, ...], *args: Tensor) -> Tensor:

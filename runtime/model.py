@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from revc.errors import BindError
 from revc.runtime import guard
+from revc.runtime.custom import custom_function
 from revc.runtime.function import Reversible
 from revc.runtime.interface import Interface, Segment
 from revc.runtime.leaves import Leaf
@@ -81,6 +82,10 @@ class ReversibleModel(nn.Module):
         """Make the result's class, and the program known to the operators of this process."""
         names = tuple(slot.name for slot in interface.gives) + interface.emits
         self._result = result_class(interface.name, names)
+        self._custom = {
+            name: None if isinstance(net, Net) else custom_function(net)
+            for name, net in zip(interface.nets, self.net_modules(), strict=True)
+        }
         self._key = guard.register(interface)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -281,7 +286,8 @@ class ReversibleModel(nn.Module):
         for name, net in zip(self.interface.nets, self.net_modules(), strict=True):
             own = tuple(_take(flat, len(list(net.parameters()))))
             cast = None if mode.low == mode.dtype else mode.low
-            nets.append(own if isinstance(net, Net) else Leaf(net, own, name, cast))
+            known = isinstance(net, Net)
+            nets.append(own if known else Leaf(net, own, name, cast, self._custom[name]))
         return nets
 
 

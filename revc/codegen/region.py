@@ -4,7 +4,9 @@ The forward pass and the rebuild call the same primal, which also returns what t
 It is compiled once, as one unit, so both get the same bits however the compiler fuses it.
 """
 
+import itertools
 from dataclasses import dataclass
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from torch.fx import Graph, GraphModule, Node
@@ -32,20 +34,23 @@ aten = torch.ops.aten
 class Unit(torch.nn.Module):
     """A graph that the compiler compiles once and calls as often as it occurs."""
 
+    _made = itertools.count()
+
     def __init__(self, graph: GraphModule) -> None:
         super().__init__()
         self.graph = graph
-        self._region = nested_compile_region(lambda *args: graph(*args))
+
+        def run(*args: Any) -> Any:
+            return graph(*args)
+
+        # The compiler tells regions by their code object, and keeps few versions of each.
+        code = run.__code__.replace(co_name=f"unit_{next(self._made)}")
+        own = FunctionType(code, run.__globals__, code.co_name, None, run.__closure__)
+        self._region = nested_compile_region(own)
 
     def forward(self, *args: Any) -> Any:
         """Run the graph."""
         return self._region(*args)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Unit":
-        return self  # holds no parameters; a copy would be compiled once more
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Unit, (self.graph,)
 
 
 @dataclass(frozen=True)
