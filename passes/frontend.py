@@ -29,7 +29,7 @@ def build(
     *,
     model: str | None = None,
     dims: Mapping[str, int] = {},
-    nets: Collection[str] = (),
+    nets: Collection[str] | None = (),
 ) -> Program:
     """Return the checked program of one model.
 
@@ -37,7 +37,7 @@ def build(
         source: a path, or the text of a spec (anything with a newline or a brace).
         model: the model's name; may be left out when the file has one.
         dims: values for dims of the file, over those that it gives.
-        nets: the names of nets without a body that Python will bind.
+        nets: the names of nets without a body that Python will bind; None leaves them unbound.
 
     Raises:
         SpecError: the spec is wrong; every finding at level deny is in it.
@@ -62,7 +62,8 @@ def _build(
     refuse(findings, loader)
     assert built is not None
     program = _program(blocks, built)
-    _bound(program, nets)
+    if nets is not None:
+        _bound(program, nets)
     if blocks.refused:
         raise UnsupportedError(blocks.refused.values())
     return run_pipeline(program)
