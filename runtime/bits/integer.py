@@ -31,13 +31,18 @@ def _powers(device: torch.device) -> Tensor:
 
 
 def exponentials(logits: Tensor) -> Tensor:
-    """Integer weights 1 + 2**30 exp(logit - max) of finite float64 logits [..., K], int64.
+    """Integer weights int64 of finite float64 logits [..., K] in nats."""
+    snapped = torch.round(logits * LOGIT_UNIT).clamp(-LOGIT_LIMIT, LOGIT_LIMIT).long()
+    return fixed_exponentials(snapped)
+
+
+def fixed_exponentials(logits: Tensor) -> Tensor:
+    """Integer weights 1 + 2**30 exp(logit - max) of logits [..., K] int64 in 2**-12 nats.
 
     Above 2**16 classes they shrink by as many bits as keep their sum below 2**46 + K.
     """
     spare = max(0, (logits.shape[-1] - 1).bit_length() - 16)
-    snapped = torch.round(logits * LOGIT_UNIT).clamp(-LOGIT_LIMIT, LOGIT_LIMIT).long()
-    below = (snapped.amax(-1, keepdim=True) - snapped).clamp(max=32 * LOGIT_UNIT)
+    below = (logits.amax(-1, keepdim=True) - logits).clamp(max=32 * LOGIT_UNIT)
     bits = (below * LOG2_E_20) >> 20
     return 1 + (_powers(logits.device)[bits & 4095] >> ((bits >> 12) + spare).clamp(max=40))
 
@@ -61,7 +66,12 @@ def leaky_cdf(weights: Tensor, sizes: Tensor | int) -> Tensor:
 
 def mixture_weights(logits: Tensor) -> Tensor:
     """Weights int32 [..., C] that sum to 2**16 for finite float64 logits."""
-    cumulative = exponentials(logits).cumsum(-1)
+    return shares(exponentials(logits))
+
+
+def shares(weights: Tensor) -> Tensor:
+    """Positive int64 weights [..., C] scaled to int32 ones that sum to 2**16."""
+    cumulative = weights.cumsum(-1)
     bounds = cumulative * TOTAL // cumulative[..., -1:]
     return torch.diff(bounds, dim=-1, prepend=torch.zeros_like(bounds[..., :1])).to(torch.int32)
 
