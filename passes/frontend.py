@@ -49,7 +49,7 @@ def build(
 
 
 def _build(
-    source: str | Path, model: str | None, dims: Mapping[str, int], nets: Collection[str]
+    source: str | Path, model: str | None, dims: Mapping[str, int], nets: Collection[str] | None
 ) -> Program:
     findings = Findings()
     blocks, loader = open_spec(source, findings, dims)
