@@ -1,6 +1,7 @@
 """Text that is always at hand: the source of Python's own standard library, as bytes."""
 
 import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +28,11 @@ def standard_library() -> Corpus:
         if not {"site-packages", "dist-packages", "test", "tests"} & set(path.parts)
     )
     kept = [path for i, path in enumerate(files) if i % HELD_OUT]
-    return Corpus(_read(kept), _read(files[::HELD_OUT]))
+    return Corpus(read(kept), read(files[::HELD_OUT]))
 
 
-def _read(files: list[Path]) -> Tensor:
+def read(files: Sequence[Path]) -> Tensor:
+    """Return the files' bytes, a line break between two of them, as one uint8 tensor."""
     text = b"\n".join(path.read_bytes() for path in files)
     return torch.frombuffer(bytearray(text), dtype=torch.uint8)
 

@@ -78,18 +78,19 @@ def rebuilds(model: torch.nn.Module) -> bool:
     return True
 
 
-def run(seconds: float, rounds: int, console: Console) -> tuple[Result, torch.nn.Module]:
+def run(seconds: float, quick: bool, console: Console) -> tuple[Result, torch.nn.Module]:
     """Lint, compile, compare, train and check."""
     lint()
     torch.manual_seed(0)
     model = revc.compile(SPEC)
     loss, corpus = Loss(model), standard_library()
     with console.status("measuring the three arms"):
-        traces, times = compare(model, rounds)
-    before = evaluate(loss, corpus.held_out)
+        traces, times = compare(model, rounds=1 if quick else 15)
+    batches = 2 if quick else 8
+    before = evaluate(loss, corpus.held_out, batches)
     with bar() as progress:
         history = train(loss, corpus, seconds, progress)
-    after = evaluate(loss, corpus.held_out)
+    after = evaluate(loss, corpus.held_out, batches)
     return Result(history, before, after, traces, times, rebuilds(model)), model
 
 
@@ -141,14 +142,14 @@ def print_table(result: Result, console: Console) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(prog="demo", description="Train a small language model.")
-    parser.add_argument("--seconds", type=float, default=60, help="training time")
-    parser.add_argument("--quick", action="store_true", help="5 s of training, few repetitions")
+    parser.add_argument("--seconds", type=float, help="training time; 60, or 5 with --quick")
+    parser.add_argument("--quick", action="store_true", help="few repetitions, short training")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "demo.html", help="the report")
     given = parser.parse_args(arguments)
     torch.set_num_threads(2)
     console = Console()
-    seconds, rounds = (5.0, 3) if given.quick else (given.seconds, 15)
-    result, model = run(seconds, rounds, console)
+    seconds = given.seconds if given.seconds is not None else 5.0 if given.quick else 60.0
+    result, model = run(seconds, given.quick, console)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(html(result, revc.show(model)))
     print_table(result, console)

@@ -33,7 +33,7 @@ def bits(nats: Tensor) -> float:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, text: Tensor, batches: int = 8) -> float:
+def evaluate(model: nn.Module, text: Tensor, batches: int) -> float:
     """Return the mean loss in bits per byte on fixed windows of `text`."""
     generator = torch.Generator().manual_seed(1)
     found = [bits(model(*sample(text, BATCH, TIME, generator))) for _ in range(batches)]
