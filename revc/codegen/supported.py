@@ -1,0 +1,36 @@
+"""Refuse statements whose runtime is still to come, all at once, before anything is made."""
+
+from collections.abc import Iterator
+
+from revc.grammar.diagnostics import UnsupportedError
+from revc.ir.instructions import BlockCall, Instruction, Repeat
+from revc.ir.instructions.base import Unsupported, unsupported
+from revc.ir.program import Block, Program
+
+
+def refuse_unsupported(program: Program) -> None:
+    """Check that every statement of a program can be compiled.
+
+    Raises:
+        UnsupportedError: some cannot yet; tells each of them and where it stands.
+    """
+    found = {
+        step.span: unsupported(step.kind, step.span)  # type: ignore[attr-defined]
+        for step in _steps(program.model, set())
+        if isinstance(step, Unsupported)
+    }
+    if found:
+        raise UnsupportedError(sorted(found.values(), key=lambda d: (d.span.file, d.span.line)))
+
+
+def _steps(block: Block, seen: set[int]) -> Iterator[Instruction]:
+    """Yield the instructions of a block and of what it calls, each distinct block once."""
+    if id(block) in seen:
+        return
+    seen.add(id(block))
+    for step in block.body:
+        yield step
+        if isinstance(step, BlockCall):
+            yield from _steps(step.block, seen)
+        elif isinstance(step, Repeat):
+            yield from _steps(step.body, seen)
