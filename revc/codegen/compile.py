@@ -11,6 +11,7 @@ from revc.codegen import builtins
 from revc.codegen.graphs import CompiledGraphs
 from revc.codegen.interface import emits_of, free_sizes
 from revc.codegen.root import segments_of
+from revc.codegen.supported import refuse_unsupported
 from revc.errors import BindError
 from revc.ir.dims import Dim
 from revc.ir.nets import Builtin, NetSlot, TorchClass
@@ -49,12 +50,22 @@ def compile(
         UnsupportedError: it uses a statement that cannot be compiled yet.
         BindError: `nets` or `chunks` do not fit the program.
     """
-    if chunks < 1:
-        raise BindError(f"chunks = {chunks}: there must be at least one")
+    check_chunks(chunks)
     given = dict(nets or {})
     program = build(source, model=model, dims=dims or {}, nets=given.keys())
+    refuse_unsupported(program)
     modules = make_nets(program, given)
     return assemble(program, modules, chunks)
+
+
+def check_chunks(chunks: int) -> None:
+    """Check a number of pieces.
+
+    Raises:
+        BindError: it is less than one.
+    """
+    if chunks < 1:
+        raise BindError(f"chunks = {chunks}: there must be at least one")
 
 
 def assemble(program: Program, modules: Sequence[nn.Module], chunks: int) -> ReversibleModel:
