@@ -105,7 +105,7 @@ def _read(path: Path) -> bytes:
 
 
 class Code(nn.Module):
-    """A function of an artifact as a graph: it takes its `count` nets, from the `at`-th on, as one tuple."""
+    """A function of an artifact as a graph: the `count` nets from the `at`-th on are one tuple."""
 
     def __init__(self, function: Callable[..., tuple[Any, ...]], at: int, count: int) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class FullVjp(Code):
 
 
 class ArtifactGraphs:
-    """The graphs of an artifact; they pickle as the package that holds them, and copies share them."""
+    """The graphs of an artifact; they pickle as the package's name, and copies share them."""
 
     def __init__(self, package: str, file: str, digest: str, interface: Interface) -> None:
         self.interface = interface

@@ -10,7 +10,9 @@ from torch import Tensor
 aten = torch.ops.aten
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None) -> tuple[Tensor, Tensor]:
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None
+) -> tuple[Tensor, Tensor]:
     """Return softmax(q k' / sqrt(D)) v, shape [B, H, T, D], and the log-sum-exp, [B, H, T].
 
     Args:

@@ -27,7 +27,9 @@ def _one(register: Tensor) -> Tensor:
     total = _words(head.view(torch.int64))
     if tail.numel():
         rest = tail if not tail.is_floating_point() else tail.view(_BITS[tail.element_size()])
-        total = total + (rest.to(torch.int64) * _weights(rest.numel(), rest.device, whole + 1)).sum()
+        total = (
+            total + (rest.to(torch.int64) * _weights(rest.numel(), rest.device, whole + 1)).sum()
+        )
     return total
 
 

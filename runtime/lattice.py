@@ -10,6 +10,7 @@ from torch import Tensor
 
 INTEGERS = {16: torch.int16, 32: torch.int32, 64: torch.int64}
 
+
 def decode(raw: Tensor, fraction_bits: int, dtype: torch.dtype) -> Tensor:
     """Return ``raw * 2**-fraction_bits`` as a new tensor of `dtype`.
 

@@ -53,7 +53,9 @@ def run(leaf: Leaf, *inputs: Tensor) -> tuple[Tensor, Handle]:
         except RuntimeError as error:
             # The inputs are leaves that want gradients: torch itself refuses to change them.
             if "in-place" in str(error):
-                text = f"net {leaf.name!r} changes its input in place, but a net only reads: {error}"
+                text = (
+                    f"net {leaf.name!r} changes its input in place, but a net only reads: {error}"
+                )
                 raise BindError(text) from error
             raise
     return out.detach(), Handle(own, out, None)
@@ -93,8 +95,8 @@ def _run_traced(leaf: Leaf, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Handle]
         with _autocast(leaf, args):
             return _single(torch.func.functional_call(leaf.module, named, args))
 
-    out, vjp = torch.func.vjp(function, leaf.params, *inputs)
-    return out, Handle(inputs, None, vjp)
+    pulled = torch.func.vjp(function, leaf.params, *inputs)
+    return pulled[0], Handle(inputs, None, pulled[1])
 
 
 def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
@@ -128,7 +130,10 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
 
 def _unshared(gradient: Tensor | None, cotangent: Tensor) -> Tensor | None:
     # A module that adds a parameter hands the cotangent itself on, which the graph will change.
-    if gradient is None or gradient.untyped_storage().data_ptr() != cotangent.untyped_storage().data_ptr():
+    if (
+        gradient is None
+        or gradient.untyped_storage().data_ptr() != cotangent.untyped_storage().data_ptr()
+    ):
         return gradient
     return gradient.clone()
 

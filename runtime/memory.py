@@ -33,7 +33,9 @@ def fill(
     return point.to(device).expand(tuple(shape)).contiguous()
 
 
-def fill_plain(shape: Sequence[int], value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+def fill_plain(
+    shape: Sequence[int], value: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
     """Return a new float or label register that holds `value` everywhere."""
     return torch.full(tuple(shape), value, dtype=dtype, device=device)
 

@@ -22,10 +22,21 @@ from revc.runtime.result import make_result, result_class
 class Graphs(Protocol):
     """The graphs of a program; `vjp` depends on which givens and nets want cotangents."""
 
-    forward: nn.Module
-    inverse: nn.Module
-    traced_forward: nn.Module | None
-    traced_vjp: nn.Module | None
+    @property
+    def forward(self) -> nn.Module:
+        """The forward graph."""
+
+    @property
+    def inverse(self) -> nn.Module:
+        """The inverse graph."""
+
+    @property
+    def traced_forward(self) -> nn.Module:
+        """The forward graph for torch.compile."""
+
+    @property
+    def traced_vjp(self) -> nn.Module:
+        """The VJP graph for torch.compile, with all cotangents."""
 
     def vjp(self, givens: tuple[bool, ...], nets: tuple[bool, ...]) -> nn.Module:
         """Return the VJP graph."""
@@ -209,7 +220,9 @@ class ReversibleModel(nn.Module):
         at = self.interface
         counts = [len(list(net.parameters())) for net in self.net_modules()]
         values = iter(saved)
-        raw, givens, params = (_take(values, n) for n in (len(at.gives), len(at.givens), sum(counts)))
+        raw, givens, params = (
+            _take(values, n) for n in (len(at.gives), len(at.givens), sum(counts))
+        )
         checks = list(values)
         flags = iter(needed[len(at.takes) :])
         wanted = tuple(_take(flags, len(at.givens)))

@@ -16,7 +16,7 @@ def result_class(name: str, fields: tuple[str, ...]) -> type:
     `state` is (raw registers, givens), each a tuple of tensors: what `inverse` needs. Float views
     would not do, since float32 cannot hold every int32.
     """
-    base = namedtuple(name, fields)  # type: ignore[misc]  # noqa: PYI024
+    base = namedtuple(name, fields)  # type: ignore[misc]
     cls = type(name, (base,), {"__reduce__": _reduce, "__doc__": f"The result of {name}."})
     pytree.register_pytree_node(
         cls, _flatten, _unflatten, serialized_type_name=f"revc.{name}.{'.'.join(fields)}"
@@ -24,7 +24,9 @@ def result_class(name: str, fields: tuple[str, ...]) -> type:
     return cls
 
 
-def make_result(cls: type, values: Sequence[Tensor], raw: Sequence[Tensor], givens: Sequence[Tensor]) -> Any:
+def make_result(
+    cls: type, values: Sequence[Tensor], raw: Sequence[Tensor], givens: Sequence[Tensor]
+) -> Any:
     """Return a result that holds `values` and carries the state."""
     result = cls(*values)
     result.state = (tuple(raw), tuple(givens))

@@ -54,5 +54,3 @@ def _accumulate(total: Tensor, part: Tensor) -> Tensor:
 @nested_compile_region
 def _checksums(*registers: Tensor) -> Tensor:
     return _checksum(list(registers))
-
-

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch.fx import Graph, Node
-
 import torch
+from torch.fx import Graph, Node
 
 from revc.codegen import places
 from revc.codegen.expressions import Emitter

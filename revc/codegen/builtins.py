@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 from torch.fx import Node
-
-import torch
 
 from revc.codegen import ops
 from revc.codegen.elementwise import binary, unary
@@ -83,7 +82,9 @@ def _mlp(tape: Tape, call: Call) -> Node:
 
 def _conv(tape: Tape, call: Call) -> Node:
     x, half = joined(tape, call, 1), len(call.params) // 2
-    for depth, (weight, bias) in enumerate(zip(call.params[:half], call.params[half:], strict=True)):
+    for depth, (weight, bias) in enumerate(
+        zip(call.params[:half], call.params[half:], strict=True)
+    ):
         x = unary(tape, call.settings["act"], x) if depth else x
         x = ops.convolution(tape, x, weight, bias, call.settings["kernel"] // 2)
     return x
@@ -92,7 +93,8 @@ def _conv(tape: Tape, call: Call) -> Node:
 def _norm(tape: Tape, call: Call) -> Node:
     eps = float(call.settings["eps"])
     if call.settings["kind"] == "layer":
-        return ops.layer_norm(tape, call.args[0], call.sizes[0], *call.params, eps)
+        weight, bias = call.params
+        return ops.layer_norm(tape, call.args[0], call.sizes[0], weight, bias, eps)
     return ops.rms_norm(tape, call.args[0], call.params[0], eps)
 
 

@@ -16,6 +16,7 @@ from revc.runtime import kernels
 aten = torch.ops.aten
 Rule = Callable[[Tape, Node, Node, Node], Node]
 
+# ruff: noqa: E501 - a table
 # fmt: off
 RULES: dict[str, tuple[Callable[..., Any], Rule]] = {
     "neg":      (aten.neg.default,      lambda t, g, x, y: t.same(aten.neg.default, g)),

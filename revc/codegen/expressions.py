@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch.fx import Node
-
 import torch
+from torch.fx import Node
 
 from revc.codegen import builtins
 from revc.codegen.elementwise import binary, is_tensor, numbers, unary

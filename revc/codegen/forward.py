@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch.fx import GraphModule, Node
 
-import torch
-
+from revc.codegen import places
 from revc.codegen.body import Body, Options, brought_nets, place_keys
 from revc.codegen.expressions import Cotangents, dim_value, int_value
-from revc.codegen import places
 from revc.codegen.interface import emits_of
 from revc.codegen.reuse import finish, is_fresh
 from revc.ir.dims import Dim
@@ -246,7 +245,9 @@ class Forward(Body):
         args += [self.nets[slot] for slot in step.nets]
         self.take(name, [*args, *self.sizes_for(callee), *self.tail()], step.results, callee)
 
-    def take(self, name: str, args: list[Any], results: tuple[str, ...], callee: Block) -> list[Node]:
+    def take(
+        self, name: str, args: list[Any], results: tuple[str, ...], callee: Block
+    ) -> list[Node]:
         """Call a submodule and take registers, emits and health from what it returns."""
         out = self.graph.call_module(name, tuple(args))
         emits = emits_of(callee)
@@ -258,14 +259,19 @@ class Forward(Body):
 
     def repeat(self, step: Repeat) -> None:
         """Call a loop over the body's graph."""
-        loop = self.library.forward_loop(step, self.options)
-        name = self.module(step.label, loop)
+        self.loop(step, checked=False)
+
+    def loop(self, step: Repeat, checked: bool) -> tuple[Node, int]:
+        """Call a loop; return its result's node and how many of its items are taken."""
+        module = self.library.forward_loop(step, self.options, checked)
+        name = self.module(step.label, module)
         args: list[Any] = [int_value(self.tape, step.count, self.size)]
         args += [self.state[register] for register in step.registers]
         args += [self.whole(given)[0] for given in step.givens]
         args += [self.nets[slot] for slot in used_slots(step)]
         args += [*self.sizes_for(step.body, step.index), *self.tail()]
-        self.take(name, args, step.registers, step.body)
+        out, *items = self.take(name, args, step.registers, step.body)
+        return out, len(items)
 
     def sizes_for(self, callee: Block, index: str | None = None) -> list[Node]:
         """Return the sizes and turns that a callee takes; a loop adds its own turn itself."""

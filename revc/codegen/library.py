@@ -31,7 +31,7 @@ class Library:
     def key(self, block: Block) -> str:
         """Return what a block's code depends on: all of it but its name and its slots' names."""
         if id(block) not in self.keys:
-            named = {"name": True, "nets": {"__all__": {"name"}}}
+            named: Any = {"name": True, "nets": {"__all__": {"name"}}}
             text = block.model_dump_json(exclude=named)
             self.keys[id(block)] = (block, text)  # the block is kept, so that its id stays its own
         return self.keys[id(block)][1]
@@ -104,5 +104,3 @@ class Library:
         if key not in self.made:
             self.made[key] = build_region(value, body.block.nets, numerics)
         return self.made[key]
-
-

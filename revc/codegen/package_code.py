@@ -1,5 +1,6 @@
 """A graph as a Python function: named as in the spec, a comment for each of its statements."""
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +50,7 @@ class Function:
         self.inputs: list[Node] = list(module.graph.find_nodes(op="placeholder"))
         (self.output,) = module.graph.find_nodes(op="output")
         for node, name in zip(self.output.args[0], face.returns, strict=bool(face.returns)):  # type: ignore[arg-type]
-            if isinstance(node, Node):
+            if isinstance(node, Node) and name:
                 node.meta.setdefault("hint", name)
         self.plan = make_plan(module.graph)
         self.values = Values(self.plan, called, reserved)
@@ -89,15 +90,16 @@ class Function:
                 self.values.group = self.values.fresh("nets")
                 yield self.values.group
             if node not in self.values.slots:
-                self.names[node] = self.values.fresh(str(node.target))
+                wish = re.sub(r"^getitem(_\d+)?$", "saved", str(node.target))
+                self.names[node] = self.values.fresh(wish)
                 yield self.names[node]
 
     def _star(self) -> None:
         """Give results that are only handed on, one behind the other, one starred name."""
         given = list(self.output.args[0])  # type: ignore[arg-type]
-        for picks in self.plan.unpacked.values():
+        for node, picks in self.plan.unpacked.items():
             run = max(_runs(picks, given), key=len, default=[])
-            if len(run) >= _LEAST_RUN:
+            if node.op == "call_module" and _LEAST_RUN <= len(run) < self.count(node):
                 self.values.starred.update(dict.fromkeys(run, run[0]))
 
     # --- statements ------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """A graph with all that it calls, as one Python file."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -144,7 +145,7 @@ class CodeFile:
         for name in (n for n in ours if n.count(".") > 2):
             package, _, last = name.rpartition(".")
             grouped.setdefault(package, []).append(last)
-        loops = [kind for kind in ("Layout", "Loop", "VjpLoop") if f"{kind}(" in text]
+        loops = [kind for kind in ("Layout", "Loop", "VjpLoop") if re.search(rf"\b{kind}\(", text)]
         if loops:
             grouped["revc.runtime.loop"] = loops
         lines += [""] if lines and grouped else []

@@ -63,10 +63,9 @@ def comment(text: str, depth: int) -> list[str]:
 
 
 def docstring(text: str, depth: int) -> list[str]:
-    """Return a docstring: one line where it fits, else its first line, then the others."""
+    """Return a docstring: on one line where it fits, else with its end on a line of its own."""
     margin = INDENT * depth
-    first, *rest = text.splitlines()
-    if not rest:
-        return [f'{margin}"""{first}"""']
-    lines = [line and margin + line for line in rest]
-    return [f'{margin}"""{first}', *lines, f'{margin}"""']
+    if len(margin) + len(text) + 6 <= WIDTH:
+        return [f'{margin}"""{text}"""']
+    lines = wrap(text, WIDTH, initial_indent=f'{margin}"""', subsequent_indent=margin)
+    return [*lines, f'{margin}"""']

@@ -1,9 +1,15 @@
 """The nets of an artifact: how each instance is made, as Python code."""
 
+import inspect
+from typing import Any
+
 import torch
 
 from revc.codegen import builtins
-from revc.ir.nets import NetSlot
+from revc.codegen.compile import imported_with
+from revc.codegen.package_layout import INDENT, Code, call, docstring, listed, statement, tupled
+from revc.ir.nets import Builtin, Hole, NetSlot, TorchClass
+from revc.ir.program import Block
 
 
 def parameter_names(slot: NetSlot) -> tuple[str, ...]:
@@ -11,3 +17,56 @@ def parameter_names(slot: NetSlot) -> tuple[str, ...]:
     with torch.device("meta"):
         made = builtins.make(slot)
     return tuple(name.replace(".", "_") for name, _ in made.named_parameters())
+
+
+def nets_text(model: Block) -> str:
+    """Return the file that makes the net instances of a model."""
+    about = f"The nets of {model.name}."
+    lines = [*docstring(about, 0), "", *_imports(model.nets), "", ""]
+    lines.append("def make_nets(binder):")
+    lines += docstring("Return the net instances by name, in program order.", 1)
+    if not model.nets:
+        return "\n".join([*lines, f"{INDENT}return {{}}", ""])
+    lines.append(f"{INDENT}return {{")
+    for slot in model.nets:
+        lines += statement(f'"{slot.name}": ', _made(slot), 2, ",")
+    return "\n".join([*lines, f"{INDENT}}}", ""])
+
+
+def _imports(slots: tuple[NetSlot, ...]) -> list[str]:
+    lines = []
+    if any(isinstance(slot.source, TorchClass) for slot in slots):
+        lines.append("from revc.runtime.binding import import_net")
+    kinds = {
+        builtins.recipe(slot)[0].__name__ for slot in slots if isinstance(slot.source, Builtin)
+    }
+    if kinds:
+        lines.append(f"from revc.runtime.nets import {', '.join(sorted(kinds))}")
+    return lines
+
+
+def _made(slot: NetSlot) -> Code:
+    source = slot.source
+    if isinstance(source, Hole):
+        return f'binder.bind("{source.name}")'
+    if isinstance(source, TorchClass):
+        args, kwargs = imported_with(source)
+        pairs = [f"{constant(key)}: {constant(value)}" for key, value in kwargs.items()]
+        named = f"{{{', '.join(pairs)}}}"
+        head = [f'"{slot.name}"', f'"{source.target}"', constant(args), named]
+        return call("import_net", head)
+    kind, values = builtins.recipe(slot)
+    names = list(inspect.signature(kind).parameters)
+    items = [f"{name}={constant(value)}" for name, value in zip(names, values, strict=False)]
+    return call(kind.__name__, items)
+
+
+def constant(value: Any) -> str:
+    """Return a setting as code: a number, a word, or a tuple of such."""
+    if isinstance(value, tuple | list):
+        items = [constant(item) for item in value]
+        return str(tupled(items) if isinstance(value, tuple) else listed(items))
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return repr(value)

@@ -7,9 +7,8 @@ graphs (for torch.compile) steps are functional, and a changed slice is scattere
 from collections.abc import Callable
 from typing import Any
 
-from torch.fx import Node
-
 import torch
+from torch.fx import Node
 
 from revc.codegen.expressions import int_value
 from revc.codegen.tape import Tape
@@ -35,7 +34,8 @@ def view(tape: Tape, node: Node, place: Place, size: Size) -> Node:
 
 def scatter(tape: Tape, whole: Node, part: Node, place: Place, size: Size) -> Node:
     """Return a copy of `whole` with `part` at the place."""
-    steps, node, axis = [], whole, 0
+    steps: list[tuple[Any, Node, tuple[Any, ...]]] = []
+    node, axis = whole, 0
     for item in place.index:
         if isinstance(item, At):
             position = int_value(tape, item.position, size)

@@ -7,9 +7,8 @@ evaluation, takes the cotangents.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from torch.fx import GraphModule, Node
-
 import torch
+from torch.fx import GraphModule, Node
 
 from revc.codegen import places
 from revc.codegen.body import Options, brought_nets
@@ -21,6 +20,7 @@ from revc.codegen.reuse import finish
 from revc.codegen.tape import Tape
 from revc.ir.expr import Expr, Place, slots
 from revc.ir.instructions import BlockCall, Env, Instruction, Repeat
+from revc.ir.instructions.moves import Move
 from revc.ir.nets import Builtin
 from revc.ir.program import Block
 from revc.ir.types import Label, Lattice, RegType
@@ -190,7 +190,7 @@ class Pull(Forward):
         else:
             self.effect(aten.neg_.default, self._cot(target))
 
-    def pull_move(self, step: Instruction) -> None:
+    def pull_move(self, step: Move) -> None:
         """Move state and cotangents back."""
         inverse = step.inverse()
         inverse.lower(self)
@@ -223,9 +223,7 @@ class Pull(Forward):
             for a, b in zip(known, parts, strict=True)
         ]
 
-    def add_cotangent(
-        self, place: Place, part: Node, piece: tuple[int, int] | None = None
-    ) -> None:
+    def add_cotangent(self, place: Place, part: Node, piece: tuple[int, int] | None = None) -> None:
         """Add to the cotangent of a register, given or let; of batch piece i of n if `piece`."""
         store = self.cots if place.name in self.cots else self.given_cots
         whole = store[place.name]
@@ -323,7 +321,8 @@ class Pull(Forward):
             tuple(self.needs.nets[slot] for slot in step.nets),
         )
         name = self.module(f"{step.block.name}_vjp", self.library.vjp(callee, needs, self.options))
-        args = self._taken(step.results) + [self.raw(place)[0] for place in step.givens]
+        args: list[Any] = self._taken(step.results)
+        args += [self.raw(place)[0] for place in step.givens]
         args += [self._given_cot(place) for place in step.givens]
         args += [self.emit_cots[emit] for emit in emits_of(callee)]
         args += [self.nets[slot] for slot in step.nets]
@@ -332,24 +331,29 @@ class Pull(Forward):
 
     def pull_repeat(self, step: Repeat) -> None:
         """Call a loop over the body's VJP graph."""
+        self.pull_loop(step, None)
+
+    def pull_loop(self, step: Repeat, checks: Node | None) -> tuple[Node, int]:
+        """Call a VJP loop, one that compares with `checks` if there are any.
+
+        Returns its result's node and how many of its items are taken.
+        """
         used = used_slots(step)
-        places_ = tuple(Place(span=step.span, name=given) for given in step.givens)
-        needs = Needs(
-            tuple(self.has_cotangent(name) for name in step.givens),
-            tuple(
-                any(self.needs.nets[row[i]] for row in step.nets)
-                for i in range(len(step.body.nets))
-            ),
+        givens = tuple(Place(span=step.span, name=given) for given in step.givens)
+        nets = tuple(
+            any(self.needs.nets[row[i]] for row in step.nets) for i in range(len(step.body.nets))
         )
-        loop = self.library.vjp_loop(step, needs, self.options)
+        needs = Needs(tuple(self.has_cotangent(name) for name in step.givens), nets)
+        loop = self.library.vjp_loop(step, needs, self.options, checked=checks is not None)
         name = self.module(f"{step.label}_vjp", loop)
         args: list[Any] = [int_value(self.tape, step.count, self.size)]
         args += self._taken(step.registers) + [self.whole(given)[0] for given in step.givens]
-        args += [self._given_cot(place) for place in places_]
+        args += [self._given_cot(place) for place in givens]
         args += [self.emit_cots[emit] for emit in emits_of(step.body)]
         args += [self.nets[slot] for slot in used]
         args += [*self.sizes_for(step.body, step.index), *self.tail()]
-        self._give(name, args, step.registers, places_, used)
+        args += [] if checks is None else [checks]
+        return self._give(name, args, step.registers, givens, used)
 
     def has_cotangent(self, name: str) -> bool:
         """Say whether a value that is passed as a given has a cotangent here."""
@@ -372,10 +376,10 @@ class Pull(Forward):
         registers: tuple[str, ...],
         givens: tuple[Place, ...],
         nets: Any,
-    ) -> list[Node]:
+    ) -> tuple[Node, int]:
         out = self.graph.call_module(name, tuple(args))
-        count = len(registers)
-        items = iter(range(2 * count + len(givens) + len(nets) + 1))
+        count = 2 * len(registers) + len(givens) + len(nets) + 1
+        items = iter(range(count))
         take = lambda: self.tape.item(out, next(items))  # noqa: E731
         self.state.update({register: take() for register in registers})
         self.cots.update({register: take() for register in registers})
@@ -386,7 +390,7 @@ class Pull(Forward):
             if self.needs.nets[slot]:
                 self.gather(Cotangents([], {}, {slot: node}))
         self.health = take()
-        return [out]
+        return out, count
 
     def _return_given(self, place: Place, node: Node) -> None:
         # Eager callees added in place, through the view; traced ones return the sum.

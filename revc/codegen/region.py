@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from torch.fx import Graph, GraphModule, Node
-
 import torch
 from torch.compiler import nested_compile_region
+from torch.fx import Graph, GraphModule, Node
 
+from revc.codegen.body import place_keys
 from revc.codegen.builtins import parameter_count
 from revc.codegen.expressions import Cotangents, Emitter
-from revc.codegen.body import place_keys
 from revc.codegen.interface import Names
 from revc.codegen.reuse import base_of, drop_dead, rebuild_cheap
 from revc.codegen.tape import Tape
@@ -123,7 +122,9 @@ def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[str, Num
     inputs = _inputs(value, nets)
     graph = Graph()
     names = Names(graph)
-    raws = dict(zip((k for k, _ in inputs.places), names.all(p.name for _, p in inputs.places), strict=True))
+    raws = dict(
+        zip((k for k, _ in inputs.places), names.all(p.name for _, p in inputs.places), strict=True)
+    )
     params = {
         slot: names.all(f"{nets[slot].name}_{i}" for i in range(count))
         for slot, count in zip(inputs.slots, inputs.counts, strict=True)

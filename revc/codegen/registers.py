@@ -5,9 +5,8 @@ The same moves serve state and cotangents: the VJP of a move is the inverse move
 
 from collections.abc import Callable
 
-from torch.fx import Node
-
 import torch
+from torch.fx import Node
 
 from revc.codegen.expressions import int_value
 from revc.codegen.tape import Tape

@@ -9,10 +9,9 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch.fx import Graph, GraphModule, Node
-
 import torch
 from torch import nn
+from torch.fx import Graph, GraphModule, Node
 
 from revc.runtime import cotangents, lattice, leaves
 
@@ -62,10 +61,10 @@ def finish(modules: Mapping[str, nn.Module], graph: Graph, name: str) -> GraphMo
 def base_of(node: Node) -> Node:
     """Return the node whose memory `node` may share: itself, if it is fresh."""
     while node.op == "call_function":
-        owner = node.meta.get("over") or (node.args[0] if node.args else None)
         if "over" in node.meta:
-            node = owner
+            node = node.meta["over"]
             continue
+        owner = node.args[0] if node.args else None
         picks = node.target is operator.getitem and isinstance(owner, Node)
         if not isinstance(owner, Node) or not (node.target in VIEWS or (picks and _views(owner))):
             return node

@@ -2,19 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch.fx import GraphModule, Node
 
-import torch
-
 from revc.codegen.body import Options
-from revc.codegen.forward import Forward, used_slots
-from revc.codegen.expressions import int_value
+from revc.codegen.forward import Forward
 from revc.codegen.interface import emits_of, free_sizes
 from revc.codegen.pull import Needs, Pull, typed
 from revc.codegen.reuse import finish
 from revc.ir.instructions import Emit, Instruction, Repeat
 from revc.ir.invert import invert_block
-from revc.ir.expr import Place
 from revc.ir.program import Block, Program
 from revc.ir.types import Lattice, RegType
 from revc.runtime import boundary, checksum, traced
@@ -111,16 +108,9 @@ class RootForward(_Root, Forward):
         others = [name for name in sorted(self.types) if name not in step.registers]
         if others:
             step = carry(step, [(name, self.types[name]) for name in others])
-        loop = self.library.forward_loop(step, self.options, checked=True)
-        name = self.module(step.label, loop)
-        args: list[Any] = [int_value(self.tape, step.count, self.size)]
-        args += [self.state[register] for register in step.registers]
-        args += [self.whole(given)[0] for given in step.givens]
-        args += [self.nets[slot] for slot in used_slots(step)]
-        args += [*self.sizes_for(step.body, step.index), *self.tail()]
-        out, *nodes = self.take(name, args, step.registers, step.body)
-        self.checks.append(self.tape.item(out, len(nodes)))
-        self.trail.append(self.tape.item(out, len(nodes) + 1))
+        out, count = self.loop(step, checked=True)
+        self.checks.append(self.tape.item(out, count))
+        self.trail.append(self.tape.item(out, count + 1))
 
 
 class RootInverse(RootForward):
@@ -193,7 +183,9 @@ class RootPull(_Root, Pull):
             return
         anchor = next(iter([*self.cots.values(), *self.emit_cots.values()]))
         names = list(self.state)
-        copies = self.tape.call(torch.ops.revc.anchor.default, [self.state[name] for name in names], anchor)
+        copies = self.tape.call(
+            torch.ops.revc.anchor.default, [self.state[name] for name in names], anchor
+        )
         for index, name in enumerate(names):
             self.state[name] = self.tape.item(copies, index)
 
@@ -204,25 +196,7 @@ class RootPull(_Root, Pull):
         others = [name for name in sorted(after) if name not in step.registers]
         if others:
             step = carry(step, [(name, after[name]) for name in others])
-        used = used_slots(step)
-        givens = tuple(Place(span=step.span, name=given) for given in step.givens)
-        needs = Needs(
-            tuple(self.has_cotangent(name) for name in step.givens),
-            tuple(
-                any(self.needs.nets[row[i]] for row in step.nets)
-                for i in range(len(step.body.nets))
-            ),
-        )
-        loop = self.library.vjp_loop(step, needs, self.options, checked=True)
-        name = self.module(f"{step.label}_vjp", loop)
-        args: list[Any] = [int_value(self.tape, step.count, self.size)]
-        args += self._taken(step.registers) + [self.whole(given)[0] for given in step.givens]
-        args += [self._given_cot(place) for place in givens]
-        args += [self.emit_cots[emit] for emit in emits_of(step.body)]
-        args += [self.nets[slot] for slot in used]
-        args += [*self.sizes_for(step.body, step.index), *self.tail(), checks]
-        (out,) = self._give(name, args, step.registers, givens, used)
-        count = 2 * len(step.registers) + len(givens) + len(used) + 1
+        out, count = self.pull_loop(step, checks)
         self.wrong.append(self.tape.item(out, count))
         self.types = before
 

@@ -5,7 +5,7 @@ uses, where nothing that it reads has changed (rule L109).
 """
 
 from revc.ir.expr import Expr, Read, walk
-from revc.ir.instructions import Instruction, Let
+from revc.ir.instructions import BlockCall, Instruction, Let, Repeat
 from revc.ir.program import Block
 
 
@@ -30,7 +30,7 @@ def invert_body(body: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
         if isinstance(step, Let):
             demand([step.name])
             continue
-        demand(_read_names(step.values()) + [place.name for place in _given_places(step)])
+        demand(_read_names(step.values()) + _given_names(step))
         result.append(step.inverse())
     return tuple(result)
 
@@ -39,5 +39,7 @@ def _read_names(values: tuple[Expr, ...]) -> list[str]:
     return [node.place.name for v in values for node in walk(v) if isinstance(node, Read)]
 
 
-def _given_places(step: Instruction) -> tuple:  # type: ignore[type-arg]
-    return getattr(step, "givens", ()) if step.kind == "call" else ()
+def _given_names(step: Instruction) -> list[str]:
+    if isinstance(step, BlockCall):
+        return [place.name for place in step.givens]
+    return list(step.givens) if isinstance(step, Repeat) else []

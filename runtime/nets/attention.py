@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from revc.runtime.kernels import rotate_pairs
-from revc.runtime.nets.linear import uniform
 from revc.runtime.nets.base import Net
+from revc.runtime.nets.linear import uniform
 
 
 class Attention(Net):

@@ -1,13 +1,14 @@
 """Convolutions with zero padding that keep the image's size."""
 
+from itertools import pairwise
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-import torch
-
+from revc.runtime.nets.base import Net
 from revc.runtime.nets.linear import uniform
 from revc.runtime.nets.mlp import ACTIVATIONS
-from revc.runtime.nets.base import Net
 
 
 class Conv(Net):
@@ -20,7 +21,7 @@ class Conv(Net):
         self.act = act
         sizes = [n, *[width] * (layers - 1), out]
         self.weights = nn.ParameterList(
-            uniform(after, before, kernel, kernel) for before, after in zip(sizes, sizes[1:], strict=False)
+            uniform(after, before, kernel, kernel) for before, after in pairwise(sizes)
         )
         self.biases = nn.ParameterList(torch.zeros(after) for after in sizes[1:])
 

@@ -1,14 +1,18 @@
 """Two affine maps around an activation."""
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-import torch
-
-from revc.runtime.nets.linear import uniform
 from revc.runtime.nets.base import Net
+from revc.runtime.nets.linear import uniform
 
-ACTIVATIONS = {"gelu": functional.gelu, "silu": functional.silu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "silu": functional.silu,
+}
 
 
 class Mlp(Net):

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
 from revc.runtime.nets.base import Net
 
 

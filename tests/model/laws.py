@@ -51,7 +51,9 @@ def check_laws(model: ReversibleModel, tolerance: float = 1e-9, **inputs: Tensor
     wanted = Reference(program, model.net_modules())(**inputs)
     theirs = gradients(weighted(wanted), leaves)
     for name, value in out._asdict().items():
-        torch.testing.assert_close(value, wanted[name].to(value.dtype), atol=tolerance, rtol=tolerance)
+        torch.testing.assert_close(
+            value, wanted[name].to(value.dtype), atol=tolerance, rtol=tolerance
+        )
     for one, other in zip(mine, theirs, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
     check_inverse(model, out, inputs)

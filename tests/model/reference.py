@@ -67,7 +67,7 @@ class Reference:
             self._step(step, block, env, givens, slots, sizes, emits, types)
             step.step(types)
 
-    def _step(self, step, block, env, givens, slots, sizes, emits, types) -> None:  # noqa: ANN001
+    def _step(self, step, block, env, givens, slots, sizes, emits, types) -> None:
         value = lambda x: self._value(x, block, env, givens, slots, sizes)  # noqa: E731
         match step:
             case i.Add():
@@ -75,8 +75,10 @@ class Reference:
                 part = env[step.target.name][self._index(step.target, sizes)]
                 grown = part + step.sign * on_lattice(torch.as_tensor(value(step.value)), kind)
                 if isinstance(kind.numerics, Label):
-                    grown = torch.remainder(part + step.sign * value(step.value).round().long(),
-                                            kind.numerics.size.integer)
+                    grown = torch.remainder(
+                        part + step.sign * value(step.value).round().long(),
+                        kind.numerics.size.integer,
+                    )
                 whole = env[step.target.name].clone()
                 whole[self._index(step.target, sizes)] = grown
                 env[step.target.name] = whole
@@ -117,7 +119,7 @@ class Reference:
             case _:
                 raise NotImplementedError(step.kind)
 
-    def _call(self, step, env, givens, slots, sizes, emits) -> None:  # noqa: ANN001
+    def _call(self, step, env, givens, slots, sizes, emits) -> None:
         callee = invert_block(step.block) if step.undo else step.block
         inner = {r.name: env.pop(n) for r, n in zip(callee.takes, step.args, strict=True)}
         known = env | givens | dict(zip(step.args, inner.values(), strict=True))
@@ -132,7 +134,7 @@ class Reference:
     def _bind(self, _callee: Block, _values: Any, sizes: Any) -> Any:
         return sizes
 
-    def _repeat(self, step, env, givens, slots, sizes, emits) -> None:  # noqa: ANN001
+    def _repeat(self, step, env, givens, slots, sizes, emits) -> None:
         count = int(self._dim(step.count, sizes))
         order = reversed(range(count)) if step.reversed else range(count)
         stacked: dict[str, dict[int, Tensor]] = {}
@@ -149,7 +151,7 @@ class Reference:
         for name, turns in stacked.items():
             emits[name] = torch.stack([turns[t] for t in sorted(turns)])
 
-    def _value(self, x, block, env, givens, slots, sizes) -> Any:  # noqa: ANN001
+    def _value(self, x, block, env, givens, slots, sizes) -> Any:
         match x:
             case e.Number():
                 return self._dim(x.value, sizes) if isinstance(x.value, Dim) else x.value
@@ -158,13 +160,17 @@ class Reference:
                 return known[self._index(x.place, sizes)] if x.place.index else known
             case e.Elementwise():
                 args = [self._value(a, block, env, givens, slots, sizes) for a in x.args]
-                function = BINARY.get(x.function) or FUNCTIONS.get(x.function) or getattr(torch, x.function)
+                function = (
+                    BINARY.get(x.function)
+                    or FUNCTIONS.get(x.function)
+                    or getattr(torch, x.function)
+                )
                 return function(*[torch.as_tensor(a) for a in args])
             case e.NetCall():
                 args = [self._value(a, block, env, givens, slots, sizes) for a in x.args]
                 return self._net(block.nets[x.slot], slots, x.slot, args)
 
-    def _net(self, slot, slots, index, args) -> Tensor:  # noqa: ANN001
+    def _net(self, slot, slots, index, args) -> Tensor:
         module = self.nets[slots[index]]
         source = slot.source
         if not isinstance(source, Builtin):

@@ -13,7 +13,6 @@ from revc.runtime.model import ReversibleModel
 from tests.model import specs
 from tests.model.test_behaviour import make, pair
 
-
 # Dynamo makes an instance of the Function class to look at it; Inductor imports torch.jit.
 compiling = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -35,8 +34,6 @@ def flip_a_bit(_model: ReversibleModel, out: Any) -> None:
 
 def change_a_parameter(model: ReversibleModel, _out: Any) -> None:
     model.nets.get_submodule("repeat_0.1.Layer_0.mlp_0").weight_in.data.mul_(1.01)
-
-
 
 
 FAULTS = {
@@ -98,7 +95,8 @@ def test_increment_that_is_not_finite(bad: float) -> None:
 def test_wrapping_state_is_still_rebuilt() -> None:
     """Increments beyond the lattice clamp and the state wraps: a bijection all the same."""
     source = specs.HEAD.replace("Q12.20", "Q4.12") + (
-        "model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {\n a += 100 * b\n b += 7 * a\n a -= b * b\n}"
+        "model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {\n"
+        " a += 100 * b\n b += 7 * a\n a -= b * b\n}"
     )
     model = make(source)
     a, b = (7.9 * x.detach().tanh() for x in pair())
@@ -206,7 +204,5 @@ def test_legacy_autograd_functions_run_eagerly_and_are_refused_compiled() -> Non
     model = make(specs.HOLE, nets={"F": Legacy})
     model(*pair()).a.sum().backward()
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
-    with pytest.raises(Exception, match="autograd.Function"):
+    with pytest.raises(Exception, match=r"autograd\.Function"):
         compiled(*pair())
-
-

@@ -69,7 +69,7 @@ class Unsupported(Instruction):
 
     def pull(self, to: "Pulling") -> None:
         """Refuse as `lower` does."""
-        self.lower(to)  # type: ignore[arg-type]
+        raise UnsupportedError([unsupported(type(self).__name__.lower(), self.span)])
 
 
 def live(env: Env, name: str) -> RegType:

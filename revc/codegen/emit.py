@@ -1,0 +1,84 @@
+"""``revc compile --emit``: the stages of a compilation as text.
+
+Only `vjp` and `fx` need torch. The text depends on the spec alone.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from revc.codegen.emit_ast import tree_text
+from revc.codegen.emit_ir import inverse_text, program_text
+from revc.ir.program import Program
+from revc.passes.depth import deep
+from revc.passes.frontend import build, refuse
+from revc.passes.opening import open_spec
+from revc.passes.report import Findings
+
+
+class Stage(StrEnum):
+    """What can be printed of a spec."""
+
+    ast = "ast"
+    ir = "ir"
+    inverse = "inverse"
+    vjp = "vjp"
+    fx = "fx"
+
+
+def emit(
+    stage: Stage,
+    source: str | Path,
+    *,
+    model: str | None = None,
+    dims: Mapping[str, int] | None = None,
+    chunks: int = 1,
+) -> str:
+    """Return a stage of a spec's compilation as text.
+
+    `ast` is the syntax tree, `ir` the typed program, `inverse` that of the inverse, `vjp` the code
+    of the VJP graph, `fx` the code of the forward, inverse and VJP graphs.
+
+    Raises:
+        SpecError: the spec does not parse, or for the other stages does not check.
+        UnsupportedError: for `vjp` and `fx`, a statement cannot be compiled yet.
+    """
+    with deep():
+        if stage is Stage.ast:
+            return _tree(source, dims or {})
+        program = build(source, model=model, dims=dims or {}, nets=None)
+        return _PRINTERS[stage](program, chunks)
+
+
+def _tree(source: str | Path, dims: Mapping[str, int]) -> str:
+    findings = Findings()
+    blocks, loader = open_spec(source, findings, dims)
+    refuse(findings, loader)
+    return tree_text(blocks.main.file)
+
+
+def _vjp(program: Program, chunks: int) -> str:
+    return _code(program, chunks)["vjp.py"]
+
+
+def _fx(program: Program, chunks: int) -> str:
+    files = _code(program, chunks)
+    names = ("forward.py", "inverse.py", "vjp.py")
+    return "\n\n".join(f"# --- {name} ---\n\n{files[name]}" for name in names)
+
+
+def _code(program: Program, chunks: int) -> dict[str, str]:
+    from revc.codegen.graphs import CompiledGraphs
+    from revc.codegen.package import code_files
+    from revc.codegen.supported import refuse_unsupported
+
+    refuse_unsupported(program)
+    return code_files(CompiledGraphs(program, chunks))
+
+
+_PRINTERS: dict[Stage, Callable[[Program, int], str]] = {
+    Stage.ir: lambda program, _chunks: program_text(program),
+    Stage.inverse: lambda program, _chunks: inverse_text(program),
+    Stage.vjp: _vjp,
+    Stage.fx: _fx,
+}

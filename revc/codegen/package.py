@@ -1,0 +1,199 @@
+"""Compiled artifacts: a program's graphs, nets and description as a Python package."""
+
+import json
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from torch.fx import GraphModule
+
+from revc.codegen.compile import check_chunks, interface_of
+from revc.codegen.graphs import CompiledGraphs
+from revc.codegen.interface import emits_of
+from revc.codegen.package_code import Face
+from revc.codegen.package_file import CodeFile, Root, results
+from revc.codegen.package_nets import nets_text
+from revc.codegen.package_program import json_text, program_json
+from revc.codegen.package_write import write_package
+from revc.codegen.root import segments_of, without_emits
+from revc.codegen.supported import refuse_unsupported
+from revc.errors import InternalError
+from revc.ir.invert import invert_block
+from revc.ir.nets import Hole
+from revc.ir.program import Block, Program, Register
+from revc.passes.depth import deep
+from revc.passes.frontend import build
+from revc.runtime import artifact
+
+
+def package_files(program: Program, chunks: int = 1) -> dict[str, str]:
+    """Return the files of a program's artifact by name; equal programs give equal text.
+
+    Raises:
+        UnsupportedError: the program has a statement that cannot be compiled yet.
+    """
+    refuse_unsupported(program)
+    graphs = CompiledGraphs(program, chunks)
+    files = code_files(graphs) | {"nets.py": nets_text(program.model)}
+    interface = interface_of(program, chunks, graphs.exact)
+    described = {
+        "format": artifact.FORMAT,
+        "revc": version("revc"),
+        "source": Path(program.model.span.file).name,
+        "interface": interface.to_json(),
+        "program": program_json(program),
+        "files": {name: artifact.file_hash(text.encode()) for name, text in sorted(files.items())},
+    }
+    plain = json.loads(json.dumps(described))
+    digest = artifact.content_hash(plain)
+    files[artifact.PROGRAM] = json_text({"hash": digest, **plain}) + "\n"
+    files["__init__.py"] = _init(program, digest)
+    return files
+
+
+def package(
+    source: str | Path,
+    output: str | Path,
+    *,
+    model: str | None = None,
+    dims: Mapping[str, int] | None = None,
+    chunks: int = 1,
+    force: bool = False,
+) -> None:
+    """Compile a spec into a Python package at `output`, which runs without the compiler.
+
+    Args:
+        source, model, dims, chunks: as `revc.compile` takes them.
+        output: the package's folder.
+        force: write beside other files, and over files of an older artifact that were edited.
+
+    Raises:
+        SpecError: the spec does not parse or check.
+        UnsupportedError: it uses a statement that cannot be compiled yet.
+        BindError: `model`, `dims` or `chunks` do not fit.
+        OutputError: the folder holds what is not ours to replace, or cannot be written.
+    """
+    check_chunks(chunks)
+    with deep():
+        program = build(source, model=model, dims=dims or {}, nets=None)
+        files = package_files(program, chunks)
+    write_package(files, Path(output), force)
+
+
+def code_files(graphs: CompiledGraphs) -> dict[str, str]:
+    """Return the graphs of a program as Python files."""
+    model = graphs.program.model
+    nets, givens = (True,) * len(model.nets), (True,) * len(model.givens)
+    vjp = graphs.vjp(givens, nets)
+    return {
+        "forward.py": _file("The forward graph", model, [_forward(graphs.forward, model)]),
+        "inverse.py": _file("The graph of the inverse", model, [_inverse(graphs.inverse, model)]),
+        "vjp.py": _file("The VJP graph", model, [_vjp(vjp, model)]),
+        "traced.py": _file(
+            "The graphs that torch.compile compiles",
+            model,
+            [_forward(graphs.traced_forward, model), _vjp(graphs.traced_vjp, model)],
+        ),
+    }
+
+
+def _file(what: str, model: Block, roots: list[Root]) -> str:
+    source = Path(model.span.file).name
+    return CodeFile(f"{what} of {model.name}, compiled by revc from {source}.").write(roots)
+
+
+def _forward(graph: object, model: Block) -> Root:
+    gives, count = _names(model.gives), len(segments_of(model))
+    views = [f"{name}_view" for name in gives]
+    returns = [*views, *emits_of(model), *gives]
+    checks = _numbered("checks", _results(graph) - len(returns) - count)
+    about = (
+        f"Run {model.name}. Returns what the caller sees of the results, the emits, the raw state"
+    )
+    if checks:
+        about += ", the checksums of each segment's input"
+    about += " and the health behind each segment."
+    returns += [*checks, *_numbered("trail", count)]
+    return _root(graph, model, Face("forward", about, grouped=True, returns=tuple(returns)))
+
+
+def _inverse(graph: object, model: Block) -> Root:
+    returns = (*_names(model.takes), "trail")
+    about = f"Undo {model.name}. Takes the raw results; returns the inputs and the health."
+    face = Face("inverse", about, grouped=True, returns=returns)
+    return _root(graph, invert_block(without_emits(model)), face)
+
+
+def _vjp(graph: object, model: Block) -> Root:
+    returns = [f"d_{name}" for name in (*_names(model.takes), *_names(model.givens))]
+    returns += [""] * len(model.nets)
+    wrong = _numbered("wrong", _results(graph) - len(returns))
+    about = (
+        f"Go back through {model.name}: rebuild each input and pull the cotangents back. Returns "
+        "the cotangents of the inputs, the givens and the nets"
+    )
+    about += ", and how much of each segment's input is wrong." if wrong else "."
+    returns += wrong
+    face = Face("vjp", about, grouped=True, backward=True, returns=tuple(returns))
+    return _root(graph, model, face)
+
+
+def _root(graph: object, block: Block, face: Face) -> Root:
+    if not isinstance(graph, GraphModule):
+        raise InternalError(f"{face.name} is a {type(graph).__name__}, not a graph")
+    return Root(graph, block, face)
+
+
+def _results(graph: object) -> int:
+    return results(graph) if isinstance(graph, GraphModule) else 0
+
+
+def _names(registers: Iterable[Register]) -> list[str]:
+    return [register.name for register in registers]
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [f"{name}_{index}" for index in range(count)]
+
+
+def _init(program: Program, digest: str) -> str:
+    model = program.model
+    holes = sorted({s.source.name for s in model.nets if isinstance(s.source, Hole)})
+    return _INIT.format(
+        name=model.name,
+        source=Path(model.span.file).name,
+        call=", ".join(r.name for r in _order(model)),
+        load="load(nets={" + ", ".join(f'"{h}": ...' for h in holes) + "})" if holes else "load()",
+        digest=digest,
+    )
+
+
+def _order(model: Block) -> list[Register]:
+    return sorted((*model.takes, *model.givens), key=lambda r: (r.span.line, r.span.column))
+
+
+_INIT = '''"""{name}, an exactly reversible torch module, compiled by revc from {source}.
+
+    model = {load}
+    out = model({call})
+    inputs = model.inverse(out)
+
+`forward.py`, `inverse.py` and `vjp.py` hold its graphs, `traced.py` those for torch.compile,
+`nets.py` makes its nets, and `program.json` tells what was compiled.
+"""
+
+from collections.abc import Mapping
+
+from revc.passes.depth import deep
+from revc.passes.frontend import build
+from revc.runtime import artifact
+from revc.runtime.binding import Net
+from revc.runtime.model import ReversibleModel
+
+HASH = "{digest}"
+
+
+def load(nets: Mapping[str, Net] | None = None) -> ReversibleModel:
+    """Return the model with fresh parameters; `nets` binds those without a body."""
+    return artifact.load(__name__, __file__, HASH, nets or {{}})
+'''
