@@ -1,0 +1,81 @@
+"""What `free` claims: computing and uncomputing cancel, anything else is found out."""
+
+import pytest
+
+from revc.passes.lint import lint
+from tests.passes.specs import HEAD
+
+LAYER = "block Layer(a, b: [B, T, c]) { a += mlp(b, width = 8) }"
+
+
+def messages(body: str, params: str = "a, b: [B, T, c]") -> list[str]:
+    spec = f"{HEAD}{LAYER}\nmodel M({params}) {{\n{body}\n}}\n"
+    return [f"{d.code} {d.message}" for d in lint(spec).findings]
+
+
+PROVED = {
+    "untouched": "alloc t: [B, T, c] = 0\nfree t = 0",
+    "its own value": "alloc t: [B, T, c] = 0.5\nfree t = 0.5",
+    "update and its opposite": ("alloc t: [B, T, c] = 0\nt += 2*a\nb += t\nt -= 2*a\nfree t = 0"),
+    "another order": (
+        "alloc t: [B, T, c] = 0\nt += a\nt += tanh(b)\nt -= a\nt -= tanh(b)\nfree t = 0"
+    ),
+    "negated": "alloc t: [B, T, c] = 0\nt += a\nnegate t\nt += a\nfree t = 0",
+    "swapped": "alloc t, s: [B, T, c] = 0\nt += a\nswap t, s\ns -= a\nfree s, t = 0",
+    "split and joined": (
+        "alloc t: [B, T, c] = 0\nt += a\nsplit t -> p, q\njoin p, q -> t\nt -= a\nfree t = 0"
+    ),
+    "parts of zero": "alloc t: [B, T, c] = 0\nsplit t -> p, q\nfree p, q = 0",
+    "permuted back": (
+        "alloc t: [B, T, c] = 0\nt += a\npermute t by (0, 2, 1)\npermute t by (0, 2, 1)\n"
+        "t -= a\nfree t = 0"
+    ),
+    "called and uncalled": (
+        "alloc t: [B, T, c] = 0\nenc: Layer(t, b)\na += t\nuncall enc(t, b)\nfree t = 0"
+    ),
+    "a net of one name": (
+        "net F = norm()\nalloc t: [B, T, c] = 0\nt += F(a)\nb += t\nt -= F(a)\nfree t = 0"
+    ),
+}
+REFUSED = {
+    "not uncomputed": (
+        "alloc t: [B, T, c] = 0\nt += a\nb += t\nfree t = 0",
+        "L107 `t` is not provably 0; witness: a = 1",
+    ),
+    "another value": (
+        "alloc t: [B, T, c] = 0\nfree t = 1",
+        "L107 `t` is not provably 1; witness: any",
+    ),
+    "what it read has changed": (
+        "alloc t: [B, T, c] = 0\nt += a\na += b\nt -= a\nfree t = 0",
+        "L107 `t` is not provably 0; witness: b = 1",
+    ),
+    "another instance": (
+        "alloc t: [B, T, c] = 0\nt += norm(a)\nb += t\nt -= norm(a)\nfree t = 0",
+        "L107 `t` is not provably 0",
+    ),
+    "another call": (
+        "alloc t: [B, T, c] = 0\nLayer(t, b)\na += t\nuncall Layer(t, b)\nfree t = 0",
+        "L107 `t` is not provably 0",
+    ),
+    "an input": ("free a = 0\nb += 1", "L107 `a` is not provably 0; witness: a = 1"),
+    "one part": (
+        "alloc t: [B, T, c] = 0\nt[.., :4] += a[.., :4]\nb += t\nfree t = 0",
+        "L107 `t` is not provably 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROVED)
+def test_a_true_claim_is_proved(name: str) -> None:
+    assert messages(PROVED[name]) == []
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_unproved_claim_is_found(name: str) -> None:
+    body, message = REFUSED[name]
+    assert messages(body) == [message]
+
+
+def test_undoing_an_alloc_is_checked_as_it_runs() -> None:
+    assert messages("undo alloc a: [B, T, c] = 0\nb += 1") == []

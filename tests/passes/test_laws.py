@@ -1,0 +1,180 @@
+"""Laws that hold for every spec: what is built is valid, verifies, and inverts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from revc.ir.invert import invert_block
+from revc.passes.frontend import build
+from revc.passes.invert import invert_spec
+from revc.passes.lint import lint
+from revc.passes.pipeline import PIPELINE, run_pipeline
+from revc.passes.proof import prove
+from revc.passes.verify import verify, verify_block
+from tests.passes.canonical import canonical
+from tests.passes.specs import HEAD, MODELS, SPECS, sizes
+
+EXTRA = {
+    "lets": f"""{HEAD}
+model M(a, b: [B, T, c], given u: [B, T, c]) {{
+  let half = tan(mlp(u, width = 8) / 2)
+  let twice = 2 * half
+  a -= half * b
+  b += twice * a
+  a -= half * b
+}}
+""",
+    "labels": f"""{HEAD}
+block Layer(a, b: [B, T, c]) {{ a += mlp(b, width = 8) }}
+model M(a, b: [B, T, c]) {{
+  enc: Layer(a, b)
+  Layer(b, a)
+  uncall enc(a, b)
+  Layer(a, b)
+  undo Layer(a, b)
+}}
+""",
+    "loops": f"""{HEAD}
+block Layer(a, b: [B, T, c]) {{ a += mlp(b, width = 8) }}
+model M(a, b: [B, T, c], given xs: float32[B, T, c]) {{
+  repeat 2 as i {{ Layer(a, b) }}
+  repeat 3 reversed as j share {{
+    a += linear(b)
+    repeat 2 {{ b += norm(a) }}
+    b[:, j] += xs[:, j]
+  }}
+  undo repeat 2 {{
+    a += mlp(b, width = 4)
+    b += mlp(a, width = 8)
+  }}
+}}
+""",
+    "moves": f"""{HEAD}
+model M(x: [B, 4, 8, 8]) -> (y: [B, 16, 4, 4]) {{
+  squeeze x by 2
+  split x -> p, q, r, s along 1
+  swap p, s
+  negate q
+  alloc t: [B, 4, 4, 4] = 0
+  t += conv(q, width = 4)
+  r += t
+  t -= conv(q, width = 4)
+  undo alloc t: [B, 4, 4, 4] = 0
+  permute p by (0, 3, 1, 2)
+  reshape p to [B, 16, 2, 2]
+  reshape p to [B, 4, 4, 4]
+  permute p by (0, 2, 3, 1)
+  join p, q, r, s -> y along 1
+}}
+""",
+    "frees": f"""{HEAD}
+model M(a, b: [B, T, c]) {{
+  alloc t, s: [B, T, c] = 0
+  t += tanh(a)
+  b += t
+  t -= tanh(a)
+  free s, t = 0
+}}
+""",
+    "nets": f"""{HEAD}
+net Shared(x: [B, T, c]) -> [B, T, c] = mlp(norm(x), width = 8)
+block Twice<F, h = 1>(a, b: [B, T, c]) {{
+  a += h * F(b)
+  b += h * F(a) + Shared(a)
+}}
+model M(a, b: [B, T, c]) {{
+  net G(x: [B, T, c]) -> [B, T, c] = linear(x)
+  net L = mlp(width = 4)
+  Twice<G, h = 1/2>(a, b)
+  Twice<Shared>(a, b)
+  Twice<L>(a, b)
+  a += Shared(b)
+}}
+""",
+}
+CASES = [(path.stem, str(path), sizes(path)) for path in MODELS] + [
+    (name, text, {}) for name, text in EXTRA.items()
+]
+cases = pytest.mark.parametrize(
+    ("source", "dims"), [(s, d) for _, s, d in CASES], ids=[name for name, _, _ in CASES]
+)
+
+
+def check_valid(node: Any, seen: set[int]) -> None:
+    """Build every node again, validated: elaboration makes nodes without validation."""
+    if isinstance(node, BaseModel) and id(node) not in seen:
+        seen.add(id(node))
+        fields = {name: getattr(node, name) for name in type(node).model_fields}
+        again = type(node)(**fields)
+        assert again == node
+        assert again.model_dump_json() == node.model_dump_json()
+        for value in fields.values():
+            check_valid(value, seen)
+    elif isinstance(node, tuple | list):
+        for item in node:
+            check_valid(item, seen)
+    elif isinstance(node, dict):
+        for item in node.values():
+            check_valid(item, seen)
+
+
+@cases
+def test_nodes_are_valid(source: str, dims: dict[str, int]) -> None:
+    check_valid(build(source, dims=dims), set())
+
+
+@cases
+def test_inverse_verifies_and_inverts_back(source: str, dims: dict[str, int]) -> None:
+    program = build(source, dims=dims)
+    inverse = invert_block(program.model)
+    verify_block(inverse)
+    assert inverse.takes == program.model.gives
+    assert inverse.gives == program.model.takes
+    again = program.model_copy(update={"model": invert_block(inverse)})
+    verify(again)
+    assert canonical(again) == canonical(program)
+
+
+@cases
+def test_inverse_source_has_the_same_parameters(source: str, dims: dict[str, int]) -> None:
+    program = build(source, dims=dims)
+    text = invert_spec(source)
+    if program.free and not program.model.gives:
+        dims = {**dims, **dict.fromkeys(program.free, 2)}  # sizes that only the inputs told
+    inverse = build(text, dims=dims)
+    names = sorted(slot.name for slot in inverse.model.nets)
+    assert names == sorted(slot.name for slot in program.model.nets)
+    assert {r.name for r in inverse.model.takes} == {r.name for r in program.model.gives}
+    assert {r.name for r in inverse.model.gives} == {r.name for r in program.model.takes}
+
+
+@cases
+def test_inverting_twice_gives_the_same_program(source: str, dims: dict[str, int]) -> None:
+    program = build(source, dims=dims)
+    twice = build(invert_spec(invert_spec(source)), dims=dims)
+    assert canonical(twice) == canonical(program)
+
+
+@cases
+def test_the_proof_stands(source: str, dims: dict[str, int]) -> None:
+    assert prove(build(source, dims=dims).model).verdict in ("PROVED", "ASSUMED")
+
+
+@cases
+def test_the_pipeline_is_idempotent(source: str, dims: dict[str, int]) -> None:
+    program = build(source, dims=dims)
+    assert run_pipeline(program, PIPELINE) == program
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_shipped_specs_are_clean(path: Path) -> None:
+    result = lint(path)
+    assert not result.denied
+    assert {proof.verdict for proof in result.proofs} == {"PROVED"}
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_inverse_of_shipped_specs_is_clean(path: Path) -> None:
+    assert not lint(invert_spec(path)).denied
