@@ -71,10 +71,9 @@ def _inner(scope: Scope, node: ast.Repeat) -> Scope:
             raise scope.findings.refuse(redefined(node.index, earlier, node.span))
         names[node.index] = Dim.of(node.index)
         turns = (*turns, node.index)
-    taken = declared(node.body) | scope.namer.taken
     return replace(
         scope, names=names, turns=turns, parent=scope, regs=scope.regs.inner(), slots=Slots(),
-        namer=Namer(taken), nets={}, labels={}, doubts=[], emitted=set(), claimed={},
+        namer=Namer(declared(node.body)), nets={}, labels={}, doubts=[], emitted=set(), claimed={},
     )  # fmt: skip
 
 

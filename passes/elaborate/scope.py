@@ -101,7 +101,7 @@ class Scope:
         """Say what `name` already is, for findings about names declared twice; None if nothing."""
         if name in self.names:
             return "a turn" if name in self.turns else "a dim or number"
-        if name in self.nets or (self.parent and self.parent.net(name)):
+        if name in self.nets:
             return "a net"
         if self.module.find(name) or name in self.module.imports:
             return "a name of this file"

@@ -83,10 +83,20 @@ class Slots:
 
     def freeze(self) -> "tuple[tuple[NetSlot, ...], tuple[Hashable, ...], dict[int, int]]":
         """Return the slots that are called, their links, and where each old index went."""
+        self._tell_apart()
         called = [i for i, draft in enumerate(self.drafts) if draft.output is not None]
         where = {old: new for new, old in enumerate(called)}
         frozen = tuple(_frozen(self.drafts[i], where) for i in called)
         return frozen, tuple(self.drafts[i].link for i in called), where
+
+    def _tell_apart(self) -> None:
+        """Rename linked slots that are called as another is; own names are public and stay."""
+        taken = {draft.name for draft in self.drafts if draft.link is None}
+        for draft in self.drafts:
+            if draft.link is not None:
+                while draft.name in taken:
+                    draft.name += "_outer"
+                taken.add(draft.name)
 
 
 def _frozen(draft: Draft, where: dict[int, int]) -> NetSlot:
