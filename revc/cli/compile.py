@@ -1,0 +1,46 @@
+"""`revc compile`: a spec to a Python package, or to the text of a stage."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from revc.cli.options import parse_dims
+from revc.codegen.emit import Stage
+
+
+def run(
+    spec: Annotated[str, typer.Argument(help="The .rev file to compile.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write a Python package here, as build/lm."),
+    ] = None,
+    emit: Annotated[Stage | None, typer.Option(help="Print a stage instead.")] = None,
+    model: Annotated[str | None, typer.Option(help="Which model, if there are several.")] = None,
+    dim: Annotated[list[str] | None, typer.Option("--dim", "-D", help="Bind a dim: d=768.")] = None,
+    chunks: Annotated[
+        int, typer.Option(min=1, help="Run separable nets in this many pieces along the batch.")
+    ] = 1,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Write beside other files and over edited ones."),
+    ] = False,
+) -> None:
+    """Compile a spec to a Python package that runs with revc.runtime alone."""
+    if (output is None) == (emit is None):
+        raise typer.BadParameter("say where to write with -o FOLDER, or what to print with --emit")
+    dims = parse_dims(dim or [])
+    if emit is not None:
+        _print(emit, spec, model, dims, chunks)
+        return
+    assert output is not None
+    from revc.codegen.package import package
+
+    package(spec, output, model=model, dims=dims, chunks=chunks, force=force)
+    typer.echo(f"wrote {output}: `from {output.resolve().name} import load`")
+
+
+def _print(stage: Stage, spec: str, model: str | None, dims: dict[str, int], chunks: int) -> None:
+    from revc.codegen.emit import emit
+
+    typer.echo(emit(stage, spec, model=model, dims=dims, chunks=chunks), nl=False)
