@@ -1,4 +1,4 @@
-"""The roots of revc's errors; a leaf module that everything may import, and that imports nothing."""
+"""The roots of revc's errors: a leaf module that everything may import and that imports nothing."""
 
 
 class RevcError(Exception):

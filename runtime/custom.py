@@ -1,8 +1,8 @@
 """Finding hand-written autograd Functions in modules that people bring.
 
-Under torch.compile a brought net's VJP is ``torch.func.vjp``, which the compiler traces through such
-a Function's forward and so differentiates that, without its hand-written backward. Wrong gradients
-without a word are not acceptable, so such modules are told apart here and refused there.
+Under torch.compile a brought net's VJP is ``torch.func.vjp``, which the compiler traces through
+such a Function's forward and so differentiates that, without its hand-written backward. Wrong
+gradients without a word are not acceptable, so such modules are told apart here and refused there.
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 A module always runs in one canonical mode: gradients enabled, inputs detached and requiring a
 gradient. Some modules take other kernels under ``no_grad`` (an LSTM in training mode, attention in
 eval mode), which would give the rebuild other bits than the forward pass had. In eager mode the VJP
-is ``torch.autograd.grad``, under ``torch.compile`` it is ``torch.func.vjp``; hooks of the module run
+is ``torch.autograd.grad``, under ``torch.compile`` it is ``torch.func.vjp``; the module's hooks run
 either way.
 """
 
@@ -31,7 +31,7 @@ class Leaf(NamedTuple):
 
 
 class Handle(NamedTuple):
-    """What the VJP of one evaluation needs: the detached inputs and the output, or a vjp closure."""
+    """What the VJP of one evaluation needs: detached inputs and the output, or a vjp closure."""
 
     inputs: tuple[Tensor, ...]
     output: Tensor | None

@@ -57,7 +57,9 @@ def _sum(registers: list[Tensor]) -> Tensor:
 
 
 class Loop(nn.Module):
-    """Runs a forward body: registers.., givens.., nets.., sizes.., mode.. to registers.., emits.., health.
+    """Runs a forward body over its turns.
+
+    Takes registers.., givens.., nets.., sizes.., mode..; returns registers.., emits.., health.
 
     A checked loop also returns the checksums of the registers before each turn, [turns, registers],
     and the health after each turn, [turns, 2], both in the order of the forward pass.
@@ -135,8 +137,9 @@ class _Rows:
 class VjpLoop(nn.Module):
     """Runs a VJP body over the turns, last of the forward pass first.
 
-    Takes registers.., cotangents.., givens.., their cotangents.., stacked emit cotangents.., nets..,
-    sizes.., mode..; returns registers.., cotangents.., given cotangents.., net cotangents.., health.
+    Takes registers.., cotangents.., givens.., their cotangents.., stacked emit cotangents..,
+    nets.., sizes.., mode..; returns registers.., cotangents.., given cotangents.., net
+    cotangents.., health.
     A checked loop also takes the forward loop's checksums and returns how many registers differ
     from them, [turns].
     """

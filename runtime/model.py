@@ -109,7 +109,7 @@ class ReversibleModel(nn.Module):
 
     @property
     def forward_graph(self) -> nn.Module:
-        """The forward graph: registers.., givens.., nets.., sizes.., mode.. to views, emits, raw."""
+        """The forward graph: registers, givens, nets, sizes and mode to views, emits, raw state."""
         return self._graphs.forward
 
     @property

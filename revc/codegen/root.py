@@ -24,7 +24,7 @@ aten = torch.ops.aten
 
 
 def segments_of(block: Block) -> list[tuple[Segment, list[Instruction]]]:
-    """Cut a model's body into checked segments: each repeat is one a turn, the rest in stretches."""
+    """Cut a model's body into checked segments: a repeat is one a turn, the rest in stretches."""
     result: list[tuple[Segment, list[Instruction]]] = []
     for step in block.body:
         if isinstance(step, Repeat):

@@ -1,8 +1,8 @@
 """Reverse-mode differentiation while emitting: every operation goes to the graph beside its VJP.
 
-A `Tape` appends ATen calls to an fx graph and notes, for each differentiable result, how a cotangent
-is pulled back. `pullback` then emits the VJP into the same graph. Nothing is traced and no shape is
-needed, so one graph serves every batch size, dtype and device.
+A `Tape` appends ATen calls to an fx graph and notes, for each differentiable result, how a
+cotangent is pulled back. `pullback` then emits the VJP into the same graph. Nothing is traced and
+no shape is needed, so one graph serves every batch size, dtype and device.
 """
 
 import operator
@@ -26,9 +26,10 @@ class _Entry:
 
 @dataclass
 class Tape:
-    """Emits into `graph`; `dtype` and `low` are its nodes for the nets' dtype and the matmuls' dtype.
+    """Emits into `graph`.
 
-    The two differ under autocast only, where `lower` and `higher` cast between them explicitly.
+    `dtype` and `low` are its nodes for the nets' dtype and that of matmuls. The two differ
+    under autocast only, where `lower` and `higher` cast between them explicitly.
     """
 
     graph: Graph

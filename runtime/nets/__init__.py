@@ -1,4 +1,4 @@
-"""The built-in nets as torch modules: they hold the parameters and say in plain torch what is meant.
+"""The built-in nets as torch modules: they hold parameters and say in plain torch what is meant.
 
 Compiled graphs do not call them: each net's graph and VJP graph are ATen code over the same
 parameters. Their `forward` is for people, and the oracle of the tests.

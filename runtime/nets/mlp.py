@@ -16,7 +16,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Mlp(Net):
-    """[.., n] to [.., out] through `width` hidden units; `swiglu` is silu(a) * b (Shazeer, 2020)."""
+    """[.., n] to [.., out] through `width` hidden units; `swiglu` is silu(a) * b, Shazeer 2020."""
 
     def __init__(self, n: int, width: int, out: int, act: str = "gelu") -> None:
         super().__init__()
