@@ -72,13 +72,17 @@ class Body:
         An artifact's code shows them.
         """
         last = next(iter(reversed(self.graph.nodes)))
+        self._name_held()
         yield
-        for name, node in self.held().items():
-            node.meta.setdefault("hint", name)
+        self._name_held()
         for node in reversed(self.graph.nodes):
             if node is last:
                 return
             node.meta["step"] = step
+
+    def _name_held(self) -> None:
+        for name, node in self.held().items():
+            node.meta.setdefault("hint", name)
 
     def held(self) -> dict[str, Node]:
         """Return the nodes of what has a name at this point of the program."""
