@@ -5,6 +5,7 @@ the compiler could move the whole rebuild, and its checks, into the forward pass
 `verify` raise when a run went wrong; their result must be used, or the compiler drops them.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +17,10 @@ from revc.runtime.interface import Interface
 
 class NonFiniteError(RevcError):
     """An increment was infinite or NaN, or a freed register did not hold its value."""
+
+
+class ClampWarning(UserWarning):
+    """An increment was clamped to its lattice: exact all the same, but not what the nets meant."""
 
 
 _interfaces: dict[str, Interface] = {}
@@ -38,6 +43,9 @@ def settle_now(trail: Tensor, counts: Sequence[int], interface: Interface) -> No
     for (size, wrong), name in zip(rows, names, strict=True):
         if not size < float("inf"):
             raise NonFiniteError(f"{interface.name}, {name}: an increment is not finite")
+        if size >= 1:
+            text = f"{interface.name}, {name}: an increment is beyond the lattice and was clamped"
+            warnings.warn(text, ClampWarning, stacklevel=2)
         if wrong:
             raise NonFiniteError(
                 f"{interface.name}, {name}: {int(wrong)} elements of a freed register do not hold "

@@ -5,6 +5,9 @@ addition is a bijection of the state for each increment, so subtracting the same
 bit for bit, even where the state wrapped.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -58,7 +61,31 @@ def add_(
         `state` itself.
     """
     raw = _round(value, fraction_bits, state.dtype, consume)
-    return state.add_(raw) if sign > 0 else state.sub_(raw)
+    before = state.clone() if _counts else None
+    changed = state.add_(raw) if sign > 0 else state.sub_(raw)
+    if before is not None:
+        _counts[-1] += _wraps(before, raw, changed, sign)
+    return changed
+
+
+_counts: list[int] = []
+
+
+@contextmanager
+def counting_wraps() -> Iterator[list[int]]:
+    """Count, in the first item of the list it gives, the elements that wrap around in `add_`."""
+    _counts.append(0)
+    total = [0]
+    try:
+        yield total
+    finally:
+        total[0] = _counts.pop()
+
+
+def _wraps(before: Tensor, raw: Tensor, after: Tensor, sign: int) -> int:
+    # A sum wraps when its sign differs from both terms'; a difference is checked the other way.
+    first, total = (before, after) if sign > 0 else (after, before)
+    return int((((first ^ total) & (raw ^ total)) < 0).sum())
 
 
 def add(state: Tensor, value: Tensor, sign: int, fraction_bits: int) -> Tensor:

@@ -1,8 +1,9 @@
 """Registers that begin and end with a known value, and the health of a run.
 
 `health` is a float tensor of two numbers that the graphs thread through every step, so that nothing
-waits for the device until the end: [0] the largest increment in raw units (not finite if one was
-not), [1] how many elements of freed registers did not hold their value.
+waits for the device until the end: [0] the largest increment as a fraction of its lattice's range
+(not finite if one was not; from 1 on, it was clamped), [1] how many elements of freed registers did
+not hold their value.
 """
 
 from collections.abc import Sequence
@@ -18,10 +19,10 @@ def new_health(device: torch.device) -> Tensor:
     return torch.zeros(2, device=device)
 
 
-def watch(value: Tensor, fraction_bits: int, health: Tensor) -> Tensor:
-    """Return `health` with an increment taken into account."""
+def watch(value: Tensor, fraction_bits: int, width: int, health: Tensor) -> Tensor:
+    """Return `health` with an increment of a lattice of `width` bits taken into account."""
     low, high = torch.aminmax(value)
-    size = torch.maximum(-low, high).to(torch.float32) * 2.0**fraction_bits
+    size = torch.maximum(-low, high).to(torch.float32) * 2.0 ** (fraction_bits - width + 1)
     return torch.stack((torch.maximum(health[0], size), health[1]))
 
 

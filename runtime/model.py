@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
-from revc.runtime import guard
+from revc.runtime import guard, lattice
 from revc.runtime.custom import custom_function
 from revc.runtime.function import Reversible
 from revc.runtime.interface import Interface, Segment
@@ -175,6 +175,16 @@ class ReversibleModel(nn.Module):
             *views, trail = self.inverse_graph(*args)
         guard.settle_now(trail, [1], _single_segment(at))
         return views[0] if len(views) == 1 else tuple(views)
+
+    def count_wraps(self, *args: Tensor, **kwargs: Tensor) -> int:
+        """Return how many times an element of the state wraps around in a forward pass.
+
+        Wrapping is exact and undone, but a net then reads a value far from the one that was meant:
+        give the lattice more integer bits. Runs eagerly, and slower than `forward`.
+        """
+        with torch.no_grad(), lattice.counting_wraps() as total:
+            self.forward(*args, **kwargs)
+        return total[0]
 
     # --- the two passes --------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Each is functional: a nested region may not change its inputs. The public functi
 a graph calls a function by its module and name.
 """
 
+import torch
 from torch import Tensor
 from torch.compiler import nested_compile_region
 
@@ -38,7 +39,8 @@ def _update(
     state: Tensor, value: Tensor, sign: int, fraction_bits: int, health: Tensor
 ) -> tuple[Tensor, Tensor]:
     changed = lattice.add(state, value, sign, fraction_bits)
-    return changed, memory.watch(value, fraction_bits, health)
+    width = torch.iinfo(state.dtype).bits
+    return changed, memory.watch(value, fraction_bits, width, health)
 
 
 @nested_compile_region

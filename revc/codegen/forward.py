@@ -137,7 +137,7 @@ class Forward(Body):
             both = call(traced.update, node, value, sign, bits, self.health)
             self.health = self.tape.item(both, 1)
             return self.tape.item(both, 0)
-        self.health = call(memory.watch, value, bits, self.health)
+        self.health = call(memory.watch, value, bits, numerics.width, self.health)
         return self.effect(lattice.add_, node, value, sign, bits)
 
     def effect(self, function: Any, *args: Any, **kwargs: Any) -> Node:

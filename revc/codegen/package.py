@@ -184,8 +184,6 @@ _INIT = '''"""{name}, an exactly reversible torch module, compiled by revc from 
 
 from collections.abc import Mapping
 
-from revc.passes.depth import deep
-from revc.passes.frontend import build
 from revc.runtime import artifact
 from revc.runtime.binding import Net
 from revc.runtime.model import ReversibleModel

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from torch.fx import GraphModule, Node
@@ -129,7 +130,9 @@ class Function:
         self.lines += statement(f"{', '.join(targets)} = " if targets else "", code, 1)
         dead = [name for v, name in freed if name not in targets and is_owned(v)]
         if dead and node not in self.plan.statements[-2:]:
-            self.lines.append(f"{INDENT}del {', '.join(dead)}")
+            margin = f"{INDENT}del "
+            found = wrap(", ".join(dead), WIDTH, initial_indent=margin, subsequent_indent=margin)
+            self.lines += [line.rstrip(",") for line in found]
 
     def _unpack(self, owner: Node) -> None:
         """Name the parameters of a net."""
@@ -193,7 +196,8 @@ def _runs(picks: dict[int, Node], given: list[Any]) -> Iterator[list[Node]]:
     run: list[Node] = []
     for index in range(max(picks) + 2):
         pick = picks.get(index)
-        alone = pick is not None and len(pick.users) == 1 and given.count(pick) == 1
+        alone = pick is not None and "hint" not in pick.meta and given.count(pick) == 1
+        alone = alone and len(pick.users) == 1  # type: ignore[union-attr]
         follows = bool(run) and alone and given.index(pick) == given.index(run[-1]) + 1
         if not follows:
             yield run

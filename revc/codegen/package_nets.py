@@ -22,7 +22,8 @@ def parameter_names(slot: NetSlot) -> tuple[str, ...]:
 def nets_text(model: Block) -> str:
     """Return the file that makes the net instances of a model."""
     about = f"The nets of {model.name}."
-    lines = [*docstring(about, 0), "", *_imports(model.nets), "", ""]
+    imports = _imports(model.nets)
+    lines = [*docstring(about, 0), *([""] if imports else []), *imports, "", ""]
     lines.append("def make_nets(binder):")
     lines += docstring("Return the net instances by name, in program order.", 1)
     if not model.nets:

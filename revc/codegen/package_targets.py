@@ -30,6 +30,7 @@ _RESULTS = {
     "convolution_backward": ("d_input", "d_weight", "d_bias"),
     "cross_entropy_vjp": ("d_input", "d_weight", "d_bias"),
     "run": ("h", "handle"),
+    "pull": ("d_net", "d_input"),
     "update": ("h", "health"),
     "chunk": (),
     "split_with_sizes": (),

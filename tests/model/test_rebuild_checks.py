@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import ReconstructionError
-from revc.runtime.guard import NonFiniteError
+from revc.runtime.guard import ClampWarning, NonFiniteError
 from revc.runtime.model import ReversibleModel
 from tests.model import specs
 from tests.model.test_behaviour import make, pair
@@ -101,10 +101,22 @@ def test_wrapping_state_is_still_rebuilt() -> None:
     model = make(source)
     a, b = (7.9 * x.detach().tanh() for x in pair())
     a.requires_grad_()
-    out = model(a, b)
+    with pytest.warns(ClampWarning, match="beyond the lattice"):
+        out = model(a, b)
     out.a.sum().backward()
-    again = model(*model.inverse(out))
+    with pytest.warns(ClampWarning):
+        back = model.inverse(out)
+    with pytest.warns(ClampWarning):
+        again = model(*back)
     assert all(torch.equal(x, y) for x, y in zip(out.state[0], again.state[0], strict=True))
+    with pytest.warns(ClampWarning):
+        wraps = model.count_wraps(a, b)
+    assert wraps > 0
+
+
+def test_no_wraps_are_counted_where_there_are_none() -> None:
+    model = make()
+    assert model.count_wraps(*pair()) == 0
 
 
 @pytest.fixture(scope="module")
