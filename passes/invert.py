@@ -11,7 +11,7 @@ from pathlib import Path
 
 from revc.errors import BindError
 from revc.grammar import ast
-from revc.grammar.diagnostics import UnsupportedError
+from revc.grammar.diagnostics import SpecError, UnsupportedError
 from revc.grammar.printer import print_file
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -24,10 +24,11 @@ from revc.passes.elaborate.blocks import Blocks
 from revc.passes.elaborate.names import number
 from revc.passes.frontend import refuse
 from revc.passes.inverse_source import Reader, inverse_body
-from revc.passes.modules import Loader
+from revc.passes.modules import Loader, nowhere
 from revc.passes.opening import open_spec
 from revc.passes.report import Findings
 from revc.passes.rules.base import hint
+from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 
 
 def invert_spec(source: str | Path, model: str | None = None) -> str:
@@ -36,7 +37,7 @@ def invert_spec(source: str | Path, model: str | None = None) -> str:
     With `model` the one of that name alone is inverted.
 
     Raises:
-        SpecError: the spec is wrong.
+        SpecError: the spec is wrong, or has no model.
         UnsupportedError: a model has a statement without an inverse.
         BindError: there is no such model.
     """
@@ -47,6 +48,9 @@ def invert_spec(source: str | Path, model: str | None = None) -> str:
 def _invert_spec(source: str | Path, model: str | None) -> str:
     blocks, loader = _checked(source)
     models = {d.name: d for d in blocks.main.decls.values() if isinstance(d, ast.ModelDecl)}
+    if not models:
+        at = nowhere(blocks.main.file.span.file)
+        raise SpecError([UNKNOWN.at(at, "no model in this file: there is nothing to invert")])
     if model is not None and model not in models:
         raise BindError(f"no model `{model}`{hint(model, models)}")
     chosen = models if model is None else {model: models[model]}

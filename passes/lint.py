@@ -46,6 +46,9 @@ class Selection:
         )
 
 
+EVERYTHING = Selection()
+
+
 @dataclass(frozen=True)
 class LintResult:
     """The findings of a run, the proof of every block and model, and the texts of the files."""
@@ -61,7 +64,7 @@ class LintResult:
 
 
 def lint(
-    source: str | Path, selection: Selection = Selection(), dims: Mapping[str, int] = {}
+    source: str | Path, selection: Selection = EVERYTHING, dims: Mapping[str, int] = {}
 ) -> LintResult:
     """Check a spec, a path or source text; all that is wrong with it is in the findings.
 

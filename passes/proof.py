@@ -13,11 +13,18 @@ from revc.ir.instructions import (
     Emit,
     Free,
     Instruction,
+    Join,
     Let,
     Mix,
+    Negate,
+    Permute,
     Put,
     Repeat,
+    Reshape,
     Scale,
+    Split,
+    Squeeze,
+    Swap,
     Valve,
 )  # fmt: skip
 from revc.ir.program import Block
@@ -115,6 +122,13 @@ _REASONS: dict[type, str] = {
     Put: "an entropy coder is a bijection of value and tape",
     Draw: "an entropy coder is a bijection of value and reservoir",
     Valve: "a put and a draw, by a distribution that reads nothing of what they move",
+    Negate: "two's complement is its own inverse",
+    Swap: "two registers change places; its own inverse",
+    Split: "the parts hold the elements of the whole; the inverse joins them",
+    Join: "the whole holds the elements of the parts; the inverse splits it",
+    Permute: "elements are reordered; the inverse order puts them back",
+    Reshape: "the same elements in the same order",
+    Squeeze: "elements are reordered; the inverse puts them back",
     Mix: "a product of unit-triangular lifting steps, each an exact add",
 }
 
@@ -122,4 +136,4 @@ _REASONS: dict[type, str] = {
 def _reason(step: Instruction) -> str:
     if isinstance(step, Scale):
         return f"the factor is at least {step.lo:g}; remainders go to the tape"
-    return _REASONS.get(type(step), "moves elements or changes signs, nothing else")
+    return _REASONS[type(step)]

@@ -3,9 +3,9 @@
 
 def main() -> None:
     """Run the command line; exits with 0, 1 on findings, 2 on wrong use or a bug of ours."""
-    from revc.cli.app import run
+    from revc.cli.start import start
 
-    run()
+    start()
 
 
 __all__ = ["main"]

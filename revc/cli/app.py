@@ -4,16 +4,11 @@ A command is a module with a function `run`, whose parameters are its arguments 
 of `lint`, `fmt`, `explain`, `invert` and `new` never import torch.
 """
 
-import sys
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
-
-from revc.cli.render import print_findings
-from revc.errors import InternalError, RevcError
-from revc.grammar.diagnostics import SpecError
 
 COMMANDS = {
     "lint": "revc.cli.lint",
@@ -70,18 +65,3 @@ def root(
     ] = False,
 ) -> None:
     """Compile a model spec (.rev) to an exactly reversible PyTorch graph."""
-
-
-def run() -> None:
-    """Run the command line and exit: errors of the user's with 1, bugs of ours with 2."""
-    try:
-        app()
-    except SpecError as error:
-        print_findings(error.diagnostics)
-        sys.exit(1)
-    except RevcError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    except InternalError as error:
-        typer.echo(f"internal error, a bug in revc: {error}", err=True)
-        sys.exit(2)

@@ -9,8 +9,8 @@ STARTER = """\
 # {name}: two streams, each updated from the other, so every layer can be undone exactly.
 use std.nets: attention, mlp, norm
 
-dim B, T           # the batch and the sequence: taken from the inputs
-dim d = 256        # the width of a stream: -D d=512 overrides
+dim B, T  # the batch and the sequence: taken from the inputs
+dim d = 256  # the width of a stream: -D d=512 overrides
 state lattice(Q12.20)
 
 block Layer(a, b: [B, T, d]) {{

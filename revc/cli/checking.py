@@ -1,0 +1,42 @@
+"""Lint files and print what is found: `revc lint` without its option parser."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from revc.cli.render import Format, print_findings
+from revc.passes.lint import EVERYTHING, LintResult, Selection, lint
+
+
+def check(
+    specs: Sequence[str],
+    style: Format = Format.full,
+    selection: Selection = EVERYTHING,
+    dims: Mapping[str, int] = {},
+    proof: bool = False,
+) -> int:
+    """Lint files, print the findings, and return the exit code: 1 when one is at level deny.
+
+    Raises:
+        BindError: `dims` has a dim that a file does not declare.
+    """
+    results = [(spec, lint(spec, selection, dims)) for spec in specs]
+    findings = [finding for _, result in results for finding in result.findings]
+    texts = {file: text for _, result in results for file, text in result.texts.items()}
+    print_findings(findings, style, texts)
+    if style is Format.full:
+        for spec, result in results:
+            print(("\n" if result.findings else "") + _summary(spec, result))
+    if proof:
+        out = sys.stderr if style is Format.json else sys.stdout
+        for _, result in results:
+            for tree in result.proofs:
+                print("\n".join(tree.lines()), file=out)
+    return int(any(result.denied for _, result in results))
+
+
+def _summary(spec: str, result: LintResult) -> str:
+    """Return one line: how many findings, and the verdict of each block and model."""
+    levels = [finding.level for finding in result.findings]
+    counts = ", ".join(f"{levels.count(x)} {x}" for x in ("deny", "warn") if x in levels)
+    verdicts = ", ".join(f"{tree.subject} {tree.verdict}" for tree in result.proofs)
+    return f"{spec}: {counts or 'no findings'}" + (f"; {verdicts}" if verdicts else "")
