@@ -9,20 +9,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.tables import PER_OCTAVE, SCALES
+from revc.runtime.bits.tables import PER_OCTAVE, SCALES, digest, frozen
 
 LOC_LIMIT = 1 << 39
 """Largest location, in 2**-8 index units: the range of int32 indices."""
-_MANTISSA = (1 << 52) - 1
-_STEPS = tuple(
-    int.from_bytes(
-        torch.tensor(2.0 ** ((i + 0.5) / PER_OCTAVE), dtype=torch.float64).numpy().tobytes(),
-        "little",
+MANTISSA = (1 << 52) - 1
+
+
+def thresholds() -> tuple[int, ...]:
+    """Mantissas of 2**((i + 1/2) / 9): half-way (in the logarithm) between neighbouring scales."""
+    steps = torch.tensor(
+        [2.0 ** ((i + 0.5) / PER_OCTAVE) for i in range(PER_OCTAVE)], dtype=torch.float64
     )
-    & _MANTISSA
-    for i in range(PER_OCTAVE)
-)
-"""Mantissas half-way (in the logarithm) between neighbouring scales."""
+    found = (steps.view(torch.int64) & MANTISSA).numpy()
+    frozen("thresholds", digest(found))
+    return tuple(found.tolist())
+
+
+STEPS = thresholds()
 
 
 def snap_loc(loc: Tensor, step: float) -> Tensor:
@@ -38,7 +42,7 @@ def snap_scale(scale: Tensor, step: float) -> Tensor:
     """
     bits = (scale / step).contiguous().view(torch.int64)
     number = PER_OCTAVE * ((bits >> 52) - 1022)
-    mantissa = bits & _MANTISSA
-    for threshold in _STEPS:
+    mantissa = bits & MANTISSA
+    for threshold in STEPS:
         number = number + (mantissa >= threshold)
     return number.clamp(0, SCALES - 1).to(torch.uint8)

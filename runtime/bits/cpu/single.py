@@ -14,38 +14,55 @@ U = np.uint64
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def push_beside(
+    words, debt, seed, low, lane, head, top, v, mean, n, cdf, inverse, shift, radius, coarse
+):
+    """Push what lies beside a symbol's interval, for any symbol; gives (start, freq, head, top)."""
+    mean, fine, inv, sh = inner(mean, radius[n]), coarse[n], inverse[n], shift[n]
+    origin = ((mean >> 8) - radius[n]) >> fine
+    size = (((mean >> 8) + radius[n] + 1) >> fine) - origin + 1
+    i = (v >> fine) - origin
+    if i < 0 or i >= size:
+        end = (origin + size) << fine
+        head, top = push_escape(words, debt, seed, low, lane, head, top, v, end, size << fine)
+        return 65535, 1, head, top
+    span, edge = 65535 - size, (v >> fine) << fine
+    start = i + (cdf[cell_of(edge, mean, inv, sh)] * span >> 16)
+    stop = i + 1 + (cdf[cell_of(edge + (1 << fine), mean, inv, sh)] * span >> 16)
+    head, top = push_raw(words, debt, seed, low, lane, head, top, v, fine)
+    return start, stop - start, head, top
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def push_single(
     words, heads, fill, debt, seed, low, lanes, first, last, symbols,
     loc, scale, cdf, inverse, shift, radius, coarse,
 ):  # fmt: skip
-    """Push ``symbols`` int32 [B, E] by (loc int64, scale uint8) [B, E]: one component."""
+    """Push ``symbols`` int32 [B, E] by (loc int64, scale uint8) [B, E]: one component.
+
+    A symbol whose both boundaries lie in the table, in a window of single values and far from the
+    ends of int32, has nothing beside it and takes the short way.
+    """
     for b in range(symbols.shape[0]):
         for t in range(first, last):
             base = t * lanes
             active = min(lanes, symbols.shape[1] - base)
             for j in range(active):
                 lane, e = U(b * lanes + j), U(base + j)
-                head, top, v = heads[lane], fill[lane], int(symbols[U(b), e])
-                n = U(scale[U(b), e])
-                mean = inner(loc[U(b), e], radius[n])
-                fine, inv, sh = coarse[n], inverse[n], shift[n]
-                origin = ((mean >> 8) - radius[n]) >> fine
-                size = (((mean >> 8) + radius[n] + 1) >> fine) - origin + 1
-                i = (v >> fine) - origin
-                escaped = i < 0 or i >= size
-                start, freq = 65535, 1
-                if not escaped:
-                    span, edge = 65535 - size, (v >> fine) << fine
-                    start = i + (cdf[cell_of(edge, mean, inv, sh)] * span >> 16)
-                    edge += 1 << fine
-                    freq = i + 1 + (cdf[cell_of(edge, mean, inv, sh)] * span >> 16) - start
-                if escaped:
-                    end = (origin + size) << fine
-                    head, top = push_escape(
-                        words, debt, seed, low, lane, head, top, v, end, size << fine
-                    )
-                elif fine > 0:
-                    head, top = push_raw(words, debt, seed, low, lane, head, top, v, fine)
+                n, mean, v = U(scale[U(b), e]), loc[U(b), e], int(symbols[U(b), e])
+                head, top, inv, sh = heads[lane], fill[lane], inverse[n], shift[n]
+                distance = ((v << 8) - 128 - mean) * inv
+                below, above = (distance >> sh) + 2048, ((distance + (inv << 8)) >> sh) + 2048
+                near = U(mean + (1 << 37)) < U(1 << 38)
+                if (U(below) < U(4096)) & (U(above) < U(4096)) & (coarse[n] == 0) & near:
+                    i, span = v - (mean >> 8) + radius[n], 65533 - 2 * radius[n]
+                    start = i + (cdf[U(below)] * span >> 16)
+                    freq = i + 1 + (cdf[U(above)] * span >> 16) - start
+                else:
+                    start, freq, head, top = push_beside(
+                        words, debt, seed, low, lane, head, top, v, mean, n,
+                        cdf, inverse, shift, radius, coarse,
+                    )  # fmt: skip
                 due = int(head >= freq << low)
                 words[U(top + 1), lane] = head & 0xFFFF
                 if top == 0:

@@ -1,0 +1,70 @@
+"""What every distribution can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+Level = Literal["repeatable", "portable"]
+
+
+class Coder(Protocol):
+    """The part of a stack that distributions use."""
+
+    @property
+    def token(self) -> Tensor:
+        """Handle for ``revc.runtime.bits.ops``."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the stack lives."""
+
+
+class Distribution(ABC):
+    """A distribution over integers, with parameters shared or one set per symbol.
+
+    ``level`` says when another run finds the same integers: ``repeatable`` distributions snap
+    float parameters, which holds on the same device at the same shapes; ``portable`` ones are
+    given integers.
+    """
+
+    level: Level = "portable"
+
+    @property
+    def shape(self) -> torch.Size | None:
+        """Shape of the symbols that the parameters are for; None if any shape will do."""
+        return None
+
+    @abstractmethod
+    def push(self, stack: Coder, symbols: Tensor) -> None:
+        """Push integer ``symbols`` [B, ...]; SymbolError, ParameterError or LaneError."""
+
+    @abstractmethod
+    def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
+        """Undo ``push`` of symbols of ``shape``; int32."""
+
+    @abstractmethod
+    def code_length(self, symbols: Tensor) -> Tensor:
+        """-log2 of the real-valued model in bits, float, per symbol; differentiable."""
+
+    @abstractmethod
+    def exact_length(self, symbols: Tensor) -> Tensor:
+        """-log2 of the integer model, int64 per symbol, in 2**-32 bit."""
+
+    def shannon(self, symbols: Tensor) -> Tensor:
+        """``exact_length`` summed over each sequence, int64 [sequences], in 2**-32 bit."""
+        return self.exact_length(symbols)[..., None].flatten(1).sum(-1)
+
+
+def fit(distribution: Distribution, shape: Sequence[int] | None) -> tuple[int, ...]:
+    """The shape to pop: the one given, or that of the parameters."""
+    if shape is not None:
+        return tuple(shape)
+    own = distribution.shape
+    if own is None:
+        raise TypeError(f"{type(distribution).__name__} has shared parameters: pass the shape")
+    return tuple(own)

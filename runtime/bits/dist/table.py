@@ -1,0 +1,85 @@
+"""One table of frequencies for all symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from revc.runtime.bits import ops
+from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
+from revc.runtime.bits.errors import ParameterError
+from revc.runtime.bits.integer import exponentials, frequencies_from_counts, leaky_cdf
+from revc.runtime.bits.gridops import log2_units
+from revc.runtime.bits.dist.base import Coder, Distribution
+
+
+class Table(Distribution):
+    """K symbols with integer frequencies int [K], each at least 1, that sum to 2**16.
+
+    ``dtype`` is that of popped symbols: int32, or uint8 where the alphabet allows it. Raises
+    ParameterError for frequencies that are no such table.
+    """
+
+    def __init__(self, frequencies: Tensor, dtype: torch.dtype = torch.int32) -> None:
+        if frequencies.dim() != 1 or frequencies.is_floating_point():
+            raise ParameterError("frequencies are integers [K]")
+        freq = frequencies.long()
+        if not freq.numel() or int(freq.min()) < 1 or int(freq.sum()) != TOTAL:
+            raise ParameterError(f"frequencies are at least 1 and sum to {TOTAL}")
+        if dtype == torch.uint8 and freq.numel() > 256:
+            raise ParameterError(f"an alphabet of {freq.numel()} does not fit uint8")
+        self.freq = freq
+        self.start = freq.cumsum(0) - freq
+        self.rcp = 1.0 / freq.double()
+        index = torch.arange(freq.numel(), dtype=torch.int32, device=freq.device)
+        self.find = torch.repeat_interleave(index, freq, output_size=TOTAL)
+        self.dtype = dtype
+
+    @classmethod
+    def from_counts(cls, counts: Tensor, dtype: torch.dtype = torch.int32) -> Table:
+        """Table for non-negative integer counts [K], K up to 2**15."""
+        return cls(frequencies_from_counts(counts), dtype)
+
+    @classmethod
+    def from_logits(cls, logits: Tensor, dtype: torch.dtype = torch.int32) -> Table:
+        """Table for finite logits [K] in nats, K up to 2**15."""
+        if logits.dim() != 1 or not 1 <= logits.numel() <= TOTAL // 2:
+            raise ParameterError(f"logits are [K] with K in [1, 2**15], not {list(logits.shape)}")
+        if not bool(torch.isfinite(logits).all()):
+            raise ParameterError("logits: every value has to be finite")
+        cdf = leaky_cdf(exponentials(logits.double()), logits.numel())
+        return cls(torch.diff(cdf).long(), dtype)
+
+    @classmethod
+    def from_probabilities(cls, p: Tensor, dtype: torch.dtype = torch.int32) -> Table:
+        """Table for non-negative finite weights [K], normalised; K up to 2**15."""
+        if p.dim() != 1 or not bool((torch.isfinite(p) & (p >= 0)).all()) or float(p.sum()) <= 0:
+            raise ParameterError("probabilities are finite, non-negative and not all zero, [K]")
+        counts = torch.round(p.double() / p.double().amax() * (1 << 29)).long()
+        return cls.from_counts(counts, dtype)
+
+    def push(self, stack: Coder, symbols: Tensor) -> None:
+        """Push symbols in [0, K)."""
+        ops.push_table(stack.token, symbols, self.start, self.freq, self.rcp)
+
+    def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
+        """Undo ``push``."""
+        popped: Tensor = ops.pop_table(
+            stack.token, shape, self.dtype, self.start, self.freq, self.find
+        )
+        return popped
+
+    def code_length(self, symbols: Tensor) -> Tensor:
+        """16 - log2 f; the table has no parameters to train."""
+        return (PRECISION - torch.log2(self.freq.double())).float()[symbols.long()]
+
+    def exact_length(self, symbols: Tensor) -> Tensor:
+        """16 - log2 f."""
+        return (PRECISION * UNIT - log2_units(self.freq))[symbols.long()]
+
+    def entropy(self) -> float:
+        """Entropy of the table itself, in bits."""
+        p = self.freq.double() / TOTAL
+        return float(-(p * torch.log2(p)).sum())
