@@ -7,7 +7,7 @@ from tests.bits.programs import run_and_undo
 
 
 @pytest.mark.parametrize(
-    ("mode", "lanes", "steps"), [(Mode.WIDE, 4, 10_000), (Mode.FAST, 3, 2_000), (Mode.WIDE, 1, 500)]
+    ("mode", "lanes", "steps"), [(Mode.WIDE, 4, 10_000), (Mode.FAST, 3, 1_000), (Mode.WIDE, 1, 500)]
 )
 def test_programs_undo(mode: Mode, lanes: int, steps: int) -> None:
     stack = BitStack(2, lanes, seed=lanes, mode=mode)
