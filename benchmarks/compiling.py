@@ -8,6 +8,7 @@ from benchmarks.arms import Arm, build
 from benchmarks.exactness import differing
 from benchmarks.measures import take_turns
 from benchmarks.nets import Size
+from revc.errors import ReconstructionError
 
 
 def built_compiled(name: str, layers: int) -> Arm:
@@ -32,6 +33,20 @@ def compile_seconds(arm: str, layers: int) -> float:
 def step_seconds(arms: list[str], layers: int, rounds: int) -> dict[str, list[float]]:
     """Return each compiled arm's step times, taking turns."""
     return take_turns({name: built_compiled(name, layers) for name in arms}, rounds)
+
+
+def wrong_rebuilds(arm: str, layers: int, steps: int = 3) -> int:
+    """Return in how many compiled steps a rebuilt state was not the forward's, by its checksum."""
+    built = built_compiled(arm, layers)
+    return sum(_detects(built) for _ in range(steps))
+
+
+def _detects(arm: Arm) -> bool:
+    try:
+        arm.step()
+    except ReconstructionError:
+        return True
+    return False
 
 
 def rebuilt(arm: str, layers: int) -> int:
