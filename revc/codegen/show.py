@@ -1,0 +1,144 @@
+"""`revc.show`: the graph of a spec as a picture.
+
+Every model of the file, the blocks that they call and the file's own other blocks are a panel each;
+state registers run down as lanes, from statement to statement, and a repeat is drawn once.
+"""
+
+from collections.abc import Iterable, Iterator
+from html import escape
+from pathlib import Path
+
+import networkx as nx
+
+from revc.codegen.emit_ir import callees
+from revc.codegen.show_draw import Drawing, measure
+from revc.codegen.show_rows import Panel, panel
+from revc.codegen.show_svg import Canvas, document
+from revc.grammar import ast
+from revc.ir.instructions import BlockCall, Repeat
+from revc.ir.program import Block, Program
+from revc.passes.depth import deep
+from revc.passes.elaborate.blocks import Blocks
+from revc.passes.frontend import refuse
+from revc.passes.opening import open_spec
+from revc.passes.report import Findings
+from revc.passes.simplify import Simplify
+
+_GAP, _TALL = 24.0, 1100.0
+
+
+def show(source: str | Path | Program) -> str:
+    """Return the graph of a spec as SVG, which needs nothing else.
+
+    Args:
+        source: a path to a `.rev` file, source text, or a program. Statements that cannot be
+            compiled yet are drawn too, and sizes may be free.
+
+    Raises:
+        SpecError: the spec does not parse or check.
+    """
+    with deep():
+        return _picture(_drawn(source))
+
+
+def page(source: str | Path | Program) -> str:
+    """Return an HTML page with the picture that `show` gives."""
+    picture = show(source)
+    name = source.model.name if isinstance(source, Program) else Path(str(source)).name
+    title = escape(name if "\n" not in name else "spec")
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
+        f"<style>{_PAGE}</style></head><body>\n<h1>{title}</h1>\n"
+        f'<div class="scroll">\n{picture}</div>\n</body></html>\n'
+    )
+
+
+_PAGE = """
+:root { color-scheme: light dark; }
+body { margin: 1.5rem; font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.2rem; }
+.scroll { overflow-x: auto; }
+svg { border-radius: 10px; }
+"""
+
+
+def _drawn(source: str | Path | Program) -> list[list[Panel]]:
+    """Return the panels: models first, then what they call, then the file's other blocks."""
+    if isinstance(source, Program):
+        return _generations([("model", source.model)])
+    findings = Findings()
+    blocks, loader = open_spec(source, findings)
+    refuse(findings, loader)
+    decls = list(blocks.main.decls.values())
+    models = _built(blocks, [d for d in decls if isinstance(d, ast.ModelDecl)])
+    called = [done.decl for done in blocks.done.values()]
+    rest = [d for d in decls if isinstance(d, ast.BlockDecl) and not any(d is c for c in called)]
+    others = _built(blocks, rest)
+    refuse(findings, loader)
+    return _generations(models) + _generations(others)
+
+
+def _built(
+    blocks: Blocks, decls: Iterable[ast.BlockDecl | ast.ModelDecl]
+) -> list[tuple[str, Block]]:
+    """Return blocks as they are declared, with constants folded."""
+    found = []
+    for decl in decls:
+        built = blocks.alone(blocks.main, decl)
+        if built is not None:
+            program = Program(model=built.block, dims={}, free=(), budgets=())
+            found.append((decl.kind, Simplify().run(program).model))
+    return found
+
+
+def _generations(roots: list[tuple[str, Block]]) -> list[list[Panel]]:
+    """Return the panels of some blocks and of all that they call, by how far they are away."""
+    kinds = {block.name: (kind, block) for kind, block in roots}
+    for _, block in roots:
+        for callee in callees(block):
+            kinds.setdefault(callee.name, ("block", callee))
+    calls = nx.DiGraph()
+    calls.add_nodes_from(kinds)
+    for name, (_, block) in kinds.items():
+        calls.add_edges_from((name, other) for other in _called(block))
+    place = {name: index for index, name in enumerate(kinds)}
+    return [
+        [panel(*kinds[name]) for name in sorted(names, key=place.__getitem__)]
+        for names in nx.topological_generations(calls)
+    ]
+
+
+def _picture(generations: list[list[Panel]]) -> str:
+    canvas = Canvas()
+    x, height = _GAP, 0.0
+    for column in _columns(generations):
+        y = _GAP
+        for one in column:
+            Drawing(canvas, one, x, y).draw()
+            y += measure(one).height + _GAP
+        x += max(measure(one).width for one in column) + _GAP
+        height = max(height, y)
+    titles = ", ".join(one.title for panels in generations for one in panels)
+    return document(x, height, titles, canvas.body())
+
+
+def _called(block: Block) -> set[str]:
+    names: set[str] = set()
+    for step in block.body:
+        if isinstance(step, BlockCall):
+            names.add(step.block.name)
+        elif isinstance(step, Repeat):
+            names |= _called(step.body)
+    return names
+
+
+def _columns(generations: Iterable[list[Panel]]) -> Iterator[list[Panel]]:
+    """Yield columns of panels that are not too tall."""
+    for panels in generations:
+        column: list[Panel] = []
+        for one in panels:
+            if column and sum(measure(p).height for p in column) + measure(one).height > _TALL:
+                yield column
+                column = []
+            column.append(one)
+        yield column
