@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from revc.codegen.compile import compile
+    from revc.codegen.show import show
 
-__all__ = ["compile"]
+__all__ = ["compile", "show"]
 
 
 def __getattr__(name: str) -> Any:
@@ -14,4 +15,8 @@ def __getattr__(name: str) -> Any:
         from revc.codegen.compile import compile
 
         return compile
+    if name == "show":
+        from revc.codegen.show import show
+
+        return show
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
