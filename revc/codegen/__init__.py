@@ -1,0 +1,1 @@
+"""Code generation: from typed programs to graphs, artifacts, text and pictures."""
