@@ -74,6 +74,14 @@ def as_symbols(
     return out
 
 
+def as_patterns(engine: Engine, symbols: Tensor) -> Tensor:
+    """Patterns int16 [B, ...] as [B, E]."""
+    check_shape(engine, symbols.shape, symbols.device)
+    if symbols.dtype != torch.int16:
+        raise SymbolError(f"patterns of 16 bits are int16, not {symbols.dtype}")
+    return flat(symbols)
+
+
 def as_lanes(
     engine: Engine, parameter: Tensor, shape: Sequence[int], dtype: torch.dtype, parts: int = 0
 ) -> Tensor:
@@ -106,7 +114,7 @@ def new_symbols(engine: Engine, shape: Sequence[int], dtype: torch.dtype) -> tup
     """An empty tensor for popped symbols, and the same memory as [B, E]."""
     device = engine.state.heads.device
     check_shape(engine, shape, device)
-    if dtype not in KERNEL_DTYPES:
+    if dtype not in (*KERNEL_DTYPES, torch.int16):
         raise SymbolError(f"symbols are popped as uint8 or int32, not {dtype}")
     out = torch.empty(tuple(shape), dtype=dtype, device=device)
     return out, flat(out)

@@ -17,6 +17,7 @@ from torch.library import custom_op
 
 from revc.runtime.bits.checks import (
     as_lanes,
+    as_patterns,
     as_symbols,
     check_digits,
     check_range,
@@ -148,6 +149,30 @@ def pop_mixture(
     return out
 
 
+@custom_op(f"{NAMESPACE}::push_floats", mutates_args=("token",))
+def push_floats(
+    token: Tensor, symbols: Tensor, start: Tensor, freq: Tensor, rcp: Tensor, widths: Sequence[int]
+) -> None:
+    """Push patterns of 16 bits as int16; ``widths`` are those of exponent and mantissa."""
+    engine = engine_of(token)
+    patterns = as_patterns(engine, symbols)
+    engine.push("push_floats", patterns, 2, start, freq, rcp, widths[0], widths[1])
+    token[1] += 1
+
+
+@custom_op(f"{NAMESPACE}::pop_floats", mutates_args=("token",))
+def pop_floats(
+    token: Tensor, shape: Sequence[int], start: Tensor, freq: Tensor, find: Tensor,
+    widths: Sequence[int],
+) -> Tensor:  # fmt: skip
+    """Undo ``push_floats``; int16."""
+    engine = engine_of(token)
+    out, flat = new_symbols(engine, shape, torch.int16)
+    engine.pop("pop_floats", flat, 2, start, freq, find, widths[0], widths[1])
+    token[1] += 1
+    return out
+
+
 @custom_op(f"{NAMESPACE}::scale", mutates_args=("token",))
 def scale(token: Tensor, x: Tensor, n: Tensor, k: int) -> Tensor:
     """x * n / 2**k for int32 ``x``, exactly; n int64 of the same shape or [1, 1]."""
@@ -192,7 +217,7 @@ def _no_result(*_: object) -> None:
     return None
 
 
-for silent in (push_table, push_rows, push_uniform, push_single, push_mixture, after):
+for silent in (push_table, push_rows, push_uniform, push_single, push_mixture, push_floats, after):
     silent.register_fake(_no_result)
 
 
@@ -221,6 +246,14 @@ def _(
     token: Tensor, shape: Sequence[int], weight: Tensor, loc: Tensor, scale: Tensor, family: str
 ) -> Tensor:
     return loc.new_empty(tuple(shape), dtype=torch.int32)
+
+
+@pop_floats.register_fake
+def _(
+    token: Tensor, shape: Sequence[int], start: Tensor, freq: Tensor, find: Tensor,
+    widths: Sequence[int],
+) -> Tensor:  # fmt: skip
+    return start.new_empty(tuple(shape), dtype=torch.int16)
 
 
 @scale.register_fake

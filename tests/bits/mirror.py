@@ -105,6 +105,13 @@ class Mirror:
         upper = lane.pop_uniform(1 << max(bits - 16, 0))
         return value + (upper << 16) + lane.pop_uniform(1 << min(bits, 16))
 
+    def push_floats(self, classes: Tensor, rank: Tensor, room: Tensor, start: Tensor) -> None:
+        bounds = [*start.tolist(), 65536]
+        for b, e, lane in self.walk(classes.shape[1]):
+            lane.push_uniform(int(rank[b, e]), int(room[b, e]))
+            c = int(classes[b, e])
+            lane.push(bounds[c], bounds[c + 1] - bounds[c])
+
     def scale(self, x: Tensor, n: Tensor, k: int) -> Tensor:
         out = x.clone()
         for b, e, lane in self.walk(x.shape[1]):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from revc.runtime.bits import BitStack, Mode
-from revc.runtime.bits.dist import Gaussian, Logistic, Mixture, Table, Uniform
+from revc.runtime.bits.dist import FloatBits, Gaussian, Logistic, Mixture, Table, Uniform
 from revc.runtime.bits.integer import leaky_cdf
 from revc.runtime.bits.ops import pop_rows, push_rows
 from revc.runtime.bits.reference import Lane, floor_word, philox
@@ -153,3 +153,21 @@ def test_windows(mode: Mode, sequences: int, lanes: int, kind: str) -> None:
     assert_same(stack, mirror)
     assert torch.equal(stack.pop(distribution).long(), symbols)
     assert stack.digest() == before
+
+
+@ROUTES
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_floats(mode: Mode, sequences: int, lanes: int, dtype: torch.dtype) -> None:
+    stack, mirror = pair(mode, sequences, lanes)
+    random = torch.Generator().manual_seed(6)
+    patterns = torch.randint(-(1 << 15), 1 << 15, (sequences, 90), generator=random)
+    patterns[:, ::3] &= -(1 << 15) | 15
+    patterns[:, ::6] &= -(1 << 15)
+    values = patterns.to(torch.int16).view(dtype)
+    model = FloatBits(dtype)
+    stack.push(values, model)
+    classes, mantissa = model.split(values)
+    room = model.room(classes)
+    rank = torch.where(room == 1, 0, mantissa - (room & 1))
+    mirror.push_floats(classes, rank, room, model.table.start)
+    assert_same(stack, mirror)

@@ -19,8 +19,8 @@ TYPES = {
 }  # fmt: skip
 
 
-def ptx(function: object, constants: dict[str, object], cdf: str) -> str:
-    types = {**TYPES, "cdf": cdf}
+def ptx(function: object, constants: dict[str, object], **own: str) -> str:
+    types = {**TYPES, **own}
     signature = {
         name: "constexpr" if name in constants else types.get(name, "i32")
         for name in function.arg_names  # type: ignore[attr-defined]
@@ -44,13 +44,14 @@ def test_kernels_compile(name: str, low: int) -> None:
     constants = {"LOW": low, "BLOCK": 64, **options}
     if "WEIGHTED" in constants:
         constants.setdefault("C", 3)
-    text = ptx(function, constants, "*i32" if "rows" in name else "*i64")
+    symbols = "*i16" if "floats" in name else "*i32"
+    text = ptx(function, constants, cdf="*i32" if "rows" in name else "*i64", symbols=symbols)
     assert ".target sm_90" in text
     assert "fma.rn.f64" not in text, "a fused step rounds once, not twice"
 
 
 def test_floor_kernel_compiles() -> None:
-    assert ".target sm_90" in ptx(floor.floor_words, {"STREAM": 1, "BLOCK": 64}, "*i32")
+    assert ".target sm_90" in ptx(floor.floor_words, {"STREAM": 1, "BLOCK": 64})
 
 
 def test_both_back_ends_have_the_same_kernels() -> None:

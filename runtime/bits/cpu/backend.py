@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from revc.runtime.bits.cpu import mixture, prf, single, size, table, uniform
+from revc.runtime.bits.cpu import floats, mixture, prf, single, size, table, uniform
 from revc.runtime.bits.state import LaneState
 
 KERNELS: dict[str, Any] = {
@@ -17,6 +17,8 @@ KERNELS: dict[str, Any] = {
     "pop_rows": table.pop_rows,
     "push_uniform": uniform.push_uniform,
     "pop_uniform": uniform.pop_uniform,
+    "push_floats": floats.push_floats,
+    "pop_floats": floats.pop_floats,
     "scale": uniform.scale,
     "unscale": uniform.unscale,
     "push_single": single.push_single,

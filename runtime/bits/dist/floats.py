@@ -73,6 +73,7 @@ class FloatBits(Distribution):
         chosen = normal_counts(self.layout) if counts is None else counts
         if chosen.numel() != self.layout.classes:
             raise ParameterError(f"{dtype} has {self.layout.classes} classes, not {chosen.numel()}")
+        self.widths = [self.layout.exponent, self.layout.mantissa]
         self.table = Table(frequencies_from_counts(chosen).to(device))
 
     @classmethod
@@ -118,25 +119,33 @@ class FloatBits(Distribution):
         """Push float values of ``dtype``; SymbolError for another dtype."""
         if symbols.dtype != self.dtype:
             raise SymbolError(f"these patterns are {self.dtype}, not {symbols.dtype}")
+        table = self.table
+        if self.layout.mantissa <= 16:
+            ops.push_floats(
+                stack.token, symbols.view(torch.int16), table.start, table.freq, table.rcp, self.widths
+            )
+            return
         classes, mantissa = self.split(symbols)
         room = self.room(classes)
         rank = torch.where(room == 1, 0, mantissa - (room & 1))
         upper = rank >> 16
         ops.push_uniform(stack.token, rank & 0xFFFF, self.lower(room, upper))
-        if self.layout.mantissa > 16:
-            ops.push_uniform(stack.token, upper, (room + 0xFFFF) >> 16)
-        ops.push_table(stack.token, classes, self.table.start, self.table.freq, self.table.rcp)
+        ops.push_uniform(stack.token, upper, (room + 0xFFFF) >> 16)
+        ops.push_table(stack.token, classes, table.start, table.freq, table.rcp)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
         """Undo ``push``."""
         table = self.table
+        if self.layout.mantissa <= 16:
+            patterns: Tensor = ops.pop_floats(
+                stack.token, shape, table.start, table.freq, table.find, self.widths
+            )
+            return patterns.view(self.dtype)
         classes = ops.pop_table(
             stack.token, shape, torch.int32, table.start, table.freq, table.find
         ).long()
         room = self.room(classes)
-        upper = torch.zeros_like(room)
-        if self.layout.mantissa > 16:
-            upper = ops.pop_uniform(stack.token, shape, (room + 0xFFFF) >> 16).long()
+        upper = ops.pop_uniform(stack.token, shape, (room + 0xFFFF) >> 16).long()
         rest = ops.pop_uniform(stack.token, shape, self.lower(room, upper))
         rank = (upper << 16) | rest
         return self.join(classes, torch.where(room == 1, 0, rank + (room & 1)))

@@ -10,7 +10,7 @@ import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
 from revc.runtime.bits.constants import WORD_BITS
-from revc.runtime.bits.gpu import floor, table, uniform, window
+from revc.runtime.bits.gpu import floats, floor, table, uniform, window
 from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.state import LaneState
 
@@ -48,6 +48,8 @@ KERNELS: dict[str, Kernel] = {
     "pop_rows": (table.pop_rows, with_width, {}),
     "push_uniform": (uniform.push_uniform, with_stride, {}),
     "pop_uniform": (uniform.pop_uniform, with_stride, {}),
+    "push_floats": (floats.push_floats, as_given, {}),
+    "pop_floats": (floats.pop_floats, as_given, {}),
     "scale": (uniform.scale, with_stride, {}),
     "unscale": (uniform.unscale, with_stride, {}),
     "push_single": (window.push_window, unweighted, {"C": 1, "WEIGHTED": False}),

@@ -1,0 +1,102 @@
+"""On a CUDA device: the same tapes, growth that does not wait, spilling beside the work."""
+
+import json
+
+import pytest
+import torch
+
+from revc.runtime.bits import BitStack
+from revc.runtime.bits.dist import FloatBits, Logistic, Table, Uniform
+from revc.runtime.bits.errors import BackendError, LaneError, SymbolError
+from revc.runtime.bits.filespill import FileSpill
+from revc.runtime.bits.spill import HostSpill, SpillStore
+from tests.bits import tapes
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@pytest.mark.parametrize("kind", ["table", "uniform", "scale", "logistic", "floats"])
+def test_tapes_are_those_of_the_cpu(kind: str) -> None:
+    def run(device: str) -> str:
+        stack = BitStack(3, 32, seed=9, device=device)
+        random = torch.Generator().manual_seed(4)
+        symbols = torch.randint(0, 40, (3, 3000), generator=random)
+        loc, scale = symbols.float() / 3, symbols.float() / 9 + 0.5
+        if kind == "scale":
+            n, x = (symbols + 1).to(device), (symbols.int() * 77777).to(device)
+            stack.unscale(stack.scale(x, n, 5) + 1, n + 3, 4)
+            return stack.digest()
+        model, data = {
+            "table": lambda: (Table(Table.from_counts(torch.arange(40)).freq.to(device)), symbols),
+            "uniform": lambda: (Uniform((symbols + 41).to(device)), symbols),
+            "logistic": lambda: (Logistic(loc.to(device), scale.to(device)), symbols * 99),
+            "floats": lambda: (FloatBits(torch.float32, device=device), loc),
+        }[kind]()
+        stack.pop(model, data.shape)
+        stack.push(data.to(device), model)
+        stack.push(data.to(device), model)
+        stack.pop(model, data.shape)
+        return stack.digest()
+
+    assert run("cuda") == run("cpu")
+
+
+def test_golden_tapes_on_the_device() -> None:
+    wanted = json.loads(tapes.GOLDEN.read_text())
+    stack = BitStack(2, 32, seed=2**40 + 17, device="cuda")
+    x = (tapes.numbers(1 << 30, (2, 70), 13) - (1 << 29)).int().cuda()
+    n = (tapes.numbers(1 << 14, (2, 70), 14) + 1).cuda()
+    y = stack.scale(x, n, 14)
+    stack.unscale(y + 1, n + 3, 12)
+    stack.scale(y, n, 14)
+    assert stack.digest() == wanted["scale-wide"]
+
+
+def test_growth_does_not_wait_for_the_device() -> None:
+    stack = BitStack(1, 1024, device="cuda")
+    symbols = torch.randint(0, 1 << 16, (1, 1 << 18), device="cuda")
+    model = Uniform(1 << 16, "cuda")
+    stack.push(symbols, model)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(20):
+            stack.push(symbols, model)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    for _ in range(21):
+        assert torch.equal(stack.pop(Uniform(1 << 16, "cuda"), symbols.shape).long(), symbols)
+    assert bool(stack.untouched().all())
+
+
+@pytest.mark.parametrize("kind", ["host", "file"])
+def test_spilling(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    store: SpillStore = HostSpill(64)
+    if kind == "file":
+        store = FileSpill(tmp_path_factory.mktemp("spill") / "s", block=64)
+    stack = BitStack(1, 512, device="cuda")
+    stack.spill_to(store)
+    symbols = torch.randint(0, 1 << 16, (30, 1, 1 << 15), device="cuda")
+    most = 0
+    for part in symbols:
+        stack.push(part, Uniform(1 << 16, "cuda"))
+        torch.cuda.synchronize()
+        most = max(most, store.rows)
+    assert most >= 10 * store.block
+    for part in symbols.flip(0):
+        assert torch.equal(stack.pop(Uniform(1 << 16, "cuda"), part.shape).long(), part)
+    assert bool(stack.untouched().all())
+    store.close()
+
+
+def test_faults_wait_for_verify() -> None:
+    stack = BitStack(1, device="cuda")
+    stack.push(torch.full((1, 9), 7, device="cuda"), Uniform(5, "cuda"))
+    with pytest.raises(SymbolError):
+        stack.verify()
+
+
+def test_devices_do_not_mix() -> None:
+    with pytest.raises(LaneError, match="on cuda"):
+        BitStack(1, device="cuda").push(torch.zeros(1, 3).int(), Uniform(5))
+    with pytest.raises(BackendError, match="CPU tensors"):
+        BitStack(1, device="cuda", backend="numba")
