@@ -50,7 +50,7 @@ class Function:
         self.block, self.face, self.count = block, face, count
         self.inputs: list[Node] = list(module.graph.find_nodes(op="placeholder"))
         (self.output,) = module.graph.find_nodes(op="output")
-        for node, name in zip(self.output.args[0], face.returns, strict=bool(face.returns)):  # type: ignore[arg-type]
+        for node, name in zip(self.output.args[0], face.returns, strict=bool(face.returns)):
             if isinstance(node, Node) and name:
                 node.meta.setdefault("hint", name)
         self.plan = make_plan(module.graph)
@@ -97,7 +97,7 @@ class Function:
 
     def _star(self) -> None:
         """Give results that are only handed on, one behind the other, one starred name."""
-        given = list(self.output.args[0])  # type: ignore[arg-type]
+        given = list(self.output.args[0])
         for node, picks in self.plan.unpacked.items():
             run = max(_runs(picks, given), key=len, default=[])
             if node.op == "call_module" and _LEAST_RUN <= len(run) < self.count(node):
@@ -162,7 +162,7 @@ class Function:
 
     def _hands_on(self, node: Node) -> bool:
         """Say whether the function returns a call's results as they are."""
-        picks, given = self.plan.unpacked.get(node), list(self.output.args[0])  # type: ignore[arg-type]
+        picks, given = self.plan.unpacked.get(node), list(self.output.args[0])
         last = self.plan.statements[-2:-1] == [node]
         return last and picks is not None and [picks.get(i) for i in range(len(given))] == given
 

@@ -130,7 +130,7 @@ class Values:
 
     def _operand(self, value: Any, level: int) -> str:
         text = str(self.value(value))
-        own = OPERATORS.get(value.target, ("", 3))[1] if isinstance(value, Node) else 3
+        own = OPERATORS.get(value.target, ("", 3))[1] if isinstance(value, Node) else 3  # type: ignore[arg-type]
         alone = isinstance(value, Node) and value in self.names
         plain = alone or own >= level or " " not in text
         return text if plain and not text.startswith("-") else f"({text})"

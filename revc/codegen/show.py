@@ -82,7 +82,7 @@ def _built(
     blocks: Blocks, decls: Iterable[ast.BlockDecl | ast.ModelDecl]
 ) -> list[tuple[str, Block]]:
     """Return blocks as they are declared, with constants folded."""
-    found = []
+    found: list[tuple[str, Block]] = []
     for decl in decls:
         built = blocks.alone(blocks.main, decl)
         if built is not None:

@@ -15,7 +15,7 @@ def refuse_unsupported(program: Program) -> None:
         UnsupportedError: some cannot yet; tells each of them and where it stands.
     """
     found = {
-        step.span: unsupported(step.kind, step.span)  # type: ignore[attr-defined]
+        step.span: unsupported(step.kind, step.span)
         for step in _steps(program.model, set())
         if isinstance(step, Unsupported)
     }
