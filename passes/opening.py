@@ -16,6 +16,8 @@ def open_spec(
 ) -> tuple[Blocks, Loader]:
     """Parse a spec and the files that it uses, ready to elaborate its blocks.
 
+    A dim of a used file goes by ``file.dim``.
+
     Raises:
         SpecError: the file cannot be read.
         BindError: `dims` has a dim that the file does not declare.
@@ -23,7 +25,7 @@ def open_spec(
     text, file, beside = _text(source)
     loader = Loader(findings, beside)
     blocks = Blocks(findings, loader.load(text, file), dict(dims))
-    known = blocks.names(blocks.main)
+    known = [module.prefix + name for module in loader.modules for name in blocks.names(module)]
     for name, size in dims.items():
         if name not in known and not findings.denied:
             raise BindError(f"no dim `{name}`{hint(name, known)}")

@@ -144,8 +144,7 @@ class Blocks:
     def names(self, module: Module) -> Names:
         """Return the dims of a file."""
         if id(module) not in self._names:
-            overrides = self.overrides if module is self.main else {}
-            self._names[id(module)] = file_dims(module, overrides, self.findings)
+            self._names[id(module)] = file_dims(module, self.overrides, self.findings)
         return self._names[id(module)]
 
     def numerics(self, module: Module) -> Numerics:

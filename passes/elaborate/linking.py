@@ -11,6 +11,7 @@ from revc.ir.program import Block
 from revc.ir.types import shape_text
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.slots import Draft, renumber, retied
+from revc.passes.elaborate.ties import is_implied
 from revc.passes.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch
@@ -77,7 +78,7 @@ def _file_slot(scope: Scope, link: Hashable) -> int:
 
 def _settle(scope: Scope, draft: Draft, slot: NetSlot) -> None:
     """Give a slot the types that an inner body calls it with; all calls must agree."""
-    if draft.output is None:
+    if draft.output is None or is_implied(draft.inputs):
         draft.inputs, draft.output = slot.inputs, slot.output
         if isinstance(draft.source, Builtin) and isinstance(slot.source, Builtin):
             settings = slot.source.settings
@@ -85,7 +86,7 @@ def _settle(scope: Scope, draft: Draft, slot: NetSlot) -> None:
         return
     have = [kind.shape[-1:] for kind in draft.inputs or ()] + [draft.output[-1:]]
     now = [kind.shape[-1:] for kind in slot.inputs] + [slot.output[-1:]]
-    if have != now:
+    if have != now and not is_implied(slot.inputs):
         text = (
             f"`{draft.name}` is one net: called for {shape_text(slot.output)} here, "
             f"for {shape_text(draft.output)} before"

@@ -96,8 +96,8 @@ def _declare(
     free = Dim.of(module.prefix + entry.name)
     if entry.name in names:
         findings.add(redefined(entry.name, "a dim of this file", entry.span))
-    elif entry.name in overrides:
-        names[entry.name] = Dim.of(overrides[entry.name])
+    elif module.prefix + entry.name in overrides:
+        names[entry.name] = Dim.of(overrides[module.prefix + entry.name])
     elif entry.value is None:
         names[entry.name] = free
     else:

@@ -22,6 +22,7 @@ from revc.passes.elaborate.settings import (
     target_axis,
 )
 from revc.passes.elaborate.slots import Draft, Net
+from revc.passes.elaborate.ties import is_implied, tied_size
 from revc.passes.report import Reported
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.rules.s002_unknown_name import import_builtin, unknown_name
@@ -80,7 +81,7 @@ def _apply(
     types = tuple(arg_type(scope, arg) for arg in args)
     axes = match_inputs(scope, node, signature, types)
     own = axes["n"][0] if "n" in axes else None
-    given = {**given, **_tied_size(scope, node, given, slot, own)}
+    given = {**given, **tied_size(scope, node, given, slot, own)}
     settings = completed(scope, node, signature, given, target_axis(signature, expected, own))
     if signature.name == "attention":
         check_heads(scope, node, settings, own)
@@ -95,31 +96,6 @@ def _apply(
     draft.source = draft.source.model_copy(update={"settings": settings})
     fix_types(scope, draft, types, shape, node.span)
     return make(NetCall, span=node.span, slot=slot, args=args, shape=shape)
-
-
-def _tied_size(
-    scope: Scope, node: ast.Call, given: Given, slot: int, own: Dim | None
-) -> dict[str, int | Dim]:
-    """Return `out` for a net that shares an embedding's table: as many as the table has rows."""
-    source = scope.slots.drafts[slot].source
-    if not isinstance(source, Builtin) or source.tied is None:
-        return {}
-    table = scope.slots.drafts[source.tied].source
-    assert isinstance(table, Builtin)
-    rows, width = table.settings.get("size"), table.settings.get("out")
-    if width is not None and own is not None and own != _dim(width):
-        text = f"`{node.func}` reads {own} numbers, but the tied embedding has rows of {width}"
-        raise scope.findings.refuse(mismatch(node.span, text))
-    if "out" in given and _dim(given["out"]) != _dim(rows):
-        text = f"out = {given['out']}, but the tied embedding has {rows} rows"
-        raise scope.findings.refuse(mismatch(node.span, text))
-    assert isinstance(rows, int | Dim)
-    return {"out": rows}
-
-
-def _dim(setting: object) -> Dim:
-    assert isinstance(setting, int | Dim)
-    return Dim.of(setting)
 
 
 def _label_fits(scope: Scope, node: ast.Call, settings: Given, types: tuple[RegType, ...]) -> None:
@@ -240,7 +216,7 @@ def fix_types(
         raise scope.findings.refuse(
             mismatch(span, "a net's shapes cannot change from turn to turn")
         )
-    if draft.output is None:
+    if draft.output is None or is_implied(draft.inputs):
         draft.inputs, draft.output = inputs, output
         return
     assert draft.inputs is not None

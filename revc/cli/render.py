@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from revc.grammar.diagnostics import Diagnostic, concise
+from revc.grammar.diagnostics import Diagnostic, SpecError, concise
+from revc.grammar.source import read
 
 _COLOURS = {"deny": "\x1b[1;31m", "warn": "\x1b[1;33m", "allow": "\x1b[1;34m"}
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
@@ -78,6 +79,17 @@ def _excerpt(finding: Diagnostic, text: str, paint: str, reset: str) -> list[str
         f" {number} | {line.expandtabs(_TAB)}",
         f" {gap} | {' ' * len(before)}{paint}{carets}{reset}",
     ]
+
+
+def texts_of(findings: Iterable[Diagnostic]) -> dict[str, str]:
+    """Return the sources of the files that findings are about, of those that can be read."""
+    texts: dict[str, str] = {}
+    for file in {finding.span.file for finding in findings}:
+        try:
+            texts[file] = read(file)
+        except SpecError:
+            continue
+    return texts
 
 
 def print_findings(

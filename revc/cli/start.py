@@ -34,9 +34,9 @@ def exits() -> Iterator[None]:
     try:
         yield
     except SpecError as error:
-        from revc.cli.render import print_findings
+        from revc.cli.render import print_findings, texts_of
 
-        print_findings(error.diagnostics)
+        print_findings(error.diagnostics, texts=texts_of(error.diagnostics))
         sys.exit(1)
     except RevcError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -139,6 +139,10 @@ def test_a_library_block_takes_sizes_and_numerics_from_its_call(tmp_path: Path) 
         "lattice(Q16.16)[N, 10]",
     ]
     assert program.model.nets[0].source.settings["width"] == 3  # type: ignore[union-attr]
+    wide = build(main, dims={"parts.k": 5})
+    assert wide.model.nets[0].source.settings["width"] == 5  # type: ignore[union-attr]
+    with pytest.raises(BindError, match=r"no dim `parts\.q`"):
+        build(main, dims={"parts.q": 5})
 
 
 def test_installed_specs_are_modules() -> None:
