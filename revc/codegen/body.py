@@ -60,6 +60,7 @@ class Body:
         for node in self.sizes.values():
             node.meta["number"] = True
         mode = dict(zip(MODE, self.names.all(MODE), strict=True))
+        mode["dtype"].meta["mode"] = True
         self.dtype, self.low, self.device = mode["dtype"], mode["low"], mode["device"]
         self.health = mode["health"]
         self.tape = self.new_tape()

@@ -82,12 +82,16 @@ def _place_dims(place: Place) -> Iterable[Dim]:
             yield from (item.lo, *([item.hi] if item.hi is not None else []))
 
 
+# What the code that fx makes of a graph uses itself.
+_USED = {"self", "torch", "inf", "nan", "NoneType"}
+
+
 @dataclass
 class Names:
     """Makes placeholders with readable, unique, legal names."""
 
     graph: Graph
-    taken: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=lambda: set(_USED))
 
     def placeholder(self, wish: str) -> Node:
         """Append a placeholder called like `wish`."""
