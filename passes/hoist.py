@@ -26,7 +26,7 @@ def hoist(
     return work.nets, rest
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Hoist:
     builtin: frozenset[str]
     taken: frozenset[str]

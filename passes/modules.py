@@ -23,7 +23,7 @@ _WHAT = {
 }  # fmt: skip
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Module:
     """One file: its declarations by name, and where its imported names come from.
 

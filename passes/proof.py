@@ -29,7 +29,6 @@ from revc.ir.instructions import (
 )  # fmt: skip
 from revc.ir.program import Block
 from revc.passes.elaborate.proof import Doubt, Verdict
-from revc.passes.freed import unproved_frees
 
 ORDER: tuple[Verdict, ...] = ("PROVED", "BOUNDED", "ASSUMED", "UNKNOWN", "REFUTED")
 
@@ -71,12 +70,21 @@ def prove(
     """
     done = {} if done is None else done
     if doubts or id(block) not in done:
-        unproved = {id(free.step) for free in unproved_frees(block)}
+        unproved = _unproved(block)
         steps = [_step(step, id(step) in unproved, done) for step in block.body]
         steps += [Proof("statement", d.verdict, d.reason, d.span) for d in doubts]
         verdict = weakest([step.verdict for step in steps])
         done[id(block)] = Proof(block.name, verdict, _SUMMARY[verdict], block.span, tuple(steps))
     return done[id(block)]
+
+
+def _unproved(block: Block) -> set[int]:
+    """Return which `free` instructions are checked as they run only."""
+    if not any(isinstance(step, Free) for step in block.body):
+        return set()
+    from revc.passes.freed import unproved_frees
+
+    return {id(free.step) for free in unproved_frees(block)}
 
 
 _SUMMARY: dict[Verdict, str] = {

@@ -9,7 +9,7 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import Number, Read
-from revc.ir.instructions import BlockCall, Instruction, Repeat
+from revc.ir.instructions import BlockCall, Free, Instruction, Repeat
 from revc.ir.instructions.base import unsupported
 from revc.ir.make import make
 from revc.ir.nets import Hole
@@ -23,17 +23,15 @@ from revc.passes.elaborate.registers import Registers
 from revc.passes.elaborate.scope import Scope, declared
 from revc.passes.elaborate.slots import Draft, Namer, Net, Slots, bring
 from revc.passes.elaborate.types import DEFAULT, numerics
-from revc.passes.freed import unproved_frees
 from revc.passes.modules import Module
 from revc.passes.report import Findings, Reported
-from revc.passes.rules.l107_unproved_free import unproved
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.rules.s003_unknown_argument import bad_argument
 
 DEPTH = 64  # of bodies within bodies, called or written: a model is rarely 5 deep
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Body:
     """A finished body: its block, and what each of its slots is linked to (None: its own)."""
 
@@ -41,7 +39,7 @@ class Body:
     links: tuple[Hashable, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Specialised(Body):
     """A block for one set of arguments, with what stands between it and its proof."""
 
@@ -78,6 +76,11 @@ def close(
 
 def _check_frees(scope: Scope, block: Block) -> None:
     """Add a finding for each uncertain `free`; `undo alloc` is checked as it runs instead."""
+    if not any(isinstance(step, Free) for step in block.body):
+        return
+    from revc.passes.freed import unproved_frees
+    from revc.passes.rules.l107_unproved_free import unproved
+
     for free in unproved_frees(block):
         step = free.step
         if step.span not in scope.blocks.checked:
@@ -96,7 +99,7 @@ def _depth(blocks: "Blocks", steps: list[Instruction]) -> int:
     return 1 + max((blocks.depths[id(block)] for block in inner), default=0)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Blocks:
     """All that has been elaborated of a program, and what its files declare.
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Decl = ast.BlockDecl | ast.ModelDecl
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Interface:
     """The types that a block is elaborated for, and the sizes and numerics that follow."""
 

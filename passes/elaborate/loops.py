@@ -13,7 +13,6 @@ from revc.passes.elaborate.linking import adopt
 from revc.passes.elaborate.names import size
 from revc.passes.elaborate.scope import Scope, declared
 from revc.passes.elaborate.slots import Namer, Slots
-from revc.passes.inverse_source import Reader, inverse_body
 from revc.passes.rules.l105_loop_imbalance import imbalance
 from revc.passes.rules.l109_stale_let import stale
 from revc.passes.rules.s003_unknown_argument import bad_argument
@@ -58,6 +57,8 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
 
 def inverse_loop(scope: Scope, node: ast.Repeat) -> ast.Repeat:
     """Return the loop that undoes a loop: `undo repeat` is that loop."""
+    from revc.passes.inverse_source import Reader, inverse_body
+
     builtin = [name for name, source in scope.module.imports.items() if source is None]
     body = inverse_body(node.body, Reader(frozenset(builtin), {}))
     return node.model_copy(update={"body": body, "reversed": not node.reversed})

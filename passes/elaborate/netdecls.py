@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from revc.grammar import ast
 from revc.grammar.signatures import Signature, builtin_signatures
+from revc.ir.instructions import Instruction
 from revc.ir.make import make
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
 from revc.ir.types import RegType, Shape, shape_text
@@ -31,6 +32,15 @@ def declare(scope: Scope, decl: ast.NetDecl) -> None:
         raise scope.findings.refuse(redefined(decl.name, earlier, decl.span))
     scope.claim(decl.name, "a net of this body", decl.span)
     scope.nets[decl.name] = build(scope, decl, decl.name)
+
+
+def declaration(scope: Scope, decl: ast.NetDecl, undo: bool) -> list[Instruction]:
+    """`net F = ...`: an instance of this body; no instruction."""
+    if undo:
+        text = "changes nothing: there is nothing to undo"
+        raise scope.findings.refuse(bad_argument("undo net", text, decl.span))
+    declare(scope, decl)
+    return []
 
 
 def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:

@@ -21,7 +21,7 @@ from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s009_redefined_name import redefined
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class LetRead:
     """A `let`: its value, the places that it reads (also by other lets), and what changed since."""
 
@@ -35,7 +35,7 @@ class LetRead:
         return make(RegType, numerics=FLOAT, shape=self.value.shape)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Registers:
     """The state of one body between two statements.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from revc.passes.elaborate.structure import Called
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Scope:
     """One body as it is read: a block's, a model's, a repeat's, or that of a file's nets.
 

@@ -16,7 +16,7 @@ from revc.ir.nets import Builtin, NetSlot, Setting, Source
 from revc.ir.types import RegType, Shape
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Draft:
     """A slot in the making; its types are known after its first call."""
 
@@ -28,7 +28,7 @@ class Draft:
     output: Shape | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Net:
     """What a net's name stands for in one body.
 
@@ -46,7 +46,7 @@ class Net:
     options: tuple[tuple[str, Setting], ...] = ()
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Namer:
     """Gives the instances of one scope their stable names."""
 
@@ -63,7 +63,7 @@ class Namer:
                 return self.prefix + name
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Slots:
     """The slots of one body, in program order."""
 

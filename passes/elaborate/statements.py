@@ -1,23 +1,14 @@
 """Every kind of statement and the function that elaborates it; a new kind is one line here."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from revc.grammar import ast
 from revc.ir.instructions import Instruction
-from revc.passes.elaborate import (
-    loops,
-    memory,
-    metered,
-    moves,
-    netdecls,
-    structure,
-    together,
-    updates,
-)
 from revc.passes.elaborate.scope import Scope
 from revc.passes.report import Reported
-from revc.passes.rules.s003_unknown_argument import bad_argument
 
 Handler = Callable[[Scope, Any, bool], list[Instruction]]
 
@@ -45,43 +36,42 @@ def step(scope: Scope, statement: ast.Stmt) -> list[Instruction]:
     undo = False
     while isinstance(statement, ast.Undo):
         statement, undo = statement.statement, not undo
-    if isinstance(statement, ast.NetDecl):
-        return _net(scope, statement, undo)
-    return HANDLERS[type(statement)](scope, statement, undo)
+    return handler(type(statement))(scope, statement, undo)
 
 
-def _net(scope: Scope, decl: ast.NetDecl, undo: bool) -> list[Instruction]:
-    if undo:
-        text = "changes nothing: there is nothing to undo"
-        raise scope.findings.refuse(bad_argument("undo net", text, decl.span))
-    netdecls.declare(scope, decl)
-    return []
-
-
-HANDLERS: dict[type[ast.Node], Handler] = {
-    ast.Update: updates.update,
-    ast.Simultaneous: together.simultaneous,
-    ast.Residual: updates.residual,
-    ast.Negate: updates.negate,
-    ast.Scale: metered.scale,
-    ast.Mix: metered.mix,
-    ast.Apply: metered.apply,
-    ast.Swap: moves.swap,
-    ast.Split: moves.split,
-    ast.Join: moves.join,
-    ast.Permute: moves.permute,
-    ast.Reshape: moves.reshape,
-    ast.Squeeze: moves.squeeze,
-    ast.Alloc: memory.alloc,
-    ast.Free: memory.free,
-    ast.Put: metered.put,
-    ast.Draw: metered.draw,
-    ast.Valve: metered.valve,
-    ast.BlockCall: structure.block_call,
-    ast.Repeat: loops.repeat,
-    ast.Let: memory.let,
-    ast.Emit: memory.emit,
+HANDLERS: dict[type[ast.Node], str] = {
+    ast.Update: "updates.update",
+    ast.Simultaneous: "together.simultaneous",
+    ast.Residual: "updates.residual",
+    ast.Negate: "updates.negate",
+    ast.Scale: "metered.scale",
+    ast.Mix: "metered.mix",
+    ast.Apply: "metered.apply",
+    ast.Swap: "moves.swap",
+    ast.Split: "moves.split",
+    ast.Join: "moves.join",
+    ast.Permute: "moves.permute",
+    ast.Reshape: "moves.reshape",
+    ast.Squeeze: "moves.squeeze",
+    ast.Alloc: "memory.alloc",
+    ast.Free: "memory.free",
+    ast.Put: "metered.put",
+    ast.Draw: "metered.draw",
+    ast.Valve: "metered.valve",
+    ast.BlockCall: "structure.block_call",
+    ast.Repeat: "loops.repeat",
+    ast.Let: "memory.let",
+    ast.Emit: "memory.emit",
+    ast.NetDecl: "netdecls.declaration",
 }
+
+
+@cache
+def handler(kind: type[ast.Node]) -> Handler:
+    """Return the function that elaborates a kind of statement; most specs need few of the files."""
+    module, _, function = HANDLERS[kind].partition(".")
+    found: Handler = getattr(import_module(f"revc.passes.elaborate.{module}"), function)
+    return found
 
 
 def _makes(statement: ast.Stmt) -> list[str]:
