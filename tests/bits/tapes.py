@@ -46,18 +46,18 @@ def reals(shape: tuple[int, ...], seed: int) -> Tensor:
 
 def distribution(kind: str, b: int) -> tuple[Distribution, Tensor]:
     """A distribution and symbols for it."""
-    shape = (b, 70)
+    shape = (b, 44)
     loc, scale = reals(shape, 1) * 8, 0.25 + numbers(4000, shape, 2) / 128.0
     loc[:, ::9] *= 1 << 20
     far = torch.round(loc + reals(shape, 3)).long()
     far[:, ::11] = numbers(1 << 32, far[:, ::11].shape, 4) - (1 << 31)
-    parts = (b, 70, 3)
+    parts = (b, 44, 3)
     if kind == "table":
         return Table.from_counts(torch.arange(40) ** 2), numbers(40, shape, 5)
     if kind == "uniform":
         return Uniform(numbers(1 << 16, shape, 6) + 1), numbers(1, shape, 7)
     if kind == "softmax":
-        return Categorical(reals((b, 70, 300), 8)), numbers(300, shape, 9)
+        return Categorical(reals((b, 44, 300), 8)), numbers(300, shape, 9)
     if kind == "logistic":
         return Logistic(loc, scale), far
     if kind == "gaussian":
@@ -74,7 +74,7 @@ def tape(kind: str, size: str, backend: BackendName) -> str:
     mode, b, lanes = SHAPES[size]
     stack = BitStack(b, lanes, seed=2**40 + 17, mode=mode, backend=backend)
     if kind == "scale":
-        x = (numbers(1 << 30, (b, 70), 13) - (1 << 29)).int()
+        x = (numbers(1 << 30, (b, 44), 13) - (1 << 29)).int()
         n = numbers(1 << 14, x.shape, 14) + 1
         y = stack.scale(x, n, 14)
         stack.unscale(y + 1, n + 3, 12)
