@@ -78,7 +78,7 @@ def rebuilds(model: torch.nn.Module) -> bool:
     return True
 
 
-def run(seconds: float, quick: bool, console: Console) -> tuple[Result, torch.nn.Module]:
+def run(seconds: float, quick: bool, console: Console) -> Result:
     """Lint, compile, compare, train and check."""
     lint()
     torch.manual_seed(0)
@@ -91,7 +91,7 @@ def run(seconds: float, quick: bool, console: Console) -> tuple[Result, torch.nn
     with bar() as progress:
         history = train(loss, corpus, seconds, progress)
     after = evaluate(loss, corpus.held_out, batches)
-    return Result(history, before, after, traces, times, rebuilds(model)), model
+    return Result(history, before, after, traces, times, rebuilds(model))
 
 
 def figures(result: Result) -> tuple[list[str], list[list[str]]]:
@@ -151,9 +151,9 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(2)
     console = Console()
     seconds = given.seconds if given.seconds is not None else 5.0 if given.quick else 60.0
-    result, model = run(seconds, given.quick, console)
+    result = run(seconds, given.quick, console)
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(html(result, revc.show(model)))
+    given.out.write_text(html(result, revc.show(SPEC)))
     print_table(result, console)
     console.print(f"report: {given.out}", highlight=False)
 

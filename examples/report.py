@@ -25,7 +25,7 @@ svg text { fill: var(--soft); font-size: 12px; }
 .key i { display: inline-block; width: .8rem; height: .8rem; border-radius: 2px;
   margin-right: .4rem; vertical-align: -1px; }
 i.c1 { background: var(--c1); } i.c2 { background: var(--c2); } i.c3 { background: var(--c3); }
-.graph { overflow-x: auto; }
+.graph { overflow-x: auto; } .graph svg { width: auto; max-width: 100%; }
 """
 
 
