@@ -9,24 +9,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.tables import PER_OCTAVE, SCALES, digest, frozen
+from revc.runtime.bits.tables import PER_OCTAVE, SCALES
 
 LOC_LIMIT = 1 << 39
 """Largest location, in 2**-8 index units: the range of int32 indices."""
 MANTISSA = (1 << 52) - 1
-
-
-def thresholds() -> tuple[int, ...]:
-    """Mantissas of 2**((i + 1/2) / 9): half-way (in the logarithm) between neighbouring scales."""
-    steps = torch.tensor(
-        [2.0 ** ((i + 0.5) / PER_OCTAVE) for i in range(PER_OCTAVE)], dtype=torch.float64
-    )
-    found = (steps.view(torch.int64) & MANTISSA).numpy()
-    frozen("thresholds", digest(found))
-    return tuple(found.tolist())
-
-
-STEPS = thresholds()
+STEPS = (
+    176807835727864,
+    551520035133120,
+    956231595382522,
+    1393344257472190,
+    1865452045155277,
+    2375356659049296,
+    2926084103191652,
+    3520902642712873,
+    4163342199196466,
+)
+"""Mantissas of 2**((i + 1/2) / 9): half-way (in the logarithm) between neighbouring scales."""
 
 
 def snap_loc(loc: Tensor, step: float) -> Tensor:

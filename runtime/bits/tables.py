@@ -119,7 +119,6 @@ def logarithms() -> Ints:
 
 
 HASHES = {
-    "thresholds": "37340932aa595b975bd163d06ad772d97d8c7841c6404d0869f7472d39625e14",
     "logistic": "48493cc64b688018ca1e9c7417b74b87ecf03c4d17bfb4607d07dc5206d91d72",
     "gaussian": "70451a399757afdd7c5cc8194aaaccdb0eae31fc842c20dd3d70e56d688def40",
     "powers": "b8ac697007f4aa90e8156a53c33aefa77c86f751c033192c3f28fcd076c995f8",
