@@ -8,6 +8,7 @@ import triton.language as tl  # type: ignore[import-untyped,import-not-found,unu
 
 from revc.runtime.bits.gpu.lane import (
     CHUNK,
+    at,
     enter,
     leave,
     near,
@@ -52,16 +53,16 @@ def push_floats(
         end = tl.minimum(begin + CHUNK, last)
         if near(top, owe, 1):
             for t in range(begin, end):
-                on = live & (t * lanes + j < elements)
+                on = live & (at(t, lanes, j) + j < elements)
                 head, top, owe = push_float(
-                    words, count, seed, lane, head, top, owe, on, here + t * lanes,
+                    words, count, seed, lane, head, top, owe, on, here + at(t, lanes, j),
                     start, freq, rcp, zeros, mantissa, LOW, True,
                 )  # fmt: skip
         else:
             for t in range(begin, end):
-                on = live & (t * lanes + j < elements)
+                on = live & (at(t, lanes, j) + j < elements)
                 head, top, owe = push_float(
-                    words, count, seed, lane, head, top, owe, on, here + t * lanes,
+                    words, count, seed, lane, head, top, owe, on, here + at(t, lanes, j),
                     start, freq, rcp, zeros, mantissa, LOW, False,
                 )  # fmt: skip
     leave(heads, fill, debt, lane, live, head, top, owe)
@@ -102,17 +103,17 @@ def pop_floats(
         if near(top, owe, 2):
             for back in range(0, end - begin):
                 t = end - 1 - back
-                on = live & (t * lanes + j < elements)
+                on = live & (at(t, lanes, j) + j < elements)
                 head, top, owe = pop_float(
-                    words, count, seed, lane, head, top, owe, on, here + t * lanes,
+                    words, count, seed, lane, head, top, owe, on, here + at(t, lanes, j),
                     start, freq, find, zeros, mantissa, exponent, LOW, True,
                 )  # fmt: skip
         else:
             for back in range(0, end - begin):
                 t = end - 1 - back
-                on = live & (t * lanes + j < elements)
+                on = live & (at(t, lanes, j) + j < elements)
                 head, top, owe = pop_float(
-                    words, count, seed, lane, head, top, owe, on, here + t * lanes,
+                    words, count, seed, lane, head, top, owe, on, here + at(t, lanes, j),
                     start, freq, find, zeros, mantissa, exponent, LOW, False,
                 )  # fmt: skip
     leave(heads, fill, debt, lane, live, head, top, owe)

@@ -133,6 +133,12 @@ def enter(heads, fill, debt, count, lanes, BLOCK: tl.constexpr):
 
 
 @triton.jit
+def at(t, lanes, j):
+    """First element of step ``t`` as int64: a product of two int32 could overflow."""
+    return (tl.zeros_like(j) + t) * lanes
+
+
+@triton.jit
 def leave(heads, fill, debt, lane, live, head, top, owe):
     """Write the registers of a block back."""
     tl.store(heads + lane, head, mask=live)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-from revc.runtime.bits.gpu.lane import CHUNK, enter, leave, near, pop_interval, push_interval
+from revc.runtime.bits.gpu.lane import CHUNK, at, enter, leave, near, pop_interval, push_interval
 
 
 @triton.jit
@@ -34,16 +34,16 @@ def push_table(
         end = tl.minimum(begin + CHUNK, last)
         if near(top, owe, 0):
             for t in range(begin, end):
-                on = live & (t * lanes + j < elements)
+                on = live & (at(t, lanes, j) + j < elements)
                 head, top, owe = push_table_step(
-                    words, count, seed, lane, head, top, owe, on, here + t * lanes,
+                    words, count, seed, lane, head, top, owe, on, here + at(t, lanes, j),
                     start, freq, rcp, LOW, True,
                 )  # fmt: skip
         else:
             for t in range(begin, end):
-                on = live & (t * lanes + j < elements)
+                on = live & (at(t, lanes, j) + j < elements)
                 head, top, owe = push_table_step(
-                    words, count, seed, lane, head, top, owe, on, here + t * lanes,
+                    words, count, seed, lane, head, top, owe, on, here + at(t, lanes, j),
                     start, freq, rcp, LOW, False,
                 )  # fmt: skip
     leave(heads, fill, debt, lane, live, head, top, owe)
@@ -76,17 +76,17 @@ def pop_table(
         if near(top, owe, 1):
             for back in range(0, end - begin):
                 t = end - 1 - back
-                on = live & (t * lanes + j < elements)
+                on = live & (at(t, lanes, j) + j < elements)
                 head, top, owe = pop_table_step(
-                    words, count, seed, lane, head, top, owe, on, here + t * lanes,
+                    words, count, seed, lane, head, top, owe, on, here + at(t, lanes, j),
                     start, freq, find, LOW, True,
                 )  # fmt: skip
         else:
             for back in range(0, end - begin):
                 t = end - 1 - back
-                on = live & (t * lanes + j < elements)
+                on = live & (at(t, lanes, j) + j < elements)
                 head, top, owe = pop_table_step(
-                    words, count, seed, lane, head, top, owe, on, here + t * lanes,
+                    words, count, seed, lane, head, top, owe, on, here + at(t, lanes, j),
                     start, freq, find, LOW, False,
                 )  # fmt: skip
     leave(heads, fill, debt, lane, live, head, top, owe)
@@ -101,9 +101,9 @@ def push_rows(
     lane, live, b, j, head, top, owe = enter(heads, fill, debt, count, lanes, BLOCK)
     here = b * elements + j
     for t in range(first, last):
-        on = live & (t * lanes + j < elements)
-        s = tl.load(symbols + here + t * lanes, mask=on, other=0).to(tl.int64)
-        r = tl.load(row + here + t * lanes, mask=on, other=0).to(tl.int64)
+        on = live & (at(t, lanes, j) + j < elements)
+        s = tl.load(symbols + here + at(t, lanes, j), mask=on, other=0).to(tl.int64)
+        r = tl.load(row + here + at(t, lanes, j), mask=on, other=0).to(tl.int64)
         place = cdf + r * width + s
         start = tl.load(place, mask=on, other=0).to(tl.int64)
         freq = tl.load(place + 1, mask=on, other=65536).to(tl.int64) - start
@@ -124,8 +124,8 @@ def pop_rows(
     here = b * elements + j
     for back in range(0, last - first):
         t = last - 1 - back
-        on = live & (t * lanes + j < elements)
-        r = tl.load(row + here + t * lanes, mask=on, other=0).to(tl.int64)
+        on = live & (at(t, lanes, j) + j < elements)
+        r = tl.load(row + here + at(t, lanes, j), mask=on, other=0).to(tl.int64)
         s = tl.zeros_like(r)
         above = s + (width - 1)
         left = width - 1
@@ -137,7 +137,7 @@ def pop_rows(
             left = (left + 1) >> 1
         start = tl.load(cdf + r * width + s, mask=on, other=0).to(tl.int64)
         freq = tl.load(cdf + r * width + s + 1, mask=on, other=65536).to(tl.int64) - start
-        place = symbols + here + t * lanes
+        place = symbols + here + at(t, lanes, j)
         tl.store(place, s.to(symbols.dtype.element_ty), mask=on)
         head, top, owe = pop_interval(
             words, count, seed, lane, head, top, owe, on, start, freq, LOW, True

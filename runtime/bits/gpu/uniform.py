@@ -6,7 +6,7 @@ from __future__ import annotations
 import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-from revc.runtime.bits.gpu.lane import enter, leave, pop_digit, push_digit
+from revc.runtime.bits.gpu.lane import at, enter, leave, pop_digit, push_digit
 
 
 @triton.jit
@@ -18,8 +18,8 @@ def push_uniform(
     lane, live, b, j, head, top, owe = enter(heads, fill, debt, count, lanes, BLOCK)
     here = b * elements + j
     for t in range(first, last):
-        on = live & (t * lanes + j < elements)
-        e = here + t * lanes
+        on = live & (at(t, lanes, j) + j < elements)
+        e = here + at(t, lanes, j)
         r = tl.load(symbols + e, mask=on, other=0).to(tl.int64)
         m = tl.load(n + e * own, mask=on, other=1)
         head, top, owe = push_digit(words, count, seed, lane, head, top, owe, on, r, m, LOW, True)
@@ -36,8 +36,8 @@ def pop_uniform(
     here = b * elements + j
     for back in range(0, last - first):
         t = last - 1 - back
-        on = live & (t * lanes + j < elements)
-        e = here + t * lanes
+        on = live & (at(t, lanes, j) + j < elements)
+        e = here + at(t, lanes, j)
         m = tl.load(n + e * own, mask=on, other=1)
         r, head, top, owe = pop_digit(words, count, seed, lane, head, top, owe, on, m, LOW, True)
         tl.store(symbols + e, r.to(symbols.dtype.element_ty), mask=on)
@@ -54,8 +54,8 @@ def scale(
     here = b * elements + j
     unit = tl.full([1], 1, tl.int64) << k
     for t in range(first, last):
-        on = live & (t * lanes + j < elements)
-        e = here + t * lanes
+        on = live & (at(t, lanes, j) + j < elements)
+        e = here + at(t, lanes, j)
         m = tl.load(n + e * own, mask=on, other=1)
         value = tl.load(x + e, mask=on, other=0).to(tl.int64)
         r, head, top, owe = pop_digit(words, count, seed, lane, head, top, owe, on, m, LOW, True)
@@ -79,8 +79,8 @@ def unscale(
     unit = tl.full([1], 1, tl.int64) << k
     for back in range(0, last - first):
         t = last - 1 - back
-        on = live & (t * lanes + j < elements)
-        e = here + t * lanes
+        on = live & (at(t, lanes, j) + j < elements)
+        e = here + at(t, lanes, j)
         m = tl.load(n + e * own, mask=on, other=1)
         value = tl.load(y + e, mask=on, other=0).to(tl.int64)
         q, head, top, owe = pop_digit(

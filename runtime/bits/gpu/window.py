@@ -11,6 +11,7 @@ import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from revc.runtime.bits.gpu.lane import (
+    at,
     enter,
     leave,
     pop_digit,
@@ -86,8 +87,8 @@ def push_window(
     lane, live, b, j, head, top, owe = enter(heads, fill, debt, count, lanes, BLOCK)
     here = b * elements + j
     for t in range(first, last):
-        on = live & (t * lanes + j < elements)
-        e = here + t * lanes
+        on = live & (at(t, lanes, j) + j < elements)
+        e = here + at(t, lanes, j)
         v = tl.load(symbols + e, mask=on, other=0).to(tl.int64)
         fine, origin, size = window(loc, scale, radius, e, on, C)
         index = (v >> fine) - origin
@@ -127,8 +128,8 @@ def pop_window(
     here = b * elements + j
     for back in range(0, last - first):
         t = last - 1 - back
-        on = live & (t * lanes + j < elements)
-        e = here + t * lanes
+        on = live & (at(t, lanes, j) + j < elements)
+        e = here + at(t, lanes, j)
         fine, origin, size = window(loc, scale, radius, e, on, C)
         point = head & 0xFFFF
         i, above = tl.zeros_like(size), size + 1
