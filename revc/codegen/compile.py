@@ -123,7 +123,7 @@ def make_nets(program: Program, given: Mapping[str, Net]) -> list[nn.Module]:
     modules = [_make(slot, binder) for slot in program.model.nets]
     binder.finish()
     for slot, module in zip(program.model.nets, modules, strict=True):
-        check_state(slot.name, module)
+        check_state(_located(slot), module)
     return modules
 
 
@@ -133,8 +133,14 @@ def _make(slot: NetSlot, binder: Binder) -> nn.Module:
         return builtins.make(slot)
     if isinstance(source, TorchClass):
         args, kwargs = imported_with(source)
-        return import_net(slot.name, source.target, args, kwargs)
+        return import_net(_located(slot), source.target, args, kwargs)
     return binder.bind(source.name)
+
+
+def _located(slot: NetSlot) -> str:
+    """Return a net's name and place, for messages."""
+    at = slot.span
+    return f"{slot.name} at {at.file}:{at.line}:{at.column}"
 
 
 def imported_with(source: TorchClass) -> tuple[tuple[Any, ...], dict[str, Any]]:
