@@ -12,8 +12,8 @@ from revc.passes.rules.registry import MODULES
 from revc.passes.rules.s001_syntax import RULE as SYNTAX
 from revc.passes.rules.y803_unused_allow import unknown, unused
 
-_START = re.compile(r"#\s*revc:\s*(?P<rest>.*)")
-_ALLOW = re.compile(r'allow\((?P<codes>[^)]*)\)\s*reason\s*=\s*"(?P<reason>[^"]*\S[^"]*)"\s*$')
+_START = r"#\s*revc:\s*(?P<rest>.*)"
+_ALLOW = r'allow\((?P<codes>[^)]*)\)\s*reason\s*=\s*"(?P<reason>[^"]*\S[^"]*)"\s*$'
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ def allows(modules: Iterable[Module]) -> tuple[list[Allow], list[Diagnostic]]:
     wrong: list[Diagnostic] = []
     for module in modules:
         for comment in module.file.comments:
-            start = _START.match(comment.text)
+            start = re.match(_START, comment.text) if "revc" in comment.text else None
             if start is None:
                 continue
-            match = _ALLOW.match(start["rest"])
+            match = re.match(_ALLOW, start["rest"])
             if match is None:
                 text = 'write `# revc: allow(CODE) reason = "..."`, with a reason'
                 wrong.append(SYNTAX.at(comment.span, text))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Literal
 
 from revc.grammar.diagnostics import Diagnostic, Level
@@ -44,5 +43,7 @@ class Rule:
 
 def hint(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean `Attn`?``, or nothing when no known name is close."""
+    from difflib import get_close_matches  # slow to import, and needed for findings alone
+
     close = get_close_matches(name, list(known), n=1)
     return f"; did you mean `{close[0]}`?" if close else ""

@@ -1,6 +1,5 @@
 """Findings as text: `full` with the source's line and a caret, `concise`, and `json`."""
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -26,6 +25,8 @@ def render(
 ) -> str:
     """Return findings as text; `texts` holds the files' sources for the excerpts of `full`."""
     if style is Format.json:
+        import json  # slow to import, and needed here alone
+
         return json.dumps([as_object(finding) for finding in findings], indent=2)
     if style is Format.concise:
         return "\n".join(concise(finding) for finding in findings)
