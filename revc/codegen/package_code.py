@@ -86,7 +86,7 @@ class Function:
         """Name the parameters; the group of nets stands in front of the sizes and the mode."""
         grouped = self.face.grouped
         for node in self.inputs:
-            if grouped and (is_number(node) or node.target == "dtype"):
+            if grouped and (is_number(node) or "mode" in node.meta):
                 grouped = False
                 self.values.group = self.values.fresh("nets")
                 yield self.values.group

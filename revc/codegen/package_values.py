@@ -31,14 +31,14 @@ class Values:
     names: dict[Node, str] = field(default_factory=dict)
     starred: dict[Node, Node] = field(default_factory=dict)
     slots: dict[Node, int] = field(default_factory=dict)
-    group: str = "nets"
+    group: str = ""
 
     def fresh(self, wish: str) -> str:
         """Return a legal name like `wish` that no other variable has at this point."""
         base = re.sub(r"\W", "_", wish)
         if not base or base[0].isdigit() or keyword.iskeyword(base):
             base = f"_{base}"
-        taken = {*self.names.values(), *self.reserved}
+        taken = {*self.names.values(), *self.reserved, self.group}
         name, count = base, 0
         while name in taken:
             count += 1

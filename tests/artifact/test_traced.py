@@ -1,0 +1,46 @@
+"""Artifacts under torch.compile: one graph, and the bits that the compiled model gives."""
+
+import pytest
+import torch
+
+import revc
+from revc.errors import ReconstructionError
+from tests.artifact.compare import assert_same
+from tests.artifact.conftest import Write
+from tests.model import specs
+
+# The compiler looks at the autograd Function by making one, which torch warns of.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+SOURCE = specs.LAYERS.replace("repeat 3", "repeat 2")
+
+
+def step(model: torch.nn.Module, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Return the results and gradients of a step under torch.compile."""
+    torch._dynamo.reset()
+    own = [value.clone().requires_grad_() for value in inputs]
+    # One graph, traced as any backend would get it; kernels of its own would take minutes.
+    out = torch.compile(model, fullgraph=True, backend="aot_eager")(*own)
+    (out.a.sum() + 2 * out.b.sum()).backward()
+    grads = [param.grad for param in model.parameters()] + [value.grad for value in own]
+    return [*out, *out.state[0], *grads]
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_an_artifact_compiles_to_one_graph(write: Write, chunks: int) -> None:
+    torch.manual_seed(0)
+    model = revc.compile(SOURCE, chunks=chunks)
+    loaded = write(SOURCE, chunks=chunks).load()
+    loaded.load_state_dict(model.state_dict())
+    inputs = [torch.randn(2, 4, 8) for _ in range(2)]
+    assert_same(step(loaded, inputs), step(model, inputs))
+
+
+def test_a_changed_parameter_is_noticed_under_compile(write: Write) -> None:
+    loaded = write(SOURCE).load()
+    torch._dynamo.reset()
+    inputs = [torch.randn(2, 4, 8) for _ in range(2)]
+    out = torch.compile(loaded, fullgraph=True, backend="aot_eager")(*inputs)
+    next(loaded.parameters()).data.add_(1.0)
+    with pytest.raises(ReconstructionError, match="repeat_0, turn 0"):
+        out.a.sum().backward()
