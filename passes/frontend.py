@@ -12,7 +12,8 @@ from revc.ir.program import Program
 from revc.passes.allow import apply_allows
 from revc.passes.charged import random_nets
 from revc.passes.depth import deep
-from revc.passes.elaborate.blocks import Blocks, Specialised
+from revc.passes.elaborate.blocks import Blocks
+from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.budgets import budgets
 from revc.passes.modules import Loader, Module, nowhere
 from revc.passes.opening import open_spec

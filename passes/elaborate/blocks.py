@@ -8,17 +8,15 @@ from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
-from revc.ir.expr import Number, Read
-from revc.ir.instructions import BlockCall, Free, Instruction, Repeat
+from revc.ir.expr import Read
 from revc.ir.instructions.base import unsupported
 from revc.ir.make import make
 from revc.ir.nets import Hole
-from revc.ir.program import Block, Register
 from revc.ir.types import Numerics, RegType
-from revc.passes.elaborate.interface import Interface, interface, results
+from revc.passes.elaborate.bodies import Specialised, close
+from revc.passes.elaborate.interface import Interface, interface, own_interface, results
 from revc.passes.elaborate.keys import net_key
 from revc.passes.elaborate.names import Names, file_dims
-from revc.passes.elaborate.proof import Doubt
 from revc.passes.elaborate.registers import Registers
 from revc.passes.elaborate.scope import Scope, declared
 from revc.passes.elaborate.slots import Draft, Namer, Net, Slots, bring
@@ -31,72 +29,8 @@ from revc.passes.rules.s003_unknown_argument import bad_argument
 DEPTH = 64  # of bodies within bodies, called or written: a model is rarely 5 deep
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Body:
-    """A finished body: its block, and what each of its slots is linked to (None: its own)."""
-
-    block: Block
-    links: tuple[Hashable, ...]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Specialised(Body):
-    """A block for one set of arguments, with what stands between it and its proof."""
-
-    decl: ast.BlockDecl | ast.ModelDecl
-    doubts: tuple[Doubt, ...]
-
-
-def close(
-    scope: Scope,
-    name: str,
-    span: Span,
-    takes: tuple[Register, ...],
-    gives: tuple[Register, ...],
-    givens: tuple[Register, ...],
-    steps: list[Instruction],
-) -> Body:
-    """Return the block of a body that has been read to its end."""
-    from revc.passes.elaborate.linking import names_in, renumbered
-
-    nets, links, where = scope.slots.freeze()
-    if len(where) < len(scope.slots.drafts):
-        steps = [renumbered(step, where) for step in steps]
-    used = frozenset[str]().union(*(names_in(step) for step in steps)) if scope.turns else ()
-    block = make(
-        Block,
-        span=span, name=name, takes=takes, gives=gives, givens=givens, nets=nets,
-        turns=tuple(turn for turn in scope.turns if turn in used), body=tuple(steps),
-    )  # fmt: skip
-    scope.blocks.depths[id(block)] = _depth(scope.blocks, steps)
-    if not scope.findings.denied:
-        _check_frees(scope, block)
-    return Body(block, links)
-
-
-def _check_frees(scope: Scope, block: Block) -> None:
-    """Add a finding for each uncertain `free`; `undo alloc` is checked as it runs instead."""
-    if not any(isinstance(step, Free) for step in block.body):
-        return
-    from revc.passes.freed import unproved_frees
-    from revc.passes.rules.l107_unproved_free import unproved
-
-    for free in unproved_frees(block):
-        step = free.step
-        if step.span not in scope.blocks.checked:
-            fixed = step.value.value if isinstance(step.value, Number) else None
-            value = f"{fixed:g}" if isinstance(fixed, float) else "equal to its value"
-            scope.findings.add(unproved(step.name, value, free.witness, step.span))
-
-
 def _too_deep(at: Span) -> Diagnostic:
     return bad_argument("blocks and loops", f"nest more than {DEPTH} deep here", at)
-
-
-def _depth(blocks: "Blocks", steps: list[Instruction]) -> int:
-    inner = [step.block for step in steps if isinstance(step, BlockCall)]
-    inner += [step.body for step in steps if isinstance(step, Repeat)]
-    return 1 + max((blocks.depths[id(block)] for block in inner), default=0)
 
 
 @dataclass(eq=False, repr=False)
@@ -216,7 +150,6 @@ class Blocks:
 
     def alone(self, module: Module, decl: ast.BlockDecl | ast.ModelDecl) -> Specialised | None:
         """Return a block or model as it is declared; its nets in <> are holes. None if refused."""
-        from revc.passes.elaborate.interface import own_interface
 
         try:
             face = own_interface(self, module, decl)

@@ -8,7 +8,7 @@ from revc.ir.dims import Dim
 from revc.ir.instructions import Instruction, Repeat
 from revc.ir.make import make
 from revc.ir.program import Register
-from revc.passes.elaborate.blocks import Body, close
+from revc.passes.elaborate.bodies import Body, close
 from revc.passes.elaborate.linking import adopt
 from revc.passes.elaborate.names import size
 from revc.passes.elaborate.scope import Scope, declared

@@ -9,7 +9,7 @@ from revc.ir.dims import Dim
 from revc.ir.expr import Read
 from revc.ir.instructions import BlockCall, Instruction
 from revc.ir.make import make
-from revc.passes.elaborate.blocks import Specialised
+from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.expressions import read
 from revc.passes.elaborate.linking import adopt
 from revc.passes.elaborate.names import number

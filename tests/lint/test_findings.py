@@ -33,3 +33,55 @@ def test_every_finding_of_a_file_in_one_run() -> None:
 
 
 SEVERAL = ("a net", "an option", "a value", "a dim", "a given", "a self-read")
+
+
+NUMERICS = {
+    "float state into a lattice": (
+        "model M(a: [B], f: float32[B]) { a += tanh(f) }",
+        "S007 lattice(Q12.20) += float state `f`: float state is not exact",
+    ),
+    "registers of two lattices": (
+        "model M(a: [B, 2], b: lattice(Q8.24)[B, 2]) { swap a, b }",
+        "S007 `b` is lattice(Q8.24), `a` is lattice(Q12.20)",
+    ),
+    "a lattice for a float": (
+        "block L(x: float32[B]) { negate x }\nmodel M(a: [B]) { L(a) }",
+        "S007 `L` takes float32 for `x`, but is given lattice(Q12.20)",
+    ),
+    "a result of another kind": (
+        "model M(a: [B]) -> (a: lattice(Q8.24)[B]) { negate a }",
+        "S007 `a` is declared lattice(Q8.24), but ends as lattice(Q12.20)",
+    ),
+    "a number into a label": (
+        "model M(a: [B], y: label(5)[B]) { y += tanh(a) }",
+        "S007 label(5) += number: only labels add to a label",
+    ),
+    "a label that is scaled": (
+        "model M(y: label(5)[B]) { scale y by 1/2 as m }",
+        "S007 a label(5) has no multiples",
+    ),
+    "a number that is coded as a label": (
+        "use std.nets: linear\nmodel M(a: [B, 2]) { put a by softmax(linear(a)) as m }",
+        "S007 `softmax` codes labels, not lattice(Q12.20)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NUMERICS)
+def test_numerics_that_do_not_mix(name: str) -> None:
+    text, message = NUMERICS[name]
+    found = lint(f"dim B\nstate lattice(Q12.20)\n{text}\n").findings
+    assert [f"{d.code} {d.message}" for d in found if d.level == "deny"] == [message]
+
+
+def test_numerics_that_do_mix() -> None:
+    text = """dim B
+state lattice(Q12.20)
+model M(a: [B], f: lattice(Q8.24)[B], y: label(5)[B], given z: label(5)[B], given u: float32[B]) {
+  a += tanh(f) + u
+  f -= 2 * a
+  y += z
+  y -= 3
+}
+"""
+    assert lint(text).findings == ()
