@@ -44,8 +44,9 @@ def show(source: str | Path | Program) -> str:
 def page(source: str | Path | Program) -> str:
     """Return an HTML page with the picture that `show` gives."""
     picture = show(source)
-    name = source.model.name if isinstance(source, Program) else Path(str(source)).name
-    title = escape(name if "\n" not in name else "spec")
+    is_text = isinstance(source, str) and ("\n" in source or "{" in source)
+    name = source.model.name if isinstance(source, Program) else Path(source).name
+    title = escape("spec" if is_text else name)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
         f"<style>{_PAGE}</style></head><body>\n<h1>{title}</h1>\n"

@@ -8,6 +8,9 @@ from torch import Tensor
 from revc.runtime.model import ReversibleModel
 from tests.model.laws import gradients, weighted
 
+_PLACES = torch.arange(15).reshape(3, 5)
+TOKENS = {"tokens": _PLACES * 3 % 11, "targets": _PLACES * 7 % 11}
+
 
 def everything(model: ReversibleModel, inputs: Mapping[str, Tensor]) -> list[Tensor]:
     """Return results, emits, raw state, gradients and the inverse's inputs."""

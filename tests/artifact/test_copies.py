@@ -12,15 +12,11 @@ from safetensors.torch import load_model, save_model
 import revc
 from revc.errors import ArtifactError, BindError
 from revc.runtime.model import ReversibleModel
-from tests.artifact.compare import assert_same, everything
+from tests.artifact.compare import TOKENS, assert_same, everything
 from tests.artifact.conftest import Write
 from tests.conftest import Golden
 from tests.model import specs
 from tests.model.laws import randomize
-
-TOKENS = {
-    name: torch.arange(15).reshape(3, 5) * k % 11 for name, k in (("tokens", 3), ("targets", 7))
-}
 
 
 def saved(model: ReversibleModel) -> ReversibleModel:

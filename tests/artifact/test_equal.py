@@ -9,15 +9,19 @@ from torch import nn
 
 import revc
 from revc.errors import BindError
-from tests.artifact.compare import assert_same, everything
+from tests.artifact.compare import TOKENS, assert_same, everything
 from tests.artifact.conftest import Write
 from tests.model import specs
 from tests.model.laws import randomize
 from tests.model.test_laws import BODIES, PAIR
 
 STREAMS = {"a": (3, 5, 8), "b": (3, 5, 8)}
-TOKENS = {
-    name: torch.arange(15).reshape(3, 5) * k % 11 for name, k in (("tokens", 3), ("targets", 7))
+
+
+SMALL = {
+    "revnet": {"c": 2, "H": 4, "W": 4},
+    "rev_vit": {"d": 12, "T": 4},
+    "transformer": {"d": 8},
 }
 
 
@@ -54,15 +58,10 @@ def test_a_language_model(write: Write, chunks: int, dtype: torch.dtype) -> None
     assert_same(everything(model, TOKENS), everything(loaded, TOKENS))
 
 
-@pytest.mark.parametrize("spec", ["revnet", "rev_vit", "transformer"])
+@pytest.mark.parametrize("spec", SMALL)
 def test_families(write: Write, spec: str) -> None:
     source = str(Path(__file__).parents[2] / "specs" / f"{spec}.rev")
-    dims = {
-        "revnet": {"c": 2, "H": 4, "W": 4},
-        "rev_vit": {"d": 12, "T": 4},
-        "transformer": {"d": 8},
-    }
-    model, loaded = pair(write, source, dims=dims[spec])
+    model, loaded = pair(write, source, dims=SMALL[spec])
     torch.manual_seed(2)
     shapes = {"image": (2, 3, 4, 4), "patches": (2, 4, 48), "a": (2, 3, 8), "b": (2, 3, 8)}
     inputs = {name: torch.randn(shapes[name]) for name in model.interface.order}

@@ -52,7 +52,7 @@ def edited(path: Path, change) -> None:
 def test_a_changed_description_is_refused(write: Write, change) -> None:
     module = write(specs.LAYERS)
     edited(Path(str(module.__file__)).parent / "program.json", change)
-    with pytest.raises(ArtifactError, match="program.json is not what revc wrote"):
+    with pytest.raises(ArtifactError, match=r"program.json is not what revc wrote"):
         module.load()
 
 
@@ -64,7 +64,7 @@ def test_a_description_hashed_anew_is_refused_by_the_package(write: Write) -> No
         data["hash"] = artifact.content_hash(data)
 
     edited(Path(str(module.__file__)).parent / "program.json", change)
-    with pytest.raises(ArtifactError, match="program.json is not what revc wrote"):
+    with pytest.raises(ArtifactError, match=r"program.json is not what revc wrote"):
         module.load()
 
 

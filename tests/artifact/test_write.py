@@ -32,7 +32,7 @@ def test_other_files_are_not_joined_unless_forced(tmp_path: Path) -> None:
     folder = tmp_path / "net"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match="holds other files.*--force"):
+    with pytest.raises(OutputError, match=r"holds other files.*--force"):
         package(specs.LAYERS, folder)
     assert [p.name for p in folder.iterdir()] == ["notes.txt"]
     package(specs.LAYERS, folder, force=True)
@@ -56,7 +56,7 @@ def test_an_edited_file_of_ours_is_replaced_only_by_force(tmp_path: Path) -> Non
     package(specs.LAYERS, folder)
     kept = (folder / "vjp.py").read_text()
     (folder / "vjp.py").write_text(kept + "# a thought\n")
-    with pytest.raises(OutputError, match="vjp.py was edited"):
+    with pytest.raises(OutputError, match=r"vjp.py was edited"):
         package(specs.LAYERS, folder)
     assert (folder / "vjp.py").read_text().endswith("# a thought\n")
     package(specs.LAYERS, folder, force=True)
@@ -96,6 +96,6 @@ def test_a_failing_disk_leaves_the_older_file(
         raise PermissionError(13, "Permission denied", str(target))
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(OutputError, match="cannot write .*forward.py: Permission denied"):
+    with pytest.raises(OutputError, match=r"cannot write .*forward.py: Permission denied"):
         package(specs.LANGUAGE, folder)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
