@@ -236,4 +236,4 @@ class Blocks:
         steps = run(scope, decl.body)
         gives = results(scope, decl, face)
         body = close(scope, scope.path, decl.span, face.takes, gives, face.givens, steps)
-        return Specialised(body.block, body.links, decl, tuple(scope.doubts))
+        return Specialised(body.block, body.links, body.emits, decl, tuple(scope.doubts))

@@ -16,10 +16,11 @@ from revc.passes.elaborate.scope import Scope
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Body:
-    """A finished body: its block, and what each of its slots is linked to (None: its own)."""
+    """A finished body: its block, what its slots are linked to (None: their own), its emits."""
 
     block: Block
     links: tuple[Hashable, ...]
+    emits: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,7 +53,7 @@ def close(
     scope.blocks.depths[id(block)] = _depth(scope, steps)
     if not scope.findings.denied:
         _check_frees(scope, block)
-    return Body(block, links)
+    return Body(block, links, tuple(scope.emitted))
 
 
 def _check_frees(scope: Scope, block: Block) -> None:

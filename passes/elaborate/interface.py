@@ -177,6 +177,9 @@ def results(scope: Scope, decl: Decl, face: Interface) -> tuple[Register, ...]:
         for param in ast.typed(decl.results):
             register = _result(scope, decl, param)
             gives += [register] if register is not None else []
+    for register in gives:
+        if isinstance(decl, ast.ModelDecl) and register.name in scope.emitted:
+            findings.add(redefined(register.name, "emitted by this model", register.span))
     kept = {register.name for register in gives} | {p.name for p in decl.results or ()}
     for name in live:
         if name not in kept:

@@ -40,6 +40,7 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     _balanced(scope, inner, node)
     body = _block(scope, inner, node, steps, f"{scope.path}.{label}")
     scope.doubts += inner.doubts
+    scope.emit(body.emits, node.span)
     registers = tuple(register.name for register in body.block.takes)
     for name in registers:
         if name in inner.regs.written:
@@ -74,7 +75,7 @@ def _inner(scope: Scope, node: ast.Repeat) -> Scope:
         turns = (*turns, node.index)
     return replace(
         scope, names=names, turns=turns, parent=scope, regs=scope.regs.inner(), slots=Slots(),
-        namer=Namer(declared(node.body)), nets={}, labels={}, doubts=[], emitted=set(), claimed={},
+        namer=Namer(declared(node.body)), nets={}, labels={}, doubts=[], emitted={}, claimed={},
     )  # fmt: skip
 
 

@@ -71,9 +71,7 @@ def let(scope: Scope, node: ast.Let, undo: bool) -> Steps:
 def emit(scope: Scope, node: ast.Emit, undo: bool) -> Steps:
     """`emit name = e`: a read for the caller."""
     _reads_only(scope, "emit", node, undo)
-    if node.name in scope.emitted:
-        raise scope.findings.refuse(redefined(node.name, "emitted by this body", node.span))
-    scope.emitted.add(node.name)
+    scope.emit([node.name], node.span)
     return [make(Emit, span=node.span, name=node.name, value=value(scope, node.value))]
 
 

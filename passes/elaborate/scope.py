@@ -1,6 +1,6 @@
 """What a body sees: its registers, its sizes, its nets, and the program around it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ class Scope:
     nets: dict[str, Net] = field(default_factory=dict)
     labels: "dict[str, Called]" = field(default_factory=dict)
     doubts: "list[Doubt]" = field(default_factory=list)
-    emitted: set[str] = field(default_factory=set)
+    emitted: dict[str, None] = field(default_factory=dict)
     claimed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -91,6 +91,18 @@ class Scope:
         if name in self.claimed:
             raise self.findings.refuse(redefined(name, self.claimed[name], span))
         self.claimed[name] = what
+
+    def emit(self, names: Iterable[str], span: Span) -> None:
+        """Note values that this body hands to its caller; their names are the caller's fields.
+
+        Raises:
+            Reported: one of them is emitted twice.
+        """
+        for name in names:
+            if name in self.emitted:
+                what = "emitted by this body"
+                raise self.findings.refuse(redefined(name, what, span))
+            self.emitted[name] = None
 
     def known_nets(self) -> list[str]:
         """Return the names of the nets in reach, for suggestions."""

@@ -9,6 +9,7 @@ state lattice(Q12.20)
 block Layer(a, b: [B, T, c]) { a += mlp(b, width = 8) }
 block Takes<F, h = 1>(a, b: [B, T, c]) { a += h * F(b) }
 block Reads(a: [B, T, c], given u: [B, T, c]) { a += u }
+block Shows(a, b: [B, T, c]) { emit y = a }
 model M(a, b: [B, T, c], given u: [B, T, c], given k: label(V)[B, T]) {
 """
 
@@ -164,6 +165,14 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "emit y = a\n@@emit y = b",
         "S009 `y` is already emitted by this body: choose another name",
     ),
+    "an emit of a block called twice": (
+        "Shows(a, b)\n@@Shows(b, a)",
+        "S009 `y` is already emitted by this body: choose another name",
+    ),
+    "an emit in two loops": (
+        "repeat 2 { emit y = a }\n@@repeat 2 { emit y = b }",
+        "S009 `y` is already emitted by this body: choose another name",
+    ),
     # --- linearity
     "left behind": (
         "alloc @@t: [B] = 0",
@@ -171,7 +180,7 @@ FINDINGS: dict[str, tuple[str, str]] = {
     ),
     "after a split": (
         "split a -> x, y\n@@a += b\njoin x, y -> a",
-        "L102 `a` was split on line 8",
+        "L102 `a` was split on line 9",
     ),
     "swap with itself": ("swap a, @@a", "L103 `a` passed twice"),
     "call with one twice": ("Layer(a, @@a)", "L103 `a` passed twice"),
@@ -193,15 +202,15 @@ FINDINGS: dict[str, tuple[str, str]] = {
     ),
     "a stale let": (
         "let v = tanh(b)\nb += u\na += @@v",
-        "L109 `v` read `b`, which changes on line 9 while `v` is in use",
+        "L109 `v` read `b`, which changes on line 10 while `v` is in use",
     ),
     "a stale let of a let": (
         "let v = tanh(b)\nlet w = 2 * v\nnegate b\na += @@w",
-        "L109 `w` read `b`, which changes on line 10 while `w` is in use",
+        "L109 `w` read `b`, which changes on line 11 while `w` is in use",
     ),
     "a let that a turn makes stale": (
         "let v = tanh(b)\n@@repeat 2 {\na += v\nb += u\n}",
-        "L109 `v` read `b`, which changes on line 11 while `v` is in use",
+        "L109 `v` read `b`, which changes on line 12 while `v` is in use",
     ),
     # --- bijectivity
     "a self-read": (

@@ -182,6 +182,10 @@ def test_turns_of_an_unshared_loop_must_be_known() -> None:
     assert build(spec, dims={"n": 3})
 
 
+def test_results_and_emits_are_fields_of_one_tuple() -> None:
+    assert codes(model("emit a = b")) == ["S009"]
+
+
 def test_a_statement_without_a_runtime_still_builds() -> None:
     assert build(FOLDER / "language_model.rev").budgets[0].meter == "net"
 
