@@ -26,6 +26,8 @@ from revc.runtime.bits.dist import (
 
 GOLDEN = Path(__file__).with_name("tapes.json")
 SHAPES = {"wide": (Mode.WIDE, 2, 32), "fast": (Mode.FAST, 1, 35)}
+LONG = {"wide-long": (Mode.WIDE, 1, 4), "fast-long": (Mode.FAST, 2, 2)}
+LONG_KINDS = ("table", "floats")
 KINDS = ("table", "uniform", "softmax", "scale", "logistic", "gaussian", "mixture", "floats")
 
 
@@ -88,9 +90,30 @@ def tape(kind: str, size: str, backend: BackendName) -> str:
     return stack.digest()
 
 
+def long_tape(kind: str, size: str, backend: BackendName) -> str:
+    """Many full steps far from the floor, then a part of them popped: the kernels' quick ways."""
+    mode, b, lanes = LONG[size]
+    stack = BitStack(b, lanes, seed=3, mode=mode, backend=backend)
+    shape = (b, lanes * 72 + 1)
+    if kind == "table":
+        chosen: Distribution = Table.from_counts(numbers(500, (200,), 1))
+        symbols = numbers(200, shape, 2)
+    else:
+        chosen = FloatBits(torch.bfloat16)
+        symbols = (reals(shape, 3) * (1 + numbers(64, shape, 4))).to(chosen.dtype)
+        symbols[:, 200:] = numbers(1 << 16, symbols[:, 200:].shape, 5).short().view(chosen.dtype)
+    for _ in range(2):
+        stack.push(symbols, chosen)
+    stack.pop(chosen, shape)
+    stack.pop(chosen, (b, shape[1] // 2))
+    return stack.digest()
+
+
 def tapes(backend: BackendName) -> dict[str, str]:
     """Hashes by name."""
-    return {f"{kind}-{size}": tape(kind, size, backend) for kind in KINDS for size in SHAPES}
+    short = {f"{kind}-{size}": tape(kind, size, backend) for kind in KINDS for size in SHAPES}
+    more = {f"{k}-{size}": long_tape(k, size, backend) for k in LONG_KINDS for size in LONG}
+    return short | more
 
 
 if __name__ == "__main__":

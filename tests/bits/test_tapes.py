@@ -21,6 +21,7 @@ WANTED = json.loads(tapes.GOLDEN.read_text())
 
 def test_golden_file_is_complete() -> None:
     names = {f"{kind}-{size}" for kind in tapes.KINDS for size in tapes.SHAPES}
+    names |= {f"{kind}-{size}" for kind in tapes.LONG_KINDS for size in tapes.LONG}
     assert set(WANTED) == names
     assert len(set(WANTED.values())) == len(names)
 
@@ -29,6 +30,12 @@ def test_golden_file_is_complete() -> None:
 @pytest.mark.parametrize("size", tapes.SHAPES)
 def test_numba(kind: str, size: str) -> None:
     assert tapes.tape(kind, size, "numba") == WANTED[f"{kind}-{size}"]
+
+
+@pytest.mark.parametrize("kind", tapes.LONG_KINDS)
+@pytest.mark.parametrize("size", tapes.LONG)
+def test_numba_far_from_the_floor(kind: str, size: str) -> None:
+    assert tapes.long_tape(kind, size, "numba") == WANTED[f"{kind}-{size}"]
 
 
 def test_triton_interpreted() -> None:

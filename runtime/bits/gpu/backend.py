@@ -10,7 +10,7 @@ import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
 from revc.runtime.bits.constants import WORD_BITS
-from revc.runtime.bits.gpu import floats, floor, table, uniform, window
+from revc.runtime.bits.gpu import floats, floor, rows, table, uniform, window
 from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.state import LaneState
 
@@ -21,6 +21,11 @@ Kernel = tuple[Any, Callable[..., Arguments], dict[str, Any]]
 def as_given(*arguments: Tensor | int) -> Arguments:
     """Arguments that a kernel takes as they are."""
     return list(arguments)
+
+
+def packed(symbols: Tensor, start: Tensor, freq: Tensor, extra: Tensor, *widths: int) -> Arguments:
+    """Tables go as one int32 an entry, start | (freq - 1) << 16; widths are options."""
+    return [symbols, (start | ((freq - 1) << 16)).to(torch.int32), extra]
 
 
 def with_width(symbols: Tensor, cdf: Tensor, row: Tensor) -> Arguments:
@@ -42,14 +47,14 @@ def unweighted(
 
 
 KERNELS: dict[str, Kernel] = {
-    "push_table": (table.push_table, as_given, {}),
-    "pop_table": (table.pop_table, as_given, {}),
-    "push_rows": (table.push_rows, with_width, {}),
-    "pop_rows": (table.pop_rows, with_width, {}),
+    "push_table": (table.push_table, packed, {"FULL": True}),
+    "pop_table": (table.pop_table, packed, {"FULL": True}),
+    "push_rows": (rows.push_rows, with_width, {}),
+    "pop_rows": (rows.pop_rows, with_width, {}),
     "push_uniform": (uniform.push_uniform, with_stride, {}),
     "pop_uniform": (uniform.pop_uniform, with_stride, {}),
-    "push_floats": (floats.push_floats, as_given, {}),
-    "pop_floats": (floats.pop_floats, as_given, {}),
+    "push_floats": (floats.push_floats, packed, {"FULL": True, "WIDTHS": True}),
+    "pop_floats": (floats.pop_floats, packed, {"FULL": True, "WIDTHS": True}),
     "scale": (uniform.scale, with_stride, {}),
     "unscale": (uniform.unscale, with_stride, {}),
     "push_single": (window.push_window, unweighted, {"C": 1, "WEIGHTED": False}),
@@ -59,12 +64,22 @@ KERNELS: dict[str, Kernel] = {
 }
 
 
+def constants_of(options: dict[str, Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """Compile-time constants of a kernel, some of which its arguments decide."""
+    constants = {k: v for k, v in options.items() if k not in ("FULL", "WIDTHS")}
+    if options.get("WEIGHTED"):
+        constants["C"] = arguments[2].shape[2]
+    if options.get("WIDTHS"):
+        constants["EXPONENT"], constants["MANTISSA"] = arguments[-2:]
+    return constants
+
+
 class TritonBackend:
     """Runs kernels on CUDA tensors, or on CPU ones under Triton's interpreter."""
 
     name = "triton"
     block = 64
-    """Lanes of a program: two warps, so that a few thousand lanes fill a device."""
+    """Lanes of a program: two to each thread of one warp, which can vote without a barrier."""
 
     def run(
         self, kernel: str, state: LaneState, first: int, last: int, *arguments: Tensor | int
@@ -76,14 +91,14 @@ class TritonBackend:
         if symbols.numel() == 0 or last <= first:
             return
         function, prepare, options = KERNELS[kernel]
-        given = prepare(*arguments)
-        if options.get("WEIGHTED"):
-            options = {**options, "C": given[2].shape[2]}
+        given, constants = prepare(*arguments), constants_of(options, arguments)
+        if options.get("FULL"):
+            given.append(symbols.shape[1] // state.lanes)
         function[self.grid(state.count)](
             state.words, state.heads, state.fill, state.debt, state.seed, state.count,
             state.lanes, symbols.shape[1], first, last, *given,
-            LOW=state.mode.low, BLOCK=self.block, num_warps=self.block // 32,
-            enable_fp_fusion=False, **options,
+            LOW=state.mode.low, BLOCK=self.block, num_warps=1,
+            enable_fp_fusion=False, **constants,
         )  # fmt: skip
 
     def grid(self, count: int) -> tuple[int]:
