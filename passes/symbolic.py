@@ -33,11 +33,13 @@ def add(one: Value, two: Value, times: int = 1) -> Value:
 
 
 def of_expr(expr: Expr, held: Mapping[str, Value]) -> Value:
-    """Return the value of an expression, where registers hold `held`; 0 is the empty sum."""
+    """Return the value of an expression, where registers hold `held`; 0 is the empty sum.
+
+    A read is a term of its own, not the sum that is read: a float cannot hold every lattice value,
+    so reading rounds.
+    """
     if isinstance(expr, Number) and expr.value == 0.0:
         return ZERO
-    if isinstance(expr, Read) and not expr.place.index and expr.place.name in held:
-        return held[expr.place.name]
     return atom(("expr", _key(expr, held)))
 
 

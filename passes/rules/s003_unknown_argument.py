@@ -30,7 +30,7 @@ model M(a, b: [B, T, c]) {
   a += attention(b, heads = 8, causal = true)
 }
 """,
-        source="docs/nets.md lists the arguments of the built-in nets",
+        source="docs/language.md, nets",
     ),
 )
 

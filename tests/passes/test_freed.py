@@ -48,7 +48,12 @@ REFUSED = {
     ),
     "what it read has changed": (
         "alloc t: [B, T, c] = 0\nt += a\na += b\nt -= a\nfree t = 0",
-        "L107 `t` is not provably 0; witness: b = 1",
+        "L107 `t` is not provably 0; witness: a = 0, b = 1",
+    ),
+    "parts that only sum up without rounding": (
+        "alloc t, s: [B, T, c] = 0\ns += a\ns += b\nt += s\ns -= b\ns -= a\nt -= a\nt -= b\n"
+        "free s, t = 0",
+        "L107 `t` is not provably 0",
     ),
     "another instance": (
         "alloc t: [B, T, c] = 0\nt += norm(a)\nb += t\nt -= norm(a)\nfree t = 0",
