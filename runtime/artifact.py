@@ -6,6 +6,7 @@ as constructor calls, and `program.json` with the program, its interface and the
 
 import hashlib
 import importlib
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,7 +34,8 @@ def load(package: str, file: str, digest: str, nets: Mapping[str, Net]) -> Rever
         nets: modules for the nets without a body, as `revc.compile` takes them.
 
     Raises:
-        ArtifactError: a file is missing or is not the one that was written.
+        ArtifactError: a file is missing or is not the one that was written, or it was written for
+            another version of the runtime.
         BindError: `nets` does not fit the program.
     """
     graphs = open_graphs(package, file, digest)
@@ -48,6 +50,7 @@ def load(package: str, file: str, digest: str, nets: Mapping[str, Net]) -> Rever
 def open_graphs(package: str, file: str, digest: str) -> "ArtifactGraphs":
     """Check an artifact's files and import its graphs."""
     described = verified(Path(file).parent, digest)
+    check_runtime(described)
     return ArtifactGraphs(package, file, digest, Interface.from_json(described["interface"]))
 
 
@@ -67,6 +70,33 @@ def verified(folder: Path, digest: str) -> dict[str, Any]:
 
 
 _AGAIN = "compile the spec again"
+
+
+def check_runtime(described: Mapping[str, Any]) -> None:
+    """Check that the runtime's functions are called as when the artifact was written.
+
+    Raises:
+        ArtifactError: one is missing or takes other arguments.
+    """
+    for name, wanted in described["runtime"].items():
+        module, _, function = name.rpartition(".")
+        try:
+            known = signature(getattr(importlib.import_module(module), function))
+        except (ImportError, AttributeError):
+            known = "nothing"
+        if known != wanted:
+            raise ArtifactError(
+                f"the artifact was written by revc {described['revc']} for another revc.runtime: "
+                f"{name} is {known} here, not {wanted}: {_AGAIN}"
+            )
+
+
+def signature(function: Callable[..., Any]) -> str:
+    """Return how a function or a class is called: its parameters' names and defaults."""
+    bare = inspect.signature(function)
+    params = [p.replace(annotation=inspect.Parameter.empty) for p in bare.parameters.values()]
+    empty = inspect.Signature.empty
+    return str(bare.replace(parameters=params, return_annotation=empty))
 
 
 def read_program(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from torch import nn
 from torch.fx import GraphModule
 
 from revc.codegen.compile import check_chunks, interface_of
@@ -14,6 +15,7 @@ from revc.codegen.package_code import Face
 from revc.codegen.package_file import CodeFile, Root, results
 from revc.codegen.package_nets import nets_text
 from revc.codegen.package_program import json_text, program_json
+from revc.codegen.package_runtime import runtime_signatures
 from revc.codegen.package_write import write_package
 from revc.codegen.root import segments_of, without_emits
 from revc.codegen.supported import refuse_unsupported
@@ -42,6 +44,7 @@ def package_files(program: Program, chunks: int = 1) -> dict[str, str]:
         "source": Path(program.model.span.file).name,
         "interface": interface.to_json(),
         "program": program_json(program),
+        "runtime": runtime_signatures(_all(graphs), program.model),
         "files": {name: artifact.file_hash(text.encode()) for name, text in sorted(files.items())},
     }
     plain = json.loads(json.dumps(described))
@@ -82,9 +85,7 @@ def package(
 
 def code_files(graphs: CompiledGraphs) -> dict[str, str]:
     """Return the graphs of a program as Python files."""
-    model = graphs.program.model
-    nets, givens = (True,) * len(model.nets), (True,) * len(model.givens)
-    vjp = graphs.vjp(givens, nets)
+    model, vjp = graphs.program.model, _full_vjp(graphs)
     return {
         "forward.py": _file("The forward graph", model, [_forward(graphs.forward, model)]),
         "inverse.py": _file("The graph of the inverse", model, [_inverse(graphs.inverse, model)]),
@@ -95,6 +96,16 @@ def code_files(graphs: CompiledGraphs) -> dict[str, str]:
             [_forward(graphs.traced_forward, model), _vjp(graphs.traced_vjp, model)],
         ),
     }
+
+
+def _full_vjp(graphs: CompiledGraphs) -> nn.Module:
+    model = graphs.program.model
+    return graphs.vjp((True,) * len(model.givens), (True,) * len(model.nets))
+
+
+def _all(graphs: CompiledGraphs) -> list[nn.Module]:
+    traced = [graphs.traced_forward, graphs.traced_vjp]
+    return [graphs.forward, graphs.inverse, _full_vjp(graphs), *traced]
 
 
 def _file(what: str, model: Block, roots: list[Root]) -> str:

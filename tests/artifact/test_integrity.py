@@ -9,7 +9,8 @@ import pytest
 from revc.codegen.package import package, package_files
 from revc.errors import ArtifactError
 from revc.passes.frontend import build
-from revc.runtime import artifact
+from revc.runtime import artifact, lattice
+from revc.runtime.loop import Layout
 from tests.artifact.conftest import Write
 from tests.model import specs
 
@@ -118,3 +119,21 @@ def test_an_artifact_says_what_it_is(write: Write) -> None:
     assert "out = model(a, b)" in str(module.__doc__)
     forward = importlib.import_module(f"{module.__name__}.forward")
     assert str(forward.forward.__doc__).startswith("Run Net.")
+
+
+def test_a_runtime_that_is_called_otherwise_is_refused(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = write(specs.LAYERS)
+    module.load()
+    with monkeypatch.context() as patch:
+        patch.setattr(lattice, "add_", lambda state, value, sign: state)
+        with pytest.raises(ArtifactError, match=r"lattice\.add_ is \(state, value, sign\) here"):
+            module.load()
+    with monkeypatch.context() as patch:
+        patch.delattr(Layout, "__init__")
+        with pytest.raises(ArtifactError, match=r"loop\.Layout is"):
+            module.load()
+    monkeypatch.delattr(lattice, "decode")
+    with pytest.raises(ArtifactError, match=r"lattice\.decode is nothing here"):
+        module.load()
