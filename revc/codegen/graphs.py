@@ -1,5 +1,6 @@
 """The graphs of one program, lowered when they are first asked for."""
 
+from functools import cached_property
 from typing import Any
 
 from torch import nn
@@ -24,11 +25,15 @@ class CompiledGraphs:
         eager, traced = Options(chunks), Options(chunks, traced=True)
         model = program.model
         self.forward: nn.Module = RootForward(model, self._library, eager, self.exact).build()
-        self.inverse: nn.Module = RootInverse(model, self._library, eager).build()
         self.traced_forward = RootForward(model, self._library, traced, self.exact).build()
         needs = Needs(self._givens(), (True,) * len(model.nets))
         self.traced_vjp = RootPull(model, needs, self._library, traced, self.exact).build()
         self._vjps: dict[Needs, nn.Module] = {}
+
+    @cached_property
+    def inverse(self) -> nn.Module:
+        """The inverse graph, lowered when it is first asked for: training never does."""
+        return RootInverse(self.program.model, self._library, Options(self.chunks)).build()
 
     def _givens(self) -> tuple[bool, ...]:
         return tuple(given.type.numerics.kind != "label" for given in self.program.model.givens)

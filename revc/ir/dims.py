@@ -6,6 +6,7 @@ Two dims are equal exactly when their forms are, so shape checks with free sizes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler
@@ -97,14 +98,7 @@ class Dim:
         return total
 
     def __str__(self) -> str:
-        if not self.terms:
-            return "0"
-        text = ""
-        for monomial, factor in self.terms:
-            sign = "-" if factor < 0 else "+"
-            text += f" {sign} {_term(monomial, abs(factor))}" if text else ""
-            text = text or ("-" if factor < 0 else "") + _term(monomial, abs(factor))
-        return text
+        return _text(self.terms)
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -113,6 +107,16 @@ class Dim:
         return core_schema.is_instance_schema(
             cls, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
+
+
+@lru_cache(maxsize=4096)
+def _text(terms: tuple[tuple[Monomial, Fraction], ...]) -> str:
+    text = ""
+    for monomial, factor in terms:
+        sign = "-" if factor < 0 else "+"
+        text += f" {sign} {_term(monomial, abs(factor))}" if text else ""
+        text = text or ("-" if factor < 0 else "") + _term(monomial, abs(factor))
+    return text or "0"
 
 
 def _collect(terms: dict[Monomial, Fraction]) -> Dim:
