@@ -158,12 +158,12 @@ def test_kill_9_leaves_a_whole_stack(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        while not path.exists() or path.stat().st_size < 1 << 18:
+        while not path.exists() or path.stat().st_size < 1 << 16:
             assert process.poll() is None
         os.kill(process.pid, signal.SIGKILL)
     stack = recover(path)
     words = int(stack.engine.state.fill.min())
-    assert words > 1000
+    assert words > 300
     turns = round(float(stack.size()[0] - BitStack(1, 4, seed=2).size()[0]) / 2**32 / 4096)
     random = torch.Generator().manual_seed(0)
     pushed = [torch.randint(0, 1 << 16, (1, 256), generator=random) for _ in range(turns)]
