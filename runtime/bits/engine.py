@@ -67,7 +67,7 @@ class Engine:
         """Steps to run at a time when a step moves up to ``words`` words a lane."""
         limit = 1 << 40
         if self.state.heads.device.type == "cpu":
-            limit = max(16, min(4096, PIECE_WORDS // max(1, self.state.count)))
+            limit = max(16, min(16384, PIECE_WORDS // max(1, self.state.count)))
         if self.spill:
             limit = min(limit, self.spill.block)
         return max(1, limit // words)

@@ -159,7 +159,11 @@ def logarithm_table() -> Ints:
 
 @cache
 def window_tensors(name: str, device: torch.device) -> tuple[Tensor, ...]:
-    """(cdf, inverse, shift, radius, coarse, quantile) of ``shape(name)`` on a device."""
+    """(cdf, inverse, shift, radius, coarse, quantile) of ``shape(name)`` on a device.
+
+    The cdf is int32: as int64 it would fill a first-level cache.
+    """
     tables = shape(name)
-    arrays = (tables.cdf, tables.inverse, tables.shift, tables.radius, tables.coarse)
-    return tuple(torch.from_numpy(a).to(device) for a in (*arrays, tables.quantile))
+    arrays = (tables.inverse, tables.shift, tables.radius, tables.coarse, tables.quantile)
+    cdf = torch.from_numpy(tables.cdf.astype(np.int32)).to(device)
+    return cdf, *(torch.from_numpy(a).to(device) for a in arrays)

@@ -40,7 +40,7 @@ def mass(edge, weight, loc, scale, cdf, inverse, shift, radius, b, e):
     for c in range(loc.shape[2]):
         n = U(scale[b, e, U(c)])
         cell = cell_of(edge, inner(loc[b, e, U(c)], radius[n]), inverse[n], shift[n])
-        total += int(weight[b, e, U(c)]) * cdf[cell]
+        total += int(weight[b, e, U(c)]) * int(cdf[cell])
     return total >> 16
 
 

@@ -58,7 +58,7 @@ def bound(
     for c in range(C):
         mean, n, _ = component(loc, scale, radius, e, c, on, C)
         cell = ((edge - mean) * tl.load(inverse + n) >> tl.load(shift + n)) + 2048
-        mass = tl.load(cdf + tl.minimum(tl.maximum(cell, 0), 4095))
+        mass = tl.load(cdf + tl.minimum(tl.maximum(cell, 0), 4095)).to(tl.int64)
         if WEIGHTED:
             mass *= tl.load(weight + e * C + c, mask=on, other=0).to(tl.int64)
         total += mass
