@@ -7,6 +7,7 @@ docs/benchmarks.md says what is counted. `make peers` installs the packages comp
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 if not __package__:  # run by its path: the repository root is where `benchmarks` is found
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="training", description="What a training step costs.")
     made.add_argument("--quick", action="store_true", help="few layers and repetitions")
     made.add_argument("--only", default=",".join(GROUPS), help="groups: %(default)s")
+    made.add_argument("--depth", type=int, help="layers where one depth is measured")
     made.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", help="an array, to FILE or standard output"
     )
@@ -47,10 +49,12 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = set(given.only.split(",")) - set(GROUPS)
     if unknown:
         parser().error(f"no such group: {', '.join(sorted(unknown))}")
+    plan = QUICK if given.quick else Plan()
+    plan = replace(plan, depth=given.depth or plan.depth)
     log = Console(stderr=True)
     rows: list[Row] = []
     for name in given.only.split(","):
-        for row in GROUPS[name](QUICK if given.quick else Plan()):
+        for row in GROUPS[name](plan):
             log.print(f"{name}: {row.name}", style="dim", highlight=False)
             rows.append(row)
     if given.json != "-":
