@@ -12,7 +12,8 @@ import networkx as nx
 
 from revc.codegen.emit_ir import callees
 from revc.codegen.show_draw import Drawing, measure
-from revc.codegen.show_rows import Panel, panel
+from revc.codegen.show_panel import Panel
+from revc.codegen.show_rows import panel
 from revc.codegen.show_svg import Canvas, document
 from revc.grammar import ast
 from revc.ir.instructions import BlockCall, Repeat

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from revc.codegen.show_rows import Panel, Row
+from revc.codegen.show_panel import Panel, Row
 from revc.codegen.show_svg import BOLD, LANES, LINE, Canvas, wide
 
 PAD, LANE, INSET = 18.0, 46.0, 7.0

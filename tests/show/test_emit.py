@@ -108,7 +108,7 @@ def test_text_needs_no_torch(stage: str) -> None:
     assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("stage", [Stage.ast, Stage.ir, Stage.inverse, Stage.fx])
 def test_the_hash_seed_does_not_count(stage: Stage) -> None:
     code = (
         "import sys\nfrom revc.codegen.emit import Stage, emit\n"
