@@ -89,6 +89,12 @@ def _run_traced(leaf: Leaf, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Handle]
             "would leave out here: run this model in eager mode"
         )
     names = [name for name, _ in leaf.module.named_parameters()]
+    if any("." in name for name in names):
+        # Swapping a submodule's parameters inside an autograd Function is beyond Dynamo (2.13).
+        raise BindError(
+            f"net {leaf.name} has parameters in submodules, which torch.compile cannot "
+            "differentiate here: run this model in eager mode"
+        )
 
     def function(params: tuple[Tensor, ...], *args: Tensor) -> Tensor:
         named = dict(zip(names, params, strict=True))

@@ -1,6 +1,6 @@
 """Errors of the bit runtime.
 
-BitsError                    root of everything a caller can provoke
+BitsError (a RevcError)      root of everything a caller can provoke
 ├── SymbolError              symbols of a wrong dtype, shape or range
 ├── ParameterError           distribution parameters that are not usable
 ├── LaneError                lanes, devices or stacks that do not belong together
@@ -13,11 +13,13 @@ BitsError                    root of everything a caller can provoke
     ├── TruncatedTapeError   a file that ends before its last chunk
     └── TapeMismatchError    a sound file that belongs to something else
 
-``InternalError`` is not in the tree: it reports a fault of this package.
+A fault of this package is a ``revc.errors.InternalError``, which is not in the tree.
 """
 
+from revc.errors import RevcError
 
-class BitsError(Exception):
+
+class BitsError(RevcError):
     """Root of all errors that a caller of the bit runtime can provoke."""
 
 
@@ -63,7 +65,3 @@ class TruncatedTapeError(ContainerError):
 
 class TapeMismatchError(ContainerError):
     """A sound tape file was written by another program, shape, seed or layout."""
-
-
-class InternalError(AssertionError):
-    """A broken promise inside this package; please report it."""

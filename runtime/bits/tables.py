@@ -26,7 +26,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.errors import InternalError
+from revc.errors import InternalError
 
 CELLS = 4096
 SCALES = 256

@@ -189,6 +189,6 @@ def test_a_token_dies_with_its_stack() -> None:
 def test_every_user_error_has_the_root() -> None:
     kinds = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, Exception)]
     outside = {k.__name__ for k in kinds if not issubclass(k, BitsError)}
-    assert outside == {"InternalError"}
+    assert outside == {"RevcError"}  # the root of the whole project's
     documented = errors.__doc__ or ""
     assert all(k.__name__ in documented for k in kinds)

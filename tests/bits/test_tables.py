@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from revc.errors import InternalError
 from revc.runtime.bits import tables
-from revc.runtime.bits.errors import InternalError
 from revc.runtime.bits.integer import LOG2_E_20
 from revc.runtime.bits.snap import STEPS, snap_loc, snap_scale
 from revc.runtime.bits.tables import CELLS, SCALES, scale_value

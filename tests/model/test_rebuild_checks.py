@@ -218,3 +218,14 @@ def test_legacy_autograd_functions_run_eagerly_and_are_refused_compiled() -> Non
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     with pytest.raises(Exception, match=r"autograd\.Function"):
         compiled(*pair())
+
+
+@compiling
+def test_nested_brought_modules_are_refused_compiled() -> None:
+    torch._dynamo.reset()
+    net = lambda: nn.Sequential(nn.Linear(8, 8), nn.GELU())  # noqa: E731
+    model = make(specs.HOLE, nets={"F": net})
+    model(*pair()).a.sum().backward()
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    with pytest.raises(Exception, match="parameters in submodules"):
+        compiled(*pair())
