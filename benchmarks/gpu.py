@@ -1,4 +1,4 @@
-"""What has to be seen on a GPU: exactness, memory, step time and torch.compile on CUDA.
+"""What has to be seen on a GPU: exactness, memory, time, torch.compile, the entropy coder.
 
     python -m benchmarks.gpu [--quick] [--json [FILE]] [--budget SECONDS]
 
@@ -100,6 +100,18 @@ def compilation(clock: Clock, size: Size) -> Iterator[Row]:
     yield clock.row(f"compile time, {EXACT_ARM}", "s", None, on_cuda.compile_seconds, **how)
 
 
+def coding(clock: Clock, rounds: int) -> Iterator[Row]:
+    """The entropy coder: the tapes of the CPU, and the rates of push and pop."""
+    yield clock.row("coder's tests on CUDA, exit status", "", 0, on_cuda.coder_faults)
+    try:
+        rates = clock.attempt(on_cuda.coder_rates, rounds=rounds)
+    except MeasurementError as error:
+        yield Row("coder rates", None, "GB/s", note=str(error))
+        return
+    for name, value, unit in rates:
+        yield Row(name, value, unit)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run every check and print the table last."""
     parser = argparse.ArgumentParser(prog="gpu", description="The checks that need CUDA.")
@@ -118,6 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
         memory(clock, size),
         step_time(clock, size, rounds, compiled=False),
         step_time(clock, SMALL, rounds, compiled=True),
+        coding(clock, rounds),
     )
     rows = []
     for check in checks:

@@ -1,5 +1,8 @@
 """The meters of benchmarks/gpu.py; each is called in a process of its own."""
 
+import subprocess
+import sys
+
 import torch
 
 from benchmarks.arms import Arm, build
@@ -46,3 +49,16 @@ def compile_seconds(arm: str, size: list[int]) -> float:
     """Return what the first compiled step takes, less what the second takes."""
     made = _built(arm, size, True, 1.0, "float32")
     return timed_step(made) - timed_step(made)
+
+
+def coder_rates(rounds: int) -> list[tuple[str, float, str]]:
+    """Name, value and unit of the coder's rates beside the device's own copy."""
+    from benchmarks import coder
+
+    return [(row.name, row.value, row.unit) for row in coder.on_gpu(rounds)]
+
+
+def coder_faults() -> int:
+    """Exit status of the coder's tests on CUDA: tapes equal to the CPU's byte for byte."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/bits/test_cuda.py"]
+    return subprocess.run(command, check=False, stdout=sys.stderr).returncode
