@@ -151,7 +151,8 @@ class ReversibleModel(nn.Module):
             view if slot.kind == "float32" else next(hidden)
             for slot, view in zip(at.gives, views, strict=True)
         ]
-        return make_result(self._result, out[:count], raw, givens)
+        compiled = torch.compiler.is_compiling()
+        return make_result(self._result, out[:count], raw, givens, compiled)
 
     @torch.no_grad()
     def inverse(self, out: Any) -> Any:
@@ -161,12 +162,17 @@ class ReversibleModel(nn.Module):
             out: what a forward pass returned. Its raw state counts, not its float views.
 
         Raises:
-            BindError: `out` carries no state of this program.
+            BindError: `out` carries no state of this program, or one that compiled code made.
             NonFiniteError: an allocated register does not come back to its value.
         """
         at = self.interface
         if not isinstance(out, self._result) or not hasattr(out, "state"):
             raise BindError(f"inverse takes what {at.name} returned, not a {type(out).__name__}")
+        if out.compiled:
+            raise BindError(
+                "this result comes from torch.compile, whose nets round differently than the "
+                f"inverse's: run {at.name} in eager mode to invert it bit for bit"
+            )
         raw, givens = out.state
         mode = self._mode(at.sizes_from(raw, givens), [*raw, *givens])
         params = [param for net in self.net_modules() for param in net.parameters()]

@@ -25,31 +25,42 @@ def result_class(name: str, fields: tuple[str, ...]) -> type:
 
 
 def make_result(
-    cls: type, values: Sequence[Tensor], raw: Sequence[Tensor], givens: Sequence[Tensor]
+    cls: type,
+    values: Sequence[Tensor],
+    raw: Sequence[Tensor],
+    givens: Sequence[Tensor],
+    compiled: bool = False,
 ) -> Any:
-    """Return a result that holds `values` and carries the state."""
+    """Return a result that holds `values` and carries the state.
+
+    `compiled` says that torch.compile's code made it, whose nets round differently.
+    """
     result = cls(*values)
     result.state = (tuple(raw), tuple(givens))
+    result.compiled = compiled
     return result
 
 
 def _flatten(result: Any) -> tuple[list[Any], Any]:
     raw, givens = result.state
-    return [*result, *raw, *givens], (type(result), len(raw), len(givens))
+    context = (type(result), len(raw), len(givens), result.compiled)
+    return [*result, *raw, *givens], context
 
 
 def _unflatten(children: Iterable[Any], context: Any) -> Any:
-    cls, raws, givens = context
+    cls, raws, givens, compiled = context
     items = list(children)
     values = items[: len(items) - raws - givens]
     rest = items[len(values) :]
-    return make_result(cls, values, rest[:raws], rest[raws:])
+    return make_result(cls, values, rest[:raws], rest[raws:], compiled)
 
 
 def _reduce(result: Any) -> tuple[Any, ...]:
-    raw, givens = result.state
-    return _rebuild, (type(result).__name__, result._fields, tuple(result), raw, givens)
+    name, fields = type(result).__name__, result._fields
+    return _rebuild, (name, fields, tuple(result), *result.state, result.compiled)
 
 
-def _rebuild(name: str, fields: tuple[str, ...], values: Any, raw: Any, givens: Any) -> Any:
-    return make_result(result_class(name, fields), values, raw, givens)
+def _rebuild(
+    name: str, fields: tuple[str, ...], values: Any, raw: Any, givens: Any, compiled: bool
+) -> Any:
+    return make_result(result_class(name, fields), values, raw, givens, compiled)

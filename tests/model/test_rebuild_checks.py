@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from revc.errors import ReconstructionError
+from revc.errors import BindError, ReconstructionError
 from revc.runtime.guard import ClampWarning, NonFiniteError
 from revc.runtime.model import ReversibleModel
 from tests.model import specs
@@ -154,6 +154,13 @@ class TestCompiled:
         out = compiled(*pair())
         assert type(out) is type(model(*pair()))
         assert [raw.dtype for raw in out.state[0]] == [torch.int32] * 2
+
+    def test_inverse_of_a_compiled_result_is_refused(
+        self, both: tuple[ReversibleModel, Any]
+    ) -> None:
+        model, compiled = both
+        with pytest.raises(BindError, match="round differently"):
+            model.inverse(compiled(*pair()))
 
     def test_not_finite(self, both: tuple[ReversibleModel, Any]) -> None:
         model, compiled = both
