@@ -5,7 +5,6 @@ import time
 import torch
 
 from benchmarks.arms import Arm, build
-from benchmarks.exactness import differing
 from benchmarks.measures import take_turns
 from benchmarks.nets import Size
 from revc.errors import ReconstructionError
@@ -38,17 +37,13 @@ def step_seconds(arms: list[str], layers: int, rounds: int) -> dict[str, list[fl
 def wrong_rebuilds(arm: str, layers: int, steps: int = 3) -> int:
     """Return in how many compiled steps a rebuilt state was not the forward's, by its checksum."""
     built = built_compiled(arm, layers)
-    return sum(_detects(built) for _ in range(steps))
+    return sum(detects(built) for _ in range(steps))
 
 
-def _detects(arm: Arm) -> bool:
+def detects(arm: Arm) -> bool:
+    """Run a step; say whether its rebuilt state was not the forward's."""
     try:
         arm.step()
     except ReconstructionError:
         return True
     return False
-
-
-def rebuilt(arm: str, layers: int) -> int:
-    """Return how many input elements the inverse of a compiled forward pass does not give back."""
-    return differing(built_compiled(arm, layers))

@@ -138,8 +138,6 @@ def compilation(plan: Plan) -> Iterator[Row]:
         yield row(f"compile time, {arm}, L=2", "s", compiling.compile_seconds, arm=arm, layers=2)
     name = f"steps with a wrong rebuild, compiled {EXACT_ARM}, L={few}"
     yield row(name, "of 3", compiling.wrong_rebuilds, 0, arm=EXACT_ARM, layers=few)
-    name = f"input elements not rebuilt, compiled {EXACT_ARM}, L={few}"
-    yield row(name, "elements", compiling.rebuilt, 0, arm=EXACT_ARM, layers=few)
     yield _compiled_time(few, plan.rounds)
 
 

@@ -6,6 +6,7 @@ import sys
 import torch
 
 from benchmarks.arms import Arm, build
+from benchmarks.compiling import detects
 from benchmarks.exactness import differing
 from benchmarks.measures import take_turns, timed_step
 from benchmarks.nets import Size
@@ -18,11 +19,15 @@ def _built(arm: str, size: list[int], compiled: bool, scale: float, dtype: str) 
     return made
 
 
-def rebuilt(
-    arm: str, size: list[int], compiled: bool = False, scale: float = 1.0, dtype: str = "float32"
-) -> int:
+def rebuilt(arm: str, size: list[int], scale: float = 1.0, dtype: str = "float32") -> int:
     """Return how many elements of the inputs do not come back bit for bit."""
-    return differing(_built(arm, size, compiled, scale, dtype))
+    return differing(_built(arm, size, False, scale, dtype))
+
+
+def wrong_rebuilds(arm: str, size: list[int], steps: int = 3) -> int:
+    """Return in how many compiled steps a rebuilt state was not the forward's, by its checksum."""
+    made = _built(arm, size, True, 1.0, "float32")
+    return sum(detects(made) for _ in range(steps))
 
 
 def peak_mib(arm: str, size: list[int]) -> float:

@@ -168,7 +168,8 @@ class ReversibleModel(nn.Module):
         at = self.interface
         if not isinstance(out, self._result) or not hasattr(out, "state"):
             raise BindError(f"inverse takes what {at.name} returned, not a {type(out).__name__}")
-        if out.compiled:
+        carried: Any = out
+        if carried.compiled:
             raise BindError(
                 "this result comes from torch.compile, whose nets round differently than the "
                 f"inverse's: run {at.name} in eager mode to invert it bit for bit"
