@@ -79,7 +79,6 @@ class Pull(Gathering):
         """Lower the body, last instruction first."""
         for step, before, after in reversed(typed(self.block)):
             self.types = after
-            self.before = before
             with self.marking(step):
                 step.pull(self)
             self.types = before

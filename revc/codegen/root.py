@@ -159,7 +159,7 @@ class RootPull(_Root, Pull):
                     self._checked_repeat(part[0], self.checks[index], taken[0])  # type: ignore[arg-type]
                 continue
             for step, before, after in taken:
-                self.types, self.before = after, before
+                self.types = after
                 with self.marking(step):
                     step.pull(self)
                 self.types = before
