@@ -16,7 +16,7 @@ class Reversible(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, model: "ReversibleModel", mode: "Mode", *tensors: Tensor) -> Any:
-        """Return views.., emits.., raw lattice and label registers..
+        """Return views.., emits.., code lengths if there are any, raw lattice and label registers..
 
         `tensors` are the registers, the givens and the parameters of the nets.
         """
@@ -25,11 +25,15 @@ class Reversible(torch.autograd.Function):
         ctx.rows = [int(trail.shape[0]) for trail in result.trail]
         ctx.dtypes = [tensor.dtype for tensor in tensors]
         ctx.emitted = [(emit.shape, emit.dtype) for emit in result.emits]
-        ctx.save_for_backward(*result.raw, *tensors[len(model.interface.takes) :], *result.checks)
+        ctx.tokens, ctx.lengths = len(result.token), [(x.shape, x.dtype) for x in result.lengths]
+        ctx.session = model.session_of(result.token)
+        ctx.save_for_backward(
+            *result.raw, *tensors[len(model.interface.takes) :], *result.checks, *result.token
+        )
         hidden = [raw for raw in result.raw if not raw.is_floating_point()]
         ctx.mark_non_differentiable(*hidden)
         ctx.set_materialize_grads(False)  # zeros for the hidden state would be two more streams
-        return (*result.views, *result.emits, *hidden)
+        return (*result.views, *result.emits, *result.lengths, *hidden)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor) -> Any:
@@ -50,8 +54,20 @@ class Reversible(torch.autograd.Function):
             torch.zeros(shape, dtype=dtype, device=ctx.mode.device) if cot is None else cot
             for cot, (shape, dtype) in zip(cotangents[len(views) :], ctx.emitted, strict=False)
         ]
-        pulled = (ctx.saved_tensors, views, emits)
-        found = ctx.model.run_backward(ctx.mode, *pulled, needed, ctx.rows)
+        saved = list(ctx.saved_tensors)
+        token = saved[len(saved) - ctx.tokens :]
+        d_lengths = [
+            torch.zeros(shape, dtype=dtype, device=ctx.mode.device)
+            if cot is None and torch.compiler.is_compiling()
+            else cot
+            for cot, (shape, dtype) in zip(
+                cotangents[len(views) + len(emits) :], ctx.lengths, strict=False
+            )
+        ]
+        pulled = (saved[: len(saved) - ctx.tokens], views, emits)
+        found = ctx.model.run_backward(
+            ctx.mode, *pulled, needed, ctx.rows, (*token, *d_lengths), ctx.session
+        )
         cast = [
             grad.to(dtype) if needs and grad is not None else None
             for grad, dtype, needs in zip(found, ctx.dtypes, needed, strict=True)

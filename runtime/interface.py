@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from revc.errors import BindError
+from revc.runtime.metered.plan import Plan
 
 Polynomial = tuple[tuple[float, tuple[str, ...]], ...]
 
@@ -54,15 +55,17 @@ class Interface:
     exact: bool
     chunks: int
     program_hash: str
+    plan: Plan = Plan()
 
     def to_json(self) -> dict[str, Any]:
         """Return the interface as plain JSON data."""
-        return asdict(self)
+        return {**asdict(self), "plan": self.plan.to_json()}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Interface":
         """Return the interface that `to_json` gave."""
-        values = {name: _frozen(value) for name, value in data.items()}
+        values = {name: _frozen(value) for name, value in data.items() if name != "plan"}
+        values["plan"] = Plan.from_json(data["plan"])
         for name in ("takes", "gives", "givens"):
             values[name] = tuple(Slot(**slot) for slot in values[name])
         values["segments"] = tuple(Segment(**segment) for segment in values["segments"])
@@ -110,6 +113,12 @@ class Interface:
         if batch < self.chunks:
             raise BindError(f"{self.chunks} chunks of a batch of {batch}: some would be empty")
         return sizes
+
+    def batch_sizes(self, examples: int) -> dict[str, int]:
+        """Return the free size that the number of examples binds, if axis 0 is one."""
+        first = self.takes[0].shape[0] if self.takes and self.takes[0].shape else ()
+        (name, *others) = [name for _, names in first for name in names] or [None]
+        return {} if name is None or others else {name: examples}
 
     def sizes_from(self, raw: Sequence[Tensor], givens: Sequence[Tensor]) -> dict[str, int]:
         """Return the free sizes that the shapes of results and givens bind."""

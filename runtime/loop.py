@@ -155,10 +155,10 @@ class VjpLoop(nn.Module):
             _take(values, n)
             for n in (at.registers, at.registers, at.givens, at.givens, at.emits, at.nets, at.sizes)
         )
-        mode = _take(values, 3)
-        health = next(values)
-        checks = next(values) if at.checked else None
-        del args
+        rest = list(values)
+        checks = rest.pop() if at.checked else None
+        *mode, health = rest
+        del args, rest
         found: list[Any] = [None] * at.nets
         wrong = _Rows(count)
         order = at.turns(count)

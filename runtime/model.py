@@ -1,22 +1,27 @@
 """A compiled program as a torch module."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
-from revc.runtime import guard, lattice
+from revc.runtime import directions, guard, lattice
 from revc.runtime.custom import custom_function
 from revc.runtime.function import Reversible
 from revc.runtime.interface import Interface, Segment
 from revc.runtime.leaves import Leaf
 from revc.runtime.memory import new_health
+from revc.runtime.metered import runs as bit_runs
+from revc.runtime.metered.books import Books
+from revc.runtime.metered.runs import Runs, undoing
+from revc.runtime.metered.session import Options, Session
+from revc.runtime.metered.settings import BitSettings, Throttle
+from revc.runtime.modes import NO_OPTIONS, Mode, canonical, mode_of
 from revc.runtime.nets import Net
-from revc.runtime.result import make_result, result_class
+from revc.runtime.result import Ran, make_result, result_class
 
 
 class Graphs(Protocol):
@@ -42,34 +47,16 @@ class Graphs(Protocol):
         """Return the VJP graph."""
 
 
-@dataclass(frozen=True)
-class Mode:
-    """How one forward pass ran, to be restored in its backward pass.
-
-    `dtype` is the nets' dtype, `low` that of matmuls (another under autocast only), `training` the
-    training flag of every module of the nets, in order.
-    """
-
-    sizes: tuple[int, ...]
-    dtype: torch.dtype
-    low: torch.dtype
-    device: torch.device
-    training: tuple[bool, ...]
-
-    @property
-    def tail(self) -> tuple[Any, ...]:
-        """The arguments that every graph takes behind its nets, but for the health."""
-        return (*self.sizes, self.dtype, self.low, self.device)
-
-
 class Result(NamedTuple):
     """What the forward graph gives."""
 
     views: Sequence[Tensor]
     emits: Sequence[Tensor]
+    lengths: Sequence[Tensor]
     raw: Sequence[Tensor]
     checks: Sequence[Tensor]
     trail: Sequence[Tensor]
+    token: Sequence[Tensor]
 
 
 class ReversibleModel(nn.Module):
@@ -87,6 +74,7 @@ class ReversibleModel(nn.Module):
         self.nets = nn.Module()
         for name, net in zip(interface.nets, nets, strict=True):
             _place(self.nets, name, net)
+        self._runs = Runs(interface.plan)
         self._enter(interface)
 
     def _enter(self, interface: Interface) -> None:
@@ -127,32 +115,72 @@ class ReversibleModel(nn.Module):
         """Return the net instances in program order."""
         return [self.nets.get_submodule(name) for name in self.interface.nets]
 
+    @property
+    def bits(self) -> BitSettings:
+        """How the bits of the next run are kept: its mode, seed, lanes and spill file."""
+        return self._runs.settings
+
+    @property
+    def throttle(self) -> Throttle:
+        """The throttles of valves, by meter: ``model.throttle["LM.va"] = 0.9``; 1 unless set."""
+        return self._runs.throttle
+
+    @property
+    def ledger(self) -> Books:
+        """What the last forward pass wrote, drew and erased, per meter and per sequence."""
+        return self._runs.ledger()
+
     def forward(self, *args: Tensor, **kwargs: Tensor) -> Any:
         """Run the program on its inputs, by position or name.
 
         Returns:
-            A named tuple of results and emits, whose `state` is what `inverse` needs.
+            A named tuple of results and emits, whose `state` is what `inverse` needs. Where the
+            program exchanges bits, its `written` and `drawn` are the differentiable code lengths
+            by meter, [B] in bits.
 
         Raises:
             BindError: the inputs do not fit the program.
             NonFiniteError: an increment was not finite.
         """
+        return self.run(self.interface.bind(args, kwargs), NO_OPTIONS)
+
+    def run(self, values: dict[str, Tensor], options: Options) -> Any:
+        """Run the program on inputs by name; `options` say how its bits run."""
         at = self.interface
-        values = at.bind(args, kwargs)
-        mode = self._mode(at.measure(values), list(values.values()))
+        mode = self._mode(at.measure(values), list(values.values()), options)
         givens = [values[slot.name] for slot in at.givens]
         params = [param for net in self.net_modules() for param in net.parameters()]
         tensors = [*(values[slot.name] for slot in at.takes), *givens, *params]
         out = Reversible.apply(self, mode, *tensors)
         count = len(at.gives) + len(at.emits)
-        hidden = iter(out[count:])
+        lengths = out[count] if at.plan else None
+        hidden = iter(out[count + bool(at.plan) :])
         views = out[: len(at.gives)]
         raw = [
             view if slot.kind == "float32" else next(hidden)
             for slot, view in zip(at.gives, views, strict=True)
         ]
         compiled = torch.compiler.is_compiling()
-        return make_result(self._result, out[:count], raw, givens, compiled)
+        run = Ran(lengths, at.plan.rows, None if compiled or not at.plan else self._runs.session())
+        if not compiled:
+            self._runs.opening = None
+        return make_result(self._result, out[:count], raw, givens, compiled, run)
+
+    def score(self, *args: Tensor, **kwargs: Any) -> Tensor:
+        """Return the differentiable code length of a run, [B] in bits; see `directions.score`."""
+        return directions.score(self, args, kwargs)
+
+    def compress(self, *args: Tensor, **kwargs: Tensor) -> bytes:
+        """Return the inputs as bytes, by the program's own code; see `directions.compress`."""
+        return directions.compress(self, args, kwargs)
+
+    def decompress(self, data: bytes, *givens: Tensor, **kwargs: Tensor) -> Any:
+        """Return the inputs that `compress` was given; see `directions.decompress`."""
+        return directions.decompress(self, data, givens, kwargs)
+
+    def sample(self, n: int, seed: int = 0, **kwargs: Any) -> Any:
+        """Return `n` inputs drawn by running the program backwards; see `directions.sample`."""
+        return directions.sample(self, n, seed, kwargs)
 
     @torch.no_grad()
     def inverse(self, out: Any) -> Any:
@@ -176,12 +204,22 @@ class ReversibleModel(nn.Module):
             )
         raw, givens = out.state
         mode = self._mode(at.sizes_from(raw, givens), [*raw, *givens])
-        params = [param for net in self.net_modules() for param in net.parameters()]
-        with self._canonical(mode):
-            args = (*raw, *givens, *self._nets(mode, params), *mode.tail, new_health(mode.device))
-            *views, trail = self.inverse_graph(*args)
-        guard.settle_now(trail, [1], _single_segment(at))
+        with undoing(carried.run.session, at.exact):
+            views = self.run_inverse(mode, raw, givens, carried.run.session)
         return views[0] if len(views) == 1 else tuple(views)
+
+    def run_inverse(
+        self, mode: Mode, raw: Sequence[Tensor], givens: Sequence[Tensor], session: Session | None
+    ) -> list[Tensor]:
+        """Run the inverse graph on raw results; return the inputs."""
+        at = self.interface
+        params = [param for net in self.net_modules() for param in net.parameters()]
+        bits = (session.token, None) if session is not None else ()
+        with canonical(self.nets, mode):
+            tail = (*mode.tail, *bits, new_health(mode.device))
+            *views, trail = self.inverse_graph(*raw, *givens, *self._nets(mode, params), *tail)
+        guard.settle_now(trail, [1], _single_segment(at))
+        return views
 
     def count_wraps(self, *args: Tensor, **kwargs: Tensor) -> int:
         """Return how many times an element of the state wraps around in a forward pass.
@@ -201,9 +239,10 @@ class ReversibleModel(nn.Module):
         traced = torch.compiler.is_compiling()
         graph = self._graphs.traced_forward if traced else self._graphs.forward
         registers = tensors[: len(at.takes) + len(at.givens)]
-        with self._canonical(mode):
+        token, lengths = self._open(mode, traced)
+        with canonical(self.nets, mode):
             nets = self._nets(mode, tensors[len(registers) :])
-            args = (*registers, *nets, *mode.tail, new_health(mode.device))
+            args = (*registers, *nets, *mode.tail, *token, *lengths, new_health(mode.device))
             out = list(graph(*args))
         gives, emits, segments = len(at.gives), len(at.emits), len(at.segments)
         ends = (gives, gives + emits, 2 * gives + emits, len(out) - segments, len(out))
@@ -213,12 +252,31 @@ class ReversibleModel(nn.Module):
         rows = [int(part.shape[0]) for part in trail]
         health = torch.cat(trail)
         if traced:
-            token = guard.settle(health, rows, self._key)
-            outputs = views or emitted
-            outputs[0] = outputs[0] + token.to(outputs[0].dtype)
+            outputs = views or emitted or lengths
+            done = [guard.settle(health, rows, self._key)]
+            done += [bit_runs.finish_run(bits, mode.device) for bits in token]
+            outputs[0] = outputs[0] + sum(done).to(outputs[0].dtype)
         else:
             guard.settle_now(health, rows, at)
-        return Result(views, emitted, raw, checks, trail)
+            if token:
+                self._runs.session().finish()
+        return Result(views, emitted, lengths, raw, checks, trail, token)
+
+    def _open(self, mode: Mode, traced: bool) -> tuple[list[Tensor], list[Tensor]]:
+        """Open the session of a run; return its token and its code lengths, if it has any."""
+        plan = self.interface.plan
+        if not plan:
+            return [], []
+        wide = torch.float64 if mode.dtype == torch.float64 else torch.float32
+        lengths = torch.zeros(len(plan.rows), mode.examples, dtype=wide, device=mode.device)
+        if traced:
+            run = (self._runs.key, mode.examples, mode.device, self.training)
+            return [bit_runs.open_run(*run)], [lengths]
+        return [self.open_session(mode.examples, mode).token], [lengths]
+
+    def open_session(self, examples: int, mode: Mode) -> Session:
+        """Open the session of a run of `examples` sequences."""
+        return self._runs.open(examples, mode.device, self.training, mode.options)
 
     def run_backward(
         self,
@@ -228,12 +286,31 @@ class ReversibleModel(nn.Module):
         d_emits: Sequence[Tensor],
         needed: Sequence[bool],
         rows: Sequence[int],
+        bits: Sequence[Any] = (),
+        session: Session | None = None,
     ) -> list[Tensor | None]:
         """Run the VJP graph and check the rebuilt state; return the cotangents of `tensors`.
 
         `saved` are the raw results, the givens, the parameters and the checksums; `cotangents`
-        those of the results (None for zero), `d_emits` those of the emits.
+        those of the results (None for zero), `d_emits` those of the emits. `bits` are the token
+        of the run and the cotangents of its code lengths, if it has any.
         """
+        args = (mode, saved, cotangents, d_emits, needed, rows, bits)
+        if session is None:
+            return self._pull(*args)
+        with undoing(session, self.interface.exact):
+            return self._pull(*args)
+
+    def _pull(
+        self,
+        mode: Mode,
+        saved: Sequence[Tensor],
+        cotangents: Sequence[Tensor | None],
+        d_emits: Sequence[Tensor],
+        needed: Sequence[bool],
+        rows: Sequence[int],
+        bits: Sequence[Any],
+    ) -> list[Tensor | None]:
         at = self.interface
         counts = [len(list(net.parameters())) for net in self.net_modules()]
         values = iter(saved)
@@ -254,16 +331,21 @@ class ReversibleModel(nn.Module):
             _zeros(value, mode) if want or traced else None
             for value, want in zip(givens, wanted, strict=True)
         ]
-        with self._canonical(mode):
+        if traced and bits:
+            bit_runs.turn_back(bits[0], [*d_views, *d_emits, bits[1]][0])
+        with canonical(self.nets, mode):
             args = (*raw, *d_views, *givens, *d_givens, *d_emits, *self._nets(mode, params))
             del raw, d_views
-            out = iter(graph(*args, *mode.tail, new_health(mode.device), *checks))
+            out = iter(graph(*args, *mode.tail, *bits, new_health(mode.device), *checks))
             del args
         found: list[Tensor | None] = _take(out, len(at.takes) + len(at.givens))
         for count in counts:
             grads = next(out)
             found += [None] * count if grads is None else list(grads)
         self._verify(list(out), rows, found, traced)
+        if traced and bits:
+            key = self._runs.key
+            _add_to_smallest(found, bit_runs.come_forth(bits[0], key, at.exact, mode.device))
         return found
 
     def _verify(
@@ -275,39 +357,18 @@ class ReversibleModel(nn.Module):
         if not traced:
             guard.verify_now(total, rows, self.interface)
             return
-        # The compiler keeps the check only if a result depends on it: the smallest gradient does.
-        token = guard.verify(total, rows, self._key)
-        sizes = [(grad.numel(), i) for i, grad in enumerate(found) if grad is not None]
-        index = min(sizes)[1]
-        grad = found[index]
-        if grad is not None:
-            found[index] = grad + token.to(grad.dtype)
+        _add_to_smallest(found, guard.verify(total, rows, self._key))
+
+    def session_of(self, token: Sequence[Tensor]) -> Session | None:
+        """Return the session of a run in eager mode, which whoever undoes the run holds."""
+        return self._runs.session() if token and not torch.compiler.is_compiling() else None
 
     # --- modes -----------------------------------------------------------------------------------
 
-    def _mode(self, sizes: dict[str, int], values: list[Tensor]) -> Mode:
-        first = next((p for p in self.parameters() if p.is_floating_point()), None)
-        device = first.device if first is not None else values[0].device if values else None
-        device = device or torch.device("cpu")
-        dtype = first.dtype if first is not None else torch.float32
-        low = dtype
-        if torch.is_autocast_enabled(device.type) and dtype == torch.float32:
-            low = torch.get_autocast_dtype(device.type)
-        flags = tuple(module.training for module in self.nets.modules())
-        ordered = tuple(sizes[name] for name in self.interface.sizes)
-        return Mode(ordered, dtype, low, device, flags)
-
-    @contextmanager
-    def _canonical(self, mode: Mode) -> Iterator[None]:
-        """Restore the mode of the forward pass; graphs cast explicitly, so autocast is off."""
-        modules = list(self.nets.modules())
-        now = [module.training for module in modules]
-        _set_training(modules, now, mode.training)
-        try:
-            with torch.autocast(mode.device.type, enabled=False):
-                yield
-        finally:
-            _set_training(modules, mode.training, now)
+    def _mode(
+        self, sizes: dict[str, int], values: list[Tensor], options: Options = NO_OPTIONS
+    ) -> Mode:
+        return mode_of(self, self.nets, sizes, self.interface.sizes, values, options)
 
     def _nets(self, mode: Mode, params: Sequence[Tensor]) -> list[Any]:
         """Return what the graphs take for each net: its parameters, or the brought module."""
@@ -321,16 +382,17 @@ class ReversibleModel(nn.Module):
         return nets
 
 
+def _add_to_smallest(found: list[Tensor | None], zero: Tensor) -> None:
+    """Make a gradient depend on a check: the compiler keeps what a result depends on."""
+    sizes = [(grad.numel(), i) for i, grad in enumerate(found) if grad is not None]
+    index = min(sizes)[1]
+    grad = found[index]
+    if grad is not None:
+        found[index] = grad + zero.to(grad.dtype)
+
+
 def _take(values: Iterator[Any], count: int) -> list[Any]:
     return [next(values) for _ in range(count)]
-
-
-def _set_training(
-    modules: Sequence[nn.Module], now: Sequence[bool], wanted: Sequence[bool]
-) -> None:
-    for module, old, new in zip(modules, now, wanted, strict=True):
-        if old != new:
-            module.training = new
 
 
 def _zeros(value: Tensor, mode: Mode) -> Tensor:

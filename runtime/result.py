@@ -3,10 +3,40 @@
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 from torch.utils import _pytree as pytree
+
+from revc.runtime.metered.plan import Row
+from revc.runtime.metered.session import Session
+
+
+class Ran(NamedTuple):
+    """The bits of a run: code lengths [rows, B] (None without any), their rows, its session."""
+
+    lengths: Tensor | None = None
+    rows: tuple[Row, ...] = ()
+    session: Session | None = None
+
+    def side(self, side: str) -> dict[str, Tensor]:
+        """Return the code lengths of one side by meter, [B] each, in bits."""
+        if self.lengths is None:
+            return {}
+        return {name: self.lengths[i] for i, (name, at) in enumerate(self.rows) if at == side}
+
+
+NO_BITS = Ran()
+
+
+def _written(result: Any) -> dict[str, Tensor]:
+    """What each meter wrote to the tape: differentiable code lengths, [B] in bits."""
+    return result.run.side("put")
+
+
+def _drawn(result: Any) -> dict[str, Tensor]:
+    """What each meter drew from the reservoir: differentiable code lengths, [B] in bits."""
+    return result.run.side("draw")
 
 
 @cache
@@ -17,7 +47,9 @@ def result_class(name: str, fields: tuple[str, ...]) -> type:
     would not do, since float32 cannot hold every int32.
     """
     base = namedtuple(name, fields)  # type: ignore[misc]
-    cls = type(name, (base,), {"__reduce__": _reduce, "__doc__": f"The result of {name}."})
+    own = {"__reduce__": _reduce, "__doc__": f"The result of {name}."}
+    accounts = {"written": property(_written), "drawn": property(_drawn)}
+    cls = type(name, (base,), own | {k: v for k, v in accounts.items() if k not in fields})
     pytree.register_pytree_node(
         cls, _flatten, _unflatten, serialized_type_name=f"revc.{name}.{'.'.join(fields)}"
     )
@@ -30,6 +62,7 @@ def make_result(
     raw: Sequence[Tensor],
     givens: Sequence[Tensor],
     compiled: bool = False,
+    run: Ran = NO_BITS,
 ) -> Any:
     """Return a result that holds `values` and carries the state.
 
@@ -38,29 +71,34 @@ def make_result(
     result = cls(*values)
     result.state = (tuple(raw), tuple(givens))
     result.compiled = compiled
+    result.run = run
     return result
 
 
 def _flatten(result: Any) -> tuple[list[Any], Any]:
     raw, givens = result.state
-    context = (type(result), len(raw), len(givens), result.compiled)
-    return [*result, *raw, *givens], context
+    run = result.run
+    context = (type(result), len(raw), len(givens), result.compiled, run.rows, run.session)
+    return [*result, *raw, *givens, *([] if run.lengths is None else [run.lengths])], context
 
 
 def _unflatten(children: Iterable[Any], context: Any) -> Any:
-    cls, raws, givens, compiled = context
+    cls, raws, givens, compiled, rows, session = context
     items = list(children)
+    run = Ran(items.pop() if rows else None, rows, session)
     values = items[: len(items) - raws - givens]
     rest = items[len(values) :]
-    return make_result(cls, values, rest[:raws], rest[raws:], compiled)
+    return make_result(cls, values, rest[:raws], rest[raws:], compiled, run)
 
 
 def _reduce(result: Any) -> tuple[Any, ...]:
     name, fields = type(result).__name__, result._fields
-    return _rebuild, (name, fields, tuple(result), *result.state, result.compiled)
+    lengths = result.run.lengths, result.run.rows  # bits stay behind: save tapes by `compress`
+    return _rebuild, (name, fields, tuple(result), *result.state, result.compiled, lengths)
 
 
 def _rebuild(
-    name: str, fields: tuple[str, ...], values: Any, raw: Any, givens: Any, compiled: bool
-) -> Any:
-    return make_result(result_class(name, fields), values, raw, givens, compiled)
+    name: str, fields: tuple[str, ...], values: Any, raw: Any, givens: Any, compiled: bool,
+    lengths: Any = (None, ()),
+) -> Any:  # fmt: skip
+    return make_result(result_class(name, fields), values, raw, givens, compiled, Ran(*lengths))

@@ -10,7 +10,7 @@ from torch.fx import Graph, Node
 
 from revc.codegen import places
 from revc.codegen.expressions import Emitter
-from revc.codegen.interface import MODE, Names, sizes_of
+from revc.codegen.interface import METERED, MODE, Names, sizes_of
 from revc.codegen.registers import Registers
 from revc.codegen.tape import Tape
 from revc.errors import InternalError
@@ -29,10 +29,14 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Options:
-    """How to lower: `chunks` pieces along the batch; `traced` for torch.compile."""
+    """How to lower.
+
+    `chunks` pieces along the batch; `traced` for torch.compile; `measured` with code lengths.
+    """
 
     chunks: int = 1
     traced: bool = False
+    measured: bool = True
 
 
 class Body:
@@ -59,9 +63,13 @@ class Body:
         self.sizes = dict(zip(names, self.names.all(names), strict=True))
         for node in self.sizes.values():
             node.meta["number"] = True
-        mode = dict(zip(MODE, self.names.all(MODE), strict=True))
+        self.metered = self.library.metered(self.block)
+        taken = METERED if self.metered else MODE
+        mode = dict(zip(taken, self.names.all(taken), strict=True))
         mode["dtype"].meta["mode"] = True
         self.dtype, self.low, self.device = mode["dtype"], mode["low"], mode["device"]
+        if self.metered:
+            self.bits, self.lengths = mode["bits"], mode["lengths"]
         self.health = mode["health"]
         self.tape = self.new_tape()
         self.state = Registers(self.tape, self.size)
@@ -101,9 +109,10 @@ class Body:
         """Return the node of a free size or turn."""
         return self.sizes[name]
 
-    def tail(self) -> list[Node]:
-        """Return the arguments that every callee takes last."""
-        return [self.dtype, self.low, self.device, self.health]
+    def tail(self, callee: Block) -> list[Node]:
+        """Return the arguments that a callee takes last."""
+        bits = [self.bits, self.lengths] if self.library.metered(callee) else []
+        return [self.dtype, self.low, self.device, *bits, self.health]
 
     def whole(self, name: str) -> tuple[Node, Numerics]:
         """Return the node of a register, a given or a let, and how it is held.

@@ -10,6 +10,7 @@ from torch import nn
 from revc.codegen import builtins
 from revc.codegen.graphs import CompiledGraphs
 from revc.codegen.interface import emits_of, free_sizes
+from revc.codegen.metering import plan_of
 from revc.codegen.root import segments_of
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import BindError
@@ -91,6 +92,7 @@ def interface_of(program: Program, chunks: int, exact: bool) -> Interface:
         exact=exact,
         chunks=chunks,
         program_hash=program_hash(program),
+        plan=plan_of(program),
     )
 
 

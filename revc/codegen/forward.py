@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.fx import GraphModule, Node
 
-from revc.codegen import places
+from revc.codegen import exchange, mixing, places
 from revc.codegen.body import Body, Options, brought_nets, place_keys
 from revc.codegen.expressions import Cotangents, dim_value, int_value
 from revc.codegen.interface import emits_of
 from revc.codegen.reuse import finish, is_fresh
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, Place
-from revc.ir.instructions import BlockCall, Repeat
+from revc.ir.instructions import Apply, BlockCall, Mix, Repeat, Scale, Valve
+from revc.ir.instructions.metered import Coded
 from revc.ir.program import Block
 from revc.ir.types import Label, Lattice, RegType
 from revc.runtime import lattice, leaves, memory, traced
@@ -152,6 +153,13 @@ class Forward(Body):
             part = places.scatter(self.tape, whole, part, target, self.size)
         self.state[target.name] = part
 
+    def replace(self, target: Place, fresh: Node) -> None:
+        """Put new values into a place: written where it lies, if it is a part of a register."""
+        if self.options.traced or places.is_whole(target):
+            self._write(target, fresh)
+        else:
+            self.effect(aten.copy_.default, self.raw(target)[0], fresh)
+
     def negate(self, target: Place) -> None:
         """Negate in place."""
         node = self.raw(target)[0]
@@ -159,6 +167,28 @@ class Forward(Body):
             self._write(target, self.tape.call(aten.neg.default, node))
         else:
             self.effect(aten.neg_.default, node)
+
+    # --- bits ------------------------------------------------------------------------------------
+
+    def exchange(self, step: Coded) -> None:
+        """Push a register, or pop one."""
+        exchange.exchange(self, step)
+
+    def valve(self, step: Valve) -> None:
+        """Reset a slot, or undo that."""
+        exchange.valve(self, step)
+
+    def scale(self, step: Scale) -> None:
+        """Multiply or divide."""
+        exchange.scale(self, step)
+
+    def apply(self, step: Apply) -> None:
+        """Apply a named bijection, or undo it."""
+        exchange.apply(self, step)
+
+    def mix(self, step: Mix) -> None:
+        """Multiply the last axis by a matrix, or its inverse."""
+        mixing.mix(self, step)
 
     # --- reads -----------------------------------------------------------------------------------
 
@@ -243,7 +273,7 @@ class Forward(Body):
         args = [self.state.pop(arg) for arg in step.args]
         args += [self.raw(place)[0] for place in step.givens]
         args += [self.nets[slot] for slot in step.nets]
-        self.take(name, [*args, *self.sizes_for(callee), *self.tail()], step.results, callee)
+        self.take(name, [*args, *self.sizes_for(callee), *self.tail(callee)], step.results, callee)
 
     def take(
         self, name: str, args: list[Any], results: tuple[str, ...], callee: Block
@@ -269,7 +299,7 @@ class Forward(Body):
         args += [self.state[register] for register in step.registers]
         args += [self.whole(given)[0] for given in step.givens]
         args += [self.nets[slot] for slot in used_slots(step)]
-        args += [*self.sizes_for(step.body, step.index), *self.tail()]
+        args += [*self.sizes_for(step.body, step.index), *self.tail(step.body)]
         out, *items = self.take(name, args, step.registers, step.body)
         return out, len(items)
 

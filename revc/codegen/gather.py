@@ -47,6 +47,17 @@ class Gathering(Forward):
     def _cot(self, place: Place) -> Node:
         return places.view(self.tape, self.cots[place.name], place, self.size)
 
+    def cotangent(self, place: Place) -> Node:
+        """Return the cotangent of a place of a register, a view."""
+        return self._cot(place)
+
+    def replace_cotangent(self, target: Place, fresh: Node) -> None:
+        """Put a new cotangent in a place's."""
+        if self.options.traced or places.is_whole(target):
+            self._write_cot(target, fresh)
+        else:
+            self.effect(aten.copy_.default, self._cot(target), fresh)
+
     def gather(self, found: Cotangents) -> None:
         """Add the cotangents of an expression's leaves to what is there."""
         for place, part in found.reads:

@@ -7,6 +7,7 @@ from torch import nn
 
 from revc.codegen.body import Options
 from revc.codegen.library import Library
+from revc.codegen.metering import rows_of
 from revc.codegen.pull import Needs
 from revc.codegen.root import RootForward, RootInverse, RootPull, is_exact
 from revc.ir.program import Program
@@ -21,7 +22,7 @@ class CompiledGraphs:
     def __init__(self, program: Program, chunks: int) -> None:
         self.program, self.chunks = program, chunks
         self.exact = is_exact(program)
-        self._library = Library()
+        self._library = Library(rows_of(program.model))
         eager, traced = Options(chunks), Options(chunks, traced=True)
         model = program.model
         self.forward: nn.Module = RootForward(model, self._library, eager, self.exact).build()
@@ -33,7 +34,8 @@ class CompiledGraphs:
     @cached_property
     def inverse(self) -> nn.Module:
         """The inverse graph, lowered when it is first asked for: training never does."""
-        return RootInverse(self.program.model, self._library, Options(self.chunks)).build()
+        options = Options(self.chunks, measured=False)
+        return RootInverse(self.program.model, self._library, options).build()
 
     def _givens(self) -> tuple[bool, ...]:
         return tuple(given.type.numerics.kind != "label" for given in self.program.model.givens)

@@ -5,6 +5,9 @@ Forward:  state.., givens.., nets.., sizes.., turns.., dtype, low, device, healt
 VJP:      state.., cotangents.., givens.., given cotangents.., emit cotangents.., nets.., sizes..,
           turns.., dtype, low, device, health
           -> state.., cotangents.., given cotangents.., net cotangents.., health
+
+A block that exchanges bits also takes, behind the device, the token of the session and the code
+lengths, which it adds to (in a VJP: their cotangents, None if nothing wants them).
 """
 
 import keyword
@@ -20,6 +23,7 @@ from revc.ir.instructions import Alloc, BlockCall, Emit, Free, Instruction, Repe
 from revc.ir.program import Block
 
 MODE = ("dtype", "low", "device", "health")
+METERED = ("dtype", "low", "device", "bits", "lengths", "health")
 
 
 def emits_of(block: Block) -> tuple[str, ...]:

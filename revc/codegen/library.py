@@ -9,6 +9,7 @@ from torch.fx import GraphModule, Node
 from revc.codegen.body import Options, place_keys
 from revc.codegen.forward import Forward, used_slots
 from revc.codegen.interface import emits_of, sizes_of
+from revc.codegen.metering import uses_bits
 from revc.codegen.pull import Needs, Pull
 from revc.codegen.region import Region, build_region
 from revc.ir.expr import Expr
@@ -16,6 +17,7 @@ from revc.ir.instructions import Repeat
 from revc.ir.invert import invert_block
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
+from revc.runtime.metered.plan import Row
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Library:
-    """Caches the graphs by what they are made of."""
+    """Caches the graphs by what they are made of; `rows` are those of the code lengths."""
 
+    rows: tuple[Row, ...] = ()
     made: "dict[Hashable, Any]" = field(default_factory=dict)
+    bits: dict[int, tuple[Block, bool]] = field(default_factory=dict)
     keys: dict[int, tuple[Block, str]] = field(default_factory=dict)
 
     def key(self, block: Block) -> str:
@@ -35,6 +39,10 @@ class Library:
             text = block.model_dump_json(exclude=named)
             self.keys[id(block)] = (block, text)  # the block is kept, so that its id stays its own
         return self.keys[id(block)][1]
+
+    def metered(self, block: Block) -> bool:
+        """Say whether a block exchanges bits."""
+        return uses_bits(block, self.bits)
 
     def oriented(self, block: Block, undo: bool) -> Block:
         """Return the block, or its inverse."""

@@ -4,22 +4,26 @@ Each increment is evaluated once. Its value takes the state one step back; its V
 evaluation, takes the cotangents.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.fx import GraphModule, Node
 
+from revc.codegen import exchange_pull, mixing_pull
 from revc.codegen.body import Options, brought_nets
 from revc.codegen.expressions import Cotangents, int_value
 from revc.codegen.forward import Forward, used_slots, view_shape
 from revc.codegen.gather import Gathering
 from revc.codegen.interface import emits_of
+from revc.codegen.live_types import typed
 from revc.codegen.registers import Registers
 from revc.codegen.reuse import finish
 from revc.codegen.tape import Tape
 from revc.ir.expr import Expr, Place, slots
-from revc.ir.instructions import BlockCall, Env, Instruction, Repeat
+from revc.ir.instructions import Apply, BlockCall, Mix, Repeat, Scale, Valve
+from revc.ir.instructions.metered import Coded
 from revc.ir.instructions.moves import Move
 from revc.ir.nets import Builtin
 from revc.ir.program import Block
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from revc.codegen.library import Library
 
 aten = torch.ops.aten
+Puller = Callable[[Node], None]
 
 
 @dataclass(frozen=True)
@@ -212,18 +217,44 @@ class Pull(Gathering):
 
     def pull_emit(self, name: str, value: Expr) -> None:
         """Pull the caller's cotangent through an emitted value."""
-        cot = self.emit_cots[name]
+        _, pull = self.evaluation(value)
+        pull(self.emit_cots[name])
+
+    def evaluation(self, value: Expr) -> tuple[Node, Puller]:
+        """Evaluate; return the value and what pulls a cotangent of it back to its leaves."""
         if self.options.traced and not brought_nets(value, self.block):
             region = self.library.region(value, self)
-            _, residuals = region.primal(self, None)
-            self.gather(region.pull(self, None, residuals, cot))
-            return
+            out, residuals = region.primal(self, None)
+            return out, lambda cot: self.gather(region.pull(self, None, residuals, cot))
         tape = self.new_tape()
         emitter = self.emitter(tape)
         emitter.wanted = self.wanted
         node = emitter.emit(value)
-        if isinstance(node, Node):
-            self.gather(emitter.cotangents(tape.pullback(node, cot)))
+        if not isinstance(node, Node) or node.meta.get("number"):
+            return self.tensor(node), lambda _: None
+        return node, lambda cot: self.gather(emitter.cotangents(tape.pullback(node, cot)))
+
+    # --- bits ------------------------------------------------------------------------------------
+
+    def pull_exchange(self, step: Coded) -> None:
+        """Pop what was pushed, or push what was popped."""
+        exchange_pull.pull_exchange(self, step)
+
+    def pull_valve(self, step: Valve) -> None:
+        """Undo a valve."""
+        exchange_pull.pull_valve(self, step)
+
+    def pull_scale(self, step: Scale) -> None:
+        """Divide what was multiplied."""
+        exchange_pull.pull_scale(self, step)
+
+    def pull_apply(self, step: Apply) -> None:
+        """Undo a bijection."""
+        exchange_pull.pull_apply(self, step)
+
+    def pull_mix(self, step: Mix) -> None:
+        """Multiply by the inverse."""
+        mixing_pull.pull_mix(self, step)
 
     # --- registers -------------------------------------------------------------------------------
 
@@ -260,7 +291,7 @@ class Pull(Gathering):
         args += [self._given_cot(place) for place in step.givens]
         args += [self.emit_cots[emit] for emit in emits_of(callee)]
         args += [self.nets[slot] for slot in step.nets]
-        args += [*self.sizes_for(callee), *self.tail()]
+        args += [*self.sizes_for(callee), *self.tail(callee)]
         self._give(name, args, step.args, step.givens, step.nets)
 
     def pull_repeat(self, step: Repeat) -> None:
@@ -285,7 +316,7 @@ class Pull(Gathering):
         args += [self._given_cot(place) for place in givens]
         args += [self.emit_cots[emit] for emit in emits_of(step.body)]
         args += [self.nets[slot] for slot in used]
-        args += [*self.sizes_for(step.body, step.index), *self.tail()]
+        args += [*self.sizes_for(step.body, step.index), *self.tail(step.body)]
         args += [] if checks is None else [checks]
         return self._give(name, args, step.registers, givens, used)
 
@@ -322,21 +353,10 @@ class Pull(Gathering):
         return out, count
 
 
-def typed(block: Block) -> list[tuple[Instruction, Env, Env]]:
-    """Return the instructions with the types of the live registers before and after each."""
-    env: Env = {register.name: register.type for register in block.takes}
-    result = []
-    for step in block.body:
-        before = dict(env)
-        step.step(env)
-        result.append((step, before, dict(env)))
-    return result
-
-
 def _float() -> Any:
     from revc.ir.types import Float
 
     return Float()
 
 
-__all__ = ["Builtin", "Needs", "Pull", "typed"]
+__all__ = ["Builtin", "Needs", "Pull", "Puller"]

@@ -8,7 +8,8 @@ from torch.fx import GraphModule, Node
 from revc.codegen.body import Options
 from revc.codegen.forward import Forward
 from revc.codegen.interface import emits_of, free_sizes
-from revc.codegen.pull import Needs, Pull, typed
+from revc.codegen.live_types import typed
+from revc.codegen.pull import Needs, Pull
 from revc.codegen.reuse import finish
 from revc.ir.instructions import Emit, Instruction, Repeat
 from revc.ir.invert import invert_block

@@ -10,6 +10,8 @@ from revc.ir.expr import Expr, Place
 from revc.ir.types import RegType, Shape
 
 if TYPE_CHECKING:
+    from revc.ir.instructions.linear_maps import Apply, Mix
+    from revc.ir.instructions.metered import Coded, Scale, Valve
     from revc.ir.instructions.moves import Move
     from revc.ir.instructions.structure import BlockCall, Repeat
 
@@ -53,6 +55,21 @@ class Lowering(Protocol):
     def emit(self, name: str, value: Expr) -> None:
         """Hand a value to the caller."""
 
+    def exchange(self, step: "Coded") -> None:
+        """Push a register to a stack, or pop it."""
+
+    def valve(self, step: "Valve") -> None:
+        """Push a slot's old value and pop a fresh one."""
+
+    def scale(self, step: "Scale") -> None:
+        """Multiply, exchanging remainders with the tape."""
+
+    def apply(self, step: "Apply") -> None:
+        """Apply a named bijection."""
+
+    def mix(self, step: "Mix") -> None:
+        """Multiply the last axis by a matrix."""
+
     def call(self, step: "BlockCall") -> None:
         """Call a block."""
 
@@ -83,6 +100,21 @@ class Pulling(Protocol):
 
     def pull_emit(self, name: str, value: Expr) -> None:
         """Pull the caller's cotangent through an emitted value."""
+
+    def pull_exchange(self, step: "Coded") -> None:
+        """Undo an exchange; cotangents go to value and parameters."""
+
+    def pull_valve(self, step: "Valve") -> None:
+        """Undo a valve."""
+
+    def pull_scale(self, step: "Scale") -> None:
+        """Divide."""
+
+    def pull_apply(self, step: "Apply") -> None:
+        """Undo a bijection."""
+
+    def pull_mix(self, step: "Mix") -> None:
+        """Multiply by the inverse; the cotangent by the transpose."""
 
     def pull_call(self, step: "BlockCall") -> None:
         """Call a block's VJP."""

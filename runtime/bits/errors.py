@@ -6,6 +6,7 @@ BitsError (a RevcError)      root of everything a caller can provoke
 ├── LaneError                lanes, devices or stacks that do not belong together
 ├── FloorError               a stack went where its seed cannot follow
 ├── ScaleOverflowError       an exact scaling leaves int32
+├── ReservoirExhaustedError  more is drawn than a reservoir holds
 ├── BackendError             the back end asked for is not installed
 ├── LedgerError              a booking that does not fit the ledger
 └── ContainerError           a tape file that cannot be read as written
@@ -41,6 +42,10 @@ class FloorError(BitsError):
 
 class ScaleOverflowError(BitsError):
     """An exact scaling would leave the range of int32, where it is no bijection."""
+
+
+class ReservoirExhaustedError(BitsError):
+    """More bits are drawn than a reservoir was declared to hold."""
 
 
 class BackendError(BitsError):

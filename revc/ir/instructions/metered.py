@@ -1,51 +1,85 @@
 """``put``, ``draw``, ``valve`` and ``scale``: steps that exchange bits with the tape and reservoir.
 
-They are typed, checked, inverted and printed; their runtime is the bit machinery of
-`revc.runtime.bits`, which a later version wires in. Sources: Townsend, Bird, Barber, "BB-ANS"
-(2019) for coding into and sampling out of one stack; Maclaurin, Duvenaud, Adams, "Gradient-based
-Hyperparameter Optimization through Reversible Learning" (2015), section 3, for exact scaling.
+Each is a bijection of state, reservoir and tape (see `revc.runtime.metered`). Sources: Townsend,
+Bird, Barber, "BB-ANS" (2019) for coding into and sampling out of one stack; Maclaurin, Duvenaud,
+Adams, "Gradient-based Hyperparameter Optimization through Reversible Learning" (2015), section 3,
+for exact scaling.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from revc.ir.expr import Expr, Place
-from revc.ir.instructions.base import Env, Unsupported, live
+from revc.ir.instructions.base import Env, Instruction, live
 from revc.ir.make import make
 from revc.ir.types import IRNode, RegType
+
+if TYPE_CHECKING:
+    from revc.ir.lowering import Lowering, Pulling
+
+Side = Literal["put", "draw"]
 
 
 class Distribution(IRNode):
     """What an entropy coder codes by: a family, its parameters, and its static settings."""
 
-    family: Literal["uniform", "softmax", "logistic", "logistic_mixture", "gaussian"]
+    family: Literal["uniform", "softmax", "logistic", "logistic_mixture", "gaussian", "dropout"]
     params: tuple[Expr, ...]
     settings: dict[str, int | float | str | None]
     residue: Literal["carry", "write", "drop", "none"]
     drop_bits: int = 0
 
+    def map(self, expr: Callable[[Expr], Expr]) -> "Distribution":
+        """Map the parameters."""
+        return self.model_copy(update={"params": tuple(expr(param) for param in self.params)})
 
-class Put(Unsupported):
-    """Register `target` leaves the state for the tape, or comes back when `undo`."""
 
-    kind: Literal["put"] = "put"
-    target: str
-    type: RegType
-    by: Distribution
+class Metered(Instruction):
+    """A step that is booked under a meter; a step without `as` is booked under its kind."""
+
     meter: str | None
     stack: str | None
     undo: bool = False
+
+    side: ClassVar[Side] = "put"
+
+    @property
+    def account(self) -> str:
+        """The name that the step is booked under."""
+        return self.meter or str(self.kind)  # type: ignore[attr-defined]
+
+    def inverse(self) -> Self:
+        """Exchange the other way."""
+        return self.model_copy(update={"undo": not self.undo})
+
+
+class Coded(Metered):
+    """A whole register that goes to a stack or comes from one."""
+
+    target: str
+    type: RegType
+    by: Distribution
+
+    @property
+    def takes(self) -> bool:
+        """Whether the register comes out of the stack."""
+        return self.undo == (self.side == "put")
 
     def step(self, env: Env) -> None:
         """Remove the register, or add it."""
-        if self.undo:
+        if self.takes:
             env[self.target] = self.type
             return
         live(env, self.target)
         del env[self.target]
 
-    def inverse(self) -> "Put":
-        """Take it back from the tape."""
-        return self.model_copy(update={"undo": not self.undo})
+    def lower(self, to: "Lowering") -> None:
+        """Push the value, or pop it."""
+        to.exchange(self)
+
+    def pull(self, to: "Pulling") -> None:
+        """Pop what was pushed, or push what was popped."""
+        to.pull_exchange(self)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the distribution's parameters."""
@@ -55,56 +89,43 @@ class Put(Unsupported):
         """Return the register that moves."""
         return (make(Place, span=self.span, name=self.target),)
 
+    def map(self, expr: Callable[[Expr], Expr]) -> Self:
+        """Map the distribution's parameters."""
+        return self.model_copy(update={"by": self.by.map(expr)})
 
-class Draw(Unsupported):
+
+class Put(Coded):
+    """Register `target` leaves the state for the tape, or comes back when `undo`."""
+
+    kind: Literal["put"] = "put"
+
+
+class Draw(Coded):
     """Register `target` comes out of the reservoir, or goes back when `undo`."""
 
     kind: Literal["draw"] = "draw"
-    target: str
-    type: RegType
-    by: Distribution
-    meter: str | None
-    stack: str | None
-    undo: bool = False
 
-    def step(self, env: Env) -> None:
-        """Add the register, or remove it."""
-        if not self.undo:
-            env[self.target] = self.type
-            return
-        live(env, self.target)
-        del env[self.target]
-
-    def inverse(self) -> "Draw":
-        """Give it back to the reservoir."""
-        return self.model_copy(update={"undo": not self.undo})
-
-    def values(self) -> tuple[Expr, ...]:
-        """Return the distribution's parameters."""
-        return self.by.params
-
-    def targets(self) -> tuple[Place, ...]:
-        """Return the register that moves."""
-        return (make(Place, span=self.span, name=self.target),)
+    side: ClassVar[Side] = "draw"
 
 
-class Valve(Unsupported):
+class Valve(Metered):
     """Put the old value of `target` on the tape and draw a fresh one in its place."""
 
     kind: Literal["valve"] = "valve"
     target: Place
     by: Distribution
-    meter: str | None
-    stack: str | None
-    undo: bool = False
 
     def step(self, env: Env) -> None:
         """Leave all types as they are."""
         live(env, self.target.name)
 
-    def inverse(self) -> "Valve":
-        """Give the fresh value back and take the old one."""
-        return self.model_copy(update={"undo": not self.undo})
+    def lower(self, to: "Lowering") -> None:
+        """Push the old value and pop the fresh one."""
+        to.valve(self)
+
+    def pull(self, to: "Pulling") -> None:
+        """Push the fresh value back and pop the old one."""
+        to.pull_valve(self)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the distribution's parameters."""
@@ -114,8 +135,12 @@ class Valve(Unsupported):
         """Return the place that is reset."""
         return (self.target,)
 
+    def map(self, expr: Callable[[Expr], Expr]) -> Self:
+        """Map the distribution's parameters."""
+        return self.model_copy(update={"by": self.by.map(expr)})
 
-class Scale(Unsupported):
+
+class Scale(Metered):
     """Multiply `target` by `factor`, clamped to ``[lo, hi]``; remainders go to the tape."""
 
     kind: Literal["scale"] = "scale"
@@ -123,17 +148,18 @@ class Scale(Unsupported):
     factor: Expr
     lo: float
     hi: float
-    meter: str | None
-    stack: str | None
-    undo: bool = False
 
     def step(self, env: Env) -> None:
         """Leave all types as they are."""
         live(env, self.target.name)
 
-    def inverse(self) -> "Scale":
-        """Divide."""
-        return self.model_copy(update={"undo": not self.undo})
+    def lower(self, to: "Lowering") -> None:
+        """Multiply, exchanging remainders with the tape."""
+        to.scale(self)
+
+    def pull(self, to: "Pulling") -> None:
+        """Divide, and pull the cotangent through the product."""
+        to.pull_scale(self)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the factor."""
@@ -142,3 +168,7 @@ class Scale(Unsupported):
     def targets(self) -> tuple[Place, ...]:
         """Return the place that is scaled."""
         return (self.target,)
+
+    def map(self, expr: Callable[[Expr], Expr]) -> Self:
+        """Map the factor."""
+        return self.model_copy(update={"factor": expr(self.factor)})

@@ -1,0 +1,1 @@
+"""Statements that exchange bits: how values are coded, and what that costs."""

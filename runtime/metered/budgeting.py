@@ -1,0 +1,140 @@
+"""Budgets at run time: a token bucket for each sequence, in integers.
+
+Every occurrence of a metered statement fills the buckets of its budgets by what the bound allows
+it. A valve runs throttled, or drops residues, only where every bucket covers what that is expected
+to lose: ``(1 - alpha) * written`` rounded up, and the bits dropped. What a draw happens to cost
+above or below its mean is no loss, and is not charged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from revc.errors import BindError
+from revc.runtime.bits.constants import TOTAL, UNIT
+from revc.runtime.bits.dist import Table
+from revc.runtime.metered.coding import Coding
+from revc.runtime.metered.plan import Budget
+from revc.runtime.metered.session import Session
+
+_RARE = 1024
+"""Of 2**16: the frequency of a sequence whose budget does not let a valve run throttled."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the budgets allow each sequence: its throttle, float64 [B], and whether it drops."""
+
+    alpha: Tensor
+    taken: Tensor
+
+
+def decides(session: Session, meter: str, coding: Coding) -> bool:
+    """Say whether a valve's runs depend on its budgets."""
+    return session.throttle.get(meter, 1.0) < 1 or coding.residue == "drop"
+
+
+def decide(
+    session: Session, meter: str, written: Tensor, shape: Sequence[int], coding: Coding
+) -> Decision | None:
+    """Fill and charge the buckets of a valve that wrote `written`, int64 [B] in 2**-32 bit.
+
+    Returns None where nothing depends on a budget. The decision is to go to the tape, by `record`:
+    no bucket shows afterwards how it fell.
+    """
+    refill(session, meter, shape)
+    if not decides(session, meter, coding):
+        return None
+    _check_direction(session, meter, forward=True)
+    throttle = session.throttle.get(meter, 1.0)
+    charge = ((1 - throttle) * written.clamp(min=0).double()).ceil().long()
+    taken = _charged(session, meter, charge + _dropped(coding, shape))
+    _book_drop(session, meter, taken, shape, coding)
+    return _decision(throttle, taken)
+
+
+def record(session: Session, tape: str, decision: Decision | None) -> None:
+    """Push a decision, a symbol a sequence."""
+    if decision is not None:
+        symbols = decision.taken.int()[:, None]
+        session.stacks[tape].push(symbols, _table(session.device))
+
+
+def recall(session: Session, meter: str, tape: str, coding: Coding) -> Decision | None:
+    """Undo `record`."""
+    if not decides(session, meter, coding):
+        return None
+    _check_direction(session, meter, forward=False)
+    symbols = session.stacks[tape].pop(_table(session.device), (session.sequences, 1))
+    return _decision(session.throttle.get(meter, 1.0), symbols[:, 0] > 0)
+
+
+def _check_direction(session: Session, meter: str, forward: bool) -> None:
+    # Undone by the program itself, a decision would come off the tape and be lost.
+    if session.back == forward:
+        raise BindError(
+            f"{meter} is undone by the program itself (uncall, undo): it can neither be throttled "
+            "nor drop residues"
+        )
+
+
+def charge_drop(session: Session, meter: str, shape: Sequence[int], coding: Coding) -> None:
+    """Charge a put whose residues are given up; a sequence without budget keeps them on its tape."""
+    if session.back:
+        return
+    refill(session, meter, shape)
+    charge = torch.full_like(session.books.written.zeros(), _dropped(coding, shape))
+    _book_drop(session, meter, _charged(session, meter, charge), shape, coding)
+
+
+def refill(session: Session, meter: str, shape: Sequence[int]) -> None:
+    """Fill the buckets of a meter's budgets by what one occurrence on `shape` earns."""
+    if session.back:
+        return
+    for budget in session.covering(meter):
+        session.buckets[budget] = session.buckets[budget] + earned(budget, shape)
+
+
+def earned(budget: Budget, shape: Sequence[int]) -> int:
+    """Return what one occurrence on values of `shape` [B, ..] earns a sequence, in 2**-32 bit."""
+    units = 1
+    if "token" in budget.units:
+        units = prod(shape[1:-1])
+    elif "element" in budget.units:
+        units = prod(shape[1:])
+    share = 1 if "valve" in budget.units else max(1, budget.occurrences)
+    return int(budget.bound * UNIT * units) // share
+
+
+def _charged(session: Session, meter: str, charge: Tensor) -> Tensor:
+    """Charge all buckets of a meter where all cover it; return where, bool [B]."""
+    budgets = session.covering(meter)
+    taken = torch.full_like(charge, bool(budgets), dtype=torch.bool)
+    for budget in budgets:
+        taken &= session.buckets[budget] >= charge
+    for budget in budgets:
+        session.buckets[budget] = session.buckets[budget] - charge * taken
+    return taken
+
+
+def _dropped(coding: Coding, shape: Sequence[int]) -> int:
+    return coding.drop * prod(shape[1:]) * UNIT if coding.residue == "drop" else 0
+
+
+def _book_drop(
+    session: Session, meter: str, taken: Tensor, shape: Sequence[int], coding: Coding
+) -> None:
+    if coding.residue == "drop":
+        session.books.erased.book(meter, taken * _dropped(coding, shape))
+
+
+def _decision(throttle: float, taken: Tensor) -> Decision:
+    alpha = torch.where(taken, throttle, 1.0).double()
+    return Decision(alpha, taken)
+
+
+def _table(device: torch.device) -> Table:
+    return Table(torch.tensor([_RARE, TOTAL - _RARE], device=device))

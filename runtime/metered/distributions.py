@@ -1,0 +1,56 @@
+"""From a statement's parameters to what the entropy coder codes by."""
+
+import torch
+from torch import Tensor
+
+from revc.errors import InternalError
+from revc.runtime.bits.dist import (
+    Categorical,
+    Distribution,
+    Gaussian,
+    Logistic,
+    Mixture,
+    Table,
+    Uniform,
+)
+from revc.runtime.metered.coding import Coding
+from revc.runtime.metered.lengths import unpack
+
+WHOLE = 1 << 16
+
+
+def distribution(
+    coding: Coding, params: Tensor | None, shape: torch.Size, bounded: bool = False
+) -> Distribution:
+    """Return the distribution of indices of `shape`; `params` may lack leading axes.
+
+    With `bounded` a window has no escape: what is drawn from it lies near its location.
+    """
+    match coding.family:
+        case "uniform":
+            return Uniform(coding.size, _device(params))
+        case "dropout":
+            return _keep_table(coding.p)
+        case "softmax":
+            assert params is not None
+            return Categorical(params.expand(*shape, params.shape[-1]))
+    if params is None:
+        raise InternalError(f"{coding.family} has no parameters")
+    logits, loc, scale = unpack(coding.family, params, coding.step, coding.components)
+    if logits is None:
+        made = Logistic if coding.family == "logistic" else Gaussian
+        loc, scale = (t.expand(shape).contiguous() for t in (loc, scale))
+        return made(loc, scale, coding.step, bounded=bounded)
+    last = (*shape, coding.components)
+    logits, loc, scale = (t.expand(last).contiguous() for t in (logits, loc, scale))
+    return Mixture(logits, loc, scale, coding.step, bounded=bounded)
+
+
+def _device(params: Tensor | None) -> torch.device:
+    return torch.device("cpu") if params is None else params.device
+
+
+def _keep_table(p: float) -> Table:
+    """Labels 0 (drop) and 1 (keep); both keep a frequency of at least 1."""
+    drop = min(max(round(p * WHOLE), 1), WHOLE - 1)
+    return Table(torch.tensor([drop, WHOLE - drop]))

@@ -1,0 +1,82 @@
+"""Whole registers between the state and the stacks: `give` and `take` undo each other.
+
+A ``put`` gives to a tape, a ``draw`` takes from a reservoir; undone, they do the other. `stack` is
+``name:side``: the stack's name, empty for the one that is meant, and put or draw.
+"""
+
+import torch
+from torch import Tensor
+
+from revc.runtime.bits.errors import SymbolError
+from revc.runtime.lattice import encode
+from revc.runtime.metered.budgeting import charge_drop
+from revc.runtime.metered.coding import Coding
+from revc.runtime.metered.distributions import distribution
+from revc.runtime.metered.session import Session
+from revc.runtime.metered.values import pop_pattern, pop_value, push_pattern, push_value
+
+
+def give(
+    session: Session, raw: Tensor, params: Tensor | None, meter: str, stack: str, coding: Coding
+) -> None:
+    """Push a whole register, [B, ..]."""
+    name, drawn = session.chosen(stack)
+    if _keeps_all(session, coding) or (drawn and meter in session.options.given):
+        return
+    raw, params = session.arranged(raw), session.arranged(params)
+    if as_patterns(session, coding) and not drawn:
+        push_pattern(session.stacks[name], raw, coding)
+    else:
+        by = distribution(coding, params, raw.shape, bounded=drawn)
+        push_value(session.stacks[name], raw, coding, by)
+    session.moved(name, meter)
+    if coding.residue == "drop":
+        charge_drop(session, meter, raw.shape, coding)
+
+
+def take(
+    session: Session, shape: torch.Size, params: Tensor | None, meter: str, stack: str,
+    coding: Coding,
+) -> Tensor:  # fmt: skip
+    """Pop a whole register of `shape`."""
+    if _keeps_all(session, coding):
+        return torch.ones(shape, dtype=torch.int64, device=session.device)
+    name, drawn = session.chosen(stack)
+    if drawn and (value := session.value_given(meter)) is not None:
+        return _given(value, shape, meter, coding, session.device)
+    params, whole = session.arranged(params), session.arranged_shape(shape)
+    if as_patterns(session, coding) and not drawn:
+        raw = pop_pattern(session.stacks[name], whole, coding)
+    else:
+        by = distribution(coding, params, whole, bounded=drawn or session.options.sampling)
+        raw = pop_value(session.stacks[name], whole, coding, by)
+    session.moved(name, meter)
+    return raw.reshape(shape)
+
+
+def as_patterns(session: Session, coding: Coding) -> bool:
+    """Say whether values go to the tape as they lie in memory.
+
+    In an audit they do. Float state always does: its parameters drift when it is rebuilt, and what
+    is decoded by other parameters than it was coded by is noise.
+    """
+    return coding.kind == "float32" or (session.mode == "audit" and coding.kind == "lattice")
+
+
+def _keeps_all(session: Session, coding: Coding) -> bool:
+    """Say whether a dropout keeps everything, as in evaluation, and moves no bits."""
+    return coding.family == "dropout" and not session.training
+
+
+def _given(
+    value: Tensor, shape: torch.Size, meter: str, coding: Coding, device: torch.device
+) -> Tensor:
+    if value.shape != shape:
+        raise SymbolError(f"{meter} is {list(shape)}, but is given {list(value.shape)}")
+    if coding.kind == "lattice":
+        return encode(value.to(device), coding.fraction, coding.width)
+    if coding.kind == "float32":
+        return value.to(device, torch.float32)
+    if value.is_floating_point() or bool(((value < 0) | (value >= coding.size)).any()):
+        raise SymbolError(f"{meter} is a label below {coding.size}, and is given something else")
+    return value.to(device, torch.int64)

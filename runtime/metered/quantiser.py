@@ -1,0 +1,74 @@
+"""A value as (index, residue): what is coded, and its distance from what is coded.
+
+On a lattice ``raw + unit // 2 = index * unit + residue`` with residue in [0, unit), which loses
+nothing. Float state has no exact split: its index is the nearest one, its residue a float.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from revc.runtime.lattice import INTEGERS
+from revc.runtime.metered.coding import Coding
+
+
+class Parts(NamedTuple):
+    """`index` int32 or int64, `residue` int64 in [0, unit) (float32 for float state) or None."""
+
+    index: Tensor
+    residue: Tensor | None
+
+
+def split(value: Tensor, coding: Coding) -> Parts:
+    """Return a register's indices and residues; labels are their own indices."""
+    if coding.kind == "label":
+        return Parts(value, None)
+    if coding.kind == "float32":
+        index = torch.round(value / coding.step)
+        return Parts(index.to(torch.int32), value - index * coding.step)
+    if coding.unit == 1:
+        return Parts(value.to(torch.int32), None)
+    shifted = value.long().add_(coding.unit // 2)
+    index = _divide(shifted, coding.unit)
+    return Parts(index.to(torch.int32), shifted.sub_(index.mul_(coding.unit)))
+
+
+def _divide(value: Tensor, unit: int) -> Tensor:
+    if unit & (unit - 1) == 0:
+        return value >> (unit.bit_length() - 1)
+    return torch.div(value, unit, rounding_mode="floor")
+
+
+def merge(parts: Parts, coding: Coding) -> Tensor:
+    """Undo `split`: raw values in the register's dtype, which the caller has checked to fit."""
+    index, residue = parts
+    if coding.kind == "label":
+        return index.long()
+    if coding.kind == "float32":
+        value = index.float() * coding.step
+        return value if residue is None else value + residue
+    raw = index.long()
+    if coding.unit > 1:
+        raw = raw.mul(coding.unit)
+        raw += (0 if residue is None else residue) - coding.unit // 2
+    return raw.to(INTEGERS[coding.width])
+
+
+def overflows(index: Tensor, coding: Coding) -> Tensor:
+    """Return whether a lattice value with some of these indices leaves its integer, 0-dim bool."""
+    if coding.kind != "lattice" or index.numel() == 0:
+        return torch.zeros((), dtype=torch.bool, device=index.device)
+    limit = ((1 << (coding.width - 1)) - coding.unit) // coding.unit
+    low, high = torch.aminmax(index)
+    return (low < -limit) | (high > limit)
+
+
+def coded(raw: Tensor, coding: Coding, dtype: torch.dtype) -> Tensor:
+    """Return what the coder knows of a register, index * step, as floats; labels as they are."""
+    if coding.kind == "label":
+        return raw
+    if coding.kind == "float32":
+        return torch.round(raw / coding.step).to(dtype).mul_(coding.step)
+    index = raw if coding.unit == 1 else _divide(raw.long() + coding.unit // 2, coding.unit)
+    return index.to(dtype) * coding.step

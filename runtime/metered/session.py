@@ -1,0 +1,212 @@
+"""One run's bits: its tapes and reservoirs, its books and budgets, and which way it runs."""
+
+import itertools
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from revc.errors import BindError, ReconstructionError
+from revc.runtime.bits import BitStack
+from revc.runtime.bits.constants import WORD_BITS
+from revc.runtime.bits.errors import LaneError, ReservoirExhaustedError
+from revc.runtime.bits.filespill import FileSpill
+from revc.runtime.bits.spill import HostSpill
+from revc.runtime.metered.books import Books
+from revc.runtime.metered.plan import RESERVOIR, TAPE, Budget, Plan
+from revc.runtime.metered.settings import BitSettings
+
+_serial = itertools.count(1)
+_sessions: "weakref.WeakValueDictionary[int, Session]" = weakref.WeakValueDictionary()
+
+
+def session_of(token: Tensor) -> "Session":
+    """Return the session behind a token.
+
+    Raises:
+        LaneError: it is gone.
+    """
+    found = _sessions.get(int(token[0]))
+    if found is None:
+        raise LaneError("the tape behind this result no longer exists")
+    return found
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run differs from an ordinary one.
+
+    `given` holds values for draws, by meter, in place of drawing them, one for each occurrence.
+    `together` codes all examples as one sequence, so that a file needs one set of heads. With
+    `sampling` what comes off the tape is drawn from it: no escape, which would be noise.
+    """
+
+    given: Mapping[str, Sequence[Tensor]] = field(default_factory=dict)
+    together: bool = False
+    sampling: bool = False
+    lanes: int | None = None
+    seed: int | None = None
+    loaded: Mapping[str, BitStack] = field(default_factory=dict)
+
+
+class Session:
+    """The bits of one run of a program; every exchange moves them, its inverse moves them back."""
+
+    def __init__(
+        self, plan: Plan, settings: BitSettings, throttle: Mapping[str, float], examples: int,
+        device: torch.device, training: bool, options: Options,
+    ) -> None:  # fmt: skip
+        settings.check()
+        self.plan, self.options, self.mode = plan, options, settings.mode
+        self.device, self.training = device, training
+        self.throttle = dict(throttle)
+        self.lanes = options.lanes or settings.lanes
+        self.sequences = 1 if options.together else examples
+        self.kinds = {TAPE: TAPE, RESERVOIR: RESERVOIR} | {s.name: s.kind for s in plan.stacks}
+        fresh = self._stacks(settings)
+        self._first = {name: stack.save() for name, stack in fresh.items()}
+        self.stacks = {**fresh, **options.loaded}
+        self.books = Books(self.sequences, self.device)
+        self.back_books = Books(self.sequences, self.device)
+        self.sizes = {name: stack.size() for name, stack in self.stacks.items()}
+        self.buckets = {budget: self.books.written.zeros() for budget in self.enforced()}
+        self.back = self.spent = False
+        self.kept: dict[str, Any] = {}
+        self.taken: dict[str, int] = {}
+        self.serial = next(_serial)
+        self.token = torch.tensor([self.serial, 0], dtype=torch.int64)
+        _sessions[self.serial] = self
+
+    def _stacks(self, settings: BitSettings) -> dict[str, BitStack]:
+        tape, reservoir = settings.seeds(self.options.seed)
+        made = {}
+        for number, (name, kind) in enumerate(self.kinds.items()):
+            declared = next((s for s in self.plan.stacks if s.name == name), None)
+            own = declared.seed if declared is not None else None
+            seed = (tape if kind == TAPE else reservoir) + (number << 55)
+            if own is not None:
+                seed = (own << 31) + (settings.runs % (1 << 30) if self.options.seed is None else 0)
+            made[name] = BitStack(self.sequences, self.lanes, seed, self.device)
+        if settings.spill is not None:
+            store = HostSpill() if settings.spill == "host" else FileSpill(settings.spill)
+            made[TAPE].spill_to(store)
+        return made
+
+    # --- stacks ----------------------------------------------------------------------------------
+
+    source = RESERVOIR
+    """The reservoir that valves draw from."""
+
+    def chosen(self, stack: str) -> tuple[str, bool]:
+        """Return the stack that ``name:side`` means, and whether the side is draw."""
+        name, _, side = stack.partition(":")
+        return name or (RESERVOIR if side == "draw" else TAPE), side == "draw"
+
+    def arranged(self, value: Any) -> Any:
+        """Return values or parameters with the axis of sequences in front."""
+        return value[None] if self.options.together and value is not None else value
+
+    def arranged_shape(self, shape: Sequence[int]) -> torch.Size:
+        """Return the shape that `arranged` gives values of `shape`."""
+        return torch.Size((1, *shape) if self.options.together else shape)
+
+    def moved(self, name: str, meter: str) -> Tensor:
+        """Book what a stack has changed by since it was last asked, and return that, int64."""
+        stack = self.stacks[name]
+        size = stack.size()
+        change = size - self.sizes[name]
+        self.sizes[name] = size
+        books = self.back_books if self.back else self.books
+        if self.kinds[name] == TAPE:
+            books.written.book(meter, change)
+        else:
+            books.drawn.book(meter, -change)
+            self._check_exhausted(name)
+        return change
+
+    def _check_exhausted(self, name: str) -> None:
+        declared = next((s for s in self.plan.stacks if s.name == name), None)
+        if declared is None or declared.bits is None or self.back:
+            return
+        drawn = int(self.stacks[name].debt().max()) * WORD_BITS
+        if drawn > declared.bits:
+            raise ReservoirExhaustedError(
+                f"reservoir {name} has {declared.bits} bits a sequence, and {drawn} were drawn"
+            )
+
+    # --- budgets ---------------------------------------------------------------------------------
+
+    def enforced(self) -> tuple[Budget, ...]:
+        """Return the budgets on net, which hold for each sequence as it runs."""
+        return tuple(budget for budget in self.plan.budgets if budget.meter == "net")
+
+    def covering(self, meter: str) -> list[Budget]:
+        """Return the enforced budgets that a meter is under."""
+        return [budget for budget in self.buckets if meter in budget.targets]
+
+    # --- direction -------------------------------------------------------------------------------
+
+    def value_given(self, meter: str) -> Tensor | None:
+        """Return the next of the values that were given for a draw, None if there are none."""
+        values = self.options.given.get(meter)
+        if values is None:
+            return None
+        position = self.taken.get(meter, 0)
+        if position >= len(values):
+            raise BindError(f"{meter} is drawn more than the {len(values)} times that were given")
+        self.taken[meter] = position + 1
+        return values[position]
+
+    def turn_back(self) -> dict[str, Any]:
+        """Start to undo the run; return what `come_forth` needs to make it undoable again.
+
+        Raises:
+            BindError: its tape was thrown away, or streamed out and used up.
+        """
+        if self.mode == "deployed":
+            raise BindError("this run was deployed: its tape is thrown away, nothing undoes it")
+        if self.spent:
+            raise BindError("the tape of this run was streamed out and has been read back already")
+        if self.back:
+            raise BindError("this run is being undone already")
+        self.back = True
+        self.back_books = Books(self.sequences, self.device)
+        kept = {n: s.save(words=self.plan.rewrites) for n, s in self.stacks.items() if not s.engine.spill}
+        return {"stacks": kept, "buckets": dict(self.buckets), "sizes": dict(self.sizes)}
+
+    def come_forth(self, kept: Mapping[str, Any]) -> None:
+        """End an undoing: everything is again as the run left it."""
+        for name, saved in kept["stacks"].items():
+            self.stacks[name].rewind(saved)
+        self.spent = len(kept["stacks"]) < len(self.stacks)
+        self.buckets, self.sizes = dict(kept["buckets"]), dict(kept["sizes"])
+        self.back = False
+
+    def check_start(self) -> None:
+        """Check that an undone run has come back to where it started.
+
+        Raises:
+            ReconstructionError: a stack is not what it was: what was undone is not what was done.
+        """
+        for name, saved in self._first.items():
+            back = self.stacks[name].is_at(saved)
+            if not bool(back.all()):
+                wrong = int((~back).sum())
+                raise ReconstructionError(
+                    f"{self.kinds[name]} {name}: {wrong} of {self.sequences} sequences do not come "
+                    "back to where they started. Other parameters, another state or another batch "
+                    "than the run's own were used to undo it"
+                )
+
+    def finish(self) -> None:
+        """End a forward run: raise what a device found; throw the tape away if that is meant."""
+        for stack in self.stacks.values():
+            stack.verify()
+        if self.mode == "deployed":
+            self.books.discard()
+            for name in [n for n, kind in self.kinds.items() if kind == TAPE]:
+                del self.stacks[name], self._first[name], self.sizes[name]
+

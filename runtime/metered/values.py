@@ -1,0 +1,78 @@
+"""Values on stacks: pushed by a distribution, or as they lie in memory.
+
+A residue that is written goes to the stack before its index, as uniform bits, and comes back after.
+"""
+
+import torch
+from torch import Tensor
+
+from revc.runtime.bits import BitStack
+from revc.runtime.bits.dist import Distribution, FloatBits, Uniform
+from revc.runtime.lattice import INTEGERS
+from revc.runtime.metered.coding import Coding
+from revc.runtime.metered.quantiser import Parts, merge, overflows, split
+
+_WORD = 1 << 16
+
+
+def push_value(stack: BitStack, raw: Tensor, coding: Coding, by: Distribution) -> None:
+    """Push indices, and their residues if there are any."""
+    parts = split(raw, coding)
+    push_residue(stack, parts.residue, coding)
+    stack.push(codable(parts.index, coding, by), by)
+
+
+def pop_value(stack: BitStack, shape: torch.Size, coding: Coding, by: Distribution) -> Tensor:
+    """Undo `push_value`, or draw."""
+    index = stack.pop(by, shape)
+    return merged(stack, Parts(index, pop_residue(stack, shape, coding)), coding)
+
+
+def codable(index: Tensor, coding: Coding, by: Distribution) -> Tensor:
+    """Return indices that the distribution can code: those of float state drift out of windows."""
+    return by.clip(index) if coding.kind == "float32" else index
+
+
+def has_residue(coding: Coding) -> bool:
+    """Say whether values have an integer residue beside their index."""
+    return coding.kind == "lattice" and coding.unit > 1
+
+
+def push_residue(stack: BitStack, residue: Tensor | None, coding: Coding) -> None:
+    """Push residues as uniform bits."""
+    if has_residue(coding) and residue is not None:
+        stack.push(residue, Uniform(coding.unit, residue.device))
+
+
+def pop_residue(stack: BitStack, shape: torch.Size, coding: Coding) -> Tensor | None:
+    """Undo `push_residue`."""
+    if not has_residue(coding):
+        return None
+    return stack.pop(Uniform(coding.unit, stack.device), shape).long()
+
+
+def merged(stack: BitStack, parts: Parts, coding: Coding) -> Tensor:
+    """Return the values of parts, having checked that the lattice holds them."""
+    text = f"a value was drawn that a lattice of {coding.width} bits does not hold"
+    stack.engine.faults.symbol(overflows(parts.index, coding), text)
+    return merge(parts, coding)
+
+
+def push_pattern(stack: BitStack, raw: Tensor, coding: Coding) -> None:
+    """Push values as they lie in memory; floats by a fixed table of their classes."""
+    if coding.kind == "float32":
+        stack.push(raw, FloatBits(torch.float32, device=raw.device))
+        return
+    for shift in range(0, coding.width, 16):
+        stack.push((raw.long() >> shift) & (_WORD - 1), Uniform(_WORD, raw.device))
+
+
+def pop_pattern(stack: BitStack, shape: torch.Size, coding: Coding) -> Tensor:
+    """Undo `push_pattern`."""
+    if coding.kind == "float32":
+        return stack.pop(FloatBits(torch.float32, device=stack.device), shape)
+    total = torch.zeros(shape, dtype=torch.int64, device=stack.device)
+    for shift in reversed(range(0, coding.width, 16)):
+        total |= stack.pop(Uniform(_WORD, stack.device), shape).long() << shift
+    unused = 64 - coding.width
+    return ((total << unused) >> unused).to(INTEGERS[coding.width])

@@ -1,0 +1,142 @@
+"""The valve: old values to the tape, fresh ones out of the reservoir into their place.
+
+    tape <- push(index of old);   new index <- pop(reservoir)
+
+by one distribution, whose parameters read neither. Each half is a bijection of value and stack, so
+the whole is one of state, reservoir and tape. Two stacks: pushed to and popped from a single one,
+the value just pushed would come back.
+"""
+
+import torch
+from torch import Tensor
+
+from revc.errors import ReconstructionError
+from revc.runtime.bits import BitStack
+from revc.runtime.bits.dist import Distribution
+from revc.runtime.bits.dist.tempered import tempered
+from revc.runtime.bits.dist.uniform import WideUniform
+from revc.runtime.metered.budgeting import Decision, decide, recall, record
+from revc.runtime.metered.coding import Coding
+from revc.runtime.metered.distributions import distribution
+from revc.runtime.metered.exchange import as_patterns
+from revc.runtime.metered.quantiser import Parts, split
+from revc.runtime.metered.session import Session
+from revc.runtime.metered.values import (
+    codable,
+    has_residue,
+    merged,
+    pop_pattern,
+    pop_residue,
+    push_pattern,
+    push_residue,
+)
+
+
+def valve(
+    session: Session, raw: Tensor, params: Tensor | None, meter: str, stack: str, coding: Coding
+) -> Tensor:
+    """Push the values of a slot, [B, ..]; return the fresh ones that are drawn in their place."""
+    name, _ = session.chosen(stack)
+    tape, source = session.stacks[name], session.stacks[session.source]
+    shape, raw, params = raw.shape, session.arranged(raw), session.arranged(params)
+    parts = split(raw, coding)
+    by = distribution(coding, params, raw.shape)
+    _push_old(session, tape, raw, parts, coding, by)
+    decision = decide(session, meter, session.moved(name, meter), raw.shape, coding)
+    residue = _exchange_residue(tape, source, parts, coding, decision)
+    record(session, name, decision)
+    session.moved(name, meter)
+    index = source.pop(_fresh(coding, params, raw.shape, decision), raw.shape)
+    session.moved(session.source, meter)
+    return merged(source, Parts(index, residue), coding).reshape(shape)
+
+
+def unvalve(
+    session: Session, raw: Tensor, params: Tensor | None, meter: str, stack: str, coding: Coding
+) -> Tensor:
+    """Undo `valve`."""
+    name, _ = session.chosen(stack)
+    tape, source = session.stacks[name], session.stacks[session.source]
+    shape, raw, params = raw.shape, session.arranged(raw), session.arranged(params)
+    parts = split(raw, coding)
+    decision = recall(session, meter, name, coding)
+    fresh = _fresh(coding, params, raw.shape, decision)
+    source.push(codable(parts.index, coding, fresh), fresh)
+    residue = _restore_residue(tape, source, parts, coding, decision)
+    session.moved(session.source, meter)
+    old = _pop_old(session, tape, Parts(raw, residue), params, coding)
+    session.moved(name, meter)
+    return old.reshape(shape)
+
+
+def _fresh(
+    coding: Coding, params: Tensor | None, shape: torch.Size, decision: Decision | None
+) -> Distribution:
+    """Return what a fresh value is drawn by: no escape, and less entropy where it is throttled."""
+    if decision is None or coding.residue == "drop":
+        return distribution(coding, params, shape, bounded=True)
+    return tempered(distribution(coding, params, shape, bounded=True), decision.alpha)
+
+
+def _push_old(
+    session: Session, tape: BitStack, raw: Tensor, parts: Parts, coding: Coding, by: Distribution
+) -> None:
+    if as_patterns(session, coding):
+        push_pattern(tape, raw, coding)
+        return
+    if coding.residue == "write":
+        push_residue(tape, parts.residue, coding)
+    tape.push(parts.index, by)
+
+
+def _pop_old(
+    session: Session, tape: BitStack, left: Parts, params: Tensor | None, coding: Coding
+) -> Tensor:
+    """Undo `_push_old`; `left` are the fresh values and the residues that stayed with them."""
+    shape = left.index.shape
+    if as_patterns(session, coding):
+        return pop_pattern(tape, shape, coding)
+    index = tape.pop(distribution(coding, params, shape), shape)
+    residue = pop_residue(tape, shape, coding) if coding.residue == "write" else left.residue
+    return merged(tape, Parts(index, residue), coding)
+
+
+def _exchange_residue(
+    tape: BitStack, source: BitStack, parts: Parts, coding: Coding, decision: Decision | None
+) -> Tensor | None:
+    """Return the residue beside a fresh index: the old one, a drawn one, or the blank."""
+    if not has_residue(coding) or parts.residue is None:
+        return parts.residue
+    if coding.residue == "write":
+        return pop_residue(source, parts.index.shape, coding)
+    if coding.residue != "drop" or decision is None:
+        return parts.residue
+    taken = _along(decision.taken, parts.residue)
+    tape.push(parts.residue * taken, WideUniform(_bases(taken, coding, parts.residue)))
+    return torch.where(taken, coding.unit // 2, parts.residue)
+
+
+def _restore_residue(
+    tape: BitStack, source: BitStack, parts: Parts, coding: Coding, decision: Decision | None
+) -> Tensor | None:
+    """Undo `_exchange_residue`: return the residue that the old value had, if it stayed."""
+    if not has_residue(coding) or parts.residue is None:
+        return parts.residue
+    if coding.residue == "write":
+        push_residue(source, parts.residue, coding)
+        return None
+    if coding.residue != "drop" or decision is None:
+        return parts.residue
+    taken = _along(decision.taken, parts.residue)
+    if bool((taken & (parts.residue != coding.unit // 2)).any()):
+        raise ReconstructionError("a valve that dropped residues is undone from another state")
+    kept = tape.pop(WideUniform(_bases(taken, coding, parts.residue)), parts.residue.shape)
+    return torch.where(taken, kept.long(), parts.residue)
+
+
+def _along(taken: Tensor, like: Tensor) -> Tensor:
+    return taken.reshape(-1, *[1] * (like.dim() - 1)).expand(like.shape)
+
+
+def _bases(taken: Tensor, coding: Coding, like: Tensor) -> Tensor:
+    return torch.where(taken, coding.unit, 1).to(like.device)

@@ -1,0 +1,400 @@
+"""Code lengths against distributions computed otherwise, and their VJPs against autograd."""
+
+import decimal
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from revc.runtime.metered.lengths import code_length, sequence_length, unpack, unpack_vjp
+from revc.runtime.metered.lengths_vjp import (
+    code_length_vjp,
+    reparameterise_vjp,
+    sequence_length_vjp,
+)
+
+# torch's own warnings about itself, while it compiles.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
+]
+SINGLE = ("logistic", "gaussian")
+LATTICE = (*SINGLE, "logistic_mixture")
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+F64 = torch.float64
+
+
+def width(family: str, n: int, components: int) -> int:
+    return {"logistic_mixture": 3 * components * n, "softmax": 5}.get(family, 2 * n)
+
+
+def case(
+    family: str, shape: tuple[int, ...], components: int = 3, lacking: int = 0,
+    dtype: torch.dtype = F64, seed: int = 0,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Value and parameters; the parameters lack that many leading axes."""
+    source = torch.Generator().manual_seed(seed)
+    lead = shape[lacking:] if family == "softmax" else shape[lacking:-1]
+    params = torch.randn(*lead, width(family, shape[-1], components), generator=source, dtype=dtype)
+    if family == "softmax":
+        return torch.randint(0, 5, shape, generator=source), params
+    return torch.randn(shape, generator=source, dtype=dtype) * 3, params
+
+
+def close(found: Tensor | None, want: Tensor, rtol: float = 1e-9) -> None:
+    """Relative to each entry, or to rounding in the largest one."""
+    assert found is not None
+    assert found.shape == want.shape
+    assert found.dtype == want.dtype
+    top = want.abs().amax().item() if want.numel() else 0.0
+    assert torch.allclose(found, want, rtol=rtol, atol=rtol * 1e-3 * top), (
+        (found - want).abs().max()
+    )
+
+
+# --- oracles -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def digits() -> Iterator[None]:
+    """Decimals of 80 digits, whose exponents reach far enough for e**-(10**9)."""
+    with decimal.localcontext(decimal.Context(prec=80, Emin=-(10**12), Emax=10**12)):
+        yield
+
+
+def logistic_tail(x: Decimal) -> Decimal:
+    return 1 / (1 + x.exp())
+
+
+def normal_tail(x: Decimal) -> Decimal:
+    """By its series, or further out by its continued fraction."""
+    density = (-x * x / 2).exp() / (
+        2 * Decimal("3.14159265358979323846264338327950288419717")
+    ).sqrt()
+    if x > 6:
+        fraction = x
+        for k in range(400, 0, -1):
+            fraction = x + k / fraction
+        return density / fraction
+    term = total = x
+    for k in range(1, 200):
+        term = term * x * x / (2 * k + 1)
+        total += term
+    return Decimal("0.5") - density * total
+
+
+def oracle(family: str, value: float, loc: float, scale: float, step: float) -> float:
+    """-log2 of the mass, from the tail on the far side of the location."""
+    away, half = abs(Decimal(value) - Decimal(loc)), Decimal(step) / 2
+    tail = logistic_tail if family == "logistic" else normal_tail
+    mass = tail((away - half) / Decimal(scale)) - tail((away + half) / Decimal(scale))
+    return float(-mass.ln() / Decimal(2).ln())
+
+
+AWAY = (0.0, 1e-9, 0.01, 0.3, 1.0, 2.5, 7.0, 40.0, 300.0, 1e4)
+SPREAD = (-1e3, -30.0, -3.0, -0.5, 0.0, 2.0, 30.0, 1e3)
+
+
+@pytest.mark.usefixtures("digits")
+@DTYPES
+@pytest.mark.parametrize("family", SINGLE)
+def test_lengths_are_those_of_the_masses_however_far_out(family: str, dtype: torch.dtype) -> None:
+    away = torch.tensor([-x for x in AWAY] + list(AWAY), dtype=dtype)
+    params = torch.tensor([[0.25, s] for s in SPREAD], dtype=dtype)
+    scale = unpack(family, params, 0.5)[2]
+    value = 0.25 + scale * away
+    params = torch.stack((params[:, :1].expand_as(value), params[:, 1:].expand_as(value)), 1)
+    found = code_length(family, value, params.flatten(1), 0.5)
+    want = [
+        [oracle(family, v, 0.25, s, 0.5) for v in row]
+        for row, s in zip(value.tolist(), scale.flatten().tolist(), strict=True)
+    ]
+    rtol = 2e-5 if dtype == torch.float32 else 1e-11
+    assert torch.allclose(found.double(), torch.tensor(want, dtype=F64), rtol=rtol, atol=0)
+
+
+@pytest.mark.usefixtures("digits")
+@DTYPES
+@pytest.mark.parametrize("family", SINGLE)
+@pytest.mark.parametrize("power", range(0, 31, 3))
+def test_fine_steps_lose_no_accuracy(family: str, dtype: torch.dtype, power: int) -> None:
+    """Steps far below the scale, where two values of F are nearly the same."""
+    step = 2.0**-power
+    params = torch.tensor([0.0, 0.0, 0.0, 0.5, 0.5, 0.5], dtype=dtype)
+    value = torch.tensor([0.0, -0.75, 6.0], dtype=dtype)
+    scale = unpack(family, params, step)[2][0].item()
+    found = code_length(family, value, params, step)
+    want = torch.tensor([oracle(family, v, 0.0, scale, step) for v in value.tolist()], dtype=F64)
+    atol = 4e-5 if dtype == torch.float32 else 1e-10
+    assert torch.allclose(found.double(), want, rtol=0, atol=atol)
+
+
+def test_normal_masses_are_those_of_torch() -> None:
+    value, params = case("gaussian", (4, 7))
+    value = value / 4  # torch subtracts two values of F, which are the same further out
+    _, loc, scale = unpack("gaussian", params, 0.5)
+    normal = torch.distributions.Normal(loc, scale)
+    mass = normal.cdf(value + 0.25) - normal.cdf(value - 0.25)
+    close(code_length("gaussian", value, params, 0.5), -mass.log2(), 1e-6)
+
+
+def test_mixture_masses_are_those_of_torch() -> None:
+    value, params = case("logistic_mixture", (4, 7))
+    value = value / 4  # torch subtracts two values of F, which are the same further out
+    logits, loc, scale = unpack("logistic_mixture", params, 0.5, 3)
+    assert logits is not None
+    assert logits.shape == loc.shape == scale.shape == (4, 7, 3)
+    base = torch.distributions.Uniform(torch.zeros_like(loc), 1, validate_args=False)
+    parts = [torch.distributions.SigmoidTransform().inv,
+             torch.distributions.AffineTransform(loc, scale)]  # fmt: skip
+    logistic = torch.distributions.TransformedDistribution(base, parts, validate_args=False)
+    edges = [logistic.cdf(value[..., None] + side) for side in (0.25, -0.25)]
+    mass = (logits.softmax(-1) * (edges[0] - edges[1])).sum(-1)
+    found = code_length("logistic_mixture", value, params, 0.5, 3)
+    close(found, -mass.log2(), 1e-6)
+
+
+@pytest.mark.parametrize("family", LATTICE)
+def test_masses_sum_to_one(family: str) -> None:
+    params = case(family, (1,))[1].expand(4001, -1)
+    value = torch.arange(-2000, 2001, dtype=F64)[:, None] * 0.25
+    total = torch.exp2(-code_length(family, value, params, 0.25, 3)).sum()
+    assert total.item() == pytest.approx(1, abs=1e-12)
+
+
+def test_chances_of_labels_sum_to_one() -> None:
+    params = case("softmax", (1,))[1].expand(5, -1)
+    assert torch.exp2(-code_length("softmax", torch.arange(5), params)).sum().item() == (
+        pytest.approx(1)
+    )
+    both = torch.exp2(-code_length("dropout", torch.arange(2), None, p=0.2))
+    assert both.tolist() == pytest.approx([0.2, 0.8])
+    assert code_length("dropout", torch.arange(2), None, p=0.0).tolist() == [math.inf, 0]
+    found = code_length("uniform", torch.arange(6).view(2, 3), None, n=6)
+    assert found.shape == (2, 3)
+    assert found.tolist()[1] == pytest.approx([math.log2(6)] * 3)
+
+
+def test_softmax_lengths_are_the_cross_entropy() -> None:
+    value, params = case("softmax", (3, 4))
+    want = torch.nn.functional.cross_entropy(
+        params.flatten(0, 1), value.flatten(), reduction="none"
+    )
+    close(code_length("softmax", value, params), want.view(3, 4) / math.log(2))
+
+
+# --- parameters ----------------------------------------------------------------------------------
+
+
+def test_components_start_apart() -> None:
+    logits, loc, scale = unpack("logistic_mixture", torch.zeros(3 * 4 * 2), 0.5, 4)
+    assert logits is not None
+    assert logits.tolist() == [[0] * 4] * 2
+    assert loc.tolist() == [[-0.75, -0.25, 0.25, 0.75]] * 2
+    assert torch.allclose(scale, torch.tensor(0.25 + math.log(2)))
+
+
+def test_a_scale_is_at_least_half_a_step() -> None:
+    _, loc, scale = unpack("logistic", torch.tensor([1.5, -1e4]), 0.5)
+    assert (loc.item(), scale.item()) == (1.5, 0.25)
+
+
+@pytest.mark.parametrize("family", LATTICE)
+def test_low_precision_parameters_count_as_float32(family: str) -> None:
+    value, params = case(family, (2, 3), dtype=torch.float32)
+    low = params.bfloat16()
+    assert torch.equal(
+        code_length(family, value, low, 1.0, 3), code_length(family, value, low.float(), 1.0, 3)
+    )
+    d_value, d_params = code_length_vjp(family, torch.ones(2, 3), value, low, 1.0, 3)
+    assert d_value is not None
+    assert d_params is not None
+    assert (d_value.dtype, d_params.dtype) == (torch.float32, torch.bfloat16)
+
+
+@pytest.mark.parametrize("family", LATTICE)
+def test_unpacking_has_its_vjp(family: str) -> None:
+    params = case(family, (4, 3))[1].requires_grad_()
+    parts = [t for t in unpack(family, params, 0.5, 3) if t is not None]
+    grads = [torch.randn(2, *t.shape, dtype=F64) for t in parts]
+    (want,) = torch.autograd.grad(parts, params, [g.sum(0) for g in grads])
+    given = grads if len(grads) == 3 else [None, *grads]
+    close(unpack_vjp(family, params.detach(), 0.5, 3, *given), want)  # type: ignore[arg-type]
+
+
+# --- VJPs ----------------------------------------------------------------------------------------
+
+SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple)
+
+
+@pytest.mark.parametrize("family", [*LATTICE, "softmax"])
+@settings(deadline=None)
+@given(shape=SHAPES, components=st.integers(1, 4), step=st.sampled_from([1.0, 1 / 16, 0.3]),
+       data=st.data(), seed=st.integers(0, 1000))  # fmt: skip
+def test_lengths_have_their_vjp(
+    family: str, shape: tuple[int, ...], components: int, step: float, data: Any, seed: int
+) -> None:
+    lacking = data.draw(st.integers(0, len(shape) - 1))
+    value, params = case(family, shape, components, lacking, seed=seed)
+    wide = data.draw(st.lists(st.booleans(), min_size=len(shape), max_size=len(shape)))
+    cotangent = torch.randn([n if w else 1 for n, w in zip(shape, wide, strict=True)], dtype=F64)
+    inputs = [params.requires_grad_()]
+    if family != "softmax":
+        inputs.append(value.requires_grad_())
+    bits = code_length(family, value, params, step, components)
+    assert bits.shape == value.shape
+    want = torch.autograd.grad((bits * cotangent).sum(), inputs)
+    with torch.no_grad():
+        d_value, d_params = code_length_vjp(family, cotangent, value, params, step, components)
+    close(d_params, want[0])
+    if family == "softmax":
+        assert d_value is None
+    else:
+        close(d_value, want[1])
+
+
+@pytest.mark.parametrize("family", [*LATTICE, "softmax"])
+@pytest.mark.parametrize("shape", [(3,), (3, 2), (3, 2, 4)])
+def test_an_example_has_the_sum_of_its_lengths(family: str, shape: tuple[int, ...]) -> None:
+    value, params = case(family, shape)
+    bits = code_length(family, value, params, 1.0, 3)
+    close(sequence_length(family, value, params, 1.0, 3), bits.reshape(3, -1).sum(1))
+    cotangent = torch.randn(3, dtype=F64)
+    each = cotangent.reshape(3, *[1] * (len(shape) - 1)).expand(shape)
+    found = sequence_length_vjp(family, cotangent, value, params, 1.0, 3)
+    want = code_length_vjp(family, each, value, params, 1.0, 3)
+    for one, other in zip(found, want, strict=True):
+        assert (one is None) == (other is None)
+        if other is not None:
+            close(one, other)
+
+
+def test_labels_without_parameters_have_no_cotangents() -> None:
+    label = torch.zeros(2, 3, dtype=torch.int64)
+    for family in ("uniform", "dropout"):
+        assert sequence_length(family, label, None, n=4, p=0.5).shape == (2,)
+        assert code_length_vjp(family, torch.ones(2, 3), label, None) == (None, None)
+        assert reparameterise_vjp(family, torch.ones(2, 3), label, None) is None
+    assert reparameterise_vjp("softmax", torch.ones(2), label[:, 0], torch.zeros(2, 4)) is None
+
+
+@DTYPES
+@pytest.mark.parametrize("family", LATTICE)
+def test_extremes_stay_finite(family: str, dtype: torch.dtype) -> None:
+    """10**4 scales out and more, at small and large scales and weights, and at the location."""
+    away = torch.tensor([-1e7, -1e4, -30, 0, 1e-8, 30, 1e4, 1e7], dtype=dtype)
+    hot = torch.tensor([-1e4, -50, -1, 0, 1, 50, 1e4, 1e6], dtype=dtype)
+    both = torch.cartesian_prod(away, hot)
+    rows = [both.new_zeros(64), both[:, 1]] if family in SINGLE else [
+        both[:, 1], both[:, 1].flip(0), both.new_zeros(64), both[:, 1], both[:, 1], both[:, 0]
+    ]  # fmt: skip
+    params = torch.cat(rows).requires_grad_()
+    value = (both[:, 0] * (0.5 + both[:, 1].clamp(min=0))).requires_grad_()
+    bits = code_length(family, value, params, 1.0, 2)
+    auto = torch.autograd.grad(bits.sum(), (value, params))
+    with torch.no_grad():
+        own = code_length_vjp(family, torch.ones(()).to(dtype), value, params, 1.0, 2)
+        drawn = reparameterise_vjp(family, torch.ones(()).to(dtype), value, params, 1.0, 2)
+    for found in (bits, *auto, *own, drawn):
+        assert found is not None
+        assert bool(found.isfinite().all())
+    rtol = 1e-3 if dtype == torch.float32 else 1e-7
+    for one, other in zip(own, auto, strict=True):
+        assert one is not None
+        assert torch.allclose(one, other, rtol=rtol, atol=1e-3 if rtol > 1e-4 else 1e-9)
+
+
+@pytest.mark.parametrize("family", LATTICE)
+def test_nothing_given_is_overwritten(family: str) -> None:
+    value, params = case(family, (2, 3))
+    given = (value, params, torch.ones(2, 3, dtype=F64))
+    code_length(family, value, params, 1.0, 3)
+    code_length_vjp(family, given[2], value, params, 1.0, 3)
+    reparameterise_vjp(family, given[2], value, params, 1.0, 3)
+    assert [t._version for t in given] == [0, 0, 0]
+
+
+# --- draws ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", SINGLE)
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_a_draw_passes_its_cotangent_on(family: str, lacking: int) -> None:
+    value, params = case(family, (3, 4), lacking=lacking)
+    params.requires_grad_()
+    _, loc, scale = unpack(family, params, 0.5)
+    noise = ((value - loc) / scale).detach()
+    cotangent = torch.randn(3, 4, dtype=F64)
+    (want,) = torch.autograd.grad(loc + scale * noise, params, cotangent) if not lacking else (
+        torch.autograd.grad((loc + scale * noise).mul(cotangent).sum(), params)
+    )  # fmt: skip
+    with torch.no_grad():
+        close(reparameterise_vjp(family, cotangent, value, params, 0.5), want)
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_a_draw_of_a_mixture_moves_with_its_distribution(lacking: int) -> None:
+    value, params = case("logistic_mixture", (3, 4), lacking=lacking)
+    value.requires_grad_()
+    params.requires_grad_()
+    logits, loc, scale = unpack("logistic_mixture", params, 0.5, 3)
+    assert logits is not None
+    below = (logits.softmax(-1) * torch.sigmoid((value[..., None] - loc) / scale)).sum(-1)
+    (density,) = torch.autograd.grad(below.sum(), value, retain_graph=True)
+    cotangent = torch.randn(3, 4, dtype=F64)
+    (want,) = torch.autograd.grad((below * (-cotangent / density)).sum(), params)
+    with torch.no_grad():
+        found = reparameterise_vjp("logistic_mixture", cotangent, value, params, 0.5, 3)
+    close(found, want, 1e-8)
+
+
+def test_a_mixture_of_one_draws_as_its_component() -> None:
+    value, params = case("logistic", (3, 4))
+    cotangent = torch.randn(3, 1, dtype=F64)
+    mixed = torch.cat((torch.randn(3, 4, dtype=F64), params), -1)
+    found = reparameterise_vjp("logistic_mixture", cotangent, value, mixed, 0.5, 1)
+    want = reparameterise_vjp("logistic", cotangent, value, params, 0.5)
+    assert found is not None
+    assert want is not None
+    assert torch.allclose(found[:, :4], torch.zeros(3, 4, dtype=F64), atol=1e-12)
+    close(found[:, 4:], want)
+
+
+# --- compilers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["logistic", "logistic_mixture"])
+def test_compiled_lengths_are_the_eager_ones(family: str) -> None:
+    torch._dynamo.reset()
+    value, params = case(family, (2, 4, 3), lacking=1, dtype=torch.float32)
+    cotangent = torch.randn(2)
+
+    def run(value: Tensor, params: Tensor, cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        bits = sequence_length(family, value, params, 1 / 16, 3)
+        own = sequence_length_vjp(family, cotangent, value, params, 1 / 16, 3)
+        each = cotangent[:, None, None]
+        return bits, *own, reparameterise_vjp(family, each, value, params, 1 / 16, 3)
+
+    graph = torch.compile(run, fullgraph=True)
+    for found, want in zip(
+        graph(value, params, cotangent), run(value, params, cotangent), strict=True
+    ):
+        assert torch.allclose(found, want, rtol=1e-4, atol=1e-4)
+    torch._dynamo.reset()
+
+
+def test_compiled_lengths_have_gradients() -> None:
+    torch._dynamo.reset()
+    value, params = case("logistic", (2, 3))
+    params.requires_grad_()
+    graph = torch.compile(code_length, fullgraph=True, backend="aot_eager")
+    (found,) = torch.autograd.grad(graph("logistic", value, params).sum(), params)
+    (want,) = torch.autograd.grad(code_length("logistic", value, params).sum(), params)
+    close(found, want)
+    torch._dynamo.reset()
