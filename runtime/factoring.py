@@ -1,18 +1,20 @@
 """Matrices of determinant +-1 as integer lifting steps, and permutations from a seed.
 
-``A[rows][:, columns] = L diag(signs) D U`` with L and U unit triangular, found by elimination with
-complete pivoting: no entry of L or U exceeds 1, and for orthogonal matrices the pivots D stay near
-1 as well. D has determinant 1, so pairs of coordinates can be stretched and shrunk in turn, each by
-three lifting steps. (The factorisation with one row besides L and U, Hao & Shi, "Matrix
-factorizations for reversible integer mapping", 2001, has to force every pivot to 1 by one column:
-for random orthogonal matrices its entries pass 10**7 at n = 64 and overflow at 256.)
+``A[rows][:, columns] = L diag(signs) D U``, found by elimination with rook pivoting: L and U are
+unit triangular and no entry of theirs exceeds 1; for orthogonal matrices the pivots D stay near 1
+as well (0.1 to 13 for random ones at n = 1024). D has determinant 1, so pairs of coordinates can be
+stretched and shrunk in turn, each by three lifting steps.
+
+The PLUS factorisation (Hao & Shi, "Matrix factorizations for reversible integer mapping", 2001)
+needs no D, but one row beside L and U has to bring every pivot to 1: for random orthogonal matrices
+its entries pass 10**7 at n = 64, and at 256 nothing is left of the matrix in float64.
 
 Everything here is elementwise in float64 on the CPU, with no sum whose order could matter: the
 same matrix, bit for bit, gives the same steps on every machine.
 
-Sources: Wilkinson, "Error analysis of direct methods of matrix inversion" (1961), for complete
-pivoting; Daubechies & Sweldens, "Factoring wavelet transforms into lifting steps" (1998),
-section 7.3, for diagonal matrices as lifting steps.
+Sources: Neal & Poole, "A geometric analysis of Gaussian elimination II" (1992), for rook pivoting;
+Daubechies & Sweldens, "Factoring wavelet transforms into lifting steps" (1998), section 7.3, for
+diagonal matrices as lifting steps.
 """
 
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ ROW_BITS = 38
 """A row of a `Triangle` sums to at most 2**38: times a digit of 2**15, float64 holds it exactly."""
 MOST_BITS, LEAST_BITS = 32, 20
 PAIR_BITS = 32
-RATIO_LIMIT = 256.0
+ENTRY_LIMIT, RATIO_LIMIT = 2.0**18, 256.0
 TOLERANCE = 1e-9
 """How far from 1 a determinant may be: what is dropped is below the rounding of the entries."""
 
@@ -108,23 +110,17 @@ def factor(matrix: Tensor) -> Lifts:
     """Return the lifting steps of a float [n, n] matrix whose determinant is 1 or -1.
 
     Raises:
-        SingularMixError: it is not finite, its determinant is another, or a diagonal factor
-            passes 256.
+        SingularMixError: entries are not finite or pass 2**18, the determinant is another, or a
+            diagonal factor passes 256.
     """
     a = matrix.detach().to("cpu", torch.float64)
-    if not bool(a.isfinite().all()):
-        raise SingularMixError("a matrix to mix by has entries that are not finite")
+    if not bool((a.abs() <= ENTRY_LIMIT).all()):
+        raise SingularMixError("a matrix to mix by has entries that are not finite or too large")
     rows, columns, packed = _eliminate(a)
     pivots = packed.diagonal().clone()
     pairs = _pairs(pivots.abs())
-    return Lifts(
-        rows,
-        columns,
-        triangle(packed),
-        triangle(packed / pivots[:, None], upper=True),
-        pairs,
-        torch.where(pivots < 0, -1, 1),
-    )
+    lower, upper = triangle(packed), triangle(packed / pivots[:, None], upper=True)
+    return Lifts(rows, columns, lower, upper, pairs, torch.where(pivots < 0, -1, 1))
 
 
 def triangle(matrix: Tensor, upper: bool = False) -> Triangle:
@@ -133,7 +129,7 @@ def triangle(matrix: Tensor, upper: bool = False) -> Triangle:
     Raises:
         SingularMixError: an entry is not finite, or a row sums to 2**18 or more.
     """
-    part = matrix.detach().triu(1) if upper else matrix.detach().tril(-1)
+    part = (matrix.triu(1) if upper else matrix.tril(-1)).detach().double()
     # A sum of floats would depend on its order; in units of 2**-20 it is one of integers. Each
     # entry counts one unit more, for its rounding below.
     units = (part.abs() * 2.0**LEAST_BITS).ceil() + 1
@@ -161,19 +157,33 @@ def _shuffled(n: int, seed: int) -> list[int]:
 
 
 def _eliminate(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return rows, columns and L below, D U on and above the diagonal of one matrix [n, n]."""
-    a, n = a.clone(), a.shape[0]
+    """Return rows, columns, and [n, n] with L below the diagonal and D U on and above it."""
+    a, n = a.clone(memory_format=torch.contiguous_format), a.shape[0]
     rows, columns = torch.arange(n), torch.arange(n)
     for k in range(n):
-        row, column = divmod(int(a[k:, k:].abs().argmax()), n - k)
-        _swap(a, k, k + row)
-        _swap(rows, k, k + row)
-        _swap(a.t(), k, k + column)
-        _swap(columns, k, k + column)
+        row, column = _rook(a[k:, k:])
+        for x, far in ((a, row), (rows, row), (a.t(), column), (columns, column)):
+            _swap(x, k, k + far)
+        if not bool(a[k, k] != 0):
+            raise SingularMixError("a matrix to mix by is singular")
         below = a[k + 1 :, k].div_(a[k, k])
         # Two kernels: a fused multiply and add would round once, where the machine has one.
         a[k + 1 :, k + 1 :] -= below[:, None] * a[k, k + 1 :]
     return rows, columns, a
+
+
+def _rook(a: Tensor) -> tuple[int, int]:
+    """Return the row and column of an entry that none in either exceeds in magnitude."""
+    row, column = int(a[:, 0].abs().argmax()), 0
+    while True:
+        across = int(a[row].abs().argmax())
+        if bool(a[row, across].abs() <= a[row, column].abs()):
+            return row, column
+        column = across
+        down = int(a[:, column].abs().argmax())
+        if bool(a[down, column].abs() <= a[row, column].abs()):
+            return row, column
+        row = down
 
 
 def _swap(x: Tensor, i: int, j: int) -> None:
@@ -200,8 +210,7 @@ def _pairs(size: Tensor) -> tuple[Pairs, ...]:
         active = torch.cat((kept, active[half : len(active) - half]))
         if bool((ratio != 1).any()):
             rounds.append(Pairs(settled, kept, _ratio(ratio), _ratio(1 / ratio)))
-    off = abs(float(size[active].sum()) - 1)
-    if not off <= TOLERANCE:
+    if not bool(((size[active] - 1).abs() <= TOLERANCE).all()):
         raise SingularMixError("a matrix to mix by has a determinant that is not 1 or -1")
     return tuple(rounds)
 

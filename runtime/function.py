@@ -27,8 +27,10 @@ class Reversible(torch.autograd.Function):
         ctx.emitted = [(emit.shape, emit.dtype) for emit in result.emits]
         ctx.tokens, ctx.lengths = len(result.token), [(x.shape, x.dtype) for x in result.lengths]
         ctx.session = model.session_of(result.token)
+        # An eager session lives on and moves its token; compiled code has nothing but the token.
+        token = result.token if ctx.session is None else []
         ctx.save_for_backward(
-            *result.raw, *tensors[len(model.interface.takes) :], *result.checks, *result.token
+            *result.raw, *tensors[len(model.interface.takes) :], *result.checks, *token
         )
         hidden = [raw for raw in result.raw if not raw.is_floating_point()]
         ctx.mark_non_differentiable(*hidden)
@@ -55,7 +57,7 @@ class Reversible(torch.autograd.Function):
             for cot, (shape, dtype) in zip(cotangents[len(views) :], ctx.emitted, strict=False)
         ]
         saved = list(ctx.saved_tensors)
-        token = saved[len(saved) - ctx.tokens :]
+        token = [ctx.session.token] if ctx.session else saved[len(saved) - ctx.tokens :]
         d_lengths = [
             torch.zeros(shape, dtype=dtype, device=ctx.mode.device)
             if cot is None and torch.compiler.is_compiling()
@@ -64,7 +66,7 @@ class Reversible(torch.autograd.Function):
                 cotangents[len(views) + len(emits) :], ctx.lengths, strict=False
             )
         ]
-        pulled = (saved[: len(saved) - ctx.tokens], views, emits)
+        pulled = (saved if ctx.session else saved[: len(saved) - ctx.tokens], views, emits)
         found = ctx.model.run_backward(
             ctx.mode, *pulled, needed, ctx.rows, (*token, *d_lengths), ctx.session
         )

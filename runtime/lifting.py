@@ -27,8 +27,8 @@ from revc.runtime.factoring import PAIR_BITS, Lifts, Pairs, Triangle
 DIGIT = 16
 BLOCK = 16
 """Rows that are solved one by one between products with all the rows before them."""
-CHUNK = 1 << 20
-"""Elements that are mixed at a time: bounds the memory of their digits and products."""
+CHUNK = 1 << 18
+"""Elements that a CPU mixes at a time, which keeps them in its cache; others take 32 times more."""
 
 
 def apply_lifts(raw: Tensor, lifts: Lifts, undo: bool = False) -> Tensor:
@@ -75,7 +75,8 @@ def _by_columns(raw: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
     """Apply `step`, a map of integers [n, m], to chunks of the vectors of `raw`."""
     vectors = raw.reshape(-1, raw.shape[-1])
     out = torch.empty_like(vectors, memory_format=torch.contiguous_format)
-    length = max(1, CHUNK // raw.shape[-1])
+    chunk = CHUNK if raw.device.type == "cpu" else 32 * CHUNK
+    length = max(1, chunk // raw.shape[-1])
     for before, after in zip(vectors.split(length), out.split(length), strict=True):
         after.copy_(step(before.t().contiguous()).t())
     return out.view(raw.shape)
@@ -131,9 +132,9 @@ def _lift(x: Tensor, triangle: Triangle, undo: bool) -> Tensor:
 
 def _solve(y: Tensor, triangle: Triangle) -> Tensor:
     """Return the x that a lower `triangle` lifts to `y`, integers [n, m]."""
-    x, n = torch.empty_like(y), y.shape[0]
-    floats, digits = triangle.entries.double(), _digits(y).double()
-    for start in range(0, n, BLOCK):
+    x, floats = torch.empty_like(y), triangle.entries.double()
+    digits = floats.new_empty(y.shape[0], y.element_size() // 2, y.shape[1])
+    for start in range(0, y.shape[0], BLOCK):
         rows = slice(start, start + BLOCK)
         sums = _exact_product(floats[rows, :start], digits[:start], y.dtype)
         x[rows] = _solve_block(y[rows], triangle.entries[rows, rows], triangle.bits, sums)
@@ -178,10 +179,11 @@ def _digits(x: Tensor) -> Tensor:
 
 def _rounded(lanes: Tensor, bits: int, dtype: torch.dtype) -> Tensor:
     """Return ``floor(sum_k lanes[:, k] 2**(16 k - bits) + 1/2)`` modulo the width of `dtype`."""
-    total, low = lanes[:, 0] + (1 << (bits - 1)), torch.zeros_like(lanes[:, 0])
+    total = lanes[:, 0] + (1 << (bits - 1))
+    if lanes.shape[1] == 1:
+        return (total >> bits).to(dtype)
+    low = torch.zeros_like(total)
     for k in range(1, lanes.shape[1]):
         low |= (total & 0xFFFF) << DIGIT * (k - 1)
         total = (total >> DIGIT) + lanes[:, k]
-    above = DIGIT * (lanes.shape[1] - 1)
-    whole = total >> bits if above == 0 else (total << (above - bits)) | (low >> bits)
-    return whole.to(dtype)
+    return (total << DIGIT * (lanes.shape[1] - 1) - bits) | (low >> bits)

@@ -97,7 +97,7 @@ def pull_scale(body: "Pull", step: Scale) -> None:
     lengths = body.lengths if metered else None
     at = exchange.row(body, step) if metered else 0
     both = body.tape.call(
-        counts.scale_vjp, cot, lengths, at, sign, value, factor, step.lo, step.hi
+        counts.scale_vjp, cot, lengths, at, sign, value, factor, step.lo, step.hi, metered
     )
     body.replace(step.target, old)
     body.replace_cotangent(step.target, body.tape.item(both, 0))

@@ -16,7 +16,7 @@ from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.lengths import sequence_length
 from revc.runtime.metered.lengths_vjp import reparameterise_vjp, sequence_length_vjp
 from revc.runtime.metered.quantiser import coded
-from revc.runtime.metered.scaling import GATE_BITS
+from revc.runtime.metered.scaling import GATE_BITS, gate
 from revc.runtime.metered.session import session_of
 
 LN2 = math.log(2.0)
@@ -75,6 +75,13 @@ def total(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 # --- factors -------------------------------------------------------------------------------------
 
 
+def held_factor(factor: Tensor, low: float, high: float, exact: bool) -> Tensor:
+    """Return the factor that a place is multiplied by: rounded, where the scaling is exact."""
+    if not exact:
+        return clamped(factor, low, high)
+    return gate(factor, low, high).to(factor.dtype) * 2.0**-GATE_BITS
+
+
 def clamped(factor: Tensor, low: float, high: float) -> Tensor:
     """Return a scale's factor as it counts: within its range, at least one 2**-GATE_BITS."""
     return factor.clamp(max(low, 2.0**-GATE_BITS), high)
@@ -90,13 +97,14 @@ def count_scale(
 
 def scale_vjp(
     cotangent: Tensor, d_lengths: Tensor | None, row: int, sign: int, value: Tensor,
-    factor: Tensor, low: float, high: float,
+    factor: Tensor, low: float, high: float, exact: bool,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Return the cotangents of value and factor of ``value * factor``, `value` as floats.
 
-    With sign -1 the step was undone: ``value / factor``. A factor outside its range gets none.
+    With sign -1 the step was undone: ``value / factor``. The factor's rounding is passed straight
+    through, where the scaling is exact; a factor outside its range gets no cotangent.
     """
-    held = clamped(factor, low, high)
+    held = held_factor(factor, low, high, exact)
     if sign > 0:
         by_value, by_factor = cotangent * held, cotangent * value
     else:
@@ -104,7 +112,7 @@ def scale_vjp(
         by_factor = -by_value * value / held
     if d_lengths is not None:
         each = (d_lengths[row] * (-sign / LN2)).reshape(-1, *[1] * (value.dim() - 1))
-        by_factor = by_factor + each / held
+        by_factor = by_factor + each / clamped(factor, low, high)
     inside = (factor >= low) & (factor <= high)
     by_factor = by_factor * inside
     return by_value, by_factor.sum_to_size(factor.shape).to(factor.dtype)

@@ -18,8 +18,11 @@ GATE_BITS = 10
 def gate(factor: Tensor, low: float, high: float) -> Tensor:
     """Return a factor in [low, high] as the number of 2**-GATE_BITS in it, int64."""
     one = 1 << GATE_BITS
-    least, most = max(1, math.ceil(low * one)), min(1 << 16, math.floor(high * one))
-    return torch.round(factor.detach().double() * one).clamp(least, max(least, most)).long()
+    least, most = math.ceil(low * one), math.floor(high * one)
+    if least > most:  # a range that holds no such number: the nearest one
+        least = most = round((low + high) / 2 * one)
+    bounds = max(1, least), min(1 << 16, max(1, most))
+    return torch.round(factor.detach().double() * one).clamp(*bounds).long()
 
 
 def scale(
