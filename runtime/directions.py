@@ -64,7 +64,8 @@ def compress(model: "ReversibleModel", args: Sequence[Any], kwargs: Mapping[str,
     lanes = max(1, min(model.bits.lanes, elements // _ELEMENTS_A_LANE))
     out = model.run(values, Options(together=True, lanes=lanes, seed=0))
     sizes, examples = at.measure(values), next(iter(values.values())).shape[0]
-    return archive.pack(model, sizes, examples, lanes, out.run.session.stacks, out.state)
+    stacks = out.run.session.stacks
+    return archive.pack(model, sizes, examples, lanes, stacks, out.state, out.run.check)
 
 
 @torch.no_grad()
@@ -85,7 +86,7 @@ def decompress(
     mode = mode_of(model, model.nets, packed.sizes, at.sizes, values, options)
     session = model.open_session(packed.examples, mode)
     with undoing(session, at.exact):
-        views = model.run_inverse(mode, packed.raw, givens, session)
+        views = model.run_inverse(mode, packed.raw, givens, session, packed.check)
     return views[0] if len(views) == 1 else tuple(views)
 
 

@@ -155,7 +155,7 @@ def _solve_block(y: Tensor, entries: Tensor, bits: int, sums: Tensor) -> Tensor:
 def _exact_product(entries: Tensor, digits: Tensor, dtype: torch.dtype) -> Tensor:
     """Return lanes int64 [r, K, m] of entries [r, c] times digits [c, W, m], both float64."""
     flat = entries @ digits.flatten(1)
-    sums = flat.view(-1, *digits.shape[1:]).long()
+    sums = flat.view(entries.shape[0], *digits.shape[1:]).long()
     if dtype == torch.int32:
         return sums[:, :1] + (sums[:, 1:] << DIGIT)
     return sums

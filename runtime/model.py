@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from revc.errors import BindError
+from revc.errors import BindError, ReconstructionError
 from revc.runtime import directions, guard, lattice
 from revc.runtime.custom import custom_function
 from revc.runtime.function import Reversible
@@ -86,10 +86,12 @@ class ReversibleModel(nn.Module):
             for name, net in zip(interface.nets, self.net_modules(), strict=True)
         }
         self._key = guard.register(interface)
+        self._check: Tensor | None = None  # of the inputs of the run that is under way
 
     def __getstate__(self) -> dict[str, Any]:
         # The result's class is made as the program runs: no module has it by its name.
-        return {name: value for name, value in self.__dict__.items() if name != "_result"}
+        left = ("_result", "_check")
+        return {name: value for name, value in self.__dict__.items() if name not in left}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -161,8 +163,11 @@ class ReversibleModel(nn.Module):
             for slot, view in zip(at.gives, views, strict=True)
         ]
         compiled = torch.compiler.is_compiling()
-        run = Ran(lengths, at.plan.rows, None if compiled or not at.plan else self._runs.session())
+        run = Ran(lengths, at.plan.rows)
         if not compiled:
+            session = self._runs.session() if at.plan else None
+            sizes = tuple(zip(at.sizes, mode.sizes, strict=True))
+            run = run._replace(session=session, sizes=sizes, check=self._check)
             self._runs.opening = None
         return make_result(self._result, out[:count], raw, givens, compiled, run)
 
@@ -203,22 +208,33 @@ class ReversibleModel(nn.Module):
                 f"inverse's: run {at.name} in eager mode to invert it bit for bit"
             )
         raw, givens = out.state
-        mode = self._mode(at.sizes_from(raw, givens), [*raw, *givens])
+        sizes = dict(carried.run.sizes) or at.sizes_from(raw, givens)
+        mode = self._mode(sizes, [*raw, *givens])
+        if at.plan and carried.run.session is None:
+            raise BindError(f"this result of {at.name} was copied without its bits: invert the one "
+                            "that the forward pass returned")  # fmt: skip
         with undoing(carried.run.session, at.exact):
-            views = self.run_inverse(mode, raw, givens, carried.run.session)
+            views = self.run_inverse(mode, raw, givens, carried.run.session, carried.run.check)
         return views[0] if len(views) == 1 else tuple(views)
 
     def run_inverse(
-        self, mode: Mode, raw: Sequence[Tensor], givens: Sequence[Tensor], session: Session | None
-    ) -> list[Tensor]:
-        """Run the inverse graph on raw results; return the inputs."""
+        self, mode: Mode, raw: Sequence[Tensor], givens: Sequence[Tensor], session: Session | None,
+        check: Tensor | None = None,
+    ) -> list[Tensor]:  # fmt: skip
+        """Run the inverse graph on raw results; return the inputs, which have checksums `check`."""
         at = self.interface
         params = [param for net in self.net_modules() for param in net.parameters()]
         bits = (session.token, None) if session is not None else ()
         with canonical(self.nets, mode):
             tail = (*mode.tail, *bits, new_health(mode.device))
-            *views, trail = self.inverse_graph(*raw, *givens, *self._nets(mode, params), *tail)
+            out = self.inverse_graph(*raw, *givens, *self._nets(mode, params), *tail)
+        *views, trail, row = out
         guard.settle_now(trail, [1], _single_segment(at))
+        if check is not None and not torch.equal(row, check):
+            raise ReconstructionError(
+                f"{at.name}: the inverse does not come back to the inputs of the run. Its "
+                "parameters, or the result itself, have changed since"
+            )
         return views
 
     def count_wraps(self, *args: Tensor, **kwargs: Tensor) -> int:
@@ -258,6 +274,7 @@ class ReversibleModel(nn.Module):
             outputs[0] = outputs[0] + sum(done).to(outputs[0].dtype)
         else:
             guard.settle_now(health, rows, at)
+            self._check = _first_row(checks)
             if token:
                 self._runs.session().finish()
         return Result(views, emitted, lengths, raw, checks, trail, token)
@@ -380,6 +397,13 @@ class ReversibleModel(nn.Module):
             known = isinstance(net, Net)
             nets.append(own if known else Leaf(net, own, name, cast, self._custom[name]))
         return nets
+
+
+def _first_row(checks: Sequence[Tensor]) -> Tensor | None:
+    """Return the checksums of a program's inputs; those of a loop have a row a turn."""
+    if not checks or (checks[0].dim() > 1 and not checks[0].shape[0]):
+        return None
+    return checks[0] if checks[0].dim() == 1 else checks[0][0].clone()
 
 
 def _add_to_smallest(found: list[Tensor | None], zero: Tensor) -> None:

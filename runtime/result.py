@@ -13,11 +13,18 @@ from revc.runtime.metered.session import Session
 
 
 class Ran(NamedTuple):
-    """The bits of a run: code lengths [rows, B] (None without any), their rows, its session."""
+    """What a run leaves beside its results.
+
+    Code lengths [rows, B] (None without any) and their rows; its session, if it ran eagerly and
+    exchanged bits; the free sizes that its inputs bound; the checksums of its inputs, where state
+    is exact.
+    """
 
     lengths: Tensor | None = None
     rows: tuple[Row, ...] = ()
     session: Session | None = None
+    sizes: tuple[tuple[str, int], ...] = ()
+    check: Tensor | None = None
 
     def side(self, side: str) -> dict[str, Tensor]:
         """Return the code lengths of one side by meter, [B] each, in bits."""
@@ -78,14 +85,14 @@ def make_result(
 def _flatten(result: Any) -> tuple[list[Any], Any]:
     raw, givens = result.state
     run = result.run
-    context = (type(result), len(raw), len(givens), result.compiled, run.rows, run.session)
+    context = (type(result), len(raw), len(givens), result.compiled, run._replace(lengths=None))
     return [*result, *raw, *givens, *([] if run.lengths is None else [run.lengths])], context
 
 
 def _unflatten(children: Iterable[Any], context: Any) -> Any:
-    cls, raws, givens, compiled, rows, session = context
+    cls, raws, givens, compiled, run = context
     items = list(children)
-    run = Ran(items.pop() if rows else None, rows, session)
+    run = run._replace(lengths=items.pop() if run.rows else None)
     values = items[: len(items) - raws - givens]
     rest = items[len(values) :]
     return make_result(cls, values, rest[:raws], rest[raws:], compiled, run)
@@ -93,12 +100,12 @@ def _unflatten(children: Iterable[Any], context: Any) -> Any:
 
 def _reduce(result: Any) -> tuple[Any, ...]:
     name, fields = type(result).__name__, result._fields
-    lengths = result.run.lengths, result.run.rows  # bits stay behind: save tapes by `compress`
-    return _rebuild, (name, fields, tuple(result), *result.state, result.compiled, lengths)
+    run = result.run._replace(session=None)  # bits stay behind: `compress` is what saves them
+    return _rebuild, (name, fields, tuple(result), *result.state, result.compiled, tuple(run))
 
 
 def _rebuild(
     name: str, fields: tuple[str, ...], values: Any, raw: Any, givens: Any, compiled: bool,
-    lengths: Any = (None, ()),
+    run: Any = (),
 ) -> Any:  # fmt: skip
-    return make_result(result_class(name, fields), values, raw, givens, compiled, Ran(*lengths))
+    return make_result(result_class(name, fields), values, raw, givens, compiled, Ran(*run))

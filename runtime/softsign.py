@@ -17,7 +17,7 @@ from revc.runtime.lattice import INTEGERS
 
 
 class SoftsignError(RevcError):
-    """A lattice on which softsign has no exact integer form: wider than 32 bits, or all fraction."""
+    """A lattice on which softsign has no exact integer form: above 32 bits, or all fraction."""
 
 
 def softsign_forward(raw: Tensor, fraction_bits: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -37,32 +37,40 @@ def softsign_forward(raw: Tensor, fraction_bits: int) -> tuple[Tensor, Tensor, T
     below = x.abs() + (1 << fraction_bits)
     whole, rest = _divide(x.abs() << fraction_bits, below)
     y = x.sign() * (whole + (2 * rest >= below))
-    lowest, count = softsign_count(y, fraction_bits, width)
+    lowest, count = _run(y, fraction_bits, width)
     return y.to(raw.dtype), x - lowest, count
 
 
 def softsign_inverse(y: Tensor, remainder: Tensor, fraction_bits: int, width: int) -> Tensor:
     """Return X of `width` bits for Y, an integer tensor, and a remainder in [0, count)."""
-    lowest, _ = softsign_count(y, fraction_bits, width)
+    _check(fraction_bits, width)
+    lowest, _ = _run(y.long(), fraction_bits, width)
     return (lowest + remainder).to(INTEGERS[width])
 
 
-def softsign_count(y: Tensor, fraction_bits: int, width: int) -> tuple[Tensor, Tensor]:
-    """Return the lowest X of `width` bits with this Y, and how many there are, both int64.
+def softsign_count(y: Tensor, fraction_bits: int) -> tuple[Tensor, Tensor]:
+    """Return the lowest X with this Y, and how many there are, both int64.
 
-    Where `softsign_in_range` is false the count is 0 or less and the lowest X means nothing.
+    The width is that of `y`, int16 or int32. Where `softsign_in_range` is false the count is 0 or
+    less, and the lowest X means nothing.
     """
+    width = torch.iinfo(y.dtype).bits
     _check(fraction_bits, width)
-    y = y.long()
+    return _run(y.long(), fraction_bits, width)
+
+
+def softsign_in_range(y: Tensor, fraction_bits: int, width: int) -> Tensor:
+    """Return, bool, whether some X of `width` bits has this Y, an integer tensor."""
+    _check(fraction_bits, width)
+    return _run(y.long(), fraction_bits, width)[1] > 0
+
+
+def _run(y: Tensor, fraction_bits: int, width: int) -> tuple[Tensor, Tensor]:
+    """Return the lowest X for each `y`, int64, and how many follow each other from there."""
     inner, outer = _edge(y.abs(), fraction_bits, width), _edge(y.abs() + 1, fraction_bits, width)
     lowest = torch.where(y > 0, inner, 1 - outer)
     highest = torch.where(y < 0, -inner, outer - 1).clamp(max=(1 << (width - 1)) - 1)
     return lowest, highest - lowest + 1
-
-
-def softsign_in_range(y: Tensor, fraction_bits: int, width: int) -> Tensor:
-    """Return, bool, whether some X of `width` bits has this Y."""
-    return softsign_count(y, fraction_bits, width)[1] > 0
 
 
 def _edge(y: Tensor, fraction_bits: int, width: int) -> Tensor:

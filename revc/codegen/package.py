@@ -129,8 +129,11 @@ def _forward(graph: object, model: Block) -> Root:
 
 
 def _inverse(graph: object, model: Block) -> Root:
-    returns = (*_names(model.takes), "trail")
-    about = f"Undo {model.name}. Takes the raw results; returns the inputs and the health."
+    returns = (*_names(model.takes), "trail", "row")
+    about = (
+        f"Undo {model.name}. Takes the raw results; returns the inputs, the health and the inputs' "
+        "checksums."
+    )
     face = Face("inverse", about, grouped=True, returns=returns)
     return _root(graph, invert_block(without_emits(model)), face)
 

@@ -114,11 +114,25 @@ class RootForward(_Root, Forward):
         self.trail.append(self.tape.item(out, count + 1))
 
 
+def first_registers(block: Block) -> list[str]:
+    """Return the registers under the first checksum of a program, in the order of the row."""
+    segments = segments_of(block)
+    takes = sorted(register.name for register in block.takes)
+    if not segments or not segments[0][0].loop:
+        return takes
+    inside = segments[0][1][0].registers  # type: ignore[attr-defined]
+    return [*inside, *(name for name in takes if name not in inside)]
+
+
 class RootInverse(RootForward):
-    """The inverse graph: takes raw state, gives the caller's tensors and the health."""
+    """The inverse graph: takes raw state; gives the caller's tensors, the health, and checksums.
+
+    The checksums are those of the rebuilt inputs, as the forward graph took them of its own.
+    """
 
     def __init__(self, block: Block, library: "Library", options: Options) -> None:
         super().__init__(invert_block(without_emits(block)), library, options, exact=False)
+        self.order = first_registers(block)
 
     def entering(self, node: Node, kind: RegType) -> Node:
         """Return a copy: the caller keeps the state that it passed."""
@@ -132,7 +146,8 @@ class RootInverse(RootForward):
         self.run()
         gives = self.block.gives
         views = [self.leaving(self.state[r.name], r.type) for r in gives]
-        self.graph.output((*views, self.tape.call(aten.unsqueeze.default, self.health, 0)))
+        row = checksum_row(self, [self.state[name] for name in self.order])
+        self.graph.output((*views, self.tape.call(aten.unsqueeze.default, self.health, 0), row))
         return finish(self.modules, self.graph, f"{self.block.name}_inverse")
 
 
@@ -182,8 +197,10 @@ class RootPull(_Root, Pull):
             for name, node in self.state.items():
                 self.state[name] = self.tape.call(boundary.own, node)
             return
-        anchor = next(iter([*self.cots.values(), *self.emit_cots.values()]))
         names = list(self.state)
+        if not names:
+            return
+        anchor = next(iter(self.cots.values()))
         copies = self.tape.call(
             torch.ops.revc.anchor.default, [self.state[name] for name in names], anchor
         )

@@ -26,13 +26,14 @@ _DTYPES = {str(d): d for d in (torch.int16, torch.int32, torch.int64, torch.floa
 
 @dataclass(frozen=True)
 class Packed:
-    """What an archive holds: stacks by name, raw results, free sizes, and counts."""
+    """What an archive holds: stacks by name, raw results, free sizes, counts, checksums."""
 
     stacks: dict[str, BitStack]
     raw: list[Tensor]
     sizes: dict[str, int]
     examples: int
     lanes: int
+    check: Tensor | None
 
 
 def device_of(model: "ReversibleModel") -> torch.device:
@@ -64,8 +65,9 @@ def values_hash(values: Iterable[Tensor]) -> str:
 def pack(
     model: "ReversibleModel", sizes: Mapping[str, int], examples: int, lanes: int,
     stacks: Mapping[str, BitStack], state: tuple[Sequence[Tensor], Sequence[Tensor]],
+    check: Tensor | None,
 ) -> bytes:  # fmt: skip
-    """Return the bytes of an archive; `state` are raw results and givens."""
+    """Return the bytes of an archive; `state` are raw results and givens, `check` checksums."""
     raw, givens = state
     flats = {name: _bytes(s.export()) for name, s in stacks.items() if _counts(name, s)}
     plain = [value.detach().cpu().contiguous() for value in raw]
@@ -78,6 +80,7 @@ def pack(
         "lanes": lanes,
         "stacks": {name: len(flat) for name, flat in flats.items()},
         "state": [[str(value.dtype), list(value.shape)] for value in plain],
+        "check": None if check is None else check.tolist(),
     }
     file = io.BytesIO()
     digest = write_header(file, header)
@@ -134,4 +137,6 @@ def _parts(header: Mapping[str, Any], body: bytes, device: torch.device) -> Pack
         plain = torch.frombuffer(bytearray(body[at : at + count]), dtype=torch.uint8)
         raw.append(plain.view(_DTYPES[dtype]).reshape(shape).to(device))
         at += count
-    return Packed(stacks, raw, header["sizes"], header["examples"], header["lanes"])
+    known = header["check"]
+    check = None if known is None else torch.tensor(known, dtype=torch.int64, device=device)
+    return Packed(stacks, raw, header["sizes"], header["examples"], header["lanes"], check)

@@ -132,7 +132,7 @@ def log_abs_det(family: str, params: Parameters) -> Tensor:
     """Return the logarithm of the determinant's magnitude, 0-dim float64."""
     if family == "lu":
         return params[0].double().diagonal().clamp(-LOG_LIMIT, LOG_LIMIT).sum()
-    return torch.zeros((), dtype=torch.float64)
+    return torch.zeros((), dtype=torch.float64, device=params[0].device if params else None)
 
 
 def log_abs_det_vjp(family: str, params: Parameters, cotangent: Tensor) -> Parameters:
@@ -140,7 +140,7 @@ def log_abs_det_vjp(family: str, params: Parameters, cotangent: Tensor) -> Param
     if family != "lu":
         return tuple(torch.zeros_like(x) for x in params)
     (weight,) = params
-    return (torch.diag(_inside(weight.diagonal()) * cotangent).to(weight.dtype),)
+    return (torch.diag(_inside(weight.double().diagonal()) * cotangent).to(weight.dtype),)
 
 
 def lu_pieces(params: Parameters, n: int) -> LuPieces:
