@@ -29,6 +29,7 @@ ROW_BITS = 38
 """A row of a `Triangle` sums to at most 2**38: times a digit of 2**15, float64 holds it exactly."""
 MOST_BITS, LEAST_BITS = 32, 20
 PAIR_BITS = 32
+"""Fraction bits of the ratios in `Pairs`."""
 ENTRY_LIMIT, RATIO_LIMIT = 2.0**18, 256.0
 TOLERANCE = 1e-9
 """How far from 1 a determinant may be: what is dropped is below the rounding of the entries."""
@@ -151,9 +152,10 @@ def permutation(n: int, seed: int) -> Tensor:
     return torch.tensor(_shuffled(n, seed), dtype=torch.int64)
 
 
-def _shuffled(n: int, seed: int) -> list[int]:
+@torch.compiler.assume_constant_result  # or it would be traced, 20 n multiplications
+def _shuffled(n: int, seed: int) -> tuple[int, ...]:
     key = (seed & M32, seed >> 32 & M32)
-    return sorted(range(n), key=lambda i: (*philox((i, 0, 0, 0), key)[:2], i))
+    return tuple(sorted(range(n), key=lambda i: (*philox((i, 0, 0, 0), key)[:2], i)))
 
 
 def _eliminate(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -22,7 +22,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from revc.errors import InternalError
 from revc.runtime.factoring import PAIR_BITS, Lifts, Pairs, Triangle
+from revc.runtime.lattice import INTEGERS
 
 DIGIT = 16
 BLOCK = 16
@@ -40,7 +42,9 @@ def apply_lifts(raw: Tensor, lifts: Lifts, undo: bool = False) -> Tensor:
         undo: whether to go back.
 
     Returns:
-        A new contiguous tensor of the same shape and dtype.
+        A new contiguous tensor of the same shape and dtype. For random rotations it is off the
+        exact product by the rounding of the steps (root mean square: 0.5 units at n = 2, 2.5 at
+        256, 4.4 at 1024), and by that of the entries, some 2**-28 of the values.
     """
     lifts = lifts.to(raw.device)
     step = _unmix if undo else _mix
@@ -73,6 +77,8 @@ def apply_matrix(x: Tensor, matrix: Tensor, undo: bool = False) -> Tensor:
 
 def _by_columns(raw: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
     """Apply `step`, a map of integers [n, m], to chunks of the vectors of `raw`."""
+    if raw.dtype not in INTEGERS.values():
+        raise InternalError(f"there are no exact sums of {raw.dtype}")
     vectors = raw.reshape(-1, raw.shape[-1])
     out = torch.empty_like(vectors, memory_format=torch.contiguous_format)
     chunk = CHUNK if raw.device.type == "cpu" else 32 * CHUNK

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.fx import GraphModule, Node
 
-from revc.codegen import exchange_pull, mixing_pull
+from revc.codegen import exchange_pull, mixing
 from revc.codegen.body import Options, brought_nets
 from revc.codegen.expressions import Cotangents, int_value
 from revc.codegen.forward import Forward, used_slots, view_shape
@@ -254,7 +254,7 @@ class Pull(Gathering):
 
     def pull_mix(self, step: Mix) -> None:
         """Multiply by the inverse."""
-        mixing_pull.pull_mix(self, step)
+        mixing.pull_mix(self, step)
 
     # --- registers -------------------------------------------------------------------------------
 

@@ -8,18 +8,22 @@ from revc.runtime.nets.attention import Attention
 from revc.runtime.nets.base import Net
 from revc.runtime.nets.conv import Conv
 from revc.runtime.nets.linear import CrossEntropy, Embedding, Gate, Linear, Parameter
+from revc.runtime.nets.mixing import LU, Householder, Orthogonal
 from revc.runtime.nets.mlp import Mlp
 from revc.runtime.nets.norm import Norm
 
 __all__ = [
+    "LU",
     "Attention",
     "Conv",
     "CrossEntropy",
     "Embedding",
     "Gate",
+    "Householder",
     "Linear",
     "Mlp",
     "Net",
     "Norm",
+    "Orthogonal",
     "Parameter",
 ]

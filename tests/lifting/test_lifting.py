@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from revc.errors import InternalError
 from revc.runtime import lifting
 from revc.runtime.factoring import Lifts, SingularMixError, Triangle, factor, permutation, triangle
 from revc.runtime.lifting import apply_lifts, apply_matrix, triangular_lift
@@ -221,6 +222,12 @@ def test_what_has_no_steps_is_refused(matrix: Tensor, why: str) -> None:
 def test_triangles_too_large_are_refused(entry: float) -> None:
     with pytest.raises(SingularMixError):
         triangle(torch.full((2, 2), entry, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int8, torch.uint8])
+def test_other_state_is_refused(dtype: torch.dtype) -> None:
+    with pytest.raises(InternalError, match="no exact sums"):
+        apply_lifts(torch.zeros(2, 3, dtype=dtype), factor(torch.eye(3)))
 
 
 @pytest.mark.parametrize("undo", [False, True])

@@ -1,0 +1,132 @@
+"""`mix`: the last axis of a register times a matrix, exactly on a lattice.
+
+Rotations, reflections and permutations are lifting steps alone (see `revc.runtime.lifting`). An LU
+matrix also scales, so it exchanges bits with the tape: lift by U', scale, lift by L, permute.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.library import custom_op
+
+from revc.runtime.factoring import factor, permutation, triangle
+from revc.runtime.lifting import apply_lifts, apply_matrix, triangular_lift
+from revc.runtime.metered.scaling import scale
+from revc.runtime.metered.session import Session, session_of
+from revc.runtime.nets import mixing
+
+LIMITS = (1 / mixing.SCALE_LIMIT, mixing.SCALE_LIMIT)
+
+
+def mix(raw: Tensor, params: Sequence[Tensor], family: str, seed: int, undo: bool) -> Tensor:
+    """Return `raw` with its last axis multiplied by a matrix of `family`, or by its inverse."""
+    return _mix(raw, list(params), family, seed, undo)
+
+
+@custom_op("revc::mix", mutates_args=())
+def _mix(raw: Tensor, params: list[Tensor], family: str, seed: int, undo: bool) -> Tensor:
+    n = raw.shape[-1]
+    if family == "permutation":
+        order = permutation(n, seed).to(raw.device)
+        return raw[..., order.argsort() if undo else order]
+    matrix = mixing.matrix_of(family, tuple(params), n)
+    if raw.is_floating_point():
+        return apply_matrix(raw, matrix, undo)
+    return apply_lifts(raw, factor(matrix.cpu()), undo)
+
+
+@custom_op("revc::mix_lu", mutates_args=("token",))
+def _mix_lu(
+    token: Tensor, raw: Tensor, weight: Tensor, meter: str, stack: str, undo: bool
+) -> Tensor:
+    token[1] += 1
+    return lu(session_of(token), raw, weight, meter, stack, undo)
+
+
+@_mix.register_fake
+def _(raw: Tensor, *_: object) -> Tensor:
+    return torch.empty(raw.shape, dtype=raw.dtype, device=raw.device)
+
+
+@_mix_lu.register_fake
+def _(token: Tensor, raw: Tensor, *_: object) -> Tensor:
+    return torch.empty(raw.shape, dtype=raw.dtype, device=raw.device)
+
+
+def mix_lu(
+    token: Tensor, raw: Tensor, weight: Tensor, meter: str, stack: str, undo: bool
+) -> Tensor:
+    """Return a lattice register multiplied by an LU matrix, or by its inverse."""
+    return _mix_lu(token, raw, weight, meter, stack, undo)
+
+
+def lu(
+    session: Session, raw: Tensor, weight: Tensor, meter: str, stack: str, undo: bool
+) -> Tensor:
+    """Take the steps of an LU matrix on a lattice, or take them back."""
+    order, lower, factors, upper = mixing.lu_pieces((weight,), raw.shape[-1])
+    order = order.to(raw.device)
+    first, last = triangle(upper.cpu(), upper=True), triangle(lower.cpu())
+    if not undo:
+        raw = triangular_lift(raw, first)
+        raw = scale(session, raw, factors, LIMITS, meter, stack, undo)
+        return triangular_lift(raw, last)[..., order].contiguous()
+    raw = triangular_lift(raw[..., order.argsort()], last, undo=True)
+    raw = scale(session, raw, factors, LIMITS, meter, stack, undo)
+    return triangular_lift(raw, first, undo=True)
+
+
+def count_mix(lengths: Tensor, row: int, sign: int, raw: Tensor, weight: Tensor) -> None:
+    """Add what an LU matrix writes to a row: -log2 |det| for each vector of a sequence."""
+    vectors = raw.numel() // (max(raw.shape[0], 1) * raw.shape[-1])
+    bits = mixing.log_abs_det("lu", (weight,)) * (-vectors / math.log(2.0))
+    lengths[row].add_(bits.to(lengths.dtype), alpha=sign)
+
+
+def mix_vjp(
+    cotangent: Tensor, d_lengths: Tensor | None, row: int, value: Tensor,
+    params: Sequence[Tensor], family: str, seed: int, undo: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Return the cotangents of what was mixed and of the parameter (an empty one without any).
+
+    `value` are the floats that the matrix itself was, or undone would be, applied to.
+    """
+    found = _mix_vjp(cotangent, value, list(params), family, seed, undo)
+    by_value, by_param = found
+    if d_lengths is not None and family == "lu":
+        vectors = value.numel() // (max(value.shape[0], 1) * value.shape[-1])
+        sign = -1 if undo else 1
+        each = d_lengths[row].sum().double() * (-sign * vectors / math.log(2.0))
+        by_param = by_param + mixing.log_abs_det_vjp("lu", tuple(params), each)[0]
+    return by_value, by_param
+
+
+@custom_op("revc::mix_vjp", mutates_args=())
+def _mix_vjp(
+    cotangent: Tensor, value: Tensor, params: list[Tensor], family: str, seed: int, undo: bool
+) -> tuple[Tensor, Tensor]:
+    n, own = value.shape[-1], tuple(params)
+    matrix = mixing.matrix_of(family, own, n, seed).to(value.device)
+    if undo:
+        by_value = (cotangent.double() @ torch.linalg.inv(matrix)).to(cotangent.dtype)
+        product = -_outer(by_value, value)
+    else:
+        by_value = (cotangent.double() @ matrix).to(cotangent.dtype)
+        product = _outer(cotangent, value)
+    found = mixing.matrix_vjp(family, own, n, product)
+    return by_value, found[0] if found else cotangent.new_empty(0)
+
+
+@_mix_vjp.register_fake
+def _(
+    cotangent: Tensor, value: Tensor, params: list[Tensor], family: str, seed: int, undo: bool
+) -> tuple[Tensor, Tensor]:
+    by_param = torch.empty_like(params[0]) if params else cotangent.new_empty(0)
+    return torch.empty(cotangent.shape, dtype=cotangent.dtype, device=cotangent.device), by_param
+
+
+def _outer(left: Tensor, right: Tensor) -> Tensor:
+    """Return the sum of outer products over all but the last axis, float64 [n, n]."""
+    return left.flatten(0, -2).double().mT @ right.flatten(0, -2).double()
