@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from revc.codegen.live_types import typed
+from revc.ir import program as ir
 from revc.ir.instructions import Apply, BlockCall, Instruction, Mix, Repeat
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.metered import Coded, Distribution, Metered, Valve
 from revc.ir.program import Block, Program
 from revc.ir.types import Label, Lattice, Numerics
 from revc.runtime.metered.coding import Coding
-from revc.runtime.metered.plan import Plan, Row
+from revc.runtime.metered.plan import Budget, Plan, Row, Stack
 
 
 def exchanges(step: Instruction, env: Env) -> bool:
@@ -58,7 +59,29 @@ def plan_of(program: Program) -> Plan:
     steps = list(metered_steps(program.model, {}))
     rewrites = any(not isinstance(step, Coded | Valve) for step in steps)
     valves = tuple(dict.fromkeys(s.account for s in steps if isinstance(s, Valve)))
-    return Plan(rows_of(program.model), valves=valves, rewrites=rewrites)
+    stacks = tuple(Stack(s.name, s.kind, s.seed, s.bits) for s in program.stacks)
+    budgets = tuple(_budget(budget, program.model) for budget in program.budgets)
+    return Plan(rows_of(program.model), stacks, budgets, valves, rewrites)
+
+
+def _budget(budget: ir.Budget, model: Block) -> Budget:
+    names = tuple(dict.fromkeys(target.rpartition(".")[2] for target in budget.targets))
+    reached = _reached(model, frozenset(names), "step" in budget.units)
+    return Budget(budget.meter, names, budget.bound, budget.units, max(1, reached))
+
+
+def _reached(block: Block, names: frozenset[str], per_turn: bool) -> int:
+    """Return how often a run, or a turn of a named `repeat`, reaches meters of some names."""
+    total = 0
+    for step in block.body:
+        if isinstance(step, BlockCall):
+            total += _reached(step.block, names, per_turn)
+        elif isinstance(step, Repeat):
+            turns = 1 if per_turn and step.index is not None else step.count.integer or 1
+            total += turns * _reached(step.body, names, per_turn)
+        elif isinstance(step, Metered) and step.account in names:
+            total += 1
+    return total
 
 
 def metered_steps(block: Block, seen: dict[int, Block]) -> Iterator[Instruction]:

@@ -5,7 +5,7 @@ names no instance, and equal blocks share one graph. The model's slots, in progr
 net instances of the whole program.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from revc.ir.nets import NetSlot
 from revc.ir.types import IRNode, Located, RegType
@@ -45,6 +45,15 @@ class Budget(Located):
     units: tuple[str, ...]
 
 
+class StackDecl(Located):
+    """``reservoir e(seed = 1, bits = 64000)`` or ``tape t``; `bits` is what a sequence may draw."""
+
+    name: str
+    kind: Literal["tape", "reservoir"]
+    seed: int | None = None
+    bits: int | None = None
+
+
 class Program(IRNode):
     """One model, names resolved: `dims` are the bound ones, `free` come from the inputs' shapes."""
 
@@ -52,3 +61,4 @@ class Program(IRNode):
     dims: dict[str, int]
     free: tuple[str, ...]
     budgets: tuple[Budget, ...]
+    stacks: tuple[StackDecl, ...] = ()
