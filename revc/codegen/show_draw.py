@@ -148,9 +148,9 @@ class Drawing:
             x, z = self.lane(source), self.lane(target)
             d = f"M{x:g},{top:g} C{x:g},{middle + 6:g} {z:g},{middle - 6:g} {z:g},{bottom:g}"
             self._line(source, d)
-        if set(row.after) != set(row.before):
-            for name in row.after.keys() - row.before.keys():
-                self._new_name(name, row.after[name], bottom + 3)
+        for name, column in row.after.items():
+            if name not in row.before:
+                self._new_name(name, column, bottom + 3)
         self._texts(row, middle, soft=True)
 
     def _call(self, row: Row, top: float, bottom: float) -> None:

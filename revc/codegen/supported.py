@@ -1,11 +1,12 @@
-"""Refuse statements whose runtime is still to come, all at once, before anything is made."""
+"""Refuse what cannot be compiled yet, all at once, before anything is made."""
 
 from collections.abc import Iterator
 
 from revc.grammar.diagnostics import UnsupportedError
-from revc.ir.instructions import BlockCall, Instruction, Repeat
-from revc.ir.instructions.base import Unsupported, unsupported
+from revc.ir.instructions import Apply, BlockCall, Instruction, Repeat
+from revc.ir.instructions.base import unsupported
 from revc.ir.program import Block, Program
+from revc.runtime.metered.floats import BIJECTIONS
 
 
 def refuse_unsupported(program: Program) -> None:
@@ -15,9 +16,9 @@ def refuse_unsupported(program: Program) -> None:
         UnsupportedError: some cannot yet; tells each of them and where it stands.
     """
     found = {
-        step.span: unsupported(step.kind, step.span)
+        step.span: unsupported("apply by a declared bijection", step.span)
         for step in _steps(program.model, set())
-        if isinstance(step, Unsupported)
+        if isinstance(step, Apply) and step.bijection not in BIJECTIONS
     }
     if found:
         raise UnsupportedError(sorted(found.values(), key=lambda d: (d.span.file, d.span.line)))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from revc.errors import InternalError
-from revc.grammar.diagnostics import Diagnostic, UnsupportedError
+from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.expr import Expr, Place
 from revc.ir.types import Located, RegType
@@ -54,22 +54,6 @@ class Instruction(Located):
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Return the instruction with every expression replaced by ``expr(expression)``."""
         return self
-
-
-class Unsupported(Instruction):
-    """A kind that the language has and whose runtime is still to come."""
-
-    def lower(self, to: "Lowering") -> None:
-        """Refuse to run.
-
-        Raises:
-            UnsupportedError: always, with the statement's place.
-        """
-        raise UnsupportedError([unsupported(type(self).__name__.lower(), self.span)])
-
-    def pull(self, to: "Pulling") -> None:
-        """Refuse as `lower` does."""
-        raise UnsupportedError([unsupported(type(self).__name__.lower(), self.span)])
 
 
 def live(env: Env, name: str) -> RegType:
