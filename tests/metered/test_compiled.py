@@ -1,0 +1,75 @@
+"""Metered programs under torch.compile: the same runs, undone as far, and nothing left behind."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+import revc
+from revc.errors import RevcError
+from tests.metered.test_programs import SPECS, make
+from tests.model.laws import gradients, weighted
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
+]
+NAMES = ["logistic valve", "scale", "valve and back", "softsign", "in a repeat", "uncall alone"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_compiler() -> Iterator[None]:
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_compiled_step_is_the_eager_one(name: str) -> None:
+    model, inputs = make(SPECS[name])
+    leaves = [*inputs.values(), *model.parameters()]
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    for run in range(2):
+        model.bits.runs = run
+        mine = compiled(**inputs)
+        found = gradients(weighted(mine._asdict()) + mine.run.lengths.sum(), leaves)
+        assert not model._runs.held, "the run was undone"
+        model.bits.runs = run
+        out = model(**inputs)
+        wanted = gradients(weighted(out._asdict()) + out.run.lengths.sum(), leaves)
+        for one, other in zip(mine.state[0], out.state[0], strict=True):
+            assert torch.equal(one, other)
+        for one, other in zip(found, wanted, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-6)
+
+
+def test_inductor_rebuilds_what_it_ran() -> None:
+    model, inputs = make(SPECS["in a repeat"])
+    compiled = torch.compile(model.float(), fullgraph=True)
+    values = {name: x.detach().float().requires_grad_() for name, x in inputs.items()}
+    out = compiled(**values)
+    gradients(weighted(out._asdict()) + out.run.lengths.sum(), [*values.values()])
+    assert not model._runs.held, "checked and done"
+
+
+def test_a_compiled_backward_notices_other_parameters() -> None:
+    model, inputs = make(SPECS["logistic valve"])
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    out = compiled(**inputs)
+    next(iter(model.parameters())).data.add_(0.5)
+    with pytest.raises(RevcError):
+        gradients(weighted(out._asdict()), [*inputs.values()])
+
+
+def test_a_run_without_gradients_still_writes() -> None:
+    """Nothing of a put is used but its bits: the compiler must not drop it."""
+    torch.manual_seed(0)
+    model = revc.compile("specs/digits.rev")
+    image = torch.randint(0, 17, (2, 1, 8, 8)).float()
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    with torch.no_grad():
+        compiled(image)
+        mine = model.ledger.bits("written", "code")
+        model.bits.runs = 0
+        model(image)
+    assert torch.equal(mine, model.ledger.bits("written", "code"))
