@@ -1,0 +1,134 @@
+"""Modes of a run: raw patterns, discarded tapes, streamed tapes, and what they refuse."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from revc.errors import BindError, ReconstructionError
+from revc.runtime.bits.filespill import recover
+from tests.metered.test_programs import BODIES, PAIR, SPECS, make
+from tests.model.laws import gradients, weighted
+from tests.model.specs import HEAD
+
+NAMES = ["logistic valve", "written residue", "scale", "in a repeat", "softsign"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_audited_run_is_undone_and_gives_the_same_result(name: str) -> None:
+    model, inputs = make(SPECS[name])
+    plain = model(**inputs)
+    model.bits.mode, model.bits.runs = "audit", 0
+    out = model(**inputs)
+    if name != "in a repeat":  # a scaling takes its remainders from the tape, which holds others
+        for one, other in zip(plain, out, strict=True):
+            assert torch.equal(one, other)
+    back = model.inverse(out)
+    for value, was in zip(back, inputs.values(), strict=True):
+        torch.testing.assert_close(value.double(), was, atol=1e-6, rtol=0)
+    gradients(weighted(out._asdict()), list(inputs.values()))
+
+
+def test_raw_patterns_cost_what_they_hold() -> None:
+    model, inputs = make(SPECS["whole register"])
+    model.bits.mode = "audit"
+    model(**inputs)
+    written = model.ledger.bits("written", "va") / (5 * 8)
+    torch.testing.assert_close(written, torch.full((2,), 32.0, dtype=torch.float64), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_deployed_run_erases_what_it_wrote(name: str) -> None:
+    model, inputs = make(SPECS[name])
+    model.bits.mode = "deployed"
+    out = model(**inputs)
+    books = model.ledger
+    assert torch.equal(books.bits("erased"), books.bits("written"))
+    assert "tape" not in out.run.session.stacks
+    with pytest.raises(BindError, match="thrown away"):
+        model.inverse(out)
+    with pytest.raises(BindError, match="thrown away"):
+        gradients(weighted(out._asdict()), list(inputs.values()))
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    model, inputs = make(SPECS["scale"])
+    model.bits.mode = "lossy"  # type: ignore[assignment]
+    with pytest.raises(BindError, match="no mode 'lossy'"):
+        model(**inputs)
+
+
+@pytest.mark.parametrize("where", ["file", "host"])
+def test_a_streamed_tape_is_read_back_once(where: str, tmp_path: Path) -> None:
+    model, inputs = make(HEAD + PAIR.format(f"repeat 40 {{ b += linear(a)\n{BODIES['whole register']} }}"))
+    plain = gradients(weighted(model(**inputs)._asdict()), list(inputs.values()))
+    model.bits.runs, model.bits.lanes = 0, 1
+    model.bits.spill = tmp_path / "tape" if where == "file" else "host"
+    out = model(**inputs)
+    found = gradients(weighted(out._asdict()), list(inputs.values()))
+    assert all(one.shape == other.shape for one, other in zip(found, plain, strict=True))
+    with pytest.raises(BindError, match="read back already"):
+        model.inverse(out)
+
+
+KILLED = """
+import sys, torch, revc
+torch.manual_seed(0)
+model = revc.compile(sys.argv[1])
+model.bits.spill, model.bits.lanes = sys.argv[2], 4
+a, b = torch.randn(2, 64, 8), torch.randn(2, 64, 8)
+model(a, b)
+"""
+
+
+def test_a_killed_run_leaves_a_tape_up_to_its_last_whole_chunk(tmp_path: Path) -> None:
+    spec = HEAD + PAIR.format(f"repeat 2000 share {{ b += linear(a)\n{BODIES['whole register']} }}")
+    path = tmp_path / "tape"
+    with subprocess.Popen([sys.executable, "-c", KILLED, spec, str(path)]) as process:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and (not path.exists() or path.stat().st_size < 200_000):
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.01)
+        process.kill()
+    stack = recover(path)
+    assert stack.sequences == 2
+    assert int(stack.size().min()) > 0
+
+
+def test_parameters_that_changed_are_noticed() -> None:
+    model, inputs = make(SPECS["logistic valve"])
+    out = model(**inputs)
+    with torch.no_grad():
+        next(iter(model.parameters())).add_(0.25)
+    with pytest.raises(ReconstructionError):
+        model.inverse(out)
+    with pytest.raises(RuntimeError):  # torch itself saw a saved parameter change
+        gradients(weighted(out._asdict()), list(inputs.values()))
+
+
+def test_a_flipped_bit_of_the_tape_is_noticed() -> None:
+    model, inputs = make(SPECS["in a repeat"])
+    out = model(**inputs)
+    state = out.run.session.stacks["tape"].engine.state
+    state.heads[3] ^= 1 << 20
+    with pytest.raises(ReconstructionError):
+        model.inverse(out)
+
+
+def test_a_result_without_its_bits_is_not_inverted() -> None:
+    import copy
+    import pickle
+
+    model, inputs = make(SPECS["scale"])
+    with torch.no_grad():
+        out = model(**inputs)
+    copied = pickle.loads(pickle.dumps(out))
+    assert set(copied.written) == set(out.written)
+    with pytest.raises(BindError, match="copied without its bits"):
+        model.inverse(copied)
+    again = copy.deepcopy(model)
+    assert again(**inputs).run.session is not out.run.session
+
