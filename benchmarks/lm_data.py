@@ -24,7 +24,7 @@ from benchmarks.worker import ROOT
 FOLDER = ROOT / "build" / "language_model"
 PACKAGE = "dict-gcide"
 BYTES = 256
-HELD_OUT = 0.05  # of the text: its last part, which begins in the letter T
+HELD_OUT = 0.05  # of the text: its last part, from the letter V on
 PIECE = 1 << 16  # characters that are tokenised at a time
 
 

@@ -14,7 +14,9 @@ from revc.passes.charged import random_nets
 from revc.passes.depth import deep
 from revc.passes.elaborate.blocks import Blocks
 from revc.passes.elaborate.bodies import Specialised
-from revc.passes.elaborate.budgets import budgets
+from revc.passes.elaborate.budgets import budgets, stacks
+from revc.passes.feasible import findings as infeasible
+from revc.passes.meters import unbudgeted_drops
 from revc.passes.modules import Loader, Module, nowhere
 from revc.passes.opening import open_spec
 from revc.passes.pipeline import run_pipeline
@@ -60,9 +62,15 @@ def _build(
         for finding in random_nets(built.block.nets):
             findings.add(finding)
     budgets(blocks)
+    for finding in unbudgeted_drops(blocks.main):
+        findings.add(finding)
+    stacks(blocks)
     refuse(findings, loader)
     assert built is not None
     program = _program(blocks, built)
+    for finding in infeasible(program.model, program.budgets, program.stacks):
+        findings.add(finding)
+    refuse(findings, loader)
     if nets is not None:
         _bound(program, nets)
     if blocks.refused:
@@ -93,6 +101,7 @@ def _program(blocks: Blocks, built: Specialised) -> Program:
         dims=bound,
         free=free_dims(built.block),
         budgets=budgets(blocks),
+        stacks=stacks(blocks),
     )
 
 

@@ -41,6 +41,8 @@ class _Hoist:
             return node
         if isinstance(node, ast.Call) and node.func in self.builtin:
             return self._call(node, builtin_signatures()[node.func])
+        if isinstance(node, ast.Mix) and isinstance(node.by, ast.Call | ast.Name):
+            return self._mix(node, node.by)
         fields = {name: getattr(node, name) for name in type(node).model_fields}
         changed = {name: new for name, old in fields.items() if (new := self.node(old)) is not old}
         return node.model_copy(update=changed) if changed else node
@@ -57,6 +59,17 @@ class _Hoist:
         )
         args = tuple(self.node(arg) for arg in inputs)
         return node.model_copy(update={"func": name, "args": args})
+
+    def _mix(self, node: ast.Mix, by: ast.Call | ast.Name) -> ast.Mix:
+        """Declare the matrix of a `mix` that was written on the spot."""
+        func = by.id if isinstance(by, ast.Name) else by.func
+        if func not in ("orthogonal", "householder", "lu"):
+            return node
+        if isinstance(by, ast.Name):
+            by = ast.Call.model_construct(span=by.span, func=func, func_span=by.span, args=())
+        called = self._call(by, builtin_signatures()[func])
+        name = ast.Name.model_construct(span=by.span, id=called.func)
+        return node.model_copy(update={"by": name})
 
     def _name(self, stem: str) -> str:
         while True:

@@ -6,8 +6,8 @@ the original leaves to be counted are written out, and the inverse has the same 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from revc.grammar import ast
 from revc.grammar.span import Span
@@ -21,16 +21,32 @@ class Reader:
     """What the text alone does not tell: which names are built-in nets, what registers held.
 
     `types` has the type of a register that a statement takes away or reshapes, by the statement's
-    place and the register's name.
+    place and the register's name. `masking` are the nets that draw masks: an update by one of them
+    is undone with the masks that it drew, which `-=` would draw anew.
     """
 
     builtin: frozenset[str]
     types: Types
+    masking: frozenset[str] = frozenset({"dropout"})
+
+    def among(self, nets: Iterable[ast.NetDecl]) -> "Reader":
+        """Return the reader of a body that also declares `nets`."""
+        masking = self.masking
+        for net in nets:
+            if net.value is not None and masks(net.value, masking):
+                masking |= {net.name}
+        return replace(self, masking=masking)
+
+
+def masks(node: ast.Node, masking: frozenset[str]) -> bool:
+    """Say whether an expression draws a mask, by itself or in a net that it calls."""
+    return any(isinstance(one, ast.Call) and one.func in masking for one in ast.walk(node))
 
 
 def inverse_body(body: Sequence[ast.Stmt], reader: Reader) -> tuple[ast.Stmt, ...]:
     """Return the statements that undo `body`."""
     nets, rest = hoist(body, reader.builtin)
+    reader = reader.among(nets)
     steps = _labelled(rest)
     lets = {step.name: step for step in steps if isinstance(step, ast.Let)}
     result: list[ast.Stmt] = [*nets]
@@ -135,6 +151,8 @@ def inverse(step: ast.Stmt, reader: Reader) -> list[ast.Stmt]:
     match step:
         case ast.Undo():
             return _again(step.statement)
+        case ast.Update() if masks(step.value, reader.masking):
+            return [_undo(step)]
         case ast.Update():
             return [step.model_copy(update={"op": "-=" if step.op == "+=" else "+="})]
         case ast.Negate() | ast.Swap() | ast.Emit() | ast.Let() | ast.NetDecl():

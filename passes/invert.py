@@ -80,6 +80,7 @@ def _invert(
     block = _with_names(source, decl.name) or built.block
     state = blocks.numerics(blocks.main)
     reader = Reader(_builtin(blocks), dict(_types(block, state)))
+    reader = reader.among(n for n in blocks.main.items(ast.NetDecl) if isinstance(n, ast.NetDecl))
     body = inverse_body(decl.body, reader)
     return decl.model_copy(update={**_interface(decl, block, state), "body": body})
 

@@ -10,7 +10,8 @@ from revc.passes.allow import apply_allows
 from revc.passes.charged import float_states, random_nets
 from revc.passes.depth import deep
 from revc.passes.elaborate.blocks import Blocks
-from revc.passes.elaborate.budgets import budgets
+from revc.passes.elaborate.budgets import budgets, stacks
+from revc.passes.feasible import findings as infeasible
 from revc.passes.meters import budget_findings
 from revc.passes.modules import Module
 from revc.passes.opening import open_spec
@@ -102,7 +103,6 @@ def _check(blocks: Blocks, deny_unknown: bool) -> Iterator[Proof]:
             if deny_unknown and proof.verdict == "UNKNOWN":
                 findings.add(unknown_verdict(item.name, proof.reason, item.name_span))
             yield proof
-    budgets(blocks)
     others = (*float_states(main), *budget_findings(main))
     for finding in others:
         findings.add(finding)
@@ -124,6 +124,8 @@ def _decl(blocks: Blocks, item: ast.BlockDecl | ast.ModelDecl, done: dict[int, P
     if built is None:
         return Proof(item.name, "UNKNOWN", "it could not be checked", item.name_span)
     _all(blocks, random_nets(built.block.nets))
+    if isinstance(item, ast.ModelDecl):
+        _all(blocks, infeasible(built.block, budgets(blocks), stacks(blocks)))
     proof = prove(built.block, built.doubts, done)
     if findings.count > before and proof.verdict in ("PROVED", "ASSUMED", "BOUNDED"):
         reason = "statements that were refused have no proof"

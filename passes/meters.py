@@ -8,6 +8,7 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.passes.modules import Module
 from revc.passes.rules.m501_budget_unmetered import unmetered
+from revc.passes.rules.m506_drop_unbudgeted import unbudgeted
 from revc.passes.rules.s002_unknown_name import unknown_name
 
 _METERED = (ast.Put, ast.Draw, ast.Valve, ast.Scale)
@@ -21,6 +22,7 @@ class Meter:
     name: str | None
     model: str
     span: Span
+    drops: bool = False
 
 
 def meters(main: Module) -> Iterator[Meter]:
@@ -38,11 +40,35 @@ def _within(
     seen.add(id(decl))
     for node in ast.walk(decl.body):
         if isinstance(node, _METERED):
-            yield Meter(node.kind, node.meter, model, node.span)
+            yield Meter(node.kind, node.meter, model, node.span, _drops(node))
         elif isinstance(node, ast.BlockCall):
             found = module.find(node.block)
             if found is not None and found[0] is not None and isinstance(found[1], ast.BlockDecl):
                 yield from _within(found[0], found[1], model, seen)
+
+
+def _drops(node: ast.Node) -> bool:
+    by = getattr(node, "by", None)
+    if not isinstance(by, ast.Call):
+        return False
+    given = {arg.name: arg.value for arg in by.args}
+    policy = given.get("residue")
+    return isinstance(policy, ast.Call) and policy.func == "drop"
+
+
+def unbudgeted_drops(main: Module) -> Iterator[Diagnostic]:
+    """Yield a finding for each `drop` whose meter no budget on net or put bounds."""
+    bounded = [
+        target.id.rpartition(".")
+        for item in main.items(ast.BudgetDecl)
+        for target in _targets(item)
+        if getattr(item, "meter", None) in ("net", "put")
+    ]
+    for meter in meters(main):
+        if meter.drops and not any(
+            name == meter.name and model in ("", meter.model) for model, _, name in bounded
+        ):
+            yield unbudgeted(meter.name or meter.kind, meter.span)
 
 
 def budget_findings(main: Module) -> Iterator[Diagnostic]:
@@ -58,8 +84,9 @@ def budget_findings(main: Module) -> Iterator[Diagnostic]:
         if not covers:
             yield unknown_name("meter", target.id, target.span, names)
     for meter in known:
-        if meter not in covered:
+        if meter not in covered and not meter.drops:
             yield unmetered(meter.kind, meter.name, meter.span)
+    yield from unbudgeted_drops(main)
 
 
 def _targets(item: ast.Node) -> tuple[ast.Name, ...]:

@@ -1,14 +1,14 @@
-"""Budgets: their meters, targets and units."""
+"""Budgets and stacks of a file: meters, targets and units; seeds and sizes."""
 
 from typing import TYPE_CHECKING
 
 from revc.grammar import ast
 from revc.ir.make import make
-from revc.ir.program import Budget
+from revc.ir.program import Budget, StackDecl
 from revc.passes.elaborate.names import number
 from revc.passes.report import Reported
 from revc.passes.rules.m503_missing_meter import missing_meter
-from revc.passes.rules.s003_unknown_argument import bad_argument
+from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argument
 
 if TYPE_CHECKING:
     from revc.passes.elaborate.blocks import Blocks
@@ -48,4 +48,39 @@ def _budget(blocks: "Blocks", item: ast.BudgetDecl) -> Budget:
         targets=targets,
         bound=float(bound),
         units=item.units,
+    )
+
+
+def stacks(blocks: "Blocks") -> tuple[StackDecl, ...]:
+    """Return the tapes and reservoirs of the main file; findings for those that are wrong."""
+    found = []
+    for item in blocks.main.file.items:
+        if isinstance(item, ast.TapeDecl):
+            found.append(make(StackDecl, span=item.span, name=item.name, kind="tape"))
+        elif isinstance(item, ast.ReservoirDecl):
+            try:
+                found.append(_reservoir(blocks, item))
+            except Reported:
+                continue
+    return tuple(found)
+
+
+def _reservoir(blocks: "Blocks", item: ast.ReservoirDecl) -> StackDecl:
+    findings, values = blocks.findings, dict[str, int]()
+    for arg in item.args:
+        if arg.name not in ("seed", "bits"):
+            what = unknown_argument("reservoir", arg.name or "", arg.span, ("seed", "bits"))
+            raise findings.refuse(what)
+        known = number(arg.value, blocks.names(blocks.main), findings).integer
+        if known is None or not 0 <= known < 1 << 31:
+            text = f"takes a whole number from 0 to 2**31 - 1 for `{arg.name}`"
+            raise findings.refuse(bad_argument("reservoir", text, arg.span))
+        values[arg.name] = known
+    return make(
+        StackDecl,
+        span=item.span,
+        name=item.name,
+        kind="reservoir",
+        seed=values.get("seed"),
+        bits=values.get("bits"),
     )

@@ -1,5 +1,6 @@
 """Distributions: what `put`, `draw` and `valve` code by."""
 
+import math
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple, cast
 
@@ -9,11 +10,13 @@ from revc.ir.expr import Expr
 from revc.ir.instructions import Distribution
 from revc.ir.make import make
 from revc.ir.types import Label, Lattice, RegType, Shape, shape_text
+from revc.passes.elaborate.dropouts import no_dropout
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.names import number
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.shapes import fits
 from revc.passes.rules.q301_non_injective_quantizer import quantiser_loss
+from revc.passes.rules.q307_step_off_lattice import not_exact, off_lattice
 from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
@@ -46,6 +49,7 @@ FAMILIES = {
     "logistic": Family(2, {"step": 1}, False),
     "logistic_mixture": Family(3, {"components": _NEEDED, "step": 1}, False),
     "gaussian": Family(2, {"step": 1}, False),
+    "dropout": Family(0, {"p": _NEEDED}, True),
 }
 
 
@@ -67,6 +71,7 @@ def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) 
     settings = _settings(scope, node, family, named)
     params = _params(scope, node, family, settings, kind)
     policy, bits = _residue(scope, named.get("residue"), kind, residue)
+    _check_step(scope, node, kind, settings, policy, bits)
     if policy == "none" and isinstance(kind.numerics, Lattice):
         quantiser_loss(scope.findings, node.span, kind.numerics, settings.get("step"))
     return make(
@@ -77,6 +82,28 @@ def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) 
         residue=policy,
         drop_bits=bits,
     )
+
+
+def _check_step(
+    scope: Scope, node: ast.Call, kind: RegType, settings: dict[str, Setting], policy: Residue,
+    bits: int,
+) -> None:  # fmt: skip
+    """Check that a lattice's integers hold the split into index and residue."""
+    step = settings.get("step")
+    if not isinstance(kind.numerics, Lattice) or not isinstance(step, int | float):
+        return
+    unit = step * 2.0**kind.numerics.fraction_bits
+    if unit < 1 or unit != int(unit):
+        raise scope.findings.refuse(off_lattice(step, str(kind.numerics), node.span))
+    if kind.numerics.width - math.log2(unit) > 32 or unit > 2**31:
+        text = f"a step of {step:g} splits {kind.numerics} beyond 32 bits of index or residue"
+        raise scope.findings.refuse(not_exact(text, node.span))
+    if policy == "drop" and bits < math.log2(unit):
+        text = (
+            f"drop({bits}) would charge less than it loses: a residue of {unit:g} units has "
+            f"{math.ceil(math.log2(unit))} bits"
+        )
+        raise scope.findings.refuse(bad_argument("residue", text, node.span))
 
 
 def _codes(scope: Scope, node: ast.Call, family: Family, kind: RegType) -> None:
@@ -95,7 +122,7 @@ def _settings(
             raise scope.findings.refuse(unknown_argument(node.func, arg.name, arg.span, known))
     positional = [arg.value for arg in node.args if arg.name is None]
     if family.each == 0 and positional:
-        named.setdefault("n", positional[0])
+        named.setdefault(next(iter(family.settings)), positional[0])
     settings: dict[str, Setting] = {}
     for name, default in family.settings.items():
         if name not in named and default == _NEEDED:
@@ -107,7 +134,12 @@ def _settings(
 
 def _constant(scope: Scope, func: str, name: str, node: ast.Expr) -> int | float:
     known = number(node, scope.names, scope.findings).constant
+    if func == "dropout" and known is not None and 0 < known < 1:
+        return float(known)
     if known is None or known <= 0 or (name != "step" and known.denominator != 1):
+        if name == "p":
+            text = "takes a number between 0 and 1 for `p`"
+            raise scope.findings.refuse(bad_argument(func, text, node.span))
         kind = "number" if name == "step" else "whole number"
         text = f"takes a {kind} above 0 for `{name}`"
         raise scope.findings.refuse(bad_argument(func, text, node.span))
@@ -124,6 +156,7 @@ def _params(
         raise scope.findings.refuse(bad_argument(node.func, "reads one value", node.span))
     wanted = _wanted(scope, node, family, settings, kind)
     params = value(scope, positional[0], wanted)
+    no_dropout(scope, params)
     if not fits(params.shape, wanted):
         want, have = shape_text(wanted), shape_text(params.shape)
         text = f"`{node.func}` needs {want} for {shape_text(kind.shape)}, but is given {have}"

@@ -1,12 +1,13 @@
 """`repeat`: its body is a block of its own, with a row of net slots for each turn."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
 from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.instructions import Instruction, Repeat
 from revc.ir.make import make
+from revc.ir.nets import Builtin
 from revc.ir.program import Register
 from revc.passes.elaborate.bodies import Body, close
 from revc.passes.elaborate.linking import adopt
@@ -61,8 +62,19 @@ def inverse_loop(scope: Scope, node: ast.Repeat) -> ast.Repeat:
     from revc.passes.inverse_source import Reader, inverse_body
 
     builtin = [name for name, source in scope.module.imports.items() if source is None]
-    body = inverse_body(node.body, Reader(frozenset(builtin), {}))
+    reader = Reader(frozenset(builtin), {}, frozenset({"dropout", *_masking(scope, node)}))
+    body = inverse_body(node.body, reader)
     return node.model_copy(update={"body": body, "reversed": not node.reversed})
+
+
+def _masking(scope: Scope, node: ast.Repeat) -> Iterator[str]:
+    """Yield the nets of enclosing bodies that a loop calls and that draw masks."""
+    called = {one.func for one in ast.walk(node.body) if isinstance(one, ast.Call)}
+    for name in sorted(called):
+        net = scope.net(name)
+        sources = [scope.slots.drafts[slot].source for slot in net.uses] if net else []
+        if any(isinstance(one, Builtin) and one.name == "dropout" for one in sources):
+            yield name
 
 
 def _inner(scope: Scope, node: ast.Repeat) -> Scope:

@@ -3,6 +3,7 @@
 from revc.grammar import ast
 from revc.ir.instructions import Alloc, Emit, Free, Instruction, Let
 from revc.ir.make import make
+from revc.passes.elaborate.dropouts import no_dropout
 from revc.passes.elaborate.expressions import places_read, value
 from revc.passes.elaborate.registers import LetRead
 from revc.passes.elaborate.scope import Scope
@@ -24,6 +25,7 @@ def alloc(scope: Scope, node: ast.Alloc, undo: bool) -> Steps:
             span=node.span, names=node.names, value=node.value
         ))  # fmt: skip
     start = value(scope, node.value, kind.shape)
+    no_dropout(scope, start)
     check_fits(scope, node.value.span, start, node.names[0].id, kind)
     check_numerics(scope, node.value.span, start, kind.numerics)
     scope.regs.distinct((name.id, name.span) for name in node.names)
@@ -63,6 +65,7 @@ def let(scope: Scope, node: ast.Let, undo: bool) -> Steps:
     _reads_only(scope, "let", node, undo)
     _new_name(scope, node.name, node)
     read = value(scope, node.value)
+    no_dropout(scope, read)
     places = tuple(place for place, _ in places_read(scope, read))
     scope.regs.lets[node.name] = LetRead(read, places)
     return [make(Let, span=node.span, name=node.name, value=read)]
@@ -72,7 +75,9 @@ def emit(scope: Scope, node: ast.Emit, undo: bool) -> Steps:
     """`emit name = e`: a read for the caller."""
     _reads_only(scope, "emit", node, undo)
     scope.emit([node.name], node.span)
-    return [make(Emit, span=node.span, name=node.name, value=value(scope, node.value))]
+    seen = value(scope, node.value)
+    no_dropout(scope, seen)
+    return [make(Emit, span=node.span, name=node.name, value=seen)]
 
 
 def _reads_only(scope: Scope, kind: str, node: ast.Node, undo: bool) -> None:

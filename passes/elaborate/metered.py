@@ -4,26 +4,34 @@ from collections.abc import Collection
 from typing import Any, cast
 
 from revc.grammar import ast
+from revc.grammar.signatures import builtin_signatures
 from revc.grammar.span import Span
-from revc.ir.expr import Expr
+from revc.ir.expr import Expr, NetCall
 from revc.ir.instructions import Apply, Draw, Instruction, Mix, Put, Scale, Valve
 from revc.ir.make import make
-from revc.ir.types import Label, RegType
+from revc.ir.nets import Builtin
+from revc.ir.types import Float, Label, Lattice, RegType
 from revc.passes.elaborate.distributions import distribution
+from revc.passes.elaborate.dropouts import no_dropout
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.interval import bounds
 from revc.passes.elaborate.names import number
+from revc.passes.elaborate.netcalls import MATRICES, inline, net_call
 from revc.passes.elaborate.proof import Doubt
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.types import regtype
 from revc.passes.elaborate.updates import check_apart, check_fits, target
 from revc.passes.rules.b205_scale_may_vanish import may_vanish
+from revc.passes.rules.b206_singular_mix import singular
+from revc.passes.rules.b210_one_stack import one_stack
+from revc.passes.rules.q304_no_integer_form import no_integer_form
+from revc.passes.rules.q307_step_off_lattice import not_exact
 from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argument
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
 Steps = list[Instruction]
-MIXES = {"permutation": ("seed",), "orthogonal": (), "householder": ("k",), "lu": ()}
+MIXES = ("permutation", *MATRICES)
 BIJECTIONS = ("softsign", "tanh", "sigmoid", "exp", "log", "softplus", "sinh", "arcsinh")
 
 
@@ -33,6 +41,7 @@ def put(scope: Scope, node: ast.Put, undo: bool) -> Steps:
     name = node.target
     kind = _returning(scope, node) if undo else scope.regs.target(name.id, name.span)
     by = distribution(scope, node.by, kind, "write")
+    _no_carry(scope, "put", by.residue, node.span)
     if undo:
         scope.regs.make(name.id, kind, name.span)
     else:
@@ -57,7 +66,7 @@ def _returning(scope: Scope, node: ast.Put) -> RegType:
 
 def draw(scope: Scope, node: ast.Draw, undo: bool) -> Steps:
     """`draw y: T by q as m on t`: y comes out of the reservoir, or goes back."""
-    _on(scope, node.stack, node.span)
+    _on(scope, node.stack, node.span, tapes=False)
     kind = regtype(node.type, scope.numerics, scope.names, scope.findings)
     name = node.target
     if undo:
@@ -66,6 +75,7 @@ def draw(scope: Scope, node: ast.Draw, undo: bool) -> Steps:
             text = f"`{name.id}` is {check}, not {kind}"
             raise scope.findings.refuse(numeric_mix(name.span, text))
     by = distribution(scope, node.by, kind, "write")
+    _no_carry(scope, "draw", by.residue, node.span)
     if undo:
         _apart(scope, name, by.params, node.by.span)
         scope.regs.take(name.id, "given back to the reservoir", node.span)
@@ -78,6 +88,13 @@ def draw(scope: Scope, node: ast.Draw, undo: bool) -> Steps:
             stack=node.stack, undo=undo,
         )
     ]  # fmt: skip
+
+
+def _no_carry(scope: Scope, kind: str, residue: str, span: Span) -> None:
+    """Refuse to leave a residue in a register that leaves the state as a whole."""
+    if residue == "carry" or (residue == "drop" and kind == "draw"):
+        text = f"moves a whole register: its residue cannot be {residue}, say write"
+        raise scope.findings.refuse(bad_argument(kind, text, span))
 
 
 def _apart(scope: Scope, name: ast.Name, params: tuple[Expr, ...], span: Span) -> None:
@@ -106,7 +123,11 @@ def scale(scope: Scope, node: ast.Scale, undo: bool) -> Steps:
     at, kind = target(scope, node.target)
     if isinstance(kind.numerics, Label):
         raise scope.findings.refuse(numeric_mix(node.span, f"a {kind.numerics} has no multiples"))
+    if isinstance(kind.numerics, Lattice) and kind.numerics.width > 32:
+        text = f"scales 16 and 32 bits exactly, not {kind.numerics}"
+        raise scope.findings.refuse(not_exact(f"`scale` {text}", node.span))
     factor = value(scope, node.factor, kind.shape)
+    no_dropout(scope, factor)
     check_fits(scope, node.factor.span, factor, at.name, kind)
     check_apart(scope, at, [factor], node.factor.span)
     scope.regs.change(at.name, node.span)
@@ -139,44 +160,103 @@ def _range(scope: Scope, node: ast.Scale, factor: Expr) -> tuple[float, float]:
         )
         scope.doubts.append(Doubt("REFUTED" if lo == hi == 0 else "UNKNOWN", why, node.span))
         raise scope.findings.refuse(may_vanish(at, why))
+    if lo < 2.0**-10 or hi > 64:
+        text = f"`scale` rounds its factor to n/1024 with 1 <= n <= 65536, not [{lo:g}, {hi:g}]"
+        raise scope.findings.refuse(not_exact(text, at))
     return lo, hi
 
 
 def mix(scope: Scope, node: ast.Mix, undo: bool) -> Steps:
-    """`mix y by householder(4)`."""
-    at, _ = target(scope, node.target)
-    call = _named(scope, "mix", node.by, MIXES)
-    names = MIXES[call.func]
-    settings: dict[str, int | float | None] = dict.fromkeys(names)
-    for position, arg in enumerate(call.args):
-        name = arg.name if arg.name is not None else (names[position:] or ("",))[0]
-        if name not in names:
-            raise scope.findings.refuse(unknown_argument(call.func, name, arg.span, names))
-        known = number(arg.value, scope.names, scope.findings).integer
-        if known is None:
-            text = f"takes a whole number for `{name}`"
-            raise scope.findings.refuse(bad_argument(call.func, text, arg.span))
-        settings[name] = known
+    """`mix y by householder(4)`, or by a declared net of such a family."""
+    at, kind = target(scope, node.target)
+    if isinstance(kind.numerics, Label) or not kind.shape:
+        raise scope.findings.refuse(numeric_mix(node.span, f"a {kind} has no linear maps"))
+    call = _mixing(scope, node.by)
+    family, settings, matrix = call.func, {}, None
+    if call.func == "permutation":
+        settings = _seed(scope, call)
+    else:
+        matrix = _matrix(scope, call, kind)
+        family = _family(scope, matrix)
     scope.regs.change(at.name, node.span)
     return [
         make(
             Mix,
             span=node.span,
             target=at,
-            family=cast(Any, call.func),
+            family=cast(Any, family),
             settings=settings,
+            matrix=matrix,
             undo=undo,
         )
     ]
 
 
+def _mixing(scope: Scope, node: ast.Expr) -> ast.Call:
+    """Return the call that `mix` takes: a family, or a net that was declared as one.
+
+    Raises:
+        Reported: it is something else; a plain matrix may be singular.
+    """
+    if isinstance(node, ast.Name):
+        node = ast.Call.model_construct(span=node.span, func=node.id, func_span=node.span, args=())
+    if not isinstance(node, ast.Call):
+        text = f"takes one of {', '.join(MIXES)}"
+        raise scope.findings.refuse(bad_argument("mix", text, node.span))
+    net = scope.net(node.func)
+    if net is not None and net.signature is not None and net.signature.name in MATRICES:
+        return node
+    if net is not None or (node.func in builtin_signatures() and node.func not in MATRICES):
+        raise scope.findings.refuse(singular(node.func, node.span))
+    if node.func not in MIXES:
+        raise scope.findings.refuse(unknown_name("map", node.func, node.func_span, MIXES))
+    return node
+
+
+def _seed(scope: Scope, call: ast.Call) -> dict[str, int | float | None]:
+    seed = 0
+    for arg in call.args:
+        if arg.name not in (None, "seed") or len(call.args) > 1:
+            raise scope.findings.refuse(
+                unknown_argument("permutation", arg.name or "", arg.span, ("seed",))
+            )
+        known = number(arg.value, scope.names, scope.findings).integer
+        if known is None or not 0 <= known < 1 << 63:
+            text = "takes a whole number of at least 0 for `seed`"
+            raise scope.findings.refuse(bad_argument("permutation", text, arg.span))
+        seed = known
+    return {"seed": seed}
+
+
+def _matrix(scope: Scope, call: ast.Call, kind: RegType) -> Expr:
+    """Return the matrix of a learned family as the value of a net of this body."""
+    square = (kind.shape[-1], kind.shape[-1])
+    if scope.net(call.func) is not None:
+        return net_call(scope, call, square)
+    return inline(scope, call, builtin_signatures()[call.func], square)
+
+
+def _family(scope: Scope, matrix: Expr) -> str:
+    assert isinstance(matrix, NetCall)
+    source = scope.slots.drafts[matrix.slot].source
+    assert isinstance(source, Builtin)
+    k = source.settings.get("k", 1)
+    if not isinstance(k, int) or k < 1:
+        text = f"needs at least one reflection, not k = {k}"
+        raise scope.findings.refuse(bad_argument(source.name, text, matrix.span))
+    return source.name
+
+
 def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
     """`apply y by softsign()`, or by a declared bijection, which is taken on trust."""
-    at, _ = target(scope, node.target)
+    at, kind = target(scope, node.target)
     found = {n: d for n, d in scope.module.decls.items() if isinstance(d, ast.BijectionDecl)}
     call = _named(scope, "apply", node.by, {**dict.fromkeys(BIJECTIONS), **found})
     if call.args:
         raise scope.findings.refuse(bad_argument(call.func, "takes no argument here", call.span))
+    exact = isinstance(kind.numerics, Lattice) and kind.numerics.width <= 32
+    if not isinstance(kind.numerics, Float) and not (exact and call.func == "softsign"):
+        raise scope.findings.refuse(no_integer_form(call.func, str(kind.numerics), call.span))
     if call.func in found:
         reason = f"`{call.func}` is declared to be a bijection, on trust"
         scope.doubts.append(Doubt("ASSUMED", reason, node.span))
@@ -196,9 +276,18 @@ def _named(scope: Scope, what: str, node: ast.Expr, known: Collection[str]) -> a
     return node
 
 
-def _on(scope: Scope, stack: str | None, span: Span) -> None:
-    """Check that `on t` names a tape or reservoir of the file."""
+def _on(scope: Scope, stack: str | None, span: Span, tapes: bool = True) -> None:
+    """Check that `on t` names a tape (or reservoir) of the file.
+
+    Raises:
+        Reported: there is none, or it is of the other kind: what is pushed on a stack is what the
+            next pop gives back.
+    """
     kinds = (ast.TapeDecl, ast.ReservoirDecl)
-    known = [name for name, decl in scope.module.decls.items() if isinstance(decl, kinds)]
-    if stack is not None and stack not in known:
+    known = {name: d for name, d in scope.module.decls.items() if isinstance(d, kinds)}
+    if stack is None:
+        return
+    if stack not in known:
         raise scope.findings.refuse(unknown_name("tape or reservoir", stack, span, known))
+    if isinstance(known[stack], ast.TapeDecl) != tapes:
+        raise scope.findings.refuse(one_stack(stack, tapes, span))

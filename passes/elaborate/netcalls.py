@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from revc.grammar import ast
+from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.signatures import Signature, builtin_signatures
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -31,6 +32,15 @@ from revc.passes.rules.s004_shape_mismatch import mismatch
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
 
+MATRICES = ("orthogonal", "householder", "lu")
+"""The built-in nets whose value is a matrix for `mix`."""
+
+
+def matrix_alone(node: ast.Call) -> Diagnostic:
+    """Return the finding for a matrix that is read as a value."""
+    return bad_argument(node.func, f"is a matrix: `mix y by {node.func}(..)`", node.span)
+
+
 def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
     """Return the value of the net called `node.func`.
 
@@ -44,7 +54,9 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
     if scope.module.imports.get(node.func, scope) is None:
         if builtin is None:
             raise Reported  # the file that it comes from was not found, and reported
-        return _inline(scope, node, builtin, expected)
+        if builtin.name in MATRICES:
+            raise scope.findings.refuse(matrix_alone(node))
+        return inline(scope, node, builtin, expected)
     if builtin is not None and scope.module.find(node.func) is None:
         raise scope.findings.refuse(import_builtin(node.func, node.func_span))
     if scope.module.find(node.func) is not None:
@@ -57,7 +69,7 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
 # --- built-in nets, called where they stand -----------------------------------------------------
 
 
-def _inline(scope: Scope, node: ast.Call, signature: Signature, expected: Shape | None) -> Expr:
+def inline(scope: Scope, node: ast.Call, signature: Signature, expected: Shape | None) -> Expr:
     source = make(Builtin, name=signature.name, settings={})
     slot = scope.slots.add(Draft(scope.namer.next(node.func), node.span, source))
     options, inputs = sort_args(scope, signature, node.args)

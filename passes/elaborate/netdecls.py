@@ -10,6 +10,7 @@ from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
 from revc.ir.types import RegType, Shape, shape_text
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.names import number, size
+from revc.passes.elaborate.netcalls import MATRICES
 from revc.passes.elaborate.registers import Registers
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.settings import given_settings, sort_args
@@ -70,7 +71,7 @@ def _plain_builtin(scope: Scope, decl: ast.NetDecl) -> Signature | None:
     if decl.params is not None or not isinstance(node, ast.Call):
         return None
     signature = builtin_signatures().get(node.func)
-    imported = scope.module.imports.get(node.func, scope) is None
+    imported = node.func in MATRICES or scope.module.imports.get(node.func, scope) is None
     if signature is None or not imported:
         return None
     return None if sort_args(scope, signature, node.args)[1] else signature

@@ -154,6 +154,10 @@ def _sensible(scope: Scope, call: ast.Call, name: str, settings: Given) -> None:
         raise scope.findings.refuse(
             odd_split(f"heads = {heads}", f"kv_heads = {shared}", call.span)
         )
+    rate = settings.get("p")
+    if name == "dropout" and not (isinstance(rate, int | float) and 0 <= rate < 1):
+        text = "takes a number of at least 0 and below 1 for `p`"
+        raise scope.findings.refuse(bad_argument(name, text, call.span))
     kernel = settings.get("kernel")
     if isinstance(kernel, int) and kernel % 2 == 0:
         text = f"takes an odd `kernel`, not {kernel}"

@@ -9,6 +9,7 @@ from revc.ir.expr import Expr, Place
 from revc.ir.instructions import Add, Instruction, Negate
 from revc.ir.make import make
 from revc.ir.types import Float, Label, Lattice, Numerics, RegType, shape_text
+from revc.passes.elaborate.dropouts import masked
 from revc.passes.elaborate.expressions import has_labels, outside_nets, places_read, value
 from revc.passes.elaborate.places import name_of, place
 from revc.passes.elaborate.proof import Doubt
@@ -43,7 +44,8 @@ def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
     check_apart(scope, at, [increment], node.value.span)
     scope.regs.change(at.name, node.span)
     sign: Literal[1, -1] = 1 if (node.op == "+=") != undo else -1
-    return [make(Add, span=node.span, target=at, sign=sign, value=increment)]
+    step = make(Add, span=node.span, target=at, sign=sign, value=increment)
+    return masked(scope, step, kind.shape[:1], undo)
 
 
 def negate(scope: Scope, node: ast.Negate, undo: bool) -> Steps:

@@ -141,6 +141,7 @@ RECIPES: dict[str, Callable[[int, int, dict[str, Any], bool], Recipe]] = {
     "embedding": lambda n, out, s, tied: (nets.Embedding, (s["size"], out)),
     "parameter": lambda n, out, s, tied: (nets.Parameter, (s["shape"], s["init"])),
     "cross_entropy": lambda n, out, s, tied: (nets.CrossEntropy, (n, s["out"], s["chunk"], tied)),
+    "dropout": lambda n, out, s, tied: (nets.Dropout, (float(s["p"]),)),
     "lu": lambda n, out, s, tied: (nets.LU, (out,)),
     "orthogonal": lambda n, out, s, tied: (nets.Orthogonal, (out,)),
     "householder": lambda n, out, s, tied: (nets.Householder, (out, s["k"])),
@@ -204,4 +205,4 @@ def parameter_count(slot: NetSlot) -> int:
             return 2 if source.settings["kind"] == "layer" else 1
         case "conv":
             return 2 * settings_of(source)["layers"]
-    return {"gate": 2, "attention": 4, "mlp": 4}.get(source.name, 1)
+    return {"gate": 2, "attention": 4, "mlp": 4, "dropout": 0}.get(source.name, 1)

@@ -188,6 +188,12 @@ def _repeat(step: ir.Repeat, net: Named) -> str:
     return f"{step.label}: repeat {step.count}{words} over {_names(step.registers) or 'nothing'}"
 
 
+def _map_text(step: Any, names: Named) -> str:
+    if step.matrix is not None:
+        return expr_text(step.matrix, names)
+    return f"{step.family}({settings_text(step.settings)})"
+
+
 _STEPS: dict[str, Callable[[Any, Named], str]] = {
     "add": lambda s, n: (
         f"{place_text(s.target)} {'+' if s.sign > 0 else '-'}= {expr_text(s.value, n)}"
@@ -209,7 +215,7 @@ _STEPS: dict[str, Callable[[Any, Named], str]] = {
     "draw": _coded,
     "valve": _coded,
     "scale": _scale,
-    "mix": lambda s, n: f"mix {place_text(s.target)} by {s.family}({settings_text(s.settings)})",
+    "mix": lambda s, n: f"mix {place_text(s.target)} by {_map_text(s, n)}",
     "apply": lambda s, n: (
         f"apply {place_text(s.target)} by {s.bijection}({settings_text(s.settings)})"
     ),

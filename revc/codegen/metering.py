@@ -58,10 +58,24 @@ def plan_of(program: Program) -> Plan:
     """Return what the runtime needs to know of a program's bits."""
     steps = list(metered_steps(program.model, {}))
     rewrites = any(not isinstance(step, Coded | Valve) for step in steps)
+    rewrites = rewrites or _undoes(program.model, {})
     valves = tuple(dict.fromkeys(s.account for s in steps if isinstance(s, Valve)))
     stacks = tuple(Stack(s.name, s.kind, s.seed, s.bits) for s in program.stacks)
     budgets = tuple(_budget(budget, program.model) for budget in program.budgets)
     return Plan(rows_of(program.model), stacks, budgets, valves, rewrites)
+
+
+def _undoes(block: Block, known: dict[int, Block]) -> bool:
+    """Say whether a program itself undoes something: its stacks then go down and up in one run."""
+    if id(block) in known:
+        return False
+    known[id(block)] = block
+    for step in block.body:
+        inner = step.block if isinstance(step, BlockCall) else None
+        inner = step.body if isinstance(step, Repeat) else inner
+        if getattr(step, "undo", False) or (inner is not None and _undoes(inner, known)):
+            return True
+    return False
 
 
 def _budget(budget: ir.Budget, model: Block) -> Budget:

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from revc.runtime.bits.cpu.mixture import all_inside
 from revc.runtime.bits.engine import Engine
 from revc.runtime.bits.errors import LaneError, ParameterError, SymbolError
+from revc.runtime.bits.tables import window_tensors
+from revc.runtime.bits.window import window_of
 
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+INSIDE = "symbols have to be inside the windows of a bounded distribution"
 KERNEL_DTYPES = (torch.uint8, torch.int32)
 
 
@@ -72,6 +76,30 @@ def as_symbols(
     if alphabet is None or out.dtype not in KERNEL_DTYPES:
         out = out.to(torch.int32)
     return out
+
+
+def keep_between(
+    engine: Engine, symbols: Tensor, low: Tensor, high: Tensor, message: str
+) -> Tensor:
+    """Symbols that all are integers in their own [low, high]: SymbolError, or clamped if later."""
+    if symbols.dtype not in INTEGERS:
+        raise SymbolError(f"symbols have an integer dtype, not {symbols.dtype}")
+    bad = ((symbols < low) | (symbols > high)).any()
+    engine.faults.symbol(bad, message)
+    if engine.faults.check == "now":
+        return symbols
+    return torch.minimum(torch.maximum(symbols.long(), low), high).to(symbols.dtype)
+
+
+def in_window(engine: Engine, symbols: Tensor, family: str, loc: Tensor, scale: Tensor) -> Tensor:
+    """``keep_between`` the ends of windows by grid parameters [B, E, C]."""
+    if engine.faults.check == "now" and symbols.device.type == "cpu":
+        radius = window_tensors(family, symbols.device)[3]
+        good = all_inside(*(t.numpy() for t in (symbols, loc, scale, radius)))
+        engine.faults.symbol(torch.tensor(not good), INSIDE)
+        return symbols
+    low, high = window_of(family, loc, scale).ends()
+    return keep_between(engine, symbols, low, high, INSIDE)
 
 
 def as_patterns(engine: Engine, symbols: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ class Engine:
         self.spill: SpillStore | None = None
         self.faults = Faults(check)
         self.unmarked = False
+        self.pops = self.overwritten = 0
         self.serial = next(_serial)
         _engines[self.serial] = self
 
@@ -108,6 +109,9 @@ class Engine:
         self.reserve(count * stored)
         self.backend.run(kernel, self.state, first, last, *arguments)
         self.bounds.widen(count * stored, count * taken)
+        # How many pops there were in all, and before the last push: what ``saved`` has to know.
+        self.pops += bool(taken)
+        self.overwritten = self.pops if stored else self.overwritten
         if self.spill and stored:
             self.spill_rows(self.spill)
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
-from revc.runtime.bits import integer, log2, snap, window
+from revc.runtime.bits import entropy, integer, log2, snap, window
+from revc.runtime.bits.constants import UNIT_BITS
 from revc.runtime.bits.cpu.snap import snap as fast_snap
 from revc.runtime.bits.engine import engine_of
 
@@ -74,10 +75,31 @@ def mixture_weights(token: Tensor | None, logits: Tensor) -> Tensor:
 
 @custom_op(f"{NAMESPACE}::window_length", mutates_args=())
 def window_length(
-    family: str, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor
+    family: str, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor, bounded: bool = False
 ) -> Tensor:
     """Length int64 of symbols [...] in 2**-32 bit under grid parameters [..., C]."""
-    return window.interval(family, symbols, weight, loc, scale).length()
+    return window.interval(family, symbols, weight, loc, scale, bounded).length()
+
+
+@custom_op(f"{NAMESPACE}::window_ends", mutates_args=())
+def window_ends(family: str, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Least and largest index int64 [...] in the windows of grid parameters [..., C]."""
+    low, high = window.window_of(family, loc, scale).ends()
+    return low.clone(), high
+
+
+@custom_op(f"{NAMESPACE}::single_entropy", mutates_args=())
+def single_entropy(family: str, loc: Tensor, scale: Tensor) -> Tensor:
+    """Entropy int64 [...] in 2**-32 bit of bounded windows by grid parameters [...]."""
+    place = window.inner(family, loc, scale) & 255
+    return entropy.single_entropies(family, loc.device)[scale.long(), place]
+
+
+@custom_op(f"{NAMESPACE}::mixture_entropy", mutates_args=())
+def mixture_entropy(family: str, weight: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+    """Entropy int64 [...] in 2**-32 bit of bounded windows by grid parameters [..., C]."""
+    fine = window.window_of(family, loc, scale).fine
+    return entropy.window_entropy(family, weight, loc, scale) + (fine << UNIT_BITS)
 
 
 @custom_op(f"{NAMESPACE}::log2_units", mutates_args=())
@@ -102,8 +124,25 @@ def _(token: Tensor | None, logits: Tensor) -> Tensor:
 
 
 @window_length.register_fake
-def _(family: str, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+def _(
+    family: str, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor, bounded: bool = False
+) -> Tensor:
     return symbols.new_empty(symbols.shape, dtype=torch.int64)
+
+
+@window_ends.register_fake
+def _(family: str, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    return loc.new_empty(loc.shape[:-1]), loc.new_empty(loc.shape[:-1])
+
+
+@single_entropy.register_fake
+def _(family: str, loc: Tensor, scale: Tensor) -> Tensor:
+    return loc.new_empty(loc.shape)
+
+
+@mixture_entropy.register_fake
+def _(family: str, weight: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+    return loc.new_empty(loc.shape[:-1])
 
 
 @log2_units.register_fake

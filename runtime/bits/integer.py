@@ -60,7 +60,7 @@ def leaky_cdf(weights: Tensor, sizes: Tensor | int) -> Tensor:
     index = torch.arange(count + 1, device=weights.device)
     inside = weights * (index[:-1] < size)
     cumulative = torch.nn.functional.pad(inside.cumsum(-1), (1, 0))
-    share = cumulative * (TOTAL - size) // cumulative[..., -1:]
+    share = cumulative * (TOTAL - size) // cumulative[..., -1:].clamp(min=1)
     return (torch.minimum(index, size) + share).to(torch.int32)
 
 

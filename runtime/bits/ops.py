@@ -23,6 +23,7 @@ from revc.runtime.bits.checks import (
     check_range,
     check_same,
     check_shape,
+    in_window,
     mixture_parameters,
     new_symbols,
     single_parameters,
@@ -30,6 +31,7 @@ from revc.runtime.bits.checks import (
 from revc.runtime.bits.engine import engine_of
 from revc.runtime.bits.exchange import exchange
 from revc.runtime.bits.tables import window_tensors
+from revc.runtime.bits.window import REGULAR
 
 NAMESPACE = "revc_bits"
 
@@ -102,49 +104,62 @@ def pop_uniform(token: Tensor, shape: Sequence[int], n: Tensor) -> Tensor:
 
 
 @custom_op(f"{NAMESPACE}::push_single", mutates_args=("token",))
-def push_single(token: Tensor, symbols: Tensor, loc: Tensor, scale: Tensor, family: str) -> None:
+def push_single(
+    token: Tensor, symbols: Tensor, loc: Tensor, scale: Tensor, family: str, bounded: bool = False
+) -> None:
     """Push int32 indices, each by its own (loc int64 in 2**-8, scale uint8) of ``family``."""
     engine = engine_of(token)
     flat = as_symbols(engine, symbols, None)
     arguments = single_parameters(engine, symbols.shape, loc, scale)
-    engine.push("push_single", flat, 3, *arguments, *window_tensors(family, flat.device)[:5])
+    if bounded:
+        flat = in_window(engine, flat, family, *(t[..., None] for t in arguments))
+    tables = window_tensors(family, flat.device)[:5]
+    engine.push("push_single", flat, 3, *arguments, REGULAR[bounded], *tables)
     token[1] += 1
 
 
 @custom_op(f"{NAMESPACE}::pop_single", mutates_args=("token",))
 def pop_single(
-    token: Tensor, shape: Sequence[int], loc: Tensor, scale: Tensor, family: str
-) -> Tensor:
+    token: Tensor, shape: Sequence[int], loc: Tensor, scale: Tensor, family: str,
+    bounded: bool = False,
+) -> Tensor:  # fmt: skip
     """Undo ``push_single``; int32."""
     engine = engine_of(token)
     out, flat = new_symbols(engine, shape, torch.int32)
     arguments = single_parameters(engine, out.shape, loc, scale)
-    engine.pop("pop_single", flat, 3, *arguments, *window_tensors(family, flat.device))
+    tables = window_tensors(family, flat.device)
+    engine.pop("pop_single", flat, 3, *arguments, REGULAR[bounded], *tables)
     token[1] += 1
     return out
 
 
 @custom_op(f"{NAMESPACE}::push_mixture", mutates_args=("token",))
 def push_mixture(
-    token: Tensor, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor, family: str
-) -> None:
+    token: Tensor, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor, family: str,
+    bounded: bool = False,
+) -> None:  # fmt: skip
     """Push int32 indices by mixtures: weight int32, loc int64, scale uint8, all [..., C]."""
     engine = engine_of(token)
     flat = as_symbols(engine, symbols, None)
     arguments = mixture_parameters(engine, symbols.shape, weight, loc, scale)
-    engine.push("push_mixture", flat, 3, *arguments, *window_tensors(family, flat.device)[:4])
+    if bounded:
+        flat = in_window(engine, flat, family, *arguments[1:])
+    tables = window_tensors(family, flat.device)[:4]
+    engine.push("push_mixture", flat, 3, *arguments, REGULAR[bounded], *tables)
     token[1] += 1
 
 
 @custom_op(f"{NAMESPACE}::pop_mixture", mutates_args=("token",))
 def pop_mixture(
-    token: Tensor, shape: Sequence[int], weight: Tensor, loc: Tensor, scale: Tensor, family: str
-) -> Tensor:
+    token: Tensor, shape: Sequence[int], weight: Tensor, loc: Tensor, scale: Tensor, family: str,
+    bounded: bool = False,
+) -> Tensor:  # fmt: skip
     """Undo ``push_mixture``; int32."""
     engine = engine_of(token)
     out, flat = new_symbols(engine, shape, torch.int32)
     arguments = mixture_parameters(engine, out.shape, weight, loc, scale)
-    engine.pop("pop_mixture", flat, 3, *arguments, *window_tensors(family, flat.device)[:4])
+    tables = window_tensors(family, flat.device)[:4]
+    engine.pop("pop_mixture", flat, 3, *arguments, REGULAR[bounded], *tables)
     token[1] += 1
     return out
 
@@ -237,14 +252,18 @@ def _(token: Tensor, shape: Sequence[int], n: Tensor) -> Tensor:
 
 
 @pop_single.register_fake
-def _(token: Tensor, shape: Sequence[int], loc: Tensor, scale: Tensor, family: str) -> Tensor:
+def _(
+    token: Tensor, shape: Sequence[int], loc: Tensor, scale: Tensor, family: str,
+    bounded: bool = False,
+) -> Tensor:  # fmt: skip
     return loc.new_empty(tuple(shape), dtype=torch.int32)
 
 
 @pop_mixture.register_fake
 def _(
-    token: Tensor, shape: Sequence[int], weight: Tensor, loc: Tensor, scale: Tensor, family: str
-) -> Tensor:
+    token: Tensor, shape: Sequence[int], weight: Tensor, loc: Tensor, scale: Tensor, family: str,
+    bounded: bool = False,
+) -> Tensor:  # fmt: skip
     return loc.new_empty(tuple(shape), dtype=torch.int32)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import ops
+from revc.runtime.bits import saved as saving
 from revc.runtime.bits.backends import BackendName, backend, default_backend
 from revc.runtime.bits.constants import DEFAULT_LANES, UNIT, WORD_BITS, Mode
 from revc.runtime.bits.dist.base import Distribution, fit
@@ -17,6 +18,7 @@ from revc.runtime.bits.errors import LaneError
 from revc.runtime.bits.faults import CheckPolicy
 from revc.runtime.bits.flat import pack, unpack
 from revc.runtime.bits.growth import FillBounds
+from revc.runtime.bits.saved import Saved
 from revc.runtime.bits.spill import SpillStore
 
 
@@ -119,6 +121,32 @@ class BitStack:
         same = (state.heads == fresh.state.heads) & (state.debt == 0)
         same &= state.fill + self.engine.spilled == 0
         return same.reshape(self.sequences, self.lanes).all(-1)
+
+    def save(self, words: bool = False) -> Saved:
+        """The state as it is now, for ``rewind`` and ``is_at``: copies of heads, fill and debt.
+
+        With ``words`` the words are copied too, which ``rewind`` needs where pops and then pushes
+        move the stack in between. LaneError if they lie in a spill store.
+        """
+        return saving.save(self.engine, words)
+
+    def rewind(self, saved: Saved) -> None:
+        """Return to the state that ``save`` found, whatever was popped or pushed since then.
+
+        Without copied words since then only pops may have moved the stack, or only pushes (or it
+        is in that state already). The state can be returned to again and again. Raises LaneError,
+        and then nothing has moved, if other moves may have written over its words, for the state
+        of another stack, and for a stack with a spill store.
+        """
+        saving.rewind(self.engine, saved)
+
+    def is_at(self, saved: Saved) -> Tensor:
+        """Whether each sequence is as it was in ``saved``, bool [sequences].
+
+        Compares heads, fill and debt, and the words if they were copied. The state may be that of
+        another stack with as many lanes; LaneError if it is not.
+        """
+        return saving.is_at(self.engine, saved)
 
     def verify(self) -> None:
         """Raise what ``check="later"`` put off; waits for the device."""

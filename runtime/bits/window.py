@@ -7,9 +7,27 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.constants import PRECISION, UNIT
+from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
 from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.tables import window_tensors
+
+REGULAR = {False: TOTAL - 1, True: TOTAL}
+"""Points of [0, 2**16) that the symbols of a window share, by whether it is bounded."""
+
+
+class Window(NamedTuple):
+    """Where windows lie; int64 tensors of the symbols' shape.
+
+    A window is ``size`` coarse indices from ``origin`` on, a coarse index being ``v >> fine``.
+    """
+
+    fine: Tensor
+    origin: Tensor
+    size: Tensor
+
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """Least and largest index inside."""
+        return self.origin << self.fine, ((self.origin + self.size) << self.fine) - 1
 
 
 class Interval(NamedTuple):
@@ -30,32 +48,58 @@ class Interval(NamedTuple):
         return PRECISION * UNIT - log2_units(self.freq) + digits
 
 
-def interval(family: str, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor) -> Interval:
-    """Interval and digits of int32 symbols [...] under grid parameters [..., C]."""
-    cdf, inverse, shift, radius, _, _ = window_tensors(family, symbols.device)
-    number, value = scale.long(), symbols.long()
-    limit = (2147483646 - radius[number]) << 8
-    loc = torch.minimum(torch.maximum(loc, -limit), limit)
-    low = ((loc >> 8) - radius[number]).amin(-1)
-    high = ((loc >> 8) + radius[number] + 1).amax(-1)
+def inner(family: str, loc: Tensor, scale: Tensor) -> Tensor:
+    """Locations, moved inwards where their windows would leave int32."""
+    radius = window_tensors(family, loc.device)[3]
+    limit = (2147483646 - radius[scale.long()]) << 8
+    return torch.minimum(torch.maximum(loc, -limit), limit)
+
+
+def window_of(family: str, loc: Tensor, scale: Tensor) -> Window:
+    """The window that holds every component of grid parameters [..., C]."""
+    radius = window_tensors(family, loc.device)[3][scale.long()]
+    mean = inner(family, loc, scale) >> 8
+    low, high = (mean - radius).amin(-1), (mean + radius + 1).amax(-1)
     fine = torch.zeros_like(low)
     for _ in range(32):
         fine = fine + (((high - low) >> fine) > 255)
     origin = low >> fine
-    size = (high >> fine) - origin + 1
+    return Window(fine, origin, (high >> fine) - origin + 1)
+
+
+def mass(family: str, edge: Tensor, weight: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+    """2**16 times a mixture's CDF at the left edge of index ``edge``, rounded down."""
+    cdf, inverse, shift, _, _, _ = window_tensors(family, edge.device)
+    number = scale.long()
+    distance = (edge[..., None] << 8) - 128 - inner(family, loc, scale)
+    cell = ((distance * inverse[number]) >> shift[number]) + 2048
+    return (weight.long() * cdf[cell.clamp(0, 4095)]).sum(-1) >> 16
+
+
+def interval(
+    family: str, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor, bounded: bool = False
+) -> Interval:
+    """Interval and digits of int32 symbols [...] under grid parameters [..., C].
+
+    In a bounded window a symbol outside counts as the nearest one inside.
+    """
+    window = window_of(family, loc, scale)
+    fine, origin, size = window
+    low, high = window.ends()
+    value = symbols.long()
+    if bounded:
+        value = torch.minimum(torch.maximum(value, low), high)
     index = (value >> fine) - origin
 
     def boundary(i: Tensor) -> Tensor:
-        edge = ((origin + i) << fine)[..., None]
-        cell = ((((edge << 8) - 128 - loc) * inverse[number]) >> shift[number]) + 2048
-        total = (weight.long() * cdf[cell.clamp(0, 4095)]).sum(-1) >> 16
-        return i + ((total * (65535 - size)) >> 16)
+        total = mass(family, (origin + i) << fine, weight, loc, scale)
+        return i + ((total * (REGULAR[bounded] - size)) >> 16)
 
     escaped = (index < 0) | (index >= size)
     inside = torch.where(escaped, 0, index)
     start, stop = boundary(inside), boundary(inside + 1)
     outside = (1 << 32) - (size << fine)
-    rank = (value - ((origin + size) << fine)) & 0xFFFFFFFF
+    rank = (value - high - 1) & 0xFFFFFFFF
     rest = torch.where(escaped, rank, value & ((1 << fine) - 1))
     lower = torch.where(escaped, outside - (rank >> 16 << 16), 1 << fine).clamp(max=1 << 16)
     upper = torch.where(escaped, (outside + 0xFFFF) >> 16, 1 << (fine - 16).clamp(min=0))
@@ -63,3 +107,12 @@ def interval(family: str, symbols: Tensor, weight: Tensor, loc: Tensor, scale: T
         torch.where(escaped, 65535, start), torch.where(escaped, 1, stop - start),
         (rest & 0xFFFF, lower), (rest >> 16, upper),
     )  # fmt: skip
+
+
+def boundaries(family: str, weight: Tensor, loc: Tensor, scale: Tensor, bounded: bool) -> Tensor:
+    """C(i) of windows for i in [0, 257], int64 [..., 258]; constant beyond their size."""
+    fine, origin, size = (t[..., None] for t in window_of(family, loc, scale))
+    i = torch.minimum(torch.arange(258, device=loc.device), size)
+    parts = (t[..., None, :] for t in (weight, loc, scale))
+    total = mass(family, (origin + i) << fine, *parts)
+    return i + ((total * (REGULAR[bounded] - size)) >> 16)

@@ -24,7 +24,8 @@ def distribution(
 ) -> Distribution:
     """Return the distribution of indices of `shape`; `params` may lack leading axes.
 
-    With `bounded` a window has no escape: what is drawn from it lies near its location.
+    With `bounded` a window has no escape: what is drawn from it lies near its location, which is
+    then kept well inside the lattice.
     """
     match coding.family:
         case "uniform":
@@ -37,6 +38,8 @@ def distribution(
     if params is None:
         raise InternalError(f"{coding.family} has no parameters")
     logits, loc, scale = unpack(coding.family, params, coding.step, coding.components)
+    if bounded and coding.kind == "lattice":
+        loc, scale = _inside(coding, loc, scale)
     if logits is None:
         made = Logistic if coding.family == "logistic" else Gaussian
         loc, scale = (t.expand(shape).contiguous() for t in (loc, scale))
@@ -44,6 +47,13 @@ def distribution(
     last = (*shape, coding.components)
     logits, loc, scale = (t.expand(last).contiguous() for t in (logits, loc, scale))
     return Mixture(logits, loc, scale, coding.step, bounded=bounded)
+
+
+def _inside(coding: Coding, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Return parameters whose windows, at most 12 scales to each side, the lattice holds."""
+    limit = 2.0 ** (coding.width - 1 - coding.fraction)
+    widest = max(limit / 32, coding.step / 2)
+    return loc.clamp(-limit / 2, limit / 2), scale.clamp(max=widest)
 
 
 def _device(params: Tensor | None) -> torch.device:

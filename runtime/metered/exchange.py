@@ -27,7 +27,8 @@ def give(
     if as_patterns(session, coding) and not drawn:
         push_pattern(session.stacks[name], raw, coding)
     else:
-        by = distribution(coding, params, raw.shape, bounded=drawn)
+        bounded = drawn and session.bounded(taking=False)
+        by = distribution(coding, params, raw.shape, bounded)
         push_value(session.stacks[name], raw, coding, by)
     session.moved(name, meter)
     if coding.residue == "drop":
@@ -48,7 +49,8 @@ def take(
     if as_patterns(session, coding) and not drawn:
         raw = pop_pattern(session.stacks[name], whole, coding)
     else:
-        by = distribution(coding, params, whole, bounded=drawn or session.options.sampling)
+        bounded = session.options.sampling or (drawn and session.bounded(taking=True))
+        by = distribution(coding, params, whole, bounded)
         raw = pop_value(session.stacks[name], whole, coding, by)
     session.moved(name, meter)
     return raw.reshape(shape)

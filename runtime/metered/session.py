@@ -93,6 +93,7 @@ class Session:
         if settings.spill is not None:
             store = HostSpill() if settings.spill == "host" else FileSpill(settings.spill)
             made[TAPE].spill_to(store)
+            weakref.finalize(self, store.close)
         return made
 
     # --- stacks ----------------------------------------------------------------------------------
@@ -104,6 +105,14 @@ class Session:
         """Return the stack that ``name:side`` means, and whether the side is draw."""
         name, _, side = stack.partition(":")
         return name or (RESERVOIR if side == "draw" else TAPE), side == "draw"
+
+    def bounded(self, taking: bool) -> bool:
+        """Say whether what a reservoir gives or gets lies in a window without escape.
+
+        It does where a statement draws, and where that is undone. A statement that itself undoes a
+        draw may give back any value.
+        """
+        return taking != self.back
 
     def arranged(self, value: Any) -> Any:
         """Return values or parameters with the axis of sequences in front."""

@@ -46,7 +46,8 @@ def valve(
     residue = _exchange_residue(tape, source, parts, coding, decision)
     record(session, name, decision)
     session.moved(name, meter)
-    index = source.pop(_fresh(coding, params, raw.shape, decision), raw.shape)
+    fresh = _fresh(coding, params, raw.shape, decision, session.bounded(taking=True))
+    index = source.pop(fresh, raw.shape)
     session.moved(session.source, meter)
     return merged(source, Parts(index, residue), coding).reshape(shape)
 
@@ -60,7 +61,7 @@ def unvalve(
     shape, raw, params = raw.shape, session.arranged(raw), session.arranged(params)
     parts = split(raw, coding)
     decision = recall(session, meter, name, coding)
-    fresh = _fresh(coding, params, raw.shape, decision)
+    fresh = _fresh(coding, params, raw.shape, decision, session.bounded(taking=False))
     source.push(codable(parts.index, coding, fresh), fresh)
     residue = _restore_residue(tape, source, parts, coding, decision)
     session.moved(session.source, meter)
@@ -70,12 +71,12 @@ def unvalve(
 
 
 def _fresh(
-    coding: Coding, params: Tensor | None, shape: torch.Size, decision: Decision | None
-) -> Distribution:
-    """Return what a fresh value is drawn by: no escape, and less entropy where it is throttled."""
-    if decision is None or coding.residue == "drop":
-        return distribution(coding, params, shape, bounded=True)
-    return tempered(distribution(coding, params, shape, bounded=True), decision.alpha)
+    coding: Coding, params: Tensor | None, shape: torch.Size, decision: Decision | None,
+    bounded: bool,
+) -> Distribution:  # fmt: skip
+    """Return what a fresh value is drawn by, with less entropy where it is throttled."""
+    by = distribution(coding, params, shape, bounded)
+    return by if decision is None else tempered(by, decision.alpha)
 
 
 def _push_old(

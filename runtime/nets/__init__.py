@@ -7,6 +7,7 @@ parameters. Their `forward` is for people, and the oracle of the tests.
 from revc.runtime.nets.attention import Attention
 from revc.runtime.nets.base import Net
 from revc.runtime.nets.conv import Conv
+from revc.runtime.nets.dropout import Dropout
 from revc.runtime.nets.linear import CrossEntropy, Embedding, Gate, Linear, Parameter
 from revc.runtime.nets.mixing import LU, Householder, Orthogonal
 from revc.runtime.nets.mlp import Mlp
@@ -17,6 +18,7 @@ __all__ = [
     "Attention",
     "Conv",
     "CrossEntropy",
+    "Dropout",
     "Embedding",
     "Gate",
     "Householder",

@@ -9,8 +9,8 @@ from revc.grammar import ast, signatures
 from revc.grammar.parser import parse_or_raise
 from revc.grammar.signatures import Default, builtin_signatures, signature
 
-NETS = ["attention", "conv", "cross_entropy", "embedding", "gate", "linear", "mlp", "norm"]
-NETS += ["parameter"]
+NETS = ["attention", "conv", "cross_entropy", "dropout", "embedding", "gate", "householder"]
+NETS += ["linear", "lu", "mlp", "norm", "orthogonal", "parameter"]
 
 
 def declared(text: str) -> signatures.Signature:

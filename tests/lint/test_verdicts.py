@@ -33,7 +33,7 @@ def test_each_verdict() -> None:
     spec = f"""{HEAD}
 bijection Warp = torch "m:Warp" inverse "m:unwarp"
 block Proved(a, b: [B, T, c]) {{ a += tanh(b) }}
-block Assumed(a: [B, T, c]) {{ apply a by Warp() }}
+block Assumed(a: float32[B, T, c]) {{ apply a by Warp() }}
 block Unknown(a: [B, T, c]) {{
   net F(x: [B, T, c]) -> [B, T, c] = norm(x)
   residual a by F

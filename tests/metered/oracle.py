@@ -5,6 +5,7 @@ a fresh value is location + scale * noise with the noise held fixed, straight th
 code lengths are those of `revc.runtime.bits.dist`, differentiated by autograd.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from torch.nn import functional
 from revc.ir import instructions as i
 from revc.ir.types import Label, Lattice
 from revc.runtime.bits.dist import Categorical, Gaussian, Logistic, Mixture
+from revc.runtime.factoring import permutation
 from revc.runtime.metered import exchange, valve
 from tests.model.reference import Reference
 
@@ -82,6 +84,19 @@ class MeteredReference(Reference):
                 self._replace(env, step.target.name, at, fresh)
                 bits = (2 * torch.log2(1 + (fresh if step.undo else old).abs())).flatten(1).sum(-1)
                 self._add(step, -bits if step.undo else bits)
+            case i.Mix():
+                at = self._index(step.target, sizes)
+                old = env[step.target.name][at]
+                n = old.shape[-1]
+                if step.matrix is None:
+                    matrix = torch.eye(n, dtype=torch.float64)[permutation(n, step.settings["seed"])]
+                else:
+                    matrix = self.nets[slots[step.matrix.slot]].matrix()
+                used = torch.linalg.inv(matrix) if step.undo else matrix
+                self._replace(env, step.target.name, at, old @ used.mT)
+                if step.family == "lu":
+                    bits = -torch.linalg.slogdet(used)[1] / math.log(2) * old[0, ..., 0].numel()
+                    self._add(step, bits.expand(old.shape[0]))
             case _:
                 super()._step(step, block, env, givens, slots, sizes, emits, types)
 
@@ -129,7 +144,11 @@ class MeteredReference(Reference):
         return below - below.detach()
 
     def _count(self, step: Any, by: Any, numerics: Any, params: Any, value: Tensor) -> None:
-        if isinstance(numerics, Label):
+        if by.family == "dropout":
+            p = by.settings["p"]
+            keep = torch.tensor([-math.log2(p), -math.log2(1 - p)], dtype=torch.float64)
+            bits = keep[value]
+        elif isinstance(numerics, Label):
             bits = self._model(by, params, value.shape).code_length(value)
         else:
             unit = float(by.settings["step"])

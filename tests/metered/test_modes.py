@@ -10,9 +10,8 @@ import torch
 
 from revc.errors import BindError, ReconstructionError
 from revc.runtime.bits.filespill import recover
-from tests.metered.test_programs import BODIES, PAIR, SPECS, make
+from tests.metered.test_programs import BODIES, HEAD, PAIR, SPECS, make
 from tests.model.laws import gradients, weighted
-from tests.model.specs import HEAD
 
 NAMES = ["logistic valve", "written residue", "scale", "in a repeat", "softsign"]
 

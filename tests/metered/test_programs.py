@@ -1,5 +1,7 @@
 """Every statement that exchanges bits: against the oracle, and undone bit for bit."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -8,8 +10,9 @@ import revc
 from revc.runtime.model import ReversibleModel
 from tests.metered.oracle import MeteredReference, recorded
 from tests.model.laws import gradients, randomize, weighted
-from tests.model.specs import HEAD
+from tests.model import specs
 
+HEAD = specs.HEAD.replace("cross_entropy", "cross_entropy, dropout")
 PAIR = "model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {{\n{}\n}}\n"
 VALVE = "valve a[.., :3] by logistic(linear(b), step = 1/16) as va"
 
@@ -30,6 +33,16 @@ BODIES = {
     "undone scale": "undo scale a by sigmoid(gate(b)) in [1/2, 1] as f\nb += linear(a)",
     "softsign": "apply a by softsign()\nb += linear(a)",
     "softsign and back": "apply a by softsign()\nb += linear(a)\nundo apply a by softsign()",
+    "permutation": "mix a by permutation(3)\nb += linear(a)",
+    "orthogonal": "mix a by orthogonal()\nb += linear(a)",
+    "householder": "mix a[.., 1:7] by householder(3)\nb += linear(a)",
+    "lu": "mix a by lu()\nb += linear(a)",
+    "undone lu": "undo mix a by lu()\nb += linear(a)",
+    "declared matrix": "net M = householder(2)\nmix a by M\nmix b by M\nundo mix a by M",
+    "mixed in a repeat": "repeat 2 { mix a by lu()\nmix b by orthogonal()\nb += linear(a) }",
+    "dropout": "a += dropout(linear(b), p = 0.3)\nb += linear(a)",
+    "two masks": "a -= dropout(linear(b), p = 0.3) + dropout(b, p = 0.5)",
+    "undone dropout": "undo a += dropout(linear(b), p = 0.3)\nb += linear(a)",
     "in a repeat": f"repeat 3 {{ b += linear(a)\n{VALVE}\nscale b by sigmoid(gate(a)) in [1/2, 1] }}",
     "reversed": f"repeat 2 reversed {{ b += linear(a)\n{VALVE} }}",
     "shared": f"repeat 2 share {{ b += linear(a)\n{VALVE} }}",
@@ -53,6 +66,11 @@ def make(spec: str) -> tuple[ReversibleModel, dict[str, Tensor]]:
     return model, {name: x.requires_grad_() for name, x in values.items()}
 
 
+def digests(out: Any) -> dict[str, str]:
+    session = out.run.session
+    return {} if session is None else {n: stack.digest() for n, stack in session.stacks.items()}
+
+
 def objective(views: dict[str, Tensor], lengths: dict[tuple[str, str], Tensor]) -> Tensor:
     total = weighted(views)
     for number, row in enumerate(sorted(lengths)):
@@ -69,24 +87,25 @@ def test_values_lengths_and_gradients_are_the_oracles(name: str) -> None:
     reference = MeteredReference(model._graphs.program, model.net_modules(), drawn)
     wanted = reference(**inputs)
     for field, value in out._asdict().items():
-        torch.testing.assert_close(value, wanted[field].to(value.dtype), atol=3e-5, rtol=1e-5)
+        loose = 5e-3 if "lu()" in SPECS[name] else 3e-5  # its factors are rounded to n/1024
+        torch.testing.assert_close(value, wanted[field].to(value.dtype), atol=loose, rtol=1e-5)
     rows = {row: out.run.lengths[i] for i, row in enumerate(model.interface.plan.rows)}
     for row, bits in rows.items():
         torch.testing.assert_close(bits, reference.lengths[row].to(bits.dtype), atol=1e-3, rtol=1e-4)
     mine = gradients(objective(out._asdict(), rows), leaves)
     theirs = gradients(objective(wanted, reference.lengths), leaves)
     for one, other in zip(mine, theirs, strict=True):
-        torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-3)
+        loose = 2e-2 if "lu()" in SPECS[name] else 2e-3
+        torch.testing.assert_close(one, other, atol=loose, rtol=loose)
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_undone_bit_for_bit_with_its_stacks(name: str) -> None:
     model, inputs = make(SPECS[name])
     out = model(**inputs)
-    session = out.run.session
-    before = {n: stack.digest() for n, stack in session.stacks.items()}
+    before = digests(out)
     back = model.inverse(out)
-    assert {n: stack.digest() for n, stack in session.stacks.items()} == before, "undoable again"
+    assert digests(out) == before, "undoable again"
     for value, was in zip(back, inputs.values(), strict=True):
         torch.testing.assert_close(value.double(), was, atol=1e-6, rtol=0)
     again = model.inverse(out)
@@ -103,6 +122,4 @@ def test_the_same_seed_gives_the_same_run(name: str) -> None:
     model.bits.runs = 0
     second = model(**inputs)
     assert all(torch.equal(one, other) for one, other in zip(first.state[0], second.state[0], strict=True))
-    stacks = first.run.session.stacks
-    for stack, other in zip(stacks.values(), second.run.session.stacks.values(), strict=True):
-        assert stack.digest() == other.digest()
+    assert digests(first) == digests(second)

@@ -5,9 +5,10 @@ remainders with the tape. Float state takes any bijection, up to rounding. Sourc
 "Improving VAEs using Householder Flow" (2016).
 """
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, Self
 
-from revc.ir.expr import Place
+from revc.ir.expr import Expr, NetCall, Place
 from revc.ir.instructions.base import Env, Instruction, live
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 class Mix(Instruction):
     """Multiply the last axis of `target` by an invertible matrix, or its inverse when `undo`.
 
-    `slot` holds the parameters of a learned matrix; a permutation has none.
+    A learned matrix is the value of a net, [n, n]; a permutation has none.
     """
 
     kind: Literal["mix"] = "mix"
     target: Place
     family: Literal["permutation", "orthogonal", "householder", "lu"]
     settings: dict[str, int | float | None]
-    slot: int | None = None
+    matrix: Expr | None = None
     undo: bool = False
 
     def step(self, env: Env) -> None:
@@ -42,6 +43,21 @@ class Mix(Instruction):
     def pull(self, to: "Pulling") -> None:
         """Multiply by the inverse, and the cotangent by the transpose."""
         to.pull_mix(self)
+
+    @property
+    def slot(self) -> int | None:
+        """The net slot that holds the matrix's parameters."""
+        return self.matrix.slot if isinstance(self.matrix, NetCall) else None
+
+    def values(self) -> tuple[Expr, ...]:
+        """Return the matrix, if a net makes it."""
+        return () if self.matrix is None else (self.matrix,)
+
+    def map(self, expr: Callable[[Expr], Expr]) -> Self:
+        """Map the matrix."""
+        if self.matrix is None:
+            return self
+        return self.model_copy(update={"matrix": expr(self.matrix)})
 
     def targets(self) -> tuple[Place, ...]:
         """Return the place that is mixed."""

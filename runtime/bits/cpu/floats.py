@@ -12,7 +12,8 @@ import numpy as np
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from revc.runtime.bits.cpu.prf import borrow, repay
-from revc.runtime.bits.cpu.uniform import above, below
+from revc.runtime.bits.cpu.uniform import below
+from revc.runtime.bits.cpu.window import pop_digit
 
 U = np.uint64
 
@@ -88,7 +89,10 @@ def pop_floats(
                 elif s & ((zeros >> 1) - 1) == 0:
                     m, least = mask, 1
                 if head + (m << 16) >= 1 << (low + 16):
-                    head, top = above(words, debt, seed, low, lane, head, top, m)
+                    r, head, top = pop_digit(words, debt, seed, low, lane, head, top, m)
+                    symbols[U(b), U(base + j)] = np.int16(np.uint16((s << mantissa) | (r + least)))
+                    heads[lane], fill[lane] = head, top
+                    continue
                 quotient = int((head + 0.5) * (1.0 / m))
                 r = head - quotient * m + least
                 symbols[U(b), U(base + j)] = np.int16(np.uint16((s << mantissa) | r))

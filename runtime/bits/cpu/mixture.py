@@ -33,6 +33,17 @@ def window(loc, scale, radius, b, e):
     return fine, origin, (high_end >> fine) - origin + 1
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def all_inside(symbols, loc, scale, radius):
+    """Whether each of ``symbols`` int [B, E] lies in its window by parameters [B, E, C]."""
+    outside = 0
+    for b in range(symbols.shape[0]):
+        for e in range(symbols.shape[1]):
+            fine, origin, size = window(loc, scale, radius, U(b), U(e))
+            outside += int(U((int(symbols[U(b), U(e)]) >> fine) - origin) >= U(size))
+    return outside == 0
+
+
 @njit(inline="always")
 def mass(edge, weight, loc, scale, cdf, inverse, shift, radius, b, e):
     """2**16 times the mixture's CDF at the left edge of index ``edge``, rounded down."""
@@ -47,7 +58,7 @@ def mass(edge, weight, loc, scale, cdf, inverse, shift, radius, b, e):
 @njit(cache=True, nogil=True, error_model="numpy")
 def push_mixture(
     words, heads, fill, debt, seed, low, lanes, first, last, symbols,
-    weight, loc, scale, cdf, inverse, shift, radius,
+    weight, loc, scale, regular, cdf, inverse, shift, radius,
 ):  # fmt: skip
     """Push ``symbols`` int32 [B, E] by parameters [B, E, C]."""
     for b in range(symbols.shape[0]):
@@ -62,7 +73,7 @@ def push_mixture(
                 escaped = i < 0 or i >= size
                 start, freq = 65535, 1
                 if not escaped:
-                    span, edge = 65535 - size, (v >> fine) << fine
+                    span, edge = regular - size, (v >> fine) << fine
                     below = mass(edge, weight, loc, scale, cdf, inverse, shift, radius, U(b), e)
                     edge += 1 << fine
                     above = mass(edge, weight, loc, scale, cdf, inverse, shift, radius, U(b), e)
@@ -88,7 +99,7 @@ def push_mixture(
 @njit(cache=True, nogil=True, error_model="numpy")
 def pop_mixture(
     words, heads, fill, debt, seed, low, lanes, first, last, symbols,
-    weight, loc, scale, cdf, inverse, shift, radius,
+    weight, loc, scale, regular, cdf, inverse, shift, radius,
 ):  # fmt: skip
     """Undo ``push_mixture`` by bisection."""
     for b in range(symbols.shape[0]):
@@ -99,7 +110,7 @@ def pop_mixture(
                 lane, e = U(b * lanes + j), U(base + j)
                 head, top = heads[lane], fill[lane]
                 fine, origin, size = window(loc, scale, radius, U(b), e)
-                span, point = 65535 - size, head & 0xFFFF
+                span, point = regular - size, head & 0xFFFF
                 i, above, start, stop = 0, size + 1, 0, 65536
                 while above - i > 1:
                     middle = (i + above) >> 1

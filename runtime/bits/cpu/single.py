@@ -1,4 +1,4 @@
-"""One integer logistic or Gaussian per symbol, in a window with an escape (see ``window``)."""
+"""One integer logistic or Gaussian per symbol, in a window (see ``window``)."""
 
 # mypy: disallow-untyped-defs=False
 # ruff: noqa: SIM102
@@ -15,8 +15,9 @@ U = np.uint64
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def push_beside(
-    words, debt, seed, low, lane, head, top, v, mean, n, cdf, inverse, shift, radius, coarse
-):
+    words, debt, seed, low, lane, head, top, v, mean, n, regular,
+    cdf, inverse, shift, radius, coarse,
+):  # fmt: skip
     """Push what lies beside a symbol's interval, for any symbol; gives (start, freq, head, top)."""
     mean, fine, inv, sh = inner(mean, radius[n]), coarse[n], inverse[n], shift[n]
     origin = ((mean >> 8) - radius[n]) >> fine
@@ -26,7 +27,7 @@ def push_beside(
         end = (origin + size) << fine
         head, top = push_escape(words, debt, seed, low, lane, head, top, v, end, size << fine)
         return 65535, 1, head, top
-    span, edge = 65535 - size, (v >> fine) << fine
+    span, edge = regular - size, (v >> fine) << fine
     start = i + (cdf[cell_of(edge, mean, inv, sh)] * span >> 16)
     stop = i + 1 + (cdf[cell_of(edge + (1 << fine), mean, inv, sh)] * span >> 16)
     head, top = push_raw(words, debt, seed, low, lane, head, top, v, fine)
@@ -36,10 +37,11 @@ def push_beside(
 @njit(cache=True, nogil=True, error_model="numpy")
 def push_single(
     words, heads, fill, debt, seed, low, lanes, first, last, symbols,
-    loc, scale, cdf, inverse, shift, radius, coarse,
+    loc, scale, regular, cdf, inverse, shift, radius, coarse,
 ):  # fmt: skip
     """Push ``symbols`` int32 [B, E] by (loc int64, scale uint8) [B, E]: one component.
 
+    ``regular`` is 65535 with an escape and 65536 without: then all symbols lie in their windows.
     A symbol whose both boundaries lie in the table, in a window of single values and far from the
     ends of int32, has nothing beside it and takes the short way.
     """
@@ -55,12 +57,12 @@ def push_single(
                 below, above = (distance >> sh) + 2048, ((distance + (inv << 8)) >> sh) + 2048
                 near = U(mean + (1 << 37)) < U(1 << 38)
                 if (U(below) < U(4096)) & (U(above) < U(4096)) & (coarse[n] == 0) & near:
-                    i, span = v - (mean >> 8) + radius[n], 65533 - 2 * radius[n]
+                    i, span = v - (mean >> 8) + radius[n], regular - 2 - 2 * radius[n]
                     start = i + (cdf[U(below)] * span >> 16)
                     freq = i + 1 + (cdf[U(above)] * span >> 16) - start
                 else:
                     start, freq, head, top = push_beside(
-                        words, debt, seed, low, lane, head, top, v, mean, n,
+                        words, debt, seed, low, lane, head, top, v, mean, n, regular,
                         cdf, inverse, shift, radius, coarse,
                     )  # fmt: skip
                 due = int(head >= freq << low)
@@ -76,7 +78,7 @@ def push_single(
 @njit(cache=True, nogil=True, error_model="numpy")
 def pop_single(
     words, heads, fill, debt, seed, low, lanes, first, last, symbols,
-    loc, scale, cdf, inverse, shift, radius, coarse, quantile,
+    loc, scale, regular, cdf, inverse, shift, radius, coarse, quantile,
 ):  # fmt: skip
     """Undo ``push_single``: guess the symbol from the quantile, then walk to its interval."""
     for b in range(symbols.shape[0]):
@@ -91,7 +93,7 @@ def pop_single(
                 fine, inv, sh = coarse[n], inverse[n], shift[n]
                 origin = ((mean >> 8) - radius[n]) >> fine
                 size = (((mean >> 8) + radius[n] + 1) >> fine) - origin + 1
-                span, point = 65535 - size, head & 0xFFFF
+                span, point = regular - size, head & 0xFFFF
                 guess = quantile[U(point >> 4)] * (1 << sh) / inv
                 i = ((mean + int(guess) + 128) >> 8 >> fine) - origin
                 i = min(max(i, 0), size - 1)

@@ -7,7 +7,7 @@ A digit is pushed from ``[share, 2**16 share)`` to ``[share n, 2**16 share n)`` 
 2**low // n. Whether a head is too high for the first takes a product, not a quotient:
 ``head >= share << 16`` where ``((head >> 16) + 1) n > 2**low``. The other ends of the two ranges
 lie within n << 16 of those of a head, and a head between them is so rare that it has a branch of
-its own (``below`` and ``above``).
+its own (``below``, ``above`` and ``pop_digit``).
 """
 
 # mypy: disallow-untyped-defs=False
@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from revc.runtime.bits.cpu.prf import borrow, repay
+from revc.runtime.bits.cpu.window import pop_digit
 
 U = np.uint64
 
@@ -77,7 +78,9 @@ def pop_uniform(words, heads, fill, debt, seed, low, lanes, first, last, symbols
                 lane, e = U(b * lanes + j), U(base + j)
                 head, top, m = heads[lane], fill[lane], n[U(b * own), e * U(own)]
                 if head + (m << 16) >= 1 << (low + 16):
-                    head, top = above(words, debt, seed, low, lane, head, top, m)
+                    r, head, top = pop_digit(words, debt, seed, low, lane, head, top, m)
+                    symbols[U(b), e], heads[lane], fill[lane] = r, head, top
+                    continue
                 quotient = int((head + 0.5) * (1.0 / m))
                 symbols[U(b), e] = head - quotient * m
                 due = int(quotient < 1 << low)

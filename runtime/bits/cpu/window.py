@@ -4,9 +4,10 @@ A symbol is an int32 index v. Its window is the ``size`` coarse indices from ``o
 the location, a coarse index being ``v >> fine``; symbol number ``size`` is the escape. Boundary i
 of the window has
 
-    C(i) = i + (S * (2**16 - size - 1) >> 16),    S = sum of w_c F_c(boundary) in [0, 2**16],
+    C(i) = i + (S * (regular - size) >> 16),    S = sum of w_c F_c(boundary) in [0, 2**16],
 
-so every frequency is at least 1 and the escape's is exactly 1. What the window leaves out is
+with ``regular`` = 2**16 - 1, so every frequency is at least 1 and the escape's is exactly 1. A
+bounded window has ``regular`` = 2**16 and no escape. What the window leaves out is
 pushed first: the low ``fine`` bits, or after an escape the rank of v among the values outside
 the window (v itself would not do: a pop could then yield a value that its push codes otherwise).
 Tables and units are those of ``revc.runtime.bits.tables``.
@@ -89,13 +90,14 @@ def push_digit(words, debt, seed, low, lane, head, top, r, n):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def pop_digit(words, debt, seed, low, lane, head, top, n):
-    """Undo ``push_digit``; gives (r, head, top)."""
-    due = int(head >= ((1 << low) // n * n) << 16)
-    words[U(top + 1), lane] = head & 0xFFFF
-    if top == 0 and due == 1:
-        top -= repay(debt, seed, lane, head & 0xFFFF)
-    top += due
-    head = head >> (due << 4)
+    """Undo ``push_digit``; gives (r, head, top).
+
+    A head that is too high would emit a word, and be so low afterwards that it fetches it again.
+    The word stays in the head: no pop writes to the stack, which ``BitStack.rewind`` counts on.
+    """
+    if head >= ((1 << low) // n * n) << 16:
+        upper = head >> 16
+        return upper % n, ((upper // n) << 16) | (head & 0xFFFF), top
     r = head % n
     head = head // n
     due = int(head < 1 << low)

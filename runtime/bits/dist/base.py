@@ -55,6 +55,21 @@ class Distribution(ABC):
     def exact_length(self, symbols: Tensor) -> Tensor:
         """-log2 of the integer model, int64 per symbol, in 2**-32 bit."""
 
+    @abstractmethod
+    def entropy_bits(self) -> Tensor:
+        """Entropy of the integer model (of windows: without escape) in bits, float64.
+
+        Of the shape of the symbols; one number [] where the parameters are shared by all.
+        """
+
+    def inside(self, symbols: Tensor) -> Tensor:
+        """Which integer ``symbols`` can be pushed, bool of their shape."""
+        return torch.ones_like(symbols, dtype=torch.bool)
+
+    def clip(self, symbols: Tensor) -> Tensor:
+        """The symbols that can be pushed which are nearest to integer ``symbols``."""
+        return symbols
+
     def shannon(self, symbols: Tensor) -> Tensor:
         """``exact_length`` summed over each sequence, int64 [sequences], in 2**-32 bit."""
         return self.exact_length(symbols)[..., None].flatten(1).sum(-1)

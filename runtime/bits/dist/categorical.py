@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import gridops, ops
-from revc.runtime.bits.constants import PRECISION, UNIT
+from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
+from revc.runtime.bits.entropy import row_entropy
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.integer import leaky_cdf
 from revc.runtime.bits.dist.base import Coder, Distribution, Level
@@ -130,6 +131,34 @@ class Categorical(Distribution):
         logp = torch.log_softmax(self.logits, -1)
         picked = logp.gather(-1, symbols.long()[..., None])[..., 0]
         return -picked / math.log(2.0)
+
+    def entropy_bits(self) -> Tensor:
+        """Entropy of the integer frequencies, float64."""
+        found = self.entropy_below(self.integers(None), [])
+        return found.reshape(self.shape)
+
+    def entropy_below(self, weights: Tensor, digits: list[Tensor]) -> Tensor:
+        """Entropy [N] of the digits that follow the upper ``digits``, float64."""
+        cdf = self.tables(weights, digits)
+        total = row_entropy(cdf).double() / UNIT
+        sizes = radix(self.logits.shape[-1])
+        if len(digits) + 1 == len(sizes):
+            return total
+        share = torch.diff(cdf.long()).double() / TOTAL
+        for digit in range(sizes[len(digits)]):
+            here = share[:, digit]
+            if bool((here > 0).any()):  # the last upper digit may have fewer lower ones
+                chosen = torch.full_like(cdf[:, 0], digit, dtype=torch.int64)
+                total = total + here * self.entropy_below(weights, [*digits, chosen])
+        return total
+
+    def inside(self, symbols: Tensor) -> Tensor:
+        """Whether symbols are classes."""
+        return (symbols >= 0) & (symbols < self.logits.shape[-1])
+
+    def clip(self, symbols: Tensor) -> Tensor:
+        """The nearest classes."""
+        return symbols.clamp(0, self.logits.shape[-1] - 1)
 
     def exact_length(self, symbols: Tensor) -> Tensor:
         """Length under the integer frequencies, summed over the digits."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import ops
-from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.constants import TOTAL, UNIT
 from revc.runtime.bits.dist.base import Coder, Distribution
 from revc.runtime.bits.dist.table import Table
 from revc.runtime.bits.errors import ParameterError, SymbolError
@@ -153,6 +153,12 @@ class FloatBits(Distribution):
     def code_length(self, symbols: Tensor) -> Tensor:
         """Bits of class and mantissa; nothing to train."""
         return self.exact_length(symbols).double() / UNIT
+
+    def entropy_bits(self) -> Tensor:
+        """Entropy of class and mantissa, float64 []."""
+        room = self.room(torch.arange(self.layout.classes, device=self.table.freq.device))
+        share = self.table.freq.double() / TOTAL
+        return self.table.entropy_bits() + (share * torch.log2(room.double())).sum()
 
     def exact_length(self, symbols: Tensor) -> Tensor:
         """Bits of class and mantissa."""

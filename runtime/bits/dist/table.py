@@ -79,6 +79,19 @@ class Table(Distribution):
         """16 - log2 f."""
         return (PRECISION * UNIT - log2_units(self.freq))[symbols.long()]
 
+    def entropy_bits(self) -> Tensor:
+        """Entropy of the table, float64 []."""
+        lengths = PRECISION * UNIT - log2_units(self.freq)
+        return (self.freq * lengths).sum().double() / TOTAL / UNIT
+
+    def inside(self, symbols: Tensor) -> Tensor:
+        """Whether symbols are in [0, K)."""
+        return (symbols >= 0) & (symbols < self.freq.numel())
+
+    def clip(self, symbols: Tensor) -> Tensor:
+        """The nearest symbols in [0, K)."""
+        return symbols.clamp(0, self.freq.numel() - 1)
+
     def entropy(self) -> float:
         """Entropy of the table itself, in bits."""
         p = self.freq.double() / TOTAL

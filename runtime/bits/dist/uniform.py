@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from revc.runtime.bits import ops
+from revc.runtime.bits import ops, wideops
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.gridops import log2_units
 from revc.runtime.bits.dist.base import Coder, Distribution
@@ -74,6 +74,71 @@ class Uniform(Distribution):
         own = log2_units(self.digits)
         own = own.reshape(()).expand(symbols.shape) if own.numel() == 1 else own
         return own + log2_units(self.lower(symbols >> self.raw)) if self.raw else own
+
+    def entropy_bits(self) -> Tensor:
+        """log2(n), float64; [] for an int."""
+        if isinstance(self.n, int):
+            return torch.full((), math.log2(self.n), device=self.digits.device).double()
+        return torch.log2(self.n.double())
+
+    def inside(self, symbols: Tensor) -> Tensor:
+        """Whether symbols are in [0, n)."""
+        return (symbols >= 0) & (symbols < self.n)
+
+    def clip(self, symbols: Tensor) -> Tensor:
+        """The nearest symbols in [0, n)."""
+        least = symbols.clamp(min=0)
+        if isinstance(self.n, int):
+            return least.clamp(max=min(self.n - 1, torch.iinfo(symbols.dtype).max))
+        return torch.minimum(least.long(), self.n - 1).to(symbols.dtype)
+
+
+class WideUniform(Distribution):
+    """Uniform on [0, n) for n int64 of the symbols' shape, each in [1, 2**32]; pops int64.
+
+    An n above 2**16 is split as ``Uniform`` splits an int.
+    """
+
+    def __init__(self, n: Tensor) -> None:
+        if n.dtype != torch.int64:
+            raise ParameterError(f"the n of a wide uniform is int64, not {n.dtype}")
+        self.n = n
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of ``n``."""
+        return self.n.shape
+
+    def push(self, stack: Coder, symbols: Tensor) -> None:
+        """Push symbols in [0, n)."""
+        wideops.push_wide(stack.token, symbols, self.n)
+
+    def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
+        """Undo ``push``; int64."""
+        popped: Tensor = wideops.pop_wide(stack.token, shape, self.n)
+        return popped
+
+    def code_length(self, symbols: Tensor) -> Tensor:
+        """log2(n)."""
+        return torch.log2(self.n.double()).float().expand(symbols.shape)
+
+    def exact_length(self, symbols: Tensor) -> Tensor:
+        """log2 of the digits' bases."""
+        raw, upper = wideops.split_base(self.n)
+        lower = wideops.lower_base(self.n, raw, symbols.long() >> raw)
+        return log2_units(upper) + log2_units(lower)
+
+    def entropy_bits(self) -> Tensor:
+        """log2(n), float64."""
+        return torch.log2(self.n.double())
+
+    def inside(self, symbols: Tensor) -> Tensor:
+        """Whether symbols are in [0, n)."""
+        return (symbols >= 0) & (symbols < self.n)
+
+    def clip(self, symbols: Tensor) -> Tensor:
+        """The nearest symbols in [0, n)."""
+        return torch.minimum(symbols.long().clamp(min=0), self.n - 1).to(symbols.dtype)
 
 
 def raw_bits(count: int, device: torch.device | str = "cpu") -> Uniform:

@@ -1,6 +1,7 @@
-"""Logistic and Gaussian integers: one component or a mixture, in a window with an escape.
+"""Logistic and Gaussian integers: one component or a mixture, in a window.
 
-The kernels follow ``cpu.window``; ``bits.window`` books them. Values are indices:
+Beyond a window lies an escape to any int32, at one point of 2**16: a draw meets it once in 65536
+symbols. A *bounded* window has none. The kernels follow ``cpu.window``; ``bits.window`` books them. Values are indices:
 index k stands for the value k * step, and has the mass of [(k - 1/2) step, (k + 1/2) step).
 """
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import gridops, ops
+from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.tables import SCALES, scale_value
 from revc.runtime.bits.dist.base import Coder, Distribution, Level
@@ -44,27 +46,30 @@ class Window(Distribution):
 
     ``loc`` and ``scale`` are float tensors of the symbols' shape in units of values, ``step`` is
     the distance of neighbouring values. Or, with ``from_grid``, both are integers already.
+    ``bounded`` leaves out the escape: then only indices in the window can be coded.
     """
 
     family = "logistic"
     level: Level = "repeatable"
 
-    def __init__(self, loc: Tensor, scale: Tensor, step: float = 1.0) -> None:
+    def __init__(
+        self, loc: Tensor, scale: Tensor, step: float = 1.0, bounded: bool = False
+    ) -> None:
         if not 0 < step < math.inf:
             raise ParameterError(f"a step is positive and finite, not {step}")
         if not loc.is_floating_point() or not scale.is_floating_point():
             raise ParameterError("loc and scale are float tensors; see from_grid for integers")
         self.loc, self.scale = torch.broadcast_tensors(loc, scale)
-        self.step = step
+        self.step, self.bounded = step, bounded
         self.grid: tuple[Tensor, Tensor] | None = None
 
     @classmethod
-    def from_grid(cls, loc: Tensor, scale: Tensor) -> Self:
+    def from_grid(cls, loc: Tensor, scale: Tensor, bounded: bool = False) -> Self:
         """Portable parameters: ``loc`` int64 in 2**-8 steps, ``scale`` uint8 of the scale grid."""
         if loc.dtype != torch.int64 or scale.dtype != torch.uint8 or loc.shape != scale.shape:
             raise ParameterError("grid parameters are loc int64 and scale uint8 of one shape")
         values = torch.tensor([scale_value(j) for j in range(SCALES)], device=loc.device)
-        made = cls(loc.double() / 256, values.double()[scale.long()])
+        made = cls(loc.double() / 256, values.double()[scale.long()], bounded=bounded)
         made.grid = loc, scale
         made.level = "portable"
         return made
@@ -81,13 +86,14 @@ class Window(Distribution):
         )
 
     def push(self, stack: Coder, symbols: Tensor) -> None:
-        """Push int32 indices; any index can be coded, far ones by escape."""
-        ops.push_single(stack.token, symbols, *self.snapped(stack.token), self.family)
+        """Push int32 indices: any, far ones by escape; if bounded, those in the window."""
+        grid = self.snapped(stack.token)
+        ops.push_single(stack.token, symbols, *grid, self.family, self.bounded)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
         """Undo ``push``."""
         popped: Tensor = ops.pop_single(
-            stack.token, shape, *self.snapped(stack.token), self.family
+            stack.token, shape, *self.snapped(stack.token), self.family, self.bounded
         )
         return popped
 
@@ -99,9 +105,44 @@ class Window(Distribution):
         """Length under the integer CDF, low bits and escapes included."""
         loc, scale = self.snapped(None)
         weight = torch.full(loc.shape, 1 << 16, dtype=torch.int32, device=loc.device)
-        parameters = (t[..., None] for t in (weight, loc, scale))
-        length: Tensor = gridops.window_length(self.family, symbols, *parameters)
+        grid = (t[..., None] for t in (weight, loc, scale))
+        length: Tensor = gridops.window_length(self.family, symbols, *grid, self.bounded)
         return length
+
+    def entropy_bits(self) -> Tensor:
+        """Entropy of the bounded window, low bits included."""
+        units: Tensor = gridops.single_entropy(self.family, *self.snapped(None))
+        return units.double() / UNIT
+
+    def inside(self, symbols: Tensor) -> Tensor:
+        """Which indices lie in their windows, if those are bounded."""
+        return inside_ends(symbols, self.ends())
+
+    def clip(self, symbols: Tensor) -> Tensor:
+        """The nearest indices in the windows, if those are bounded."""
+        return clip_to_ends(symbols, self.ends())
+
+    def ends(self) -> tuple[Tensor, Tensor] | None:
+        """Least and largest index in the windows, if those are bounded."""
+        if not self.bounded:
+            return None
+        loc, scale = self.snapped(None)
+        low, high = gridops.window_ends(self.family, loc[..., None], scale[..., None])
+        return low, high
+
+
+def inside_ends(symbols: Tensor, ends: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Which symbols are in [low, high]; all without ``ends``."""
+    if ends is None:
+        return torch.ones_like(symbols, dtype=torch.bool)
+    return (symbols >= ends[0]) & (symbols <= ends[1])
+
+
+def clip_to_ends(symbols: Tensor, ends: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Symbols moved into [low, high], in their own dtype; as they are without ``ends``."""
+    if ends is None:
+        return symbols
+    return torch.minimum(torch.maximum(symbols.long(), ends[0]), ends[1]).to(symbols.dtype)
 
 
 class Logistic(Window):
@@ -120,14 +161,15 @@ class Mixture(Distribution):
     """Mixture of discretised logistics (or Gaussians), C components on the last axis.
 
     ``logits``, ``loc``, ``scale`` are float [..., C] for symbols [...]. The window spans all
-    components, and when it is wider than 256 steps its symbols are cells of 2**b steps.
+    components, and when it is wider than 256 steps its symbols are cells of 2**b steps;
+    ``bounded`` leaves out the escape.
     """
 
     level: Level = "repeatable"
 
     def __init__(
         self, logits: Tensor, loc: Tensor, scale: Tensor, step: float = 1.0,
-        family: str = "logistic",
+        family: str = "logistic", bounded: bool = False,
     ) -> None:  # fmt: skip
         if not 0 < step < math.inf:
             raise ParameterError(f"a step is positive and finite, not {step}")
@@ -136,20 +178,21 @@ class Mixture(Distribution):
         if not logits.shape == loc.shape == scale.shape or not loc.dim():
             raise ParameterError("logits, loc and scale have one shape [..., C]")
         self.logits, self.loc, self.scale = logits, loc, scale
-        self.step, self.family = step, family
+        self.step, self.family, self.bounded = step, family, bounded
         self.grid: tuple[Tensor, Tensor, Tensor] | None = None
 
     @classmethod
     def from_grid(
-        cls, weight: Tensor, loc: Tensor, scale: Tensor, family: str = "logistic"
-    ) -> Mixture:
+        cls, weight: Tensor, loc: Tensor, scale: Tensor, family: str = "logistic",
+        bounded: bool = False,
+    ) -> Mixture:  # fmt: skip
         """Portable parameters: ``weight`` int32 (each row sums to 2**16), ``loc``, ``scale``."""
         if weight.dtype != torch.int32 or bool((weight < 0).any()):
             raise ParameterError("grid weights are non-negative int32")
         if bool((weight.long().sum(-1) != 1 << 16).any()):
             raise ParameterError("grid weights sum to 2**16")
         base = Window.from_grid(loc, scale)
-        made = cls(torch.log(weight.double()), base.loc, base.scale, 1.0, family)
+        made = cls(torch.log(weight.double()), base.loc, base.scale, 1.0, family, bounded)
         made.grid = weight, loc, scale
         made.level = "portable"
         return made
@@ -168,13 +211,14 @@ class Mixture(Distribution):
         return weight, *gridops.snap_window(token, loc, scale, self.step)
 
     def push(self, stack: Coder, symbols: Tensor) -> None:
-        """Push int32 indices; any index can be coded, far ones by escape."""
-        ops.push_mixture(stack.token, symbols, *self.snapped(stack.token), self.family)
+        """Push int32 indices: any, far ones by escape; if bounded, those in the window."""
+        grid = self.snapped(stack.token)
+        ops.push_mixture(stack.token, symbols, *grid, self.family, self.bounded)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
         """Undo ``push``."""
         popped: Tensor = ops.pop_mixture(
-            stack.token, shape, *self.snapped(stack.token), self.family
+            stack.token, shape, *self.snapped(stack.token), self.family, self.bounded
         )
         return popped
 
@@ -185,5 +229,26 @@ class Mixture(Distribution):
 
     def exact_length(self, symbols: Tensor) -> Tensor:
         """Length under the integer CDF, low bits and escapes included."""
-        length: Tensor = gridops.window_length(self.family, symbols, *self.snapped(None))
+        grid = self.snapped(None)
+        length: Tensor = gridops.window_length(self.family, symbols, *grid, self.bounded)
         return length
+
+    def entropy_bits(self) -> Tensor:
+        """Entropy of the bounded window, low bits included."""
+        units: Tensor = gridops.mixture_entropy(self.family, *self.snapped(None))
+        return units.double() / UNIT
+
+    def inside(self, symbols: Tensor) -> Tensor:
+        """Which indices lie in their windows, if those are bounded."""
+        return inside_ends(symbols, self.ends())
+
+    def clip(self, symbols: Tensor) -> Tensor:
+        """The nearest indices in the windows, if those are bounded."""
+        return clip_to_ends(symbols, self.ends())
+
+    def ends(self) -> tuple[Tensor, Tensor] | None:
+        """Least and largest index in the windows, if those are bounded."""
+        if not self.bounded:
+            return None
+        low, high = gridops.window_ends(self.family, *self.snapped(None)[1:])
+        return low, high

@@ -39,11 +39,11 @@ def with_stride(symbols: Tensor, n: Tensor, *rest: int) -> Arguments:
 
 
 def unweighted(
-    symbols: Tensor, loc: Tensor, scale: Tensor, cdf: Tensor, inverse: Tensor, shift: Tensor,
-    radius: Tensor, *_: Tensor,
+    symbols: Tensor, loc: Tensor, scale: Tensor, regular: int, cdf: Tensor, inverse: Tensor,
+    shift: Tensor, radius: Tensor, *_: Tensor,
 ) -> Arguments:  # fmt: skip
     """One component is a mixture without weights."""
-    return [symbols, scale, loc, scale, cdf, inverse, shift, radius]
+    return [symbols, scale, loc, scale, regular, cdf, inverse, shift, radius]
 
 
 KERNELS: dict[str, Kernel] = {

@@ -108,14 +108,18 @@ def push_digit(
 def pop_digit(
     words, count, seed, lane, head, top, owe, on, n, LOW: tl.constexpr, GUARD: tl.constexpr
 ):
-    """Undo ``push_digit``; gives (r, head, top, owe)."""
+    """Undo ``push_digit``; gives (r, head, top, owe).
+
+    A head that is too high would emit a word, and be so low afterwards that it fetches it again.
+    The word stays in the head: no pop writes to the stack, which ``BitStack.rewind`` counts on.
+    """
     rcp = 1.0 / n.to(tl.float64)
     share = (((1 << LOW) + 0.5) * rcp).to(tl.int64)
-    due = on & (head >= (share * n) << 16)
-    head, top, owe = emit(words, count, seed, lane, head, top, owe, due, GUARD)
-    quotient = ((head.to(tl.float64) + 0.5) * rcp).to(tl.int64)
-    r = head - quotient * n
-    head = tl.where(on, quotient, head)
+    high = head >= (share * n) << 16
+    whole = tl.where(high, head >> 16, head)
+    quotient = ((whole.to(tl.float64) + 0.5) * rcp).to(tl.int64)
+    r = whole - quotient * n
+    head = tl.where(on, tl.where(high, (quotient << 16) | (head & 0xFFFF), quotient), head)
     due = on & (head < 1 << LOW)
     head, top, owe = fetch(words, count, seed, lane, head, top, owe, due, GUARD)
     return r, head, top, owe

@@ -49,7 +49,7 @@ def window(loc, scale, radius, e, on, C: tl.constexpr):
 
 @triton.jit
 def bound(
-    i, fine, origin, size, weight, loc, scale, cdf, inverse, shift, radius, e, on,
+    i, fine, origin, size, regular, weight, loc, scale, cdf, inverse, shift, radius, e, on,
     C: tl.constexpr, WEIGHTED: tl.constexpr,
 ):  # fmt: skip
     """C(i) of the window: 2**16 times the leaky CDF at boundary ``i``."""
@@ -64,7 +64,7 @@ def bound(
         total += mass
     if WEIGHTED:
         total = total >> 16
-    return i + (total * (65535 - size) >> 16)
+    return i + (total * (regular - size) >> 16)
 
 
 @triton.jit
@@ -80,10 +80,12 @@ def rest_bases(escaped, fine, size, upper):
 @triton.jit
 def push_window(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
-    symbols, weight, loc, scale, cdf, inverse, shift, radius,
+    symbols, weight, loc, scale, regular, cdf, inverse, shift, radius,
     LOW: tl.constexpr, BLOCK: tl.constexpr, C: tl.constexpr, WEIGHTED: tl.constexpr,
 ):  # fmt: skip
-    """Push ``symbols`` [B, elements] by parameters [B, elements, C]."""
+    """Push ``symbols`` [B, elements] by parameters [B, elements, C]; 2**16 points less an escape's
+    are ``regular``.
+    """
     lane, live, b, j, head, top, owe = enter(heads, fill, debt, count, lanes, BLOCK)
     here = b * elements + j
     for t in range(first, last):
@@ -104,10 +106,10 @@ def push_window(
                 words, count, seed, lane, head, top, owe, on, rest >> 16, upper, LOW, True
             )
         inside = tl.where(escaped, 0, index)
-        start = bound(inside, fine, origin, size, weight, loc, scale, cdf, inverse, shift, radius,
-                      e, on, C, WEIGHTED)  # fmt: skip
-        stop = bound(inside + 1, fine, origin, size, weight, loc, scale, cdf, inverse, shift,
-                     radius, e, on, C, WEIGHTED)  # fmt: skip
+        start = bound(inside, fine, origin, size, regular, weight, loc, scale, cdf, inverse,
+                      shift, radius, e, on, C, WEIGHTED)  # fmt: skip
+        stop = bound(inside + 1, fine, origin, size, regular, weight, loc, scale, cdf, inverse,
+                     shift, radius, e, on, C, WEIGHTED)  # fmt: skip
         start = tl.where(escaped, 65535, start)
         freq = tl.where(escaped, 1, stop - start)
         head, top, owe = push_interval(
@@ -120,7 +122,7 @@ def push_window(
 @triton.jit
 def pop_window(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
-    symbols, weight, loc, scale, cdf, inverse, shift, radius,
+    symbols, weight, loc, scale, regular, cdf, inverse, shift, radius,
     LOW: tl.constexpr, BLOCK: tl.constexpr, C: tl.constexpr, WEIGHTED: tl.constexpr,
 ):  # fmt: skip
     """Undo ``push_window`` by bisection: nine halvings for at most 258 symbols."""
@@ -136,8 +138,8 @@ def pop_window(
         start, stop = tl.zeros_like(size), tl.zeros_like(size) + 65536
         for _ in range(9):
             middle = (i + above) >> 1
-            got = bound(middle, fine, origin, size, weight, loc, scale, cdf, inverse, shift,
-                        radius, e, on, C, WEIGHTED)  # fmt: skip
+            got = bound(middle, fine, origin, size, regular, weight, loc, scale, cdf, inverse,
+                        shift, radius, e, on, C, WEIGHTED)  # fmt: skip
             found = got <= point
             start, i = tl.where(found, got, start), tl.where(found, middle, i)
             stop, above = tl.where(found, stop, got), tl.where(found, above, middle)

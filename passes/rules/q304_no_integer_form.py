@@ -1,0 +1,42 @@
+"""Q304: a bijection of real numbers that has no exact form on a lattice."""
+
+from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.span import Span
+from revc.passes.rules.base import Page, Rule
+
+RULE = Rule(
+    "Q304",
+    "no-integer-form",
+    "deny",
+    Page(
+        what="`apply` of anything but softsign on lattice state.",
+        why="A function that squeezes maps several lattice points to one, and one that stretches "
+        "leaves points out; rounded, neither has an inverse. softsign is a quotient of integers, "
+        "so which of the points with one image it was can go to the tape. The others are for "
+        "float state.",
+        bad="""
+dim B, c = 8
+state lattice(Q12.20)
+model M(a: [B, c]) {
+  apply a by tanh()
+}
+""",
+        good="""
+dim B, c = 8
+state lattice(Q12.20)
+model M(a: [B, c]) {
+  apply a by softsign()
+}
+""",
+        source="docs/metered.md, the statements",
+    ),
+)
+
+
+def no_integer_form(name: str, numerics: str, span: Span) -> Diagnostic:
+    """Return the finding for `apply .. by name` on `numerics`."""
+    return RULE.at(
+        span,
+        f"`{name}` has no exact form on {numerics}: softsign has one on 16 and 32 bits; any will "
+        "do on float32 state",
+    )

@@ -1,0 +1,90 @@
+"""Static tables of the rows that tempered distributions code by: one for each 1/64 bit of entropy.
+
+A row of a window says how the cells around a location's own are weighted, for eight places of the
+location in its cell; a row of a uniform says how a part of [0, 64) is weighted. Row numbers are
+``level * PHASES + phase`` and ``level``; level 0 is the mode alone.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from revc.runtime.bits.constants import TOTAL, UNIT_BITS
+from revc.runtime.bits.entropy import row_entropy
+from revc.runtime.bits.log2 import log2_units
+from revc.runtime.bits.tables import window_tensors
+from revc.runtime.bits.tempering import share_cdf, temper
+
+LEVEL_BITS = 6
+"""Levels are 2**-6 bit apart."""
+LEVEL = UNIT_BITS - LEVEL_BITS
+PHASES = 8
+CELLS = 256
+CENTRE = CELLS // 2
+UNIFORM_BITS = 6
+
+
+class Rows(NamedTuple):
+    """CDFs int32 [R, K + 1], their entropies int64 [R] in 2**-32 bit, and their supports."""
+
+    cdf: Tensor
+    entropy: Tensor
+    first: Tensor
+    """Least and largest symbol that a row can yield, int64 [R]."""
+    last: Tensor
+
+    @property
+    def top(self) -> int:
+        """Largest level of a table of windows."""
+        return self.cdf.shape[0] // PHASES - 1
+
+
+def made(weights: Tensor) -> Rows:
+    """Rows of weights [R, K]."""
+    cdf = share_cdf(weights)
+    held = (torch.diff(cdf) > 0).int()
+    last = held.shape[1] - 1 - held.flip(1).argmax(1)
+    return Rows(cdf, row_entropy(cdf), held.argmax(1), last)
+
+
+@cache
+def window_rows(family: str, device: torch.device) -> Rows:
+    """Rows [levels * PHASES] of 256 cells, the location's own being number ``CENTRE``."""
+    weights = window_weights(family)
+    entropy = row_entropy(torch.nn.functional.pad(weights.cumsum(-1), (1, 0)))
+    top = int(entropy[-1].min()) >> LEVEL
+    target = torch.arange(top + 1)[:, None].expand(-1, PHASES) << LEVEL
+    # The narrowest scale that has as much entropy, so that tempering changes its shape least.
+    scale = (entropy[:, None] >= target).int().argmax(0)
+    base = weights[scale, torch.arange(PHASES)]
+    base[0] = torch.arange(CELLS) == CENTRE
+    rows = made(temper(base.reshape(-1, CELLS), target.reshape(-1)))
+    return Rows(*(t.to(device) for t in rows))
+
+
+def window_weights(family: str) -> Tensor:
+    """Masses int64 [scales, PHASES, CELLS] in 2**-16 of all scales whose cells are single values.
+
+    The location is ``phase / PHASES`` right of the left edge of the central cell.
+    """
+    cdf, inverse, shift, _, coarse, _ = window_tensors(family, torch.device("cpu"))
+    count = int((coarse == 0).sum())
+    edges = (torch.arange(CELLS + 1) - CENTRE) << 8
+    distance = edges - (torch.arange(PHASES)[:, None] * (256 // PHASES))
+    cell = (distance * inverse[:count, None, None] >> shift[:count, None, None]) + 2048
+    return torch.diff(cdf[cell.clamp(0, 4095)].long())
+
+
+@cache
+def uniform_rows(device: torch.device) -> Rows:
+    """Rows [6 * 64 + 1] of 64 symbols: as many equal ones as it takes, then tempered."""
+    level = torch.arange((UNIFORM_BITS << LEVEL_BITS) + 1)
+    sizes = log2_units(torch.arange(1, (1 << UNIFORM_BITS) + 1))
+    count = (sizes >= (level << LEVEL)[:, None]).int().argmax(1) + 1
+    weights = (torch.arange(1 << UNIFORM_BITS) < count[:, None]).long() * TOTAL
+    rows = made(temper(weights, level << LEVEL))
+    return Rows(*(t.to(device) for t in rows))
