@@ -47,7 +47,7 @@ def single_entropies(family: str, device: torch.device) -> Tensor:
     narrow = torch.arange(fine * PHASES)
     scale = torch.cat([narrow // PHASES, torch.arange(fine, SCALES)]).to(torch.uint8)
     loc = torch.cat([narrow % PHASES, torch.zeros(SCALES - fine, dtype=torch.int64)])
-    weight = torch.full(loc.shape, TOTAL)
+    weight = torch.full(loc.shape, TOTAL, dtype=torch.int32)
     found = window_entropy(family, *(t[:, None] for t in (weight, loc, scale)))
     wide = found[fine * PHASES :] + (coarse[fine:] << UNIT_BITS)
     table = [found[: fine * PHASES].reshape(fine, PHASES), wide[:, None].expand(-1, PHASES)]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
+from revc.runtime.bits.cpu.mixture import boundaries as fast_boundaries
 from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.tables import window_tensors
 
@@ -111,6 +112,27 @@ def interval(
 
 def boundaries(family: str, weight: Tensor, loc: Tensor, scale: Tensor, bounded: bool) -> Tensor:
     """C(i) of windows for i in [0, 257], int64 [..., 258]; constant beyond their size."""
+    if loc.device.type == "cpu":
+        return boundaries_on_cpu(family, weight, loc, scale, bounded)
+    return boundaries_anywhere(family, weight, loc, scale, bounded)
+
+
+def boundaries_on_cpu(
+    family: str, weight: Tensor, loc: Tensor, scale: Tensor, bounded: bool
+) -> Tensor:
+    """The same in one pass of numba."""
+    parts = [t.reshape(1, -1, t.shape[-1]).contiguous() for t in (weight, loc, scale)]
+    out = torch.empty((*loc.shape[:-1], 258), dtype=torch.int64)
+    tables = window_tensors(family, loc.device)[:4]
+    arrays = [t.numpy() for t in (*parts, *tables, out.reshape(1, -1, 258))]
+    fast_boundaries(*arrays[:3], REGULAR[bounded], *arrays[3:])
+    return out
+
+
+def boundaries_anywhere(
+    family: str, weight: Tensor, loc: Tensor, scale: Tensor, bounded: bool
+) -> Tensor:
+    """The same on any device."""
     fine, origin, size = (t[..., None] for t in window_of(family, loc, scale))
     i = torch.minimum(torch.arange(258, device=loc.device), size)
     parts = (t[..., None, :] for t in (weight, loc, scale))

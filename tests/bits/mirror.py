@@ -10,7 +10,7 @@ from torch import Tensor
 
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.reference import Lane, scale, unscale
-from revc.runtime.bits.window import interval
+from revc.runtime.bits.window import interval, window_of
 
 
 class Mirror:
@@ -57,23 +57,25 @@ class Mirror:
             out[b, e] = lane.pop_uniform(int(n[b, e]))
         return out
 
-    def push_window(self, family: str, symbols: Tensor, *parameters: Tensor) -> None:
-        found = interval(family, symbols, *parameters)
+    def push_window(
+        self, family: str, symbols: Tensor, *parameters: Tensor, bounded: bool = False
+    ) -> None:
+        found = interval(family, symbols, *parameters, bounded=bounded)
         for b, e, lane in self.walk(symbols.shape[1]):
             for value, base in (found.lower, found.upper):
                 lane.push_uniform(int(value[b, e]), int(base[b, e]))
             lane.push(int(found.start[b, e]), int(found.freq[b, e]))
 
-    def pop_window(self, family: str, *parameters: Tensor) -> Tensor:
+    def pop_window(self, family: str, *parameters: Tensor, bounded: bool = False) -> Tensor:
         """Search by trial: the symbol whose interval holds the point, or the escape."""
         shape = parameters[1].shape[:2]
         out = torch.zeros(tuple(shape), dtype=torch.int64)
         for b, e, lane in self.walk(shape[1], backwards=True):
             own = [p[b : b + 1, e] for p in parameters]
-            out[b, e] = self.pop_one(lane, family, own)
+            out[b, e] = self.pop_one(lane, family, own, bounded)
         return out
 
-    def pop_one(self, lane: Lane, family: str, own: list[Tensor]) -> int:
+    def pop_one(self, lane: Lane, family: str, own: list[Tensor], bounded: bool) -> int:
         """Pop one symbol under parameters [1, C]."""
         centre = int(own[1][0, 0] >> 8)
         base = interval(family, torch.tensor([centre]), *own)
@@ -81,9 +83,9 @@ class Mirror:
         values = torch.arange(-300, 300) * width + centre // width * width
         values = values[(values >= -(1 << 31)) & (values < 1 << 31)]
         grid = [p.expand(len(values), -1) for p in own]
-        found = interval(family, values, *grid)
-        inside = found.freq > 1
-        inside |= found.start != 65535
+        low, high = window_of(family, *grid[1:]).ends()
+        inside = (values >= low) & (values <= high)
+        found = interval(family, values, *grid, bounded=bounded)
         table = {int(v): (int(s), int(f)) for v, s, f, i in
                  zip(values, found.start, found.freq, inside, strict=True) if i}  # fmt: skip
         end = max(table) + width if table else 0

@@ -22,13 +22,19 @@ from revc.runtime.bits.dist import (
     Mixture,
     Table,
     Uniform,
+    WideUniform,
+    tempered,
 )
 
 GOLDEN = Path(__file__).with_name("tapes.json")
 SHAPES = {"wide": (Mode.WIDE, 2, 32), "fast": (Mode.FAST, 1, 35)}
 LONG = {"wide-long": (Mode.WIDE, 1, 4), "fast-long": (Mode.FAST, 2, 2)}
 LONG_KINDS = ("table", "floats")
-KINDS = ("table", "uniform", "softmax", "scale", "logistic", "gaussian", "mixture", "floats")
+KINDS = (
+    "table", "uniform", "softmax", "scale", "logistic", "gaussian", "mixture", "floats", "wide",
+    "bounded", "bounded-gaussian", "bounded-mixture", "tempered", "tempered-gaussian",
+    "tempered-mixture", "tempered-softmax", "tempered-uniform", "tempered-table",
+)  # fmt: skip
 
 
 def numbers(high: int, shape: tuple[int, ...], seed: int) -> Tensor:
@@ -54,21 +60,37 @@ def distribution(kind: str, b: int) -> tuple[Distribution, Tensor]:
     far = torch.round(loc + reals(shape, 3)).long()
     far[:, ::11] = numbers(1 << 32, far[:, ::11].shape, 4) - (1 << 31)
     parts = (b, 44, 3)
+    if kind.startswith("tempered"):
+        base, symbols = distribution(kind.removeprefix("tempered").strip("-") or "logistic", b)
+        return inside(tempered(base, torch.tensor([0.4, 1.0, 0.0])[:b]), symbols)
+    if kind == "wide":
+        n = numbers(1 << 32, shape, 15) // (1 << numbers(33, shape, 16)) + 1
+        return inside(WideUniform(n), numbers(1 << 32, shape, 17))
     if kind == "table":
         return Table.from_counts(torch.arange(40) ** 2), numbers(40, shape, 5)
     if kind == "uniform":
         return Uniform(numbers(1 << 16, shape, 6) + 1), numbers(1, shape, 7)
     if kind == "softmax":
         return Categorical(reals((b, 44, 300), 8)), numbers(300, shape, 9)
+    if kind == "bounded":
+        return inside(Logistic(loc, scale, bounded=True), far)
+    if kind == "bounded-gaussian":
+        return inside(Gaussian(loc, scale, step=0.5, bounded=True), far)
     if kind == "logistic":
         return Logistic(loc, scale), far
     if kind == "gaussian":
         return Gaussian(loc, scale, step=0.5), far
-    if kind == "mixture":
+    if kind.endswith("mixture"):
         where = loc[..., None] + reals(parts, 10)
-        return Mixture(reals(parts, 11), where, scale[..., None] + where * 0), far
+        bounded, grid = kind == "bounded-mixture", (where, scale[..., None] + where * 0)
+        return inside(Mixture(reals(parts, 11), *grid, bounded=bounded), far)
     bits = numbers(1 << 16, shape, 12).to(torch.int16)
     return FloatBits(torch.bfloat16), bits.view(torch.bfloat16)
+
+
+def inside(chosen: Distribution, symbols: Tensor) -> tuple[Distribution, Tensor]:
+    """The symbols that are nearest to those and can be coded."""
+    return chosen, chosen.clip(symbols)
 
 
 def tape(kind: str, size: str, backend: BackendName) -> str:

@@ -50,7 +50,7 @@ def test_triton_interpreted() -> None:
 
 
 @pytest.mark.parametrize("size", tapes.SHAPES)
-@pytest.mark.parametrize("kind", ["table", "uniform", "logistic", "gaussian", "scale"])
+@pytest.mark.parametrize("kind", ["table", "uniform", "logistic", "gaussian", "bounded", "scale"])
 def test_reference(kind: str, size: str) -> None:
     mode, b, lanes = tapes.SHAPES[size]
     stack = BitStack(b, lanes, seed=2**40 + 17, mode=mode)
@@ -78,8 +78,9 @@ def test_reference(kind: str, size: str) -> None:
     else:
         loc, scale = snap_window(None, chosen.loc, chosen.scale, chosen.step)  # type: ignore[attr-defined]
         grid = (torch.full_like(loc, 1 << 16)[..., None], loc[..., None], scale[..., None])
-        mirror.pop_window(kind, *grid)
-        mirror.push_window(kind, symbols, *grid)
-        mirror.push_window(kind, symbols, *grid)
-        mirror.pop_window(kind, *grid)
+        bounded, family = kind == "bounded", "gaussian" if kind == "gaussian" else "logistic"
+        mirror.pop_window(family, *grid, bounded=bounded)
+        mirror.push_window(family, symbols, *grid, bounded=bounded)
+        mirror.push_window(family, symbols, *grid, bounded=bounded)
+        mirror.pop_window(family, *grid, bounded=bounded)
     assert mirror.digest(stack) == WANTED[f"{kind}-{size}"]

@@ -56,6 +56,19 @@ def mass(edge, weight, loc, scale, cdf, inverse, shift, radius, b, e):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def boundaries(weight, loc, scale, regular, cdf, inverse, shift, radius, out):
+    """Fill ``out`` int64 [B, E, 258] with C(i) of windows [B, E, C]; see ``bits.window``."""
+    for b in range(out.shape[0]):
+        for e in range(out.shape[1]):
+            fine, origin, size = window(loc, scale, radius, U(b), U(e))
+            for i in range(out.shape[2]):
+                place = min(i, size)
+                edge = (origin + place) << fine
+                got = mass(edge, weight, loc, scale, cdf, inverse, shift, radius, U(b), U(e))
+                out[U(b), U(e), U(i)] = place + (got * (regular - size) >> 16)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def push_mixture(
     words, heads, fill, debt, seed, low, lanes, first, last, symbols,
     weight, loc, scale, regular, cdf, inverse, shift, radius,

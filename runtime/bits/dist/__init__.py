@@ -4,7 +4,8 @@ from revc.runtime.bits.dist.base import Distribution, Level
 from revc.runtime.bits.dist.categorical import Categorical
 from revc.runtime.bits.dist.floats import FloatBits
 from revc.runtime.bits.dist.table import Table
-from revc.runtime.bits.dist.uniform import Uniform, raw_bits
+from revc.runtime.bits.dist.tempered import tempered
+from revc.runtime.bits.dist.uniform import Uniform, WideUniform, raw_bits
 from revc.runtime.bits.dist.window import Gaussian, Logistic, Mixture
 
 __all__ = [
@@ -17,5 +18,7 @@ __all__ = [
     "Mixture",
     "Table",
     "Uniform",
+    "WideUniform",
     "raw_bits",
+    "tempered",
 ]
