@@ -1,4 +1,4 @@
-"""What has to be seen on a GPU: exactness, memory, time, torch.compile, the entropy coder.
+"""What has to be seen on a GPU: exactness, memory, time, torch.compile, the coder, valves.
 
     python -m benchmarks.gpu [--quick] [--json [FILE]] [--budget SECONDS]
 
@@ -19,7 +19,9 @@ if not __package__:  # run by its path: the repository root is where `benchmarks
 
 import torch
 
-from benchmarks import measures, on_cuda
+from benchmarks import lm_groups, measures, on_cuda
+from benchmarks.lm_data import FOLDER
+from benchmarks.lm_groups import Job
 from benchmarks.nets import Size
 from benchmarks.rows import Row, as_json, print_table
 from benchmarks.worker import MeasurementError, measure
@@ -112,6 +114,18 @@ def coding(clock: Clock, rounds: int) -> Iterator[Row]:
         yield Row(name, value, unit)
 
 
+def language(clock: Clock) -> Iterator[Row]:
+    """The language model with valves: memory and step time in full, and a short training."""
+    full, short = (Job(name, "cuda", run=clock.attempt) for name in ("full", "short"))
+    yield from lm_groups.memory(full)
+    yield from lm_groups.step_time(full)
+    if not FOLDER.exists():
+        note = f"left out: no text in {FOLDER}, see benchmarks/lm_data.py"
+        yield Row("training of the language model", None, "nats", note=note)
+        return
+    yield from lm_groups.quality(short)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run every check and print the table last."""
     parser = argparse.ArgumentParser(prog="gpu", description="The checks that need CUDA.")
@@ -131,6 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
         step_time(clock, size, rounds, compiled=False),
         step_time(clock, SMALL, rounds, compiled=True),
         coding(clock, rounds),
+        language(clock),
     )
     rows = []
     for check in checks:

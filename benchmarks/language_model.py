@@ -8,6 +8,7 @@ is kept, so that it goes on where it was interrupted. The text is fetched: see l
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def job(given: argparse.Namespace) -> Job:
     large = given.full or (cuda and not given.small)
     setting = given.setting or ("full" if large else "small")
     device = given.device or ("cuda" if cuda and setting != "small" else "cpu")
-    return Job(setting, device, FOLDER / "figures" if setting == "full" else None)
+    kept = FOLDER / "figures" if setting == "full" else None
+    trainers = min(2, os.cpu_count() or 1) if setting == "small" and device == "cpu" else 1
+    return Job(setting, device, kept, trainers=trainers)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -63,10 +63,14 @@ class Reversible(nn.Module):
     def __init__(self, model: Any, pull: float) -> None:
         super().__init__()
         self.model, self.pull = model, pull
+        self.unspent: list[Tensor] = []  # of each budget, int64 [B] in 2**-32 bit; not in training
 
     def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
         out = self.model(tokens, targets)
         loss: Tensor = out.loss
+        session = out.run.session
+        if session is not None and not self.training:
+            self.unspent = list(session.buckets.values())
         if self.training and self.pull:
             bits = torch.stack(list(out.written.values())).sum(0)  # [B]
             loss = loss + self.pull / tokens.shape[1] * bits.mean()

@@ -4,11 +4,15 @@ import json
 import math
 import statistics
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchmarks import lm_measures, lm_train
+from benchmarks.lm_arms import METERS
 from benchmarks.lm_setting import (
     ARMS,
     BOUND,
@@ -29,6 +33,7 @@ from benchmarks.worker import MeasurementError, measure
 MIB = 2**20
 SAME = 0.02  # of plain's parameters: how far an arm's may be off
 A_TENTH = 0.1
+DAY = 24 * 3600  # seconds
 Run = Callable[..., Any]
 
 
@@ -36,13 +41,15 @@ Run = Callable[..., Any]
 class Job:
     """What is measured: a setting on a device; finished trainings are kept in `folder`.
 
-    `run` measures in a process of its own, as `benchmarks.worker.measure` does.
+    `run` measures in a process of its own, as `benchmarks.worker.measure` does. So many `trainers`
+    train at a time, on the CPU each with one thread: small networks gain little from a second.
     """
 
     setting: str
     device: str = "cpu"
     folder: Path | None = None
-    run: Run = field(default=measure)
+    run: Run = field(default=partial(measure, timeout=DAY))
+    trainers: int = 1
 
     @property
     def at(self) -> Setting:
@@ -99,22 +106,29 @@ def step_time(job: Job) -> Iterator[Row]:
 def quality(job: Job) -> Iterator[Row]:
     """Train every arm from every seed; the losses on held-out text, and the tapes."""
     found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in TRAINED}
-    for seed in range(job.at.seeds):
-        for arm in TRAINED:
+    todo = [(arm, seed) for seed, arm in product(range(job.at.seeds), TRAINED)]
+    with ThreadPoolExecutor(job.trainers) as pool:
+        runs = pool.map(lambda one: _attempt(job, *one), todo)
+        for (arm, seed), run in zip(todo, runs, strict=True):
             name = f"training, {arm}, seed {seed}"
-            try:
-                found[arm].append(trained(job, arm, seed))
-            except MeasurementError as error:
-                yield Row(name, None, "nats", note=str(error))
+            if isinstance(run, MeasurementError):
+                yield Row(name, None, "s", note=str(run))
                 continue
-            yield Row(name, found[arm][-1]["seconds"], "s")
+            found[arm].append(run)
+            yield Row(name, run["seconds"], "s")
     limit = max((run["loss"] for run in found[PLAIN]), default=None)
-    for arm, runs in found.items():
-        if runs:
-            yield from _losses(arm, runs, limit)
+    for arm, done in found.items():
+        yield from _losses(arm, done, limit) if done else ()
     for arm in METERED:
-        if found[arm]:
-            yield from _tapes(arm, found[arm])
+        yield from _tapes(arm, found[arm]) if found[arm] else ()
+
+
+def _attempt(job: Job, arm: str, seed: int) -> dict[str, Any] | MeasurementError:
+    """Train an arm; an error is returned, so that it ends no other training."""
+    try:
+        return trained(job, arm, seed)
+    except MeasurementError as error:
+        return error
 
 
 def trained(job: Job, arm: str, seed: int) -> dict[str, Any]:
@@ -126,7 +140,8 @@ def trained(job: Job, arm: str, seed: int) -> dict[str, Any]:
         kept = job.folder / f"{job.setting}-{job.device}-{arm.replace(', ', '-')}-{seed}.json"
         if kept.exists() and (known := json.loads(kept.read_text()))["asked"] == asked:
             return dict(known["found"])
-    found: dict[str, Any] = job.run(lm_train.train, timeout=24 * 3600, **how)
+    threads = 1 if job.trainers > 1 and job.device == "cpu" else 0
+    found: dict[str, Any] = job.run(lm_train.train, threads=threads, **how)
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps({"asked": asked, "found": found}))
@@ -151,7 +166,9 @@ def _tapes(arm: str, runs: list[dict[str, Any]]) -> Iterator[Row]:
     error = math.sqrt(sum(tape["standard error"] ** 2 for tape in tapes)) / len(tapes)
     yield Row(f"net, {arm}", net, "bits/token/valve", BOUND + 2 * error if arm == BUDGET else None)
     yield Row(f"its standard error, {arm}", error, "bits/token/valve")
-    for place, meter in enumerate(("va", "vb")):
-        if arm == BUDGET:
+    if arm == BUDGET:
+        charged = statistics.mean(tape["charged a valve"] for tape in tapes)
+        yield Row(f"charged to the budget, {arm}", charged, "bits/token/valve", BOUND)
+        for place, meter in enumerate(METERS):
             value = statistics.mean(run["throttles"][place] for run in runs)
             yield Row(f"throttle of {meter} at the end", value, "")

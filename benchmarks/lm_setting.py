@@ -58,18 +58,18 @@ class Setting:
 SETTINGS = {
     "full": Setting(
         layers=6, width=512, heads=8, time=256, batch=32, labels=8192, channels=64,
-        steps=4000, warm_up=400, windows=512, rate=1e-3,
+        steps=4000, warm_up=400, windows=512, rate=1e-3, pull=5e-5,
     ),
     "short": Setting(
         layers=6, width=512, heads=8, time=256, batch=32, labels=256, channels=64,
-        steps=60, warm_up=20, windows=64, seeds=1, rate=1e-3, rounds=5,
+        steps=60, warm_up=20, windows=64, seeds=1, rate=1e-3, pull=5e-5, rounds=5,
     ),
     "small": Setting(
         layers=4, width=96, heads=4, time=128, batch=8, labels=256, channels=12,
-        steps=400, warm_up=100, windows=256,
+        steps=400, warm_up=100, windows=256, pull=3e-4,
     ),
     "tiny": Setting(
         layers=2, width=16, heads=2, time=16, batch=2, labels=256, channels=2,
-        steps=4, warm_up=2, windows=4, seeds=1, chunk=16, chunks=2, rounds=1,
+        steps=4, warm_up=2, windows=4, seeds=1, chunk=16, chunks=2, rounds=1, pull=3e-4,
     ),
 }  # fmt: skip

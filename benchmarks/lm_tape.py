@@ -9,6 +9,7 @@ from torch import Tensor
 
 from benchmarks.lm_arms import METERS, Reversible
 from benchmarks.lm_setting import BOUND, VALVES_A_LAYER, Setting
+from revc.runtime.bits.constants import UNIT
 from revc.runtime.metered.books import Books
 
 ACCOUNTS = ("written", "drawn", "net", "erased")
@@ -24,25 +25,33 @@ def throttle(arm: Reversible, at: Setting) -> None:
 
 @dataclass
 class Tally:
-    """Bits a token of many sequences, by account."""
+    """Bits a token of many sequences, by account, and what budgets have left of theirs."""
 
     at: Setting
     found: dict[str, list[Tensor]] = field(default_factory=lambda: {a: [] for a in ACCOUNTS})
+    unspent: list[Tensor] = field(default_factory=list)
 
-    def add(self, books: Books) -> None:
-        """Count the sequences of a run."""
+    def add(self, arm: Reversible) -> None:
+        """Count the sequences of an arm's last run."""
+        books: Books = arm.model.ledger
         for account, values in self.found.items():
             values.append(books.bits(account).cpu() / self.at.time)
+        self.unspent += [left.cpu().double() / (UNIT * self.at.time) for left in arm.unspent]
 
     def summary(self) -> dict[str, float]:
-        """Return the mean of each account in bits a token, and net's of a valve with its error."""
+        """Return the mean of each account in bits a token, and what concerns one valve.
+
+        Without a budget nothing is charged.
+        """
         each = {account: torch.cat(values) for account, values in self.found.items()}
         valves = self.at.layers * VALVES_A_LAYER
         net = each["net"] / valves
+        left = float(torch.cat(self.unspent).mean()) / valves if self.unspent else BOUND
         return {
             **{account: float(values.mean()) for account, values in each.items()},
             "net a valve": float(net.mean()),
             "standard error": float(net.std()) / math.sqrt(len(net)),
+            "charged a valve": BOUND - left,
         }
 
 

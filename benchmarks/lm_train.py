@@ -16,8 +16,10 @@ WARM_UP = 0.05  # the share of the steps in which the learning rate rises
 EVERY = 20  # steps between two settings of the throttle
 
 
-def train(arm: str, setting: str, seed: int, device: str) -> dict[str, Any]:
+def train(arm: str, setting: str, seed: int, device: str, threads: int = 0) -> dict[str, Any]:
     """Train an arm from a seed; return its loss on the held-out text and what its valves moved."""
+    if threads:
+        torch.set_num_threads(threads)
     at = SETTINGS[setting]
     text = corpus(at.labels)
     model = build(arm, at, seed, device)
@@ -76,5 +78,5 @@ def evaluate(
         total += float(model(*(half.to(device) for half in batch))) * len(batch[0])
         if metered:
             assert isinstance(model, Reversible)
-            tally.add(model.model.ledger)
+            tally.add(model)
     return {"loss": total / at.windows, "tape": tally.summary() if metered else {}}

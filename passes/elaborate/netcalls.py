@@ -51,11 +51,11 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
     if net is not None:
         return _declared(scope, node, net, expected)
     builtin = builtin_signatures().get(node.func)
+    if node.func in MATRICES:
+        raise scope.findings.refuse(matrix_alone(node))
     if scope.module.imports.get(node.func, scope) is None:
         if builtin is None:
             raise Reported  # the file that it comes from was not found, and reported
-        if builtin.name in MATRICES:
-            raise scope.findings.refuse(matrix_alone(node))
         return inline(scope, node, builtin, expected)
     if builtin is not None and scope.module.find(node.func) is None:
         raise scope.findings.refuse(import_builtin(node.func, node.func_span))

@@ -20,6 +20,7 @@ from torch.fx import Graph, Node
 from revc.ir.dims import Dim
 from revc.ir.expr import At, Number, Place, Read, Slice, walk
 from revc.ir.instructions import Alloc, BlockCall, Emit, Free, Instruction, Repeat, Reshape
+from revc.ir.instructions.metered import Coded
 from revc.ir.program import Block
 
 MODE = ("dtype", "low", "device", "health")
@@ -70,7 +71,7 @@ def _dims(step: Instruction) -> Iterable[Dim]:
                 yield from _place_dims(node.place)
             elif isinstance(node, Number) and isinstance(node.value, Dim):
                 yield node.value
-    if isinstance(step, Alloc | Free):
+    if isinstance(step, Alloc | Free | Coded):
         yield from step.type.shape
     elif isinstance(step, Reshape):
         yield from (*step.before, *step.after)

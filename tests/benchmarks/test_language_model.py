@@ -22,7 +22,7 @@ from benchmarks.rows import Row
 TINY = SETTINGS["tiny"]
 
 
-def here(function: Callable[..., Any], timeout: float = 0, **arguments: Any) -> Any:
+def here(function: Callable[..., Any], **arguments: Any) -> Any:
     """Measure in this process."""
     return function(**arguments)
 
@@ -113,6 +113,9 @@ def test_a_minute_version_reports_every_figure(text: Corpus) -> None:
         assert rows[f"valves' part of a step, {arm}"].target == 0.1
     assert rows[f"validation loss, {REVC}"].target == rows[f"validation loss, {PLAIN}"].value
     assert 0.5 < (rows["throttle of va at the end"].value or 0) < 1
+    charged = rows[f"charged to the budget, {BUDGET}"]
+    assert charged.met
+    assert (charged.value or 0) > 0
 
 
 def test_peaks_are_compared_with_plain(text: Corpus) -> None:
@@ -125,7 +128,7 @@ def test_peaks_are_compared_with_plain(text: Corpus) -> None:
 def test_what_was_trained_is_kept(tmp_path: Path) -> None:
     calls = []
 
-    def once(function: Callable[..., Any], timeout: float, **how: Any) -> dict[str, Any]:
+    def once(function: Callable[..., Any], **how: Any) -> dict[str, Any]:
         calls.append(how)
         return {"loss": 1.0}
 

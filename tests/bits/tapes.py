@@ -23,8 +23,8 @@ from revc.runtime.bits.dist import (
     Table,
     Uniform,
     WideUniform,
-    tempered,
 )
+from revc.runtime.bits.dist.tempered import tempered
 
 GOLDEN = Path(__file__).with_name("tapes.json")
 SHAPES = {"wide": (Mode.WIDE, 2, 32), "fast": (Mode.FAST, 1, 35)}

@@ -3,7 +3,7 @@
 Each entry is (body of a model with registers a, b: [B, T, c] and a given u, the one finding).
 """
 
-HEAD = """use std.nets: attention, mlp, norm, linear, embedding, gate, conv, parameter
+HEAD = """use std.nets: attention, mlp, norm, linear, embedding, gate, conv, parameter, dropout
 dim B, T, V = 50, d = 16, c = d/2
 state lattice(Q12.20)
 block Layer(a, b: [B, T, c]) { a += mlp(b, width = 8) }
@@ -255,7 +255,66 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "B205 the factor may be 0: it is only known to lie in [0, 1]; "
         "say in [lo, hi] with lo above 0",
     ),
+    "a free matrix": (
+        "mix a by @@parameter([c, c])",
+        "B206 the determinant of `parameter` is not bounded away from 0; use lu, orthogonal, "
+        "householder or permutation",
+    ),
+    "a declared free matrix": (
+        "net W = parameter([c, c])\nmix a by @@W",
+        "B206 the determinant of `W` is not bounded away from 0; use lu, orthogonal, "
+        "householder or permutation",
+    ),
+    "no reflections": (
+        "mix a by @@householder(0)",
+        "S003 `householder` needs at least one reflection, not k = 0",
+    ),
+    "a seed": (
+        "mix a by permutation(@@1/2)",
+        "S003 `permutation` takes a whole number of at least 0 for `seed`",
+    ),
+    "a matrix as a value": (
+        "emit y = @@lu()",
+        "S003 `lu` is a matrix: `mix y by lu(..)`",
+    ),
+    "a matrix of another size": (
+        "net R = lu()\nmix a by R\nmix a[.., :4] by @@R",
+        "S004 `R` was called with other sizes",
+    ),
     # --- bits
+    "a map without integers": (
+        "apply a by @@tanh()",
+        "Q304 `tanh` has no exact form on lattice(Q12.20): softsign has one on 16 and 32 bits; "
+        "any will do on float32 state",
+    ),
+    "a step off the lattice": (
+        "valve a by @@logistic(linear(b), step = 1/3) as m",
+        "Q307 a step of 0.333333 is no whole number of units of lattice(Q12.20)",
+    ),
+    "a step below the lattice": (
+        "valve a by @@logistic(linear(b), step = 1e-9) as m",
+        "Q307 a step of 1e-09 is no whole number of units of lattice(Q12.20)",
+    ),
+    "a small factor": (
+        "scale a by sigmoid(b) in [@@1e-4, 1] as m",
+        "Q307 `scale` rounds its factor to n/1024 with 1 <= n <= 65536, not [0.0001, 1]",
+    ),
+    "a carried residue of a put": (
+        "@@put a by logistic(linear(b), residue = carry) as m",
+        "S003 `put` moves a whole register: its residue cannot be carry, say write",
+    ),
+    "a dropped mask": (
+        "let h = @@dropout(b, p = 0.1)\na += h",
+        "R403 `dropout` draws its mask for an update: write it inside `+=` or `-=`",
+    ),
+    "a dropped parameter": (
+        "valve a by logistic(@@dropout(linear(b), p = 0.1)) as m",
+        "R403 `dropout` draws its mask for an update: write it inside `+=` or `-=`",
+    ),
+    "a rate": (
+        "a += @@dropout(b, p = 1)",
+        "S003 `dropout` takes a number of at least 0 and below 1 for `p`",
+    ),
     "a coarse index": (
         "valve a by @@logistic(linear(b), step = 1/16, residue = none) as m",
         "Q301 raw 0 and 1 both map to 0; loses 16 bits an element; "

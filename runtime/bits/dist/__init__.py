@@ -4,7 +4,6 @@ from revc.runtime.bits.dist.base import Distribution, Level
 from revc.runtime.bits.dist.categorical import Categorical
 from revc.runtime.bits.dist.floats import FloatBits
 from revc.runtime.bits.dist.table import Table
-from revc.runtime.bits.dist.tempered import tempered
 from revc.runtime.bits.dist.uniform import Uniform, WideUniform, raw_bits
 from revc.runtime.bits.dist.window import Gaussian, Logistic, Mixture
 
@@ -20,5 +19,4 @@ __all__ = [
     "Uniform",
     "WideUniform",
     "raw_bits",
-    "tempered",
 ]
