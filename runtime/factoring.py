@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.library import custom_op
 
 from revc.errors import RevcError
 from revc.runtime.bits.reference import M32, philox
@@ -143,19 +144,21 @@ def triangle(matrix: Tensor, upper: bool = False) -> Triangle:
     return Triangle(torch.round(part * 2.0**bits).long(), bits, upper)
 
 
+@custom_op("revc::permutation", mutates_args=())  # or compilers would trace every round of Philox
 def permutation(n: int, seed: int) -> Tensor:
     """Return a random permutation of ``range(n)``, int64 [n], the same on every machine.
 
     The indices are sorted by a 64-bit Philox word each, at counter (i, 0, 0, 0) under the key
     `seed` modulo 2**64.
     """
-    return torch.tensor(_shuffled(n, seed), dtype=torch.int64)
-
-
-@torch.compiler.assume_constant_result  # or it would be traced, 20 n multiplications
-def _shuffled(n: int, seed: int) -> tuple[int, ...]:
     key = (seed & M32, seed >> 32 & M32)
-    return tuple(sorted(range(n), key=lambda i: (*philox((i, 0, 0, 0), key)[:2], i)))
+    order = sorted(range(n), key=lambda i: (*philox((i, 0, 0, 0), key)[:2], i))
+    return torch.tensor(order, dtype=torch.int64)
+
+
+@permutation.register_fake
+def _(n: int, seed: int) -> Tensor:
+    return torch.empty(n, dtype=torch.int64)
 
 
 def _eliminate(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:

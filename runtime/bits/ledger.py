@@ -13,15 +13,17 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
-from rich.table import Table
 from torch import Tensor
 
 from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.errors import LedgerError
 from revc.runtime.bits.stack import BitStack
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 COLUMNS = ("booked", "shannon", "physical")
 
@@ -170,6 +172,8 @@ class Ledger:
 
     def table(self) -> Table:
         """A rich table in bits, one row a meter."""
+        from rich.table import Table  # for people: a deployed artifact need not have it
+
         table = Table(title=f"ledger, {self.sequences} sequences (bits)")
         table.add_column("meter")
         for title in ("calls", *COLUMNS, "gap", "least", "most"):

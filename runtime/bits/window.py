@@ -124,8 +124,8 @@ def boundaries_on_cpu(
     parts = [t.reshape(1, -1, t.shape[-1]).contiguous() for t in (weight, loc, scale)]
     out = torch.empty((*loc.shape[:-1], 258), dtype=torch.int64)
     tables = window_tensors(family, loc.device)[:4]
-    arrays = [t.numpy() for t in (*parts, *tables, out.reshape(1, -1, 258))]
-    fast_boundaries(*arrays[:3], REGULAR[bounded], *arrays[3:])
+    grid, arrays = [t.numpy() for t in parts], [t.numpy() for t in tables]
+    fast_boundaries(*grid, REGULAR[bounded], *arrays, out.reshape(1, -1, 258).numpy())
     return out
 
 

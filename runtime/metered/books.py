@@ -1,14 +1,16 @@
 """The books of a run: per meter and per sequence, what was written, drawn and erased."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from rich.table import Table
 from torch import Tensor
 
 from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.ledger import Ledger
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["Books"]
 
@@ -69,8 +71,10 @@ class Books:
         accounts = ("written", "drawn", "erased")
         return json.dumps({name: json.loads(getattr(self, name).to_json()) for name in accounts})
 
-    def table(self) -> Table:
+    def table(self) -> "Table":
         """Return a rich table in bits, a row a meter."""
+        from rich.table import Table  # for people: a deployed artifact need not have it
+
         table = Table(title=f"ledger, {self.sequences} sequences (bits)")
         table.add_column("meter")
         for title in ("written", "drawn", "net", "erased"):

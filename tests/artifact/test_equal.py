@@ -11,6 +11,7 @@ import revc
 from revc.errors import BindError
 from tests.artifact.compare import TOKENS, assert_same, everything
 from tests.artifact.conftest import Write
+from tests.metered.test_programs import SPECS as METERED
 from tests.model import specs
 from tests.model.laws import randomize
 from tests.model.test_laws import BODIES, PAIR
@@ -48,6 +49,19 @@ def test_every_statement(write: Write, index: int) -> None:
     source = specs.HEAD + PAIR.format(body)
     model, loaded = pair(write, source, chunks=1 + index % 2)
     assert_same(everything(model, streams()), everything(loaded, streams()))
+
+
+@pytest.mark.parametrize("name", METERED)
+def test_every_metered_statement(write: Write, name: str) -> None:
+    model, loaded = pair(write, METERED[name])
+    assert loaded.interface.plan == model.interface.plan
+    streams_now = {key: value * 0.3 for key, value in streams().items()}
+    assert_same(everything(model, streams_now), everything(loaded, streams_now))
+    model.bits.runs = loaded.bits.runs = 0
+    mine, theirs = model(**streams_now), loaded(**streams_now)
+    assert model.ledger.to_json() == loaded.ledger.to_json()
+    for one, other in zip(mine.written.values(), theirs.written.values(), strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("chunks", [1, 3])

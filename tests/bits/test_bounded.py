@@ -1,4 +1,4 @@
-"""Bounded windows: no escape, so what is drawn lies in its window and nothing else can be pushed."""
+"""Bounded windows: no escape, so what is drawn lies inside and nothing else can be pushed."""
 
 from collections.abc import Callable
 

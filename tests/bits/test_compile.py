@@ -8,8 +8,16 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from revc.runtime.bits import BitStack, ops
-from revc.runtime.bits.dist import Categorical, FloatBits, Logistic, Mixture, Table, Uniform
+from revc.runtime.bits import BitStack, ops, wideops
+from revc.runtime.bits.dist import (
+    Categorical,
+    FloatBits,
+    Logistic,
+    Mixture,
+    Table,
+    Uniform,
+    WideUniform,
+)
 
 # torch's own warnings about itself, while it compiles.
 pytestmark = [
@@ -45,11 +53,15 @@ def everything(stack: BitStack, x: Tensor, loc: Tensor, scale: Tensor) -> tuple[
     stack.push(x, mixture)
     stack.push(drawn[1], softmax)
     stack.push(drawn[2], digits)
+    bounded, wide = Logistic(loc, scale, bounded=True), WideUniform(x * 99999 + 1)
+    stack.push(bounded.clip(x), bounded)
+    drawn = (*drawn, stack.pop(wide), stack.pop(bounded), bounded.entropy_bits())
     y = stack.scale(x.int() * 1000, x + 5, 4)
     z = stack.unscale(y + 1, x + 2, 3)
     stack.push(loc, FLOATS)
     back = stack.pop(FLOATS, loc.shape)
     lengths = logistic.shannon(x * 3) + mixture.shannon(x) + softmax.shannon(drawn[1])
+    lengths = lengths + bounded.shannon(x) + wide.shannon(x)
     return first, *drawn, y, z, back, lengths, stack.pop(logistic), stack.size()
 
 
@@ -135,6 +147,8 @@ CALLS: dict[str, Callable[[Tensor], tuple[Any, ...]]] = {
     "pop_uniform": lambda t: (t, [2, 6], SYMBOLS + 1),
     "push_single": lambda t: (t, SYMBOLS, SYMBOLS * 256, SYMBOLS.to(torch.uint8), "logistic"),
     "pop_single": lambda t: (t, [2, 6], SYMBOLS * 256, SYMBOLS.to(torch.uint8), "gaussian"),
+    "push_wide": lambda t: (t, SYMBOLS, SYMBOLS * 9999 + 1),
+    "pop_wide": lambda t: (t, [2, 6], SYMBOLS * 99999 + 1),
     "scale": lambda t: (t, SYMBOLS.int(), SYMBOLS + 1, 4),
     "unscale": lambda t: (t, SYMBOLS.int(), SYMBOLS + 1, 4),
     "size": lambda t: (t, 2, torch.device("cpu")),
@@ -146,7 +160,8 @@ def test_operators_keep_their_schema(name: str) -> None:
     """What each operator says it mutates, returns and aliases is what it does."""
     stack = BitStack(2, 3)
     tests = ("test_faketensor",) if name == "size" else ("test_schema", "test_faketensor")
-    torch.library.opcheck(getattr(ops, name), CALLS[name](stack.token), test_utils=tests)
+    operator = getattr(wideops if "wide" in name else ops, name)
+    torch.library.opcheck(operator, CALLS[name](stack.token), test_utils=tests)
 
 
 def test_code_lengths_train_under_compile() -> None:

@@ -14,8 +14,10 @@ from revc.runtime.bits.dist import (
     Mixture,
     Table,
     Uniform,
+    WideUniform,
     raw_bits,
 )
+from revc.runtime.bits.dist.tempered import tempered
 from revc.runtime.bits.errors import (
     BackendError,
     BitsError,
@@ -29,6 +31,8 @@ TABLE = Table.from_counts(torch.arange(10))
 LOC, SCALE = torch.zeros(2, 6), torch.ones(2, 6)
 SYMBOLS = torch.zeros(2, 6, dtype=torch.int64)
 INT = SYMBOLS.int()
+BOUNDED = Logistic(LOC, SCALE, bounded=True)
+HALF = torch.tensor([0.5, 0.25])
 MANY = Categorical(torch.zeros(2, 6, 300))
 
 
@@ -47,6 +51,16 @@ CASES: list[tuple[type[BitsError], str, Case]] = [
     (SymbolError, "integer dtype", lambda s: s.push(SYMBOLS.float(), Logistic(LOC, SCALE))),
     (SymbolError, "own n", lambda s: s.push(SYMBOLS + 5, Uniform(5))),
     (SymbolError, "own n", lambda s: s.push(SYMBOLS - 1, Uniform(5))),
+    (SymbolError, "own n", lambda s: s.push(SYMBOLS + 5, WideUniform(SYMBOLS + 5))),
+    (SymbolError, "own n", lambda s: s.push(SYMBOLS - 1, WideUniform(SYMBOLS + 99999))),
+    (SymbolError, "integer dtype", lambda s: s.push(LOC, WideUniform(SYMBOLS + 5))),
+    (SymbolError, "inside the windows", lambda s: s.push(SYMBOLS + 99, BOUNDED)),
+    (SymbolError, "inside the windows", lambda s: s.push(INT - 99, BOUNDED)),
+    (SymbolError, "integer dtype", lambda s: s.push(LOC, BOUNDED)),
+    (SymbolError, "int32", lambda s: s.push(SYMBOLS + (1 << 31), BOUNDED)),
+    (SymbolError, "inside the windows", lambda s: s.push(
+        SYMBOLS + 99, Mixture(LOC[..., None], LOC[..., None], SCALE[..., None], bounded=True))),
+    (SymbolError, "integer dtype", lambda s: s.push(LOC, tempered(BOUNDED, HALF))),
     (SymbolError, r"\[0, 70000\)", lambda s: s.push(SYMBOLS + 70000, Uniform(70000))),
     (SymbolError, r"\[0, 300\)", lambda s: s.push(SYMBOLS + 300, MANY)),
     (SymbolError, "int32", lambda s: s.push(SYMBOLS + (1 << 31), Logistic(LOC, SCALE))),
@@ -66,6 +80,15 @@ CASES: list[tuple[type[BitsError], str, Case]] = [
     (ParameterError, "do not fit symbols", lambda s: s.push(
         SYMBOLS[:, :3], Categorical(torch.zeros(2, 6, 4)))),
     (ParameterError, r"\[1, 2\*\*16\]", lambda s: s.pop(Uniform(SYMBOLS))),
+    (ParameterError, r"\[1, 2\*\*32\]", lambda s: s.pop(WideUniform(SYMBOLS))),
+    (ParameterError, r"\[1, 2\*\*32\]", lambda s: s.pop(WideUniform(SYMBOLS + (1 << 32) + 1))),
+    (ParameterError, r"\[1, 2\*\*32\]", lambda s: s.push(SYMBOLS - 1, WideUniform(SYMBOLS - 9))),
+    (ParameterError, "do not fit symbols", lambda s: s.pop(WideUniform(SYMBOLS + 1), (2, 5))),
+    (ParameterError, "do not fit symbols", lambda s: s.pop(tempered(BOUNDED, HALF), (2, 5))),
+    (ParameterError, "loc.*finite", lambda s: s.pop(
+        tempered(Gaussian(spoilt(math.nan), SCALE), HALF))),
+    (ParameterError, "logits.*finite", lambda s: s.pop(
+        tempered(Categorical(spoilt(-math.inf)[..., None]), HALF))),
     (ParameterError, r"\[1, 2\*\*16\]", lambda s: s.pop(Uniform(SYMBOLS + 65537))),
     (ParameterError, r"\[1, 2\*\*16\]", lambda s: s.scale(INT, SYMBOLS, 3)),
     (ParameterError, "int64", lambda s: s.pop(Uniform(INT + 1))),
@@ -73,6 +96,9 @@ CASES: list[tuple[type[BitsError], str, Case]] = [
     (ParameterError, r"\[0, 16\]", lambda s: s.unscale(INT, SYMBOLS + 1, -1)),
     (LaneError, "2 sequences, the data 3", lambda s: s.push(torch.zeros(3, 6).int(), TABLE)),
     (LaneError, "2 sequences, the data 3", lambda s: s.pop(TABLE, (3, 6))),
+    (LaneError, "2 sequences, the data 3", lambda s: s.pop(tempered(TABLE, HALF), (3, 6))),
+    (LaneError, "2 sequences, the data 3", lambda s: s.pop(
+        WideUniform(torch.ones(3, 6, dtype=torch.int64)))),
     (LaneError, "leading axis", lambda s: s.push(torch.tensor(3), TABLE)),
     (LaneError, "meta", lambda s: ops.size(s.token, 2, torch.device("meta"))),
     (ScaleOverflowError, "int32", lambda s: s.scale(INT + (1 << 30), SYMBOLS + 65536, 15)),
@@ -127,6 +153,7 @@ def test_export_does_not_hide_faults() -> None:
         lambda: Uniform(0),
         lambda: Uniform((1 << 31) + 1),
         lambda: raw_bits(32),
+        lambda: WideUniform(INT),
         lambda: Table(torch.tensor([1, 2])),
         lambda: Table(torch.tensor([65536, 0])),
         lambda: Table(torch.tensor([65537, -1])),

@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from revc.runtime.bits import BitStack, Mode
-from revc.runtime.bits.dist import FloatBits, Gaussian, Logistic, Mixture, Table, Uniform
+from revc.runtime.bits.dist import (
+    FloatBits,
+    Gaussian,
+    Logistic,
+    Mixture,
+    Table,
+    Uniform,
+    WideUniform,
+)
 from revc.runtime.bits.integer import leaky_cdf
 from revc.runtime.bits.ops import pop_rows, push_rows
 from revc.runtime.bits.reference import Lane, floor_word, philox
@@ -103,6 +111,20 @@ def test_uniform(mode: Mode, sequences: int, lanes: int) -> None:
     assert_same(stack, mirror)
     stack.push(symbols, Uniform(n))
     mirror.push_uniform(symbols, n)
+    assert_same(stack, mirror)
+
+
+@ROUTES
+def test_wide_uniform(mode: Mode, sequences: int, lanes: int) -> None:
+    """Two digits: 16 bits at most in the upper one."""
+    stack, mirror = pair(mode, sequences, lanes)
+    random = torch.Generator().manual_seed(3)
+    n = torch.randint(1, 1 << 32, (sequences, 90), generator=random)
+    n[:, ::3] >>= 20
+    bits = torch.tensor([[max(0, int(v - 1).bit_length() - 16) for v in row] for row in n])
+    upper = mirror.pop_uniform((n + (1 << bits) - 1) >> bits).long()
+    lower = mirror.pop_uniform(torch.minimum(n - (upper << bits), 1 << bits))
+    assert torch.equal(stack.pop(WideUniform(n)), (upper << bits) + lower)
     assert_same(stack, mirror)
 
 

@@ -18,6 +18,7 @@ from revc.runtime.bits.dist import (
     Mixture,
     Table,
     Uniform,
+    WideUniform,
     raw_bits,
 )
 from tests.bits.laws import FEW, LAW
@@ -60,6 +61,28 @@ def check(stack: BitStack, symbols: Tensor, distribution: Distribution) -> None:
 def test_uniform(mode: Mode, seed: int, sequences: int, lanes: int, length: int, n: int) -> None:
     stack = BitStack(sequences, lanes, seed, mode=mode)
     check(stack, random((sequences, length), n, seed), Uniform(n))
+
+
+@LAW
+@given(MODES, SEEDS, SEQUENCES, LANES, LENGTHS, st.integers(0, 32))
+def test_wide_uniform(
+    mode: Mode, seed: int, sequences: int, lanes: int, length: int, bits: int
+) -> None:
+    shape = (sequences, length)
+    n = (random(shape, 1 << 32, seed) >> (32 - bits)) + 1
+    n[:, ::5] = torch.tensor([1 << 32, 1, 65536, 65537, (1 << 32) - 1])[seed % 5]
+    stack, model = BitStack(sequences, lanes, seed, mode=mode), WideUniform(n)
+    symbols = random(shape, 1 << 62, seed) % n
+    check(stack, symbols, model)
+    check(stack, n - 1, model)
+    drawn = stack.pop(model)
+    assert drawn.dtype == torch.int64
+    assert bool(((drawn >= 0) & (drawn < n)).all())
+    assert bool(model.inside(drawn).all())
+    assert not bool(model.inside(n).any())
+    assert torch.equal(model.clip(n), n - 1)
+    real = model.code_length(drawn).double()
+    assert bool(((model.exact_length(n - n).double() / UNIT - real).abs() < 1e-4).all())
 
 
 @LAW

@@ -1,4 +1,4 @@
-"""A stack returns to a state that it had: cheaply after pops alone or pushes alone, else by words."""
+"""A stack returns to a state it had: cheaply after pops or pushes alone, else by its words."""
 
 import pytest
 import torch

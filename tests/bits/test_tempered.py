@@ -25,6 +25,7 @@ from revc.runtime.bits.errors import ParameterError, SymbolError
 from revc.runtime.bits.narrow import LEVEL, uniform_rows, window_rows
 from revc.runtime.bits.tables import digest
 from revc.runtime.bits.tempering import energies, heat, heated, temper_anywhere, temper_on_cpu
+from revc.runtime.bits.window import inner
 from tests.bits.laws import FEW
 from tests.bits.test_roundtrip import LANES, MODES, SEEDS, SLACK, UNIT
 
@@ -103,13 +104,13 @@ def test_entropy_is_the_share_asked_for(name: str, seed: int) -> None:
     assert float(found[0]) == 0.0
 
 
-@ALL
+@pytest.mark.parametrize("name", sorted({*MODELS} - {"softmax, three digits"}))
 def test_drawn_bits_are_the_entropy(name: str) -> None:
     model = MODELS[name](3)
     shape = shape_of(model)
     chosen = tempered(model, ALPHA)
     entropy = per_sequence(chosen.entropy_bits(), shape)
-    lengths = torch.zeros(200 if shape[1] > 1 else 20, B, dtype=torch.float64)
+    lengths = torch.zeros(200 if shape[1] == E else 40, B, dtype=torch.float64)
     stack = BitStack(B, seed=4)
     for turn in range(lengths.shape[0]):
         drawn = stack.pop(chosen, shape)
@@ -172,10 +173,13 @@ def test_nothing_moves_for_alpha_zero(name: str) -> None:
     with pytest.raises(SymbolError, match="inside the windows"):
         stack.push(other, chosen)
     assert stack.digest() == before
+    if isinstance(model, Logistic | Gaussian):
+        loc = inner(model.family, *model.snapped(None))
+        assert int(((mode.long() << 8) - loc).abs().max()) <= 128
+        return
     best = model.exact_length(mode)
     for offset in (-3, -1, 1, 3):
-        other = model.clip(mode.long() + offset)
-        assert int((best - model.exact_length(other)).max()) < 0.02 * UNIT, "it is the mode"
+        assert bool((best <= model.exact_length(model.clip(mode.long() + offset))).all())
 
 
 @ALL
@@ -197,7 +201,8 @@ def test_probabilities_sum_to_one(name: str) -> None:
     centre = BitStack(B).pop(tempered(model, 0.0), shape).long()
     total = torch.zeros(shape, dtype=torch.float64)
     entropy = torch.zeros(shape, dtype=torch.float64)
-    for offset in range(-300, 300):
+    reach = 300 if isinstance(model, Logistic | Gaussian | Mixture) else 60
+    for offset in range(-reach, reach):
         symbols = centre + offset
         bits = chosen.exact_length(symbols).double() / UNIT
         p = torch.where(chosen.inside(symbols), torch.exp2(-bits), 0.0)
@@ -261,9 +266,9 @@ def test_both_ways_of_tempering_agree(count: int) -> None:
 
 
 FROZEN = {
-    "logistic": "",
-    "gaussian": "",
-    "uniform": "",
+    "logistic": "ec918a18cd78ff6298a3901e5350e946dc5eaf5327a421bd79edf58038a06889",
+    "gaussian": "3218bc9d9c5aa7fb6b97eaf1d0ae71e7df645a2107697b07c988a8641391b00f",
+    "uniform": "1b9c17235e1b64814a4ed51ae41fe1ecd74cc742e28d48f2f250808c5d65f491",
 }
 
 

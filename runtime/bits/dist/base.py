@@ -75,6 +75,17 @@ class Distribution(ABC):
         return self.exact_length(symbols)[..., None].flatten(1).sum(-1)
 
 
+def is_below(symbols: Tensor, n: int) -> Tensor:
+    """Which integer symbols are in [0, n); a narrow dtype cannot be compared with every n."""
+    whole = symbols.long()
+    return (whole >= 0) & (whole < n)
+
+
+def clip_below(symbols: Tensor, n: int) -> Tensor:
+    """Symbols moved into [0, n), in their own dtype."""
+    return symbols.long().clamp(0, n - 1).to(symbols.dtype)
+
+
 def fit(distribution: Distribution, shape: Sequence[int] | None) -> tuple[int, ...]:
     """The shape to pop: the one given, or that of the parameters."""
     if shape is not None:

@@ -13,7 +13,7 @@ from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
 from revc.runtime.bits.entropy import row_entropy
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.integer import leaky_cdf
-from revc.runtime.bits.dist.base import Coder, Distribution, Level
+from revc.runtime.bits.dist.base import Coder, Distribution, Level, clip_below, is_below
 
 SINGLE = 256
 """Largest alphabet coded in one piece: its leak costs less than 0.006 bit."""
@@ -82,10 +82,19 @@ class Categorical(Distribution):
         for digit, size in zip(digits, sizes, strict=False):
             chosen = chosen[torch.arange(chosen.shape[0], device=chosen.device), digit]
             first = first * size + digit
+        sums = chosen.reshape(chosen.shape[0], sizes[level], -1).sum(-1)
+        return self.frequencies(sums, self.digits_left(first, level))
+
+    def digits_left(self, first: Tensor, level: int) -> Tensor:
+        """How many digits follow the upper ones, whose number is ``first``."""
+        sizes = radix(self.logits.shape[-1])
         below = math.prod(sizes[level + 1 :])
         left = self.logits.shape[-1] - first * sizes[level] * below
-        count = ((left + below - 1) // below).clamp(1, sizes[level])
-        return leaky_cdf(chosen.reshape(-1, sizes[level], below).sum(-1), count)
+        return ((left + below - 1) // below).clamp(1, sizes[level])
+
+    def frequencies(self, sums: Tensor, count: Tensor) -> Tensor:
+        """CDFs of the weights [M, size] of digits, M a multiple of the symbols' number N."""
+        return leaky_cdf(sums, count)
 
     def split(self, symbols: Tensor) -> list[Tensor]:
         """Digits int64 [N] of symbols, upper first; out-of-range symbols stay out of range."""
@@ -134,31 +143,31 @@ class Categorical(Distribution):
 
     def entropy_bits(self) -> Tensor:
         """Entropy of the integer frequencies, float64."""
-        found = self.entropy_below(self.integers(None), [])
-        return found.reshape(self.shape)
+        return self.entropy_of(self.integers(None)).reshape(self.shape).double() / UNIT
 
-    def entropy_below(self, weights: Tensor, digits: list[Tensor]) -> Tensor:
-        """Entropy [N] of the digits that follow the upper ``digits``, float64."""
-        cdf = self.tables(weights, digits)
-        total = row_entropy(cdf).double() / UNIT
-        sizes = radix(self.logits.shape[-1])
-        if len(digits) + 1 == len(sizes):
-            return total
-        share = torch.diff(cdf.long()).double() / TOTAL
-        for digit in range(sizes[len(digits)]):
-            here = share[:, digit]
-            if bool((here > 0).any()):  # the last upper digit may have fewer lower ones
-                chosen = torch.full_like(cdf[:, 0], digit, dtype=torch.int64)
-                total = total + here * self.entropy_below(weights, [*digits, chosen])
+    def entropy_of(self, weights: Tensor) -> Tensor:
+        """Entropy int64 [N] in 2**-32 bit: of each digit, as the upper ones leave it on average."""
+        sizes, count = radix(self.logits.shape[-1]), weights.shape[0]
+        total = torch.zeros(count, dtype=torch.int64, device=weights.device)
+        share = torch.ones((count, 1), dtype=torch.float64, device=weights.device)
+        for level, size in enumerate(sizes):
+            first = torch.arange(share.shape[1], device=weights.device).expand(count, -1).reshape(-1)
+            sums = weights.reshape(first.numel(), size, -1).sum(-1)
+            cdf = self.frequencies(sums, self.digits_left(first, level))
+            # In integers, whose sum no device finds otherwise.
+            entropy = row_entropy(cdf).reshape(count, -1) >> 8
+            total += ((share * (1 << 30)).long() * entropy).sum(-1) >> 22
+            inner = torch.diff(cdf).double() / TOTAL
+            share = (share.reshape(-1, 1) * inner).reshape(count, -1)
         return total
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Whether symbols are classes."""
-        return (symbols >= 0) & (symbols < self.logits.shape[-1])
+        return is_below(symbols, self.logits.shape[-1])
 
     def clip(self, symbols: Tensor) -> Tensor:
         """The nearest classes."""
-        return symbols.clamp(0, self.logits.shape[-1] - 1)
+        return clip_below(symbols, self.logits.shape[-1])
 
     def exact_length(self, symbols: Tensor) -> Tensor:
         """Length under the integer frequencies, summed over the digits."""

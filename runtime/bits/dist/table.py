@@ -12,7 +12,7 @@ from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.integer import exponentials, frequencies_from_counts, leaky_cdf
 from revc.runtime.bits.gridops import log2_units
-from revc.runtime.bits.dist.base import Coder, Distribution
+from revc.runtime.bits.dist.base import Coder, Distribution, clip_below, is_below
 
 
 class Table(Distribution):
@@ -86,11 +86,11 @@ class Table(Distribution):
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Whether symbols are in [0, K)."""
-        return (symbols >= 0) & (symbols < self.freq.numel())
+        return is_below(symbols, self.freq.numel())
 
     def clip(self, symbols: Tensor) -> Tensor:
         """The nearest symbols in [0, K)."""
-        return symbols.clamp(0, self.freq.numel() - 1)
+        return clip_below(symbols, self.freq.numel())
 
     def entropy(self) -> float:
         """Entropy of the table itself, in bits."""

@@ -30,8 +30,8 @@ class TemperedCategorical(Categorical):
         """Tempered weights [N, *radix]; those of the base where alpha is 1."""
         if self.known is None or (token is not None and not self.known[1]):
             weights, alpha = self.base.integers(token), self.flat_alpha(token)
-            entropy = (self.base.entropy_below(weights, []) * UNIT).long()
-            found = temper(weights.flatten(1), self.alpha.share(entropy, alpha))
+            target = self.alpha.share(self.base.entropy_of(weights), alpha)
+            found = temper(weights.flatten(1), target)
             whole = (alpha == ONE).reshape(-1, *[1] * (weights.dim() - 1))
             self.known = torch.where(whole, weights, found.reshape(weights.shape)), token is not None
         return self.known[0]
@@ -40,14 +40,11 @@ class TemperedCategorical(Categorical):
         """Alpha of every symbol, [N]."""
         return self.alpha.along(self.shape, token).reshape(-1)
 
-    def tables(self, weights: Tensor, digits: list[Tensor]) -> Tensor:
+    def frequencies(self, sums: Tensor, count: Tensor) -> Tensor:
         """CDFs without a least frequency; those of the base where alpha is 1."""
-        leaky, chosen = super().tables(weights, digits), weights
-        for digit in digits:
-            chosen = chosen[torch.arange(chosen.shape[0], device=chosen.device), digit]
-        size = radix(self.logits.shape[-1])[len(digits)]
-        sparse = share_cdf(chosen.reshape(chosen.shape[0], size, -1).sum(-1))
-        return torch.where((self.flat_alpha(None) == ONE)[:, None], leaky, sparse)
+        alpha = self.flat_alpha(None)
+        whole = (alpha == ONE).repeat_interleave(sums.shape[0] // max(alpha.numel(), 1))
+        return torch.where(whole[:, None], super().frequencies(sums, count), share_cdf(sums))
 
     def push(self, stack: Coder, symbols: Tensor) -> None:
         """Push classes that are ``inside``."""

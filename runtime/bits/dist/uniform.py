@@ -11,7 +11,7 @@ from torch import Tensor
 from revc.runtime.bits import ops, wideops
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.gridops import log2_units
-from revc.runtime.bits.dist.base import Coder, Distribution
+from revc.runtime.bits.dist.base import Coder, Distribution, clip_below, is_below
 
 
 class Uniform(Distribution):
@@ -83,14 +83,15 @@ class Uniform(Distribution):
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Whether symbols are in [0, n)."""
-        return (symbols >= 0) & (symbols < self.n)
+        if isinstance(self.n, int):
+            return is_below(symbols, self.n)
+        return (symbols >= 0) & (symbols.long() < self.n)
 
     def clip(self, symbols: Tensor) -> Tensor:
         """The nearest symbols in [0, n)."""
-        least = symbols.clamp(min=0)
         if isinstance(self.n, int):
-            return least.clamp(max=min(self.n - 1, torch.iinfo(symbols.dtype).max))
-        return torch.minimum(least.long(), self.n - 1).to(symbols.dtype)
+            return clip_below(symbols, self.n)
+        return torch.minimum(symbols.long().clamp(min=0), self.n - 1).to(symbols.dtype)
 
 
 class WideUniform(Distribution):
