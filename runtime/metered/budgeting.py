@@ -95,7 +95,9 @@ def refill(session: Session, meter: str, shape: Sequence[int]) -> None:
     if session.back:
         return
     for budget in session.covering(meter):
-        session.buckets[budget] = session.buckets[budget] + earned(budget, shape)
+        amount = earned(budget, shape)
+        session.allowed[budget] += amount
+        session.buckets[budget] = session.buckets[budget] + amount
 
 
 def earned(budget: Budget, shape: Sequence[int]) -> int:

@@ -72,6 +72,7 @@ class Session:
         self.books = Books(self.sequences, self.device)
         self.back_books = Books(self.sequences, self.device)
         self.sizes = {name: stack.size() for name, stack in self.stacks.items()}
+        self.allowed = {budget: 0 for budget in plan.budgets}
         self.buckets = {budget: self.books.written.zeros() for budget in self.enforced()}
         self.back = self.spent = False
         self.kept: dict[str, Any] = {}

@@ -57,6 +57,8 @@ def test_every_metered_statement(write: Write, name: str) -> None:
     assert loaded.interface.plan == model.interface.plan
     streams_now = {key: value * 0.3 for key, value in streams().items()}
     assert_same(everything(model, streams_now), everything(loaded, streams_now))
+    if not model.interface.plan:
+        return
     model.bits.runs = loaded.bits.runs = 0
     mine, theirs = model(**streams_now), loaded(**streams_now)
     assert model.ledger.to_json() == loaded.ledger.to_json()
