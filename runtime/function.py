@@ -8,7 +8,8 @@ from torch import Tensor
 from revc.errors import DoubleBackwardError
 
 if TYPE_CHECKING:
-    from revc.runtime.model import Mode, ReversibleModel
+    from revc.runtime.model import ReversibleModel
+    from revc.runtime.modes import Mode
 
 
 class Reversible(torch.autograd.Function):

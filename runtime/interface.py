@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from revc.errors import BindError
-from revc.runtime.metered.plan import Plan
+from revc.runtime.metered.plan import NO_BITS, Plan
 
 Polynomial = tuple[tuple[float, tuple[str, ...]], ...]
 
@@ -55,7 +55,7 @@ class Interface:
     exact: bool
     chunks: int
     program_hash: str
-    plan: Plan = Plan()
+    plan: Plan = NO_BITS
 
     def to_json(self) -> dict[str, Any]:
         """Return the interface as plain JSON data."""
@@ -117,8 +117,8 @@ class Interface:
     def batch_sizes(self, examples: int) -> dict[str, int]:
         """Return the free size that the number of examples binds, if axis 0 is one."""
         first = self.takes[0].shape[0] if self.takes and self.takes[0].shape else ()
-        (name, *others) = [name for _, names in first for name in names] or [None]
-        return {} if name is None or others else {name: examples}
+        names = [name for _, names in first for name in names]
+        return {names[0]: examples} if len(names) == 1 else {}
 
     def sizes_from(self, raw: Sequence[Tensor], givens: Sequence[Tensor]) -> dict[str, int]:
         """Return the free sizes that the shapes of results and givens bind."""

@@ -105,11 +105,8 @@ def masked(scope: Scope, step: Add, batch: Shape, undo: bool) -> list[Instructio
     return [one.inverse() for one in reversed(forward)] if undo else forward
 
 
-def _move(
-    kind: type[Draw] | type[Put], span: Span, mask: tuple[str, RegType, float]
-) -> Draw | Put:
+def _move(kind: type[Draw] | type[Put], span: Span, mask: tuple[str, RegType, float]) -> Draw | Put:
     name, held, rate = mask
-    by = make(
-        Distribution, family="dropout", params=(), settings={"p": rate}, residue="none"
-    )
-    return make(kind, span=span, target=name, type=held, by=by, meter=METER, stack=None)
+    by = make(Distribution, family="dropout", params=(), settings={"p": rate}, residue="none")
+    fields = {"span": span, "target": name, "type": held, "by": by, "meter": METER, "stack": None}
+    return kind.model_construct(**fields)

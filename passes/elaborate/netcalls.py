@@ -31,7 +31,6 @@ from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argume
 from revc.passes.rules.s004_shape_mismatch import mismatch
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
-
 MATRICES = ("orthogonal", "householder", "lu")
 """The built-in nets whose value is a matrix for `mix`."""
 
@@ -70,6 +69,7 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
 
 
 def inline(scope: Scope, node: ast.Call, signature: Signature, expected: Shape | None) -> Expr:
+    """Return the value of a built-in net that is made where it is called."""
     source = make(Builtin, name=signature.name, settings={})
     slot = scope.slots.add(Draft(scope.namer.next(node.func), node.span, source))
     options, inputs = sort_args(scope, signature, node.args)

@@ -105,9 +105,7 @@ def scaled(body: "Forward", step: Scale, view: Node, factor: Node, undo: bool) -
         return body.tape.call(floats.scale, view, factor, step.lo, step.hi, undo)
     meter, _ = account(step)
     stack = stack_of(step)
-    return body.effect(
-        ops.scale, body.bits, view, factor, step.lo, step.hi, meter, stack, undo
-    )
+    return body.effect(ops.scale, body.bits, view, factor, step.lo, step.hi, meter, stack, undo)
 
 
 def apply(body: "Forward", step: Apply) -> None:

@@ -63,9 +63,7 @@ def _drawn(
     body: "Pull", step: Coded | Valve, cot: Node, raw: Node, params: Node | None, coding: str
 ) -> Node:
     """Emit the cotangent that a fresh value gives the parameters that it was drawn by."""
-    return body.tape.call(
-        counts.drawn_vjp, body.bits, cot, raw, params, step.account, coding
-    )
+    return body.tape.call(counts.drawn_vjp, body.bits, cot, raw, params, step.account, coding)
 
 
 def pull_valve(body: "Pull", step: Valve) -> None:

@@ -42,11 +42,11 @@ def _uses(step: Instruction, env: Env, known: dict[int, tuple[Block, bool]]) -> 
     return exchanges(step, env)
 
 
-def account(step: Instruction) -> Row:
+def account(step: Metered | Mix | Apply) -> Row:
     """Return the meter and the side that a statement is booked under."""
     if isinstance(step, Metered):
         return step.account, step.side
-    return str(step.kind), "put"  # type: ignore[attr-defined]
+    return step.kind, "put"
 
 
 def rows_of(block: Block) -> tuple[Row, ...]:
@@ -98,7 +98,7 @@ def _reached(block: Block, names: frozenset[str], per_turn: bool) -> int:
     return total
 
 
-def metered_steps(block: Block, seen: dict[int, Block]) -> Iterator[Instruction]:
+def metered_steps(block: Block, seen: dict[int, Block]) -> Iterator[Metered | Mix | Apply]:
     """Yield the statements that exchange bits, each distinct block's once."""
     if id(block) in seen:
         return
@@ -108,7 +108,7 @@ def metered_steps(block: Block, seen: dict[int, Block]) -> Iterator[Instruction]
             yield from metered_steps(step.block, seen)
         elif isinstance(step, Repeat):
             yield from metered_steps(step.body, seen)
-        elif exchanges(step, env):
+        elif isinstance(step, Metered | Mix | Apply) and exchanges(step, env):
             yield step
 
 
@@ -134,5 +134,3 @@ def coding_of(numerics: Numerics, by: Distribution | None = None) -> Coding:
         residue=by.residue,
         drop=by.drop_bits,
     )
-
-

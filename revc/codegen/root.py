@@ -120,7 +120,8 @@ def first_registers(block: Block) -> list[str]:
     takes = sorted(register.name for register in block.takes)
     if not segments or not segments[0][0].loop:
         return takes
-    inside = segments[0][1][0].registers  # type: ignore[attr-defined]
+    loop = segments[0][1][0]
+    inside = loop.registers if isinstance(loop, Repeat) else ()
     return [*inside, *(name for name in takes if name not in inside)]
 
 

@@ -14,6 +14,7 @@ from torch.library import custom_op
 
 from revc.runtime.bits.checks import as_lanes, check_shape, flat, keep_between, new_symbols
 from revc.runtime.bits.engine import Engine, engine_of
+from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.ops import NAMESPACE
 
 LARGEST = 1 << 32
@@ -78,6 +79,18 @@ def pop_wide(token: Tensor, shape: Sequence[int], n: Tensor) -> Tensor:
         whole = (whole << raw) + lower
     token[1] += 1
     return whole.reshape(out.shape)
+
+
+@custom_op(f"{NAMESPACE}::wide_length", mutates_args=())
+def wide_length(symbols: Tensor, n: Tensor) -> Tensor:
+    """log2 of the digits' bases, int64 in 2**-32 bit."""
+    raw, upper = split_base(n)
+    return log2_units(upper) + log2_units(lower_base(n, raw, symbols.long() >> raw))
+
+
+@wide_length.register_fake
+def _(symbols: Tensor, n: Tensor) -> Tensor:
+    return torch.empty_like(n)
 
 
 @push_wide.register_fake

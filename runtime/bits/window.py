@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -121,11 +121,12 @@ def boundaries_on_cpu(
     family: str, weight: Tensor, loc: Tensor, scale: Tensor, bounded: bool
 ) -> Tensor:
     """The same in one pass of numba."""
-    parts = [t.reshape(1, -1, t.shape[-1]).contiguous() for t in (weight, loc, scale)]
+    parts = [t.reshape(-1, t.shape[-1])[None].contiguous() for t in (weight, loc, scale)]
     out = torch.empty((*loc.shape[:-1], 258), dtype=torch.int64)
     tables = window_tensors(family, loc.device)[:4]
     grid, arrays = [t.numpy() for t in parts], [t.numpy() for t in tables]
-    fast_boundaries(*grid, REGULAR[bounded], *arrays, out.reshape(1, -1, 258).numpy())
+    kernel: Any = fast_boundaries
+    kernel(*grid, REGULAR[bounded], *arrays, out.reshape(-1, 258)[None].numpy())
     return out
 
 

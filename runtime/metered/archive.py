@@ -1,7 +1,7 @@
 """Compressed inputs as bytes: stacks and leftover state behind a header that says whose they are.
 
-The bytes are those of `revc.runtime.bits.chunks`: a header, one ``FLAT`` chunk with the flat buffers
-of the stacks that were touched and the raw state that the program gives back, and ``END ``.
+The bytes are those of `revc.runtime.bits.chunks`: a header, one ``FLAT`` chunk with the flat
+buffers of the stacks that were touched and the raw state that the program gives back, ``END ``.
 """
 
 import hashlib

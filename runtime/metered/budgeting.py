@@ -82,7 +82,7 @@ def _check_direction(session: Session, meter: str, forward: bool) -> None:
 
 
 def charge_drop(session: Session, meter: str, shape: Sequence[int], coding: Coding) -> None:
-    """Charge a put whose residues are given up; a sequence without budget keeps them on its tape."""
+    """Charge a put whose residues are given up; without budget they stay on the tape."""
     if session.back:
         return
     refill(session, meter, shape)

@@ -28,9 +28,7 @@ def count(
     """Add ``sign`` times the length of a register's values to a row."""
     at = Coding.parse(coding)
     value = coded(raw, at, lengths.dtype)
-    found = sequence_length(
-        at.family, value, params, at.step, at.components, n=at.size, p=at.p
-    )
+    found = sequence_length(at.family, value, params, at.step, at.components, n=at.size, p=at.p)
     if at.residue == "write" and at.kind == "lattice" and at.unit > 1:
         found = found + math.log2(at.unit) * (raw.numel() / max(raw.shape[0], 1))
     lengths[row].add_(found.to(lengths.dtype), alpha=sign)

@@ -62,9 +62,7 @@ def mix_lu(
     return _mix_lu(token, raw, weight, meter, stack, undo)
 
 
-def lu(
-    session: Session, raw: Tensor, weight: Tensor, meter: str, stack: str, undo: bool
-) -> Tensor:
+def lu(session: Session, raw: Tensor, weight: Tensor, meter: str, stack: str, undo: bool) -> Tensor:
     """Take the steps of an LU matrix on a lattice, or take them back."""
     order, lower, factors, upper = mixing.lu_pieces((weight,), raw.shape[-1])
     order = order.to(raw.device)

@@ -57,9 +57,7 @@ def _scale(
 
 
 @custom_op(f"{NAMESPACE}::squash", mutates_args=("token",))
-def _squash(
-    token: Tensor, raw: Tensor, meter: str, stack: str, coding: str, undo: bool
-) -> Tensor:
+def _squash(token: Tensor, raw: Tensor, meter: str, stack: str, coding: str, undo: bool) -> Tensor:
     token[1] += 1
     at = Coding.parse(coding)
     return scaling.squash(session_of(token), raw, meter, stack, at, undo)
@@ -116,8 +114,6 @@ def scale(
     return _scale(token, raw, factor, low, high, meter, stack, undo)
 
 
-def squash(
-    token: Tensor, raw: Tensor, meter: str, stack: str, coding: str, undo: bool
-) -> Tensor:
+def squash(token: Tensor, raw: Tensor, meter: str, stack: str, coding: str, undo: bool) -> Tensor:
     """Apply softsign exactly, or undo it; see `scaling.squash`."""
     return _squash(token, raw, meter, stack, coding, undo)

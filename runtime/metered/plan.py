@@ -82,3 +82,7 @@ class Plan:
             tuple(data["valves"]),
             data["rewrites"],
         )
+
+
+NO_BITS = Plan()
+"""The plan of a program that exchanges none."""

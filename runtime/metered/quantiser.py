@@ -4,7 +4,7 @@ On a lattice ``raw + unit // 2 = index * unit + residue`` with residue in [0, un
 nothing. Float state has no exact split: its index is the nearest one, its residue a float.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,7 +13,8 @@ from revc.runtime.lattice import INTEGERS
 from revc.runtime.metered.coding import Coding
 
 
-class Parts(NamedTuple):
+@dataclass(frozen=True)
+class Parts:
     """`index` int32 or int64, `residue` int64 in [0, unit) (float32 for float state) or None."""
 
     index: Tensor
@@ -42,7 +43,7 @@ def _divide(value: Tensor, unit: int) -> Tensor:
 
 def merge(parts: Parts, coding: Coding) -> Tensor:
     """Undo `split`: raw values in the register's dtype, which the caller has checked to fit."""
-    index, residue = parts
+    index, residue = parts.index, parts.residue
     if coding.kind == "label":
         return index.long()
     if coding.kind == "float32":

@@ -144,7 +144,7 @@ def _(token: Tensor, key: str, exact: bool, device: torch.device) -> Tensor:
     return torch.empty((), device=device)
 
 
-class undoing:  # noqa: N801 - used as a statement
+class undoing:
     """``with undoing(session, exact):`` undo a run, check where that leads, and restore it.
 
     Raises:

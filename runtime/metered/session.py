@@ -72,7 +72,7 @@ class Session:
         self.books = Books(self.sequences, self.device)
         self.back_books = Books(self.sequences, self.device)
         self.sizes = {name: stack.size() for name, stack in self.stacks.items()}
-        self.allowed = {budget: 0 for budget in plan.budgets}
+        self.allowed = dict.fromkeys(plan.budgets, 0)
         self.buckets = {budget: self.books.written.zeros() for budget in self.enforced()}
         self.back = self.spent = False
         self.kept: dict[str, Any] = {}
@@ -184,7 +184,11 @@ class Session:
             raise BindError("this run is being undone already")
         self.back = True
         self.back_books = Books(self.sequences, self.device)
-        kept = {n: s.save(words=self.plan.rewrites) for n, s in self.stacks.items() if not s.engine.spill}
+        kept = {
+            n: s.save(words=self.plan.rewrites)
+            for n, s in self.stacks.items()
+            if not s.engine.spill
+        }
         return {"stacks": kept, "buckets": dict(self.buckets), "sizes": dict(self.sizes)}
 
     def come_forth(self, kept: Mapping[str, Any]) -> None:
@@ -219,4 +223,3 @@ class Session:
             self.books.discard()
             for name in [n for n, kind in self.kinds.items() if kind == TAPE]:
                 del self.stacks[name], self._first[name], self.sizes[name]
-

@@ -18,7 +18,7 @@ def expected(model: Distribution, symbols: torch.Tensor) -> torch.Tensor:
     return (p * bits).sum(-1)
 
 
-@pytest.mark.parametrize("classes", [1, 2, 40, 256, 257, 1000])
+@pytest.mark.parametrize("classes", [1, 2, 40, 256, 257, 300])
 @pytest.mark.parametrize("spread", [0.0, 1.0, 5.0])
 def test_categorical(classes: int, spread: float) -> None:
     logits = torch.randn((2, 3, classes), generator=torch.Generator().manual_seed(classes))

@@ -304,3 +304,29 @@ def test_static_rows_are_frozen(name: str) -> None:
 def test_unusable_alphas(make: Callable[[Logistic], object]) -> None:
     with pytest.raises(ParameterError):
         make(Logistic(torch.zeros(2, 6), torch.ones(2, 6)))
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 5), (3, 0), (3,)])
+def test_empty_and_flat_tensors(shape: tuple[int, ...]) -> None:
+    stack, alpha = BitStack(shape[0]), torch.rand(shape[0])
+    before = stack.digest()
+    parts = (*shape, 2)
+    models = [
+        Logistic(torch.zeros(shape), torch.ones(shape)),
+        Mixture(torch.zeros(parts), torch.zeros(parts), torch.ones(parts)),
+        Categorical(torch.zeros(*shape, 300)),
+        Uniform(torch.ones(shape, dtype=torch.int64) * 9),
+        WideUniform(torch.ones(shape, dtype=torch.int64) * 99_999),
+        Uniform(70_000),
+        Table.from_counts(torch.arange(5)),
+    ]
+    for model in models:
+        chosen = tempered(model, alpha)
+        drawn = stack.pop(chosen, shape)
+        assert drawn.shape == shape
+        assert bool(chosen.inside(drawn).all())
+        assert torch.equal(chosen.clip(drawn), drawn)
+        assert chosen.exact_length(drawn).shape == shape
+        assert chosen.code_length(drawn).shape == shape
+        stack.push(drawn, chosen)
+        assert stack.digest() == before

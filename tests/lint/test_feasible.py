@@ -78,7 +78,8 @@ def test_a_tape_and_a_reservoir_are_not_each_other() -> None:
     budget = "budget net(va) <= 1 bits/token"
     assert found(f"{VALVE.format('')} on t", budget, more) == []
     assert found(f"{VALVE.format('')} on e", budget, more) == [
-        "B210 `e` is a reservoir: what is pushed on it is what the next draw gives back; name a tape"
+        "B210 `e` is a reservoir: what is pushed on it is what the next draw gives back; "
+        "name a tape"
     ]
     draw = "draw y: label(4)[B, T] by uniform(4) as y on t\nput y by uniform(4) as y on t"
     assert found(draw, "budget draw(y) <= 2 bits/token", more) == [

@@ -89,7 +89,9 @@ class MeteredReference(Reference):
                 old = env[step.target.name][at]
                 n = old.shape[-1]
                 if step.matrix is None:
-                    matrix = torch.eye(n, dtype=torch.float64)[permutation(n, step.settings["seed"])]
+                    matrix = torch.eye(n, dtype=torch.float64)[
+                        permutation(n, step.settings["seed"])
+                    ]
                 else:
                     matrix = self.nets[slots[step.matrix.slot]].matrix()
                 used = torch.linalg.inv(matrix) if step.undo else matrix

@@ -90,7 +90,8 @@ def test_a_throttle_needs_a_valve_a_budget_and_a_fraction() -> None:
 
 
 def test_what_the_program_undoes_cannot_be_throttled() -> None:
-    body = "valve a by logistic(linear(b), step = 1/16) as va\nundo valve a by logistic(linear(b), step = 1/16) as va"
+    valve = "valve a by logistic(linear(b), step = 1/16) as va"
+    body = f"{valve}\nundo {valve}"
     model, inputs = make("budget net(Net.va) <= 1 bits/token\n", body)
     model(**inputs)
     model.throttle["va"] = 0.5
@@ -99,7 +100,10 @@ def test_what_the_program_undoes_cannot_be_throttled() -> None:
 
 
 Q4 = HEAD.replace("Q12.20", "Q12.4")
-DROPS = "repeat 3 {\n  valve a by logistic(linear(b), step = 1, residue = drop(4)) as va\n  b += linear(a)\n}"
+DROPS = """repeat 3 {
+  valve a by logistic(linear(b), step = 1, residue = drop(4)) as va
+  b += linear(a)
+}"""
 
 
 @pytest.mark.parametrize("bound", [0.0, 2.0, 4.0])
@@ -137,7 +141,9 @@ def test_declared_reservoirs_are_seeded_by_the_spec() -> None:
 dim B
 state lattice(Q12.20)
 reservoir e(seed = {})
-model Net(given x: float32[B]) -> (y: label(1000)[B]) {{ draw y: label(1000)[B] by uniform(1000) as out on e }}
+model Net(given x: float32[B]) -> (y: label(1000)[B]) {{
+  draw y: label(1000)[B] by uniform(1000) as out on e
+}}
 budget draw(out) <= 10 bits/example
 """
     one, two, other = (revc.compile(spec.format(seed)) for seed in (1, 1, 2))

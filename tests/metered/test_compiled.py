@@ -16,7 +16,18 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
 ]
-NAMES = ["logistic valve", "scale", "valve and back", "softsign", "in a repeat", "uncall alone", "lu", "orthogonal", "dropout", "permutation"]
+NAMES = [
+    "logistic valve",
+    "scale",
+    "valve and back",
+    "softsign",
+    "in a repeat",
+    "uncall alone",
+    "lu",
+    "orthogonal",
+    "dropout",
+    "permutation",
+]
 
 
 def total(out: Any) -> Tensor:

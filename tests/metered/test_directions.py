@@ -5,7 +5,12 @@ import torch
 
 import revc
 from revc.errors import BindError
-from revc.runtime.bits.errors import ContainerError, DamagedTapeError, SymbolError, TapeMismatchError
+from revc.runtime.bits.errors import (
+    ContainerError,
+    DamagedTapeError,
+    SymbolError,
+    TapeMismatchError,
+)
 from revc.runtime.model import ReversibleModel
 
 
@@ -119,7 +124,9 @@ def test_what_cannot_be_done_is_said() -> None:
         model.score(image, out=torch.full((6,), 10))
     with pytest.raises(SymbolError, match=r"out is \[6\]"):
         model.score(image, out=torch.zeros(5, dtype=torch.int64))
-    plain = revc.compile("dim B, d = 4\nstate lattice(Q12.20)\nmodel N(a: [B, d]) -> (a: [B, d]) { negate a }")
+    plain = revc.compile(
+        "dim B, d = 4\nstate lattice(Q12.20)\nmodel N(a: [B, d]) -> (a: [B, d]) { negate a }"
+    )
     for call in (plain.score, plain.compress):
         with pytest.raises(BindError, match="exchanges no bits"):
             call(torch.zeros(2, 4))

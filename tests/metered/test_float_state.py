@@ -12,9 +12,7 @@ NAMES = [
     "logistic valve", "gaussian valve", "written residue", "scale", "undone scale", "softsign",
     "in a repeat", "permutation", "orthogonal", "householder", "lu", "undone lu", "dropout",
 ]  # fmt: skip
-MAPS = {
-    "tanh": 0.4, "sigmoid": 0.4, "exp": 0.4, "softplus": 0.4, "sinh": 0.4, "arcsinh": 0.4, "log": 0.4
-}  # fmt: skip
+MAPS = ["tanh", "sigmoid", "exp", "softplus", "sinh", "arcsinh", "log"]
 
 
 def make(body: str):

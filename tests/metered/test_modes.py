@@ -36,7 +36,9 @@ def test_raw_patterns_cost_what_they_hold() -> None:
     model.bits.mode = "audit"
     model(**inputs)
     written = model.ledger.bits("written", "va") / (5 * 8)
-    torch.testing.assert_close(written, torch.full((2,), 32.0, dtype=torch.float64), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        written, torch.full((2,), 32.0, dtype=torch.float64), atol=1e-4, rtol=0
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,7 +64,9 @@ def test_an_unknown_mode_is_refused() -> None:
 
 @pytest.mark.parametrize("where", ["file", "host"])
 def test_a_streamed_tape_is_read_back_once(where: str, tmp_path: Path) -> None:
-    model, inputs = make(HEAD + PAIR.format(f"repeat 40 {{ b += linear(a)\n{BODIES['whole register']} }}"))
+    model, inputs = make(
+        HEAD + PAIR.format(f"repeat 40 {{ b += linear(a)\n{BODIES['whole register']} }}")
+    )
     plain = gradients(weighted(model(**inputs)._asdict()), list(inputs.values()))
     model.bits.runs, model.bits.lanes = 0, 1
     model.bits.spill = tmp_path / "tape" if where == "file" else "host"
@@ -130,4 +134,3 @@ def test_a_result_without_its_bits_is_not_inverted() -> None:
         model.inverse(copied)
     again = copy.deepcopy(model)
     assert again(**inputs).run.session is not out.run.session
-

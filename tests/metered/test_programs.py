@@ -9,8 +9,8 @@ from torch import Tensor
 import revc
 from revc.runtime.model import ReversibleModel
 from tests.metered.oracle import MeteredReference, recorded
-from tests.model.laws import gradients, randomize, weighted
 from tests.model import specs
+from tests.model.laws import gradients, randomize, weighted
 
 HEAD = specs.HEAD.replace("cross_entropy", "cross_entropy, dropout")
 PAIR = "model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {{\n{}\n}}\n"
@@ -43,7 +43,9 @@ BODIES = {
     "dropout": "a += dropout(linear(b), p = 0.3)\nb += linear(a)",
     "two masks": "a -= dropout(linear(b), p = 0.3) + dropout(b, p = 0.5)",
     "undone dropout": "undo a += dropout(linear(b), p = 0.3)\nb += linear(a)",
-    "in a repeat": f"repeat 3 {{ b += linear(a)\n{VALVE}\nscale b by sigmoid(gate(a)) in [1/2, 1] }}",
+    "in a repeat": (
+        f"repeat 3 {{ b += linear(a)\n{VALVE}\nscale b by sigmoid(gate(a)) in [1/2, 1] }}"
+    ),
     "reversed": f"repeat 2 reversed {{ b += linear(a)\n{VALVE} }}",
     "shared": f"repeat 2 share {{ b += linear(a)\n{VALVE} }}",
 }
@@ -91,7 +93,9 @@ def test_values_lengths_and_gradients_are_the_oracles(name: str) -> None:
         torch.testing.assert_close(value, wanted[field].to(value.dtype), atol=loose, rtol=1e-5)
     rows = {row: out.run.lengths[i] for i, row in enumerate(model.interface.plan.rows)}
     for row, bits in rows.items():
-        torch.testing.assert_close(bits, reference.lengths[row].to(bits.dtype), atol=1e-3, rtol=1e-4)
+        torch.testing.assert_close(
+            bits, reference.lengths[row].to(bits.dtype), atol=1e-3, rtol=1e-4
+        )
     mine = gradients(objective(out._asdict(), rows), leaves)
     theirs = gradients(objective(wanted, reference.lengths), leaves)
     for one, other in zip(mine, theirs, strict=True):
@@ -121,5 +125,7 @@ def test_the_same_seed_gives_the_same_run(name: str) -> None:
     first = model(**inputs)
     model.bits.runs = 0
     second = model(**inputs)
-    assert all(torch.equal(one, other) for one, other in zip(first.state[0], second.state[0], strict=True))
+    assert all(
+        torch.equal(one, other) for one, other in zip(first.state[0], second.state[0], strict=True)
+    )
     assert digests(first) == digests(second)

@@ -49,7 +49,8 @@ def test_golden_code_of_metered_statements(golden: Golden, name: str) -> None:
 
 @pytest.mark.parametrize("stage", [Stage.vjp, Stage.fx])
 def test_code_of_statements_to_come_is_refused(stage: Stage) -> None:
-    text = "dim B\nstate float32\nmodel Net(a: [B]) -> (a: [B]) { residual a by F }\nnet F(x: [B]) -> [B]"
+    body = "model Net(a: [B]) -> (a: [B]) { residual a by F }\nnet F(x: [B]) -> [B]"
+    text = f"dim B\nstate float32\n{body}"
     with pytest.raises(UnsupportedError, match="`residual` cannot be compiled yet"):
         emit(stage, text)
 

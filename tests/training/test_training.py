@@ -93,16 +93,17 @@ def test_dual_ascent_ends_at_the_bound() -> None:
     bound = 20.0
     objective = DualAscent(model, rate=0.002, budget=bound, alphas=[alpha])
     optimiser = torch.optim.SGD(alpha.parameters(), lr=0.02)
-    for _ in range(300):
+    lost = []
+    for _ in range(400):
         out = model(*inputs)
-        task = alpha() * 50  # it costs something to keep bits
+        lost.append(float(expected_loss(model, out, {"va": alpha}).detach()))
+        task = 30 * alpha().square()  # it costs something to keep bits
         optimiser.zero_grad()
         objective(task, out).backward()
         optimiser.step()
         alpha.push()
         objective.step()
-    lost = expected_loss(model, model(*inputs), {"va": alpha}).detach()
-    assert float(lost) == pytest.approx(bound, rel=0.2)
+    assert sum(lost[-100:]) / 100 == pytest.approx(bound, rel=0.2)
     assert objective.multiplier > 0
 
 
@@ -140,5 +141,8 @@ def test_what_cannot_be_trained_is_said() -> None:
 
 
 def test_training_needs_no_compiler() -> None:
-    code = "import sys, revc.training; sys.exit(any(n.startswith(('revc.codegen', 'revc.passes', 'revc.grammar')) for n in sys.modules))"
+    code = (
+        "import sys, revc.training; bad = ('revc.codegen', 'revc.passes', 'revc.grammar'); "
+        "sys.exit(any(name.startswith(bad) for name in sys.modules))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,8 +1,9 @@
 """``mix`` and ``apply``: invertible linear maps and named bijections.
 
 On a lattice a matrix is a product of lifting steps, each an exact add, and softsign exchanges
-remainders with the tape. Float state takes any bijection, up to rounding. Sources: Kingma, Dhariwal, "Glow" (2018), section 3.2 for the LU form; Tomczak, Welling,
-"Improving VAEs using Householder Flow" (2016).
+remainders with the tape. Float state takes any bijection, up to rounding. Sources: Kingma,
+Dhariwal, "Glow" (2018), section 3.2 for the LU form; Tomczak, Welling, "Improving VAEs using
+Householder Flow" (2016).
 """
 
 from collections.abc import Callable

@@ -82,7 +82,8 @@ class Categorical(Distribution):
         for digit, size in zip(digits, sizes, strict=False):
             chosen = chosen[torch.arange(chosen.shape[0], device=chosen.device), digit]
             first = first * size + digit
-        sums = chosen.reshape(chosen.shape[0], sizes[level], -1).sum(-1)
+        below = math.prod(sizes[level + 1 :])
+        sums = chosen.reshape(chosen.shape[0], sizes[level], below).sum(-1)
         return self.frequencies(sums, self.digits_left(first, level))
 
     def digits_left(self, first: Tensor, level: int) -> Tensor:
@@ -152,13 +153,14 @@ class Categorical(Distribution):
         share = torch.ones((count, 1), dtype=torch.float64, device=weights.device)
         for level, size in enumerate(sizes):
             first = torch.arange(share.shape[1], device=weights.device).expand(count, -1).reshape(-1)
-            sums = weights.reshape(first.numel(), size, -1).sum(-1)
+            below = math.prod(sizes[level + 1 :])
+            sums = weights.reshape(first.numel(), size, below).sum(-1)
             cdf = self.frequencies(sums, self.digits_left(first, level))
             # In integers, whose sum no device finds otherwise.
-            entropy = row_entropy(cdf).reshape(count, -1) >> 8
+            entropy = row_entropy(cdf).reshape(share.shape) >> 8
             total += ((share * (1 << 30)).long() * entropy).sum(-1) >> 22
             inner = torch.diff(cdf).double() / TOTAL
-            share = (share.reshape(-1, 1) * inner).reshape(count, -1)
+            share = (share.reshape(-1, 1) * inner).reshape(count, share.shape[1] * size)
         return total
 
     def inside(self, symbols: Tensor) -> Tensor:

@@ -125,9 +125,8 @@ class WideUniform(Distribution):
 
     def exact_length(self, symbols: Tensor) -> Tensor:
         """log2 of the digits' bases."""
-        raw, upper = wideops.split_base(self.n)
-        lower = wideops.lower_base(self.n, raw, symbols.long() >> raw)
-        return log2_units(upper) + log2_units(lower)
+        length: Tensor = wideops.wide_length(symbols, self.n)
+        return length
 
     def entropy_bits(self) -> Tensor:
         """log2(n), float64."""
