@@ -2,6 +2,7 @@
 
     python -m benchmarks.language_model [--small | --full] [--device cuda] [--json [FILE]]
     python -m benchmarks.language_model --memory     # the full size's memory, on the CPU
+    python -m benchmarks.language_model --setting wide --only time    # and its step times
 
 `--small` runs on two CPU cores in some ten minutes; `--full` wants a GPU, and what it has trained
 is kept, so that it goes on where it was interrupted. The text is fetched: see lm_data.py.
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     size.add_argument("--small", action="store_true", help="the setting for two CPU cores")
     size.add_argument("--full", action="store_true", help="the setting for a GPU")
     size.add_argument("--memory", action="store_true", help="the full size's memory alone")
-    size.add_argument("--setting", choices=SETTINGS, help=argparse.SUPPRESS)
+    size.add_argument("--setting", choices=SETTINGS, help="another setting")
     made.add_argument("--device", help="cpu or cuda; cuda where there is one")
     made.add_argument("--only", help=f"groups: {','.join(GROUPS)}")
     made.add_argument("--fresh", action="store_true", help="train again what was kept")
@@ -75,7 +76,12 @@ def main(arguments: list[str] | None = None) -> None:
     rows: list[Row] = []
     for name in names:
         for row in GROUPS[name](todo):
-            log.print(f"{row.name}: {row.value} {row.unit} {row.note}", style="dim", markup=False)
+            log.print(
+                f"{row.name}: {row.value} {row.unit} {row.note}",
+                style="dim",
+                markup=False,
+                soft_wrap=True,
+            )
             rows.append(row)
     if given.json != "-":
         print_table(f"Language model, {todo.setting}, {todo.device}", rows)

@@ -60,6 +60,10 @@ SETTINGS = {
         layers=6, width=512, heads=8, time=256, batch=32, labels=8192, channels=64,
         steps=4000, warm_up=400, windows=512, rate=1e-3, pull=5e-5,
     ),
+    "wide": Setting(  # the full size's steps, few enough for a CPU
+        layers=6, width=512, heads=8, time=256, batch=8, labels=8192, channels=64,
+        steps=20, warm_up=10, windows=16, seeds=1, rate=1e-3, pull=5e-5, rounds=5,
+    ),
     "short": Setting(
         layers=6, width=512, heads=8, time=256, batch=32, labels=256, channels=64,
         steps=60, warm_up=20, windows=64, seeds=1, rate=1e-3, pull=5e-5, rounds=5,

@@ -7,6 +7,7 @@ one; the update replaces it.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -108,5 +109,12 @@ def masked(scope: Scope, step: Add, batch: Shape, undo: bool) -> list[Instructio
 def _move(kind: type[Draw] | type[Put], span: Span, mask: tuple[str, RegType, float]) -> Draw | Put:
     name, held, rate = mask
     by = make(Distribution, family="dropout", params=(), settings={"p": rate}, residue="none")
-    fields = {"span": span, "target": name, "type": held, "by": by, "meter": METER, "stack": None}
+    fields: dict[str, Any] = {
+        "span": span,
+        "target": name,
+        "type": held,
+        "by": by,
+        "meter": METER,
+        "stack": None,
+    }
     return kind.model_construct(**fields)

@@ -17,6 +17,7 @@ COMMANDS = {
     "invert": "revc.cli.invert",
     "new": "revc.cli.new",
     "compile": "revc.cli.compile",
+    "audit": "revc.cli.audit",
     "show": "revc.cli.show",
 }
 

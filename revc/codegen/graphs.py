@@ -9,7 +9,7 @@ from revc.codegen.body import Options
 from revc.codegen.library import Library
 from revc.codegen.metering import rows_of
 from revc.codegen.pull import Needs
-from revc.codegen.root import RootForward, RootInverse, RootPull, is_exact
+from revc.codegen.root import AuditedInverse, RootForward, RootInverse, RootPull, is_exact
 from revc.ir.program import Program
 
 
@@ -36,6 +36,12 @@ class CompiledGraphs:
         """The inverse graph, lowered when it is first asked for: training never does."""
         options = Options(self.chunks, measured=False)
         return RootInverse(self.program.model, self._library, options).build()
+
+    @cached_property
+    def audited_inverse(self) -> nn.Module:
+        """The inverse graph with the forward graph's checks, for audits; no artifact has it."""
+        options = Options(self.chunks, measured=False)
+        return AuditedInverse(self.program.model, self._library, options).build()
 
     def _givens(self) -> tuple[bool, ...]:
         return tuple(given.type.numerics.kind != "label" for given in self.program.model.givens)

@@ -152,6 +152,18 @@ class RootInverse(RootForward):
         return finish(self.modules, self.graph, f"{self.block.name}_inverse")
 
 
+class AuditedInverse(RootInverse):
+    """The inverse graph with a checksum of the state before every segment and turn."""
+
+    def run(self) -> None:
+        """Lower the inverse program in checked segments."""
+        self.exact = True
+        for segment, steps in segments_of(self.block):
+            self._segment(segment, steps)
+        for node in self.checks:
+            node.meta["effect"] = True  # they are for who observes, and no result
+
+
 class RootPull(_Root, Pull):
     """The VJP graph: takes raw state, cotangents and checksums; gives cotangents and mismatches."""
 

@@ -29,7 +29,7 @@ def allowed_bits(out: Any) -> float:
     session = out.run.session
     if session is None:
         raise BindError("a compiled run does not tell its budget: pass budget= in bits a sequence")
-    return sum(session.allowed.values()) / UNIT
+    return sum(bits for at, bits in session.allowed.items() if at.meter == "net") / UNIT
 
 
 def expected_loss(

@@ -85,7 +85,6 @@ def charge_drop(session: Session, meter: str, shape: Sequence[int], coding: Codi
     """Charge a put whose residues are given up; without budget they stay on the tape."""
     if session.back:
         return
-    refill(session, meter, shape)
     charge = torch.full_like(session.books.written.zeros(), _dropped(coding, shape))
     _book_drop(session, meter, _charged(session, meter, charge), shape, coding)
 
@@ -94,10 +93,12 @@ def refill(session: Session, meter: str, shape: Sequence[int]) -> None:
     """Fill the buckets of a meter's budgets by what one occurrence on `shape` earns."""
     if session.back:
         return
-    for budget in session.covering(meter):
-        amount = earned(budget, shape)
-        session.allowed[budget] += amount
-        session.buckets[budget] = session.buckets[budget] + amount
+    for budget in session.plan.budgets:
+        if meter in budget.targets:
+            amount = earned(budget, shape)
+            session.allowed[budget] += amount
+            if budget in session.buckets:
+                session.buckets[budget] = session.buckets[budget] + amount
 
 
 def earned(budget: Budget, shape: Sequence[int]) -> int:

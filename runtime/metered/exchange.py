@@ -9,7 +9,7 @@ from torch import Tensor
 
 from revc.runtime.bits.errors import SymbolError
 from revc.runtime.lattice import encode
-from revc.runtime.metered.budgeting import charge_drop
+from revc.runtime.metered.budgeting import charge_drop, refill
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.distributions import distribution
 from revc.runtime.metered.session import Session
@@ -31,6 +31,7 @@ def give(
         by = distribution(coding, params, raw.shape, bounded)
         push_value(session.stacks[name], raw, coding, by)
     session.moved(name, meter)
+    refill(session, meter, raw.shape)
     if coding.residue == "drop":
         charge_drop(session, meter, raw.shape, coding)
 
@@ -53,6 +54,7 @@ def take(
         by = distribution(coding, params, whole, bounded)
         raw = pop_value(session.stacks[name], whole, coding, by)
     session.moved(name, meter)
+    refill(session, meter, whole)
     return raw.reshape(shape)
 
 

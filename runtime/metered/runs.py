@@ -3,6 +3,7 @@
 import itertools
 import weakref
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,6 +38,7 @@ class Runs:
         self.books: Books | None = None
         self.last: weakref.ref[Session] | None = None
         self.opening: Session | None = None  # until its result holds it
+        self.watchers: list[Callable[[Session], None]] = []
         self.held: deque[Session] = deque(maxlen=_OUTSTANDING)
         _runs[self.key] = self
 
@@ -56,6 +58,8 @@ class Runs:
             self.plan, self.settings, self.throttle, examples, device, training, options
         )
         self.settings.runs += 1
+        for watcher in self.watchers:
+            watcher(session)
         self.books, self.last = session.books, weakref.ref(session)
         self.opening = session
         return session

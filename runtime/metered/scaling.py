@@ -8,6 +8,7 @@ from torch import Tensor
 from revc.runtime import softsign
 from revc.runtime.bits.dist.uniform import WideUniform
 from revc.runtime.bits.errors import ScaleOverflowError, SymbolError
+from revc.runtime.metered.budgeting import refill
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.session import Session
 
@@ -48,6 +49,7 @@ def scale(
             back(result, n, GATE_BITS)
         tape.engine.faults.report(ScaleOverflowError, bad, f"{meter}: a value leaves int16")
     session.moved(name, meter)
+    refill(session, meter, n.shape)
     return result.to(raw.dtype).reshape(raw.shape)
 
 

@@ -1,9 +1,14 @@
 """A stack returns to a state it had: cheaply after pops or pushes alone, else by its words."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from revc.runtime.bits import BitStack, Mode, ops
+from revc.runtime.bits.backends import BackendName
 from revc.runtime.bits.dist import FloatBits, Gaussian, Logistic, Table, Uniform, WideUniform
 from revc.runtime.bits.dist.base import Distribution
 from revc.runtime.bits.errors import LaneError
@@ -52,6 +57,33 @@ def test_after_pops(mode: Mode, sequences: int, lanes: int, words: bool) -> None
         stack.rewind(saved)
         assert stack.digest() == before
         assert bool(stack.is_at(saved).all())
+
+
+@pytest.mark.parametrize("backend", ["numba", "triton"])
+def test_no_pop_writes_a_word(backend: BackendName) -> None:
+    """A digit whose head is too high would, where what was pushed next left the low word changed."""
+    if backend == "triton" and os.environ.get("TRITON_INTERPRET") != "1":
+        pytest.skip("runs in a process of its own, see below")
+    stack = BitStack(1, 1, mode=Mode.FAST, backend=backend)
+    digit, likely = Uniform(40503), Table(torch.tensor([60000, 5536]))
+    for turn in range(300):
+        stack.push(torch.tensor([[turn * 7919 % 40503]]), digit)
+        stack.push(torch.tensor([[0]]), likely)
+    before, saved = stack.digest(), stack.save()
+    for _ in range(200):
+        stack.pop(likely, (1, 1))
+        stack.pop(digit, (1, 1))
+    stack.rewind(saved)
+    assert stack.digest() == before
+
+
+def test_no_pop_writes_a_word_in_triton() -> None:
+    pytest.importorskip("triton")
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", __file__, "-k", "writes_a_word and triton"]
+    command += ["--deselect", f"{__file__}::test_no_pop_writes_a_word_in_triton"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @STACKS

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits.constants import UNIT_BITS
+from revc.runtime.bits.dist.base import Distribution
 from revc.runtime.bits.dist.parts import ByRows, InParts, Plan, some
 from revc.runtime.bits.dist.throttle import ONE, Alpha
 from revc.runtime.bits.dist.uniform import Uniform, WideUniform
@@ -41,7 +42,7 @@ class UniformPlan(Plan):
         self.small = small
         self.wide = WideUniform(torch.where(small, 1, count))
         self.rows = ByRows(rows.cdf, torch.where(small, level, 0).int(), rows.entropy)
-        self.coders = [self.wide] if some(~small) else []
+        self.coders: list[Distribution] = [self.wide] if some(~small) or not some(small) else []
         self.coders += [self.rows] if some(small) else []
 
     def split(self, symbols: Tensor) -> list[Tensor]:
