@@ -26,7 +26,8 @@ def check(subject: Subject) -> Finding:
     ways: dict[str, Callable[[Subject, Watched], list[str]]] = {
         "inverse": _inverse, "backward": _backward, "inverse after a step": _after_step,
     }  # fmt: skip
-    wrong, told, series = 0, [], {}
+    wrong, told = 0, list[str]()
+    series: dict[str, list[float]] = {}
     for name, way in ways.items():
         try:
             found = way(subject, watched)

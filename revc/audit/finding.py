@@ -1,6 +1,6 @@
 """What a diagnostic finds: a number beside its bound, and the numbers that a page plots."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ class Finding:
     target: str
     met: bool | None
     detail: str
-    series: dict[str, Sequence[float]] = field(default_factory=dict, repr=False)
+    series: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
 
     def row(self) -> dict[str, Any]:
         """Return the finding as plain data, without its series."""

@@ -12,7 +12,8 @@ table { border-collapse: collapse; width: 100% } td, th { text-align: left; padd
 border-bottom: 1px solid #8884; vertical-align: top } .met { color: var(--good) }
 .failed { color: var(--bad); font-weight: 600 } .none { color: var(--none) }
 figure { margin: 1.5rem 0 } figcaption { margin-bottom: .3rem } text { font: 12px system-ui;
-fill: currentColor } .bar { fill: var(--bar) } .agree { fill: var(--good) } .differ { fill: var(--bad) }
+fill: currentColor } .bar { fill: var(--bar) }
+.agree { fill: var(--good) } .differ { fill: var(--bad) }
 """
 _WIDTH = 720
 

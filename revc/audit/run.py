@@ -14,7 +14,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def audit(subject: Subject) -> list[Finding]:
-    """Run every diagnostic; kernels that do not repeat end the audit, since nothing else could hold.
+    """Run every diagnostic; kernels that do not repeat end it, since nothing else could hold.
 
     The model is left as it was but for `model.bits.runs`, which starts again.
     """

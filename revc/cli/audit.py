@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from revc.cli.options import parse_dims
+
+if TYPE_CHECKING:
+    from revc.audit.finding import Finding
 
 
 def run(
@@ -44,15 +47,17 @@ def run(
     raise typer.Exit(1 if any(one.met is False for one in found) else 0)
 
 
-def _print(title: str, found: list) -> None:  # type: ignore[type-arg]
+def _print(title: str, found: "list[Finding]") -> None:
     from rich.console import Console
     from rich.table import Table
 
     from revc.audit.page import amount, word
 
     table = Table(title=title)
-    for name in ("diagnostic", "found", "bound", "", "detail"):
+    for name in ("diagnostic", "found", "bound", ""):
         table.add_column(name)
     for one in found:
-        table.add_row(one.name, amount(one), one.target, word(one), one.detail)
+        table.add_row(one.name, amount(one), one.target, word(one))
     Console().print(table)
+    for one in found:
+        typer.echo(f"{one.name}: {one.detail}")

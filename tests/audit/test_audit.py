@@ -99,7 +99,7 @@ def test_a_bit_flipped_in_the_state_breaks_the_cycle(monkeypatch: pytest.MonkeyP
         self: Any, mode: Any, raw: Any, givens: Any, session: Any, check: Any = None
     ) -> Any:
         session.stacks["tape"].engine.state.heads[0] ^= 1
-        return run_inverse(self, mode, raw, givens, session, check)
+        return run_inverse(self, mode, raw, givens, session, *rest)
 
     monkeypatch.setattr(type(one.model), "run_inverse", flipping)
     assert cycle.check(one).met is False
@@ -194,7 +194,7 @@ def test_a_valve_that_puts_the_old_value_back_is_found(monkeypatch: pytest.Monke
     row = valves.check(one)
     assert row.met is False
     assert row.value is not None
-    assert row.value > 50
+    assert row.value > 20
 
 
 class Changing(nn.Linear):

@@ -61,7 +61,7 @@ def test_after_pops(mode: Mode, sequences: int, lanes: int, words: bool) -> None
 
 @pytest.mark.parametrize("backend", ["numba", "triton"])
 def test_no_pop_writes_a_word(backend: BackendName) -> None:
-    """A digit whose head is too high would, where what was pushed next left the low word changed."""
+    """A digit whose head is too high would, where a later push left the low word changed."""
     if backend == "triton" and os.environ.get("TRITON_INTERPRET") != "1":
         pytest.skip("runs in a process of its own, see below")
     stack = BitStack(1, 1, mode=Mode.FAST, backend=backend)
