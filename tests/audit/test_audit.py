@@ -99,7 +99,7 @@ def test_a_bit_flipped_in_the_state_breaks_the_cycle(monkeypatch: pytest.MonkeyP
         self: Any, mode: Any, raw: Any, givens: Any, session: Any, check: Any = None
     ) -> Any:
         session.stacks["tape"].engine.state.heads[0] ^= 1
-        return run_inverse(self, mode, raw, givens, session, *rest)
+        return run_inverse(self, mode, raw, givens, session, check)
 
     monkeypatch.setattr(type(one.model), "run_inverse", flipping)
     assert cycle.check(one).met is False
