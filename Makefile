@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup demo test lint format layers bench peers clean
+.PHONY: setup demo codec classify test lint format layers bench peers clean
 
 setup: $(STAMP)
 
@@ -22,6 +22,12 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup
 	$(BIN)/python examples/demo.py $(ARGS)
+
+codec: setup
+	$(BIN)/python examples/digits_codec.py $(ARGS)
+
+classify: setup
+	$(BIN)/python examples/classify_digits.py $(ARGS)
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)

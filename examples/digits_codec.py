@@ -1,6 +1,6 @@
 """Train a codec on handwritten digits, compress images that it has not seen, and draw new ones.
 
-python examples/digits_codec.py [--steps 1000] [--spec specs/pixels.rev] [--json] [--out build/codec]
+python examples/digits_codec.py [--steps 1000] [--spec specs/pixels.rev] [--json] [--out FOLDER]
 
 Needs scikit-learn for the images and Pillow for PNG: ``pip install scikit-learn pillow``, or
 ``make setup``. The weights are part of the codec, as zlib's code is of zlib: no file holds them.
@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "codec", help="the folder")
     given = parser.parse_args(arguments)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # the nets are small: a second thread waits more than it works
     seen, held = digits()
     model, coded = run(given.spec, given.steps, (seen, held))
     rows = figures(coded, seen.images, held.images)

@@ -16,7 +16,7 @@ from revc.passes.elaborate.blocks import Blocks
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.budgets import budgets, stacks
 from revc.passes.feasible import findings as infeasible
-from revc.passes.meters import unbudgeted_drops
+from revc.passes.meters import budget_errors
 from revc.passes.modules import Loader, Module, nowhere
 from revc.passes.opening import open_spec
 from revc.passes.pipeline import run_pipeline
@@ -62,7 +62,7 @@ def _build(
         for finding in random_nets(built.block.nets):
             findings.add(finding)
     budgets(blocks)
-    for finding in unbudgeted_drops(blocks.main):
+    for finding in budget_errors(blocks.main):
         findings.add(finding)
     stacks(blocks)
     refuse(findings, loader)

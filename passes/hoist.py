@@ -43,6 +43,10 @@ class _Hoist:
             return self._call(node, builtin_signatures()[node.func])
         if isinstance(node, ast.Mix) and isinstance(node.by, ast.Call | ast.Name):
             return self._mix(node, node.by)
+        if isinstance(node, ast.Put | ast.Draw | ast.Valve) and isinstance(node.by, ast.Call):
+            # A distribution is no net, also where it has a net's name: `by dropout(p = 0.1)`.
+            by = node.by.model_copy(update={"args": self.node(node.by.args)})
+            return node.model_copy(update={"by": by})
         fields = {name: getattr(node, name) for name in type(node).model_fields}
         changed = {name: new for name, old in fields.items() if (new := self.node(old)) is not old}
         return node.model_copy(update=changed) if changed else node

@@ -12,7 +12,7 @@ from revc.passes.depth import deep
 from revc.passes.elaborate.blocks import Blocks
 from revc.passes.elaborate.budgets import budgets, stacks
 from revc.passes.feasible import findings as infeasible
-from revc.passes.meters import budget_findings
+from revc.passes.meters import budget_errors, without_budget
 from revc.passes.modules import Module
 from revc.passes.opening import open_spec
 from revc.passes.proof import Proof, prove
@@ -103,7 +103,7 @@ def _check(blocks: Blocks, deny_unknown: bool) -> Iterator[Proof]:
             if deny_unknown and proof.verdict == "UNKNOWN":
                 findings.add(unknown_verdict(item.name, proof.reason, item.name_span))
             yield proof
-    others = (*float_states(main), *budget_findings(main))
+    others = (*float_states(main), *budget_errors(main), *without_budget(main))
     for finding in others:
         findings.add(finding)
 

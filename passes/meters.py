@@ -1,4 +1,4 @@
-"""Meters: the named places where bits are exchanged, and the budgets that bound them (M501)."""
+"""Meters: the named places where bits are exchanged, and the budgets that bound them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +12,15 @@ from revc.passes.rules.m506_drop_unbudgeted import unbudgeted
 from revc.passes.rules.s002_unknown_name import unknown_name
 
 _METERED = (ast.Put, ast.Draw, ast.Valve, ast.Scale)
+_DROPOUT = "dropout"
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """One metered statement: which kind it is, its name, and the model that reaches it."""
+    """One metered statement: which kind it is, its name, and the model that reaches it.
+
+    The masks of a block are booked under ``dropout``, a kind of its own.
+    """
 
     kind: str
     name: str | None
@@ -45,6 +49,22 @@ def _within(
             found = module.find(node.block)
             if found is not None and found[0] is not None and isinstance(found[1], ast.BlockDecl):
                 yield from _within(found[0], found[1], model, seen)
+    if _masks(module, decl.body, set()):
+        yield Meter(_DROPOUT, _DROPOUT, model, decl.span)
+
+
+def _masks(module: Module, node: object, seen: set[int]) -> bool:
+    """Say whether a body calls the built-in dropout, or names a file's net that does."""
+    for one in ast.walk(node):
+        name = one.func if isinstance(one, ast.Call) else getattr(one, "id", "")
+        if name == _DROPOUT and module.imports.get(name, module) is None:
+            return True
+        home, decl = module.find(name) or (None, None)
+        if home is not None and isinstance(decl, ast.NetDecl) and id(decl) not in seen:
+            seen.add(id(decl))
+            if _masks(home, decl.value, seen):
+                return True
+    return False
 
 
 def _drops(node: ast.Node) -> bool:
@@ -59,34 +79,39 @@ def _drops(node: ast.Node) -> bool:
 def unbudgeted_drops(main: Module) -> Iterator[Diagnostic]:
     """Yield a finding for each `drop` whose meter no budget on net or put bounds."""
     bounded = [
-        target.id.rpartition(".")
+        target
         for item in main.items(ast.BudgetDecl)
         for target in _targets(item)
         if getattr(item, "meter", None) in ("net", "put")
     ]
     for meter in meters(main):
-        if meter.drops and not any(
-            name == meter.name and model in ("", meter.model) for model, _, name in bounded
-        ):
+        if meter.drops and not any(_covers(target, meter) for target in bounded):
             yield unbudgeted(meter.name or meter.kind, meter.span)
 
 
-def budget_findings(main: Module) -> Iterator[Diagnostic]:
-    """Yield a finding for each meter without a budget, and each budget of an unknown meter."""
+def budget_errors(main: Module) -> Iterator[Diagnostic]:
+    """Yield a finding for each budget of an unknown meter, and each drop that none bounds."""
     known = list(meters(main))
-    targets = [t for item in main.items(ast.BudgetDecl) for t in _targets(item)]
     names = sorted({f"{meter.model}.{meter.name}" for meter in known if meter.name})
-    covered: set[Meter] = set()
-    for target in targets:
-        model, _, name = target.id.rpartition(".")
-        covers = {m for m in known if m.name == name and model in ("", m.model)}
-        covered |= covers
-        if not covers:
-            yield unknown_name("meter", target.id, target.span, names)
-    for meter in known:
-        if meter not in covered and not meter.drops:
-            yield unmetered(meter.kind, meter.name, meter.span)
+    for item in main.items(ast.BudgetDecl):
+        for target in _targets(item):
+            if not any(_covers(target, meter) for meter in known):
+                yield unknown_name("meter", target.id, target.span, names)
     yield from unbudgeted_drops(main)
+
+
+def without_budget(main: Module) -> Iterator[Diagnostic]:
+    """Yield a finding for each meter that no budget bounds; a dropout costs what its rate says."""
+    targets = [t for item in main.items(ast.BudgetDecl) for t in _targets(item)]
+    for meter in meters(main):
+        bounded = any(_covers(target, meter) for target in targets)
+        if not (bounded or meter.drops or meter.kind == _DROPOUT):
+            yield unmetered(meter.kind, meter.name, meter.span)
+
+
+def _covers(target: ast.Name, meter: Meter) -> bool:
+    model, _, name = target.id.rpartition(".")
+    return name == meter.name and model in ("", meter.model)
 
 
 def _targets(item: ast.Node) -> tuple[ast.Name, ...]:

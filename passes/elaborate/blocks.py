@@ -217,7 +217,7 @@ class Blocks:
             scope.names[name] = number(generic.default, {}, self.findings)
         else:
             slot = scope.slots.add(Draft(name, generic.span, make(Hole, name=name)))
-            scope.nets[name] = Net(name, None, None, None, (slot,))
+            scope.nets[name] = Net(name, None, None, None, (slot,), open=True)
 
     def _name(self, stem: str) -> str:
         """Return a name for a block that no other has."""

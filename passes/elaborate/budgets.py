@@ -68,8 +68,11 @@ def stacks(blocks: "Blocks") -> tuple[StackDecl, ...]:
 def _reservoir(blocks: "Blocks", item: ast.ReservoirDecl) -> StackDecl:
     findings, values = blocks.findings, dict[str, int]()
     for arg in item.args:
+        if arg.name is None or arg.name in values:
+            text = "takes `seed = ..` and `bits = ..`, each once"
+            raise findings.refuse(bad_argument("reservoir", text, arg.span))
         if arg.name not in ("seed", "bits"):
-            what = unknown_argument("reservoir", arg.name or "", arg.span, ("seed", "bits"))
+            what = unknown_argument("reservoir", arg.name, arg.span, ("seed", "bits"))
             raise findings.refuse(what)
         known = number(arg.value, blocks.names(blocks.main), findings).integer
         if known is None or not 0 <= known < 1 << 31:

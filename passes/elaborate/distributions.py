@@ -69,6 +69,7 @@ def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) 
     _codes(scope, node, family, kind)
     named = {arg.name: arg.value for arg in node.args if arg.name is not None}
     settings = _settings(scope, node, family, named)
+    _fits_labels(scope, node, settings, kind)
     params = _params(scope, node, family, settings, kind)
     policy, bits = _residue(scope, named.get("residue"), kind, residue)
     _check_step(scope, node, kind, settings, policy, bits)
@@ -98,6 +99,9 @@ def _check_step(
     if kind.numerics.width - math.log2(unit) > 32 or unit > 2**31:
         text = f"a step of {step:g} splits {kind.numerics} beyond 32 bits of index or residue"
         raise scope.findings.refuse(not_exact(text, node.span))
+    if unit > 2 ** (kind.numerics.width - 1):
+        text = f"a step of {step:g} is more than half of all that {kind.numerics} holds"
+        raise scope.findings.refuse(not_exact(text, node.span))
     if policy == "drop" and bits < math.log2(unit):
         text = (
             f"drop({bits}) would charge less than it loses: a residue of {unit:g} units has "
@@ -111,6 +115,16 @@ def _codes(scope: Scope, node: ast.Call, family: Family, kind: RegType) -> None:
         wanted = "labels" if family.labels else "a lattice"
         text = f"`{node.func}` codes {wanted}, not {kind.numerics}"
         raise scope.findings.refuse(numeric_mix(node.span, text))
+
+
+def _fits_labels(scope: Scope, node: ast.Call, settings: dict[str, Setting], kind: RegType) -> None:
+    """Check that a family without parameters codes all labels of `kind`, and no others."""
+    if not isinstance(kind.numerics, Label) or node.func not in ("uniform", "dropout"):
+        return
+    codes, size = settings.get("n", 2), kind.numerics.size.integer
+    if size is not None and size != codes:
+        text = f"`{node.func}` codes the labels below {codes}, not those of {kind.numerics}"
+        raise scope.findings.refuse(mismatch(node.span, text))
 
 
 def _settings(
@@ -171,8 +185,9 @@ def _wanted(
     if family.each is None:
         assert isinstance(kind.numerics, Label)
         return (*kind.shape, kind.numerics.size)
-    if not kind.shape:
-        raise scope.findings.refuse(mismatch(node.span, f"`{node.func}` codes values with an axis"))
+    if len(kind.shape) < 2:
+        text = f"`{node.func}` codes values with an axis beside the example's"
+        raise scope.findings.refuse(mismatch(node.span, f"{text}, not {shape_text(kind.shape)}"))
     components = settings.get("components", 1)
     assert isinstance(components, int)
     return (*kind.shape[:-1], kind.shape[-1] * Dim.of(family.each * components))
@@ -182,9 +197,13 @@ def _residue(
     scope: Scope, node: ast.Expr | None, kind: RegType, default: Residue
 ) -> tuple[Residue, int]:
     """Return the residue policy, and the bits that `drop(m)` gives up."""
+    label = isinstance(kind.numerics, Label)
+    if label and node is not None:
+        text = f"is for what a step leaves: a {kind.numerics} has none"
+        raise scope.findings.refuse(bad_argument("residue", text, node.span))
     match node:
         case None:
-            return ("none" if isinstance(kind.numerics, Label) else default), 0
+            return ("none" if label else default), 0
         case ast.Name(id="carry"):
             return "carry", 0
         case ast.Name(id="write"):

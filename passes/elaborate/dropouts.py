@@ -55,9 +55,9 @@ class _Masks:
         regs = self.scope.regs
         taken = {*regs.live, *regs.givens, *regs.lets, *(name for name, _, _ in self.found)}
         number = 0
-        while f"mask_{number}" in taken:
+        while (name := f"mask_{number}") in taken or self.scope.visible(name) is not None:
             number += 1
-        return f"mask_{number}"
+        return name
 
 
 def _mask_type(shape: Shape) -> RegType:

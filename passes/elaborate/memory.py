@@ -50,6 +50,7 @@ def _free(scope: Scope, node: ast.Free) -> Steps:
     for name in node.names:
         kind = scope.regs.target(name.id, name.span)
         end = value(scope, node.value, kind.shape)
+        no_dropout(scope, end)
         check_fits(scope, node.value.span, end, name.id, kind)
         check_numerics(scope, node.value.span, end, kind.numerics)
         for place, let in places_read(scope, end):

@@ -9,16 +9,17 @@ from revc.grammar.span import Span
 from revc.ir.expr import Expr, NetCall
 from revc.ir.instructions import Apply, Draw, Instruction, Mix, Put, Scale, Valve
 from revc.ir.make import make
-from revc.ir.nets import Builtin
-from revc.ir.types import Float, Label, Lattice, RegType
+from revc.ir.nets import Builtin, Hole
+from revc.ir.types import Float, Label, Lattice, RegType, shape_text
 from revc.passes.elaborate.distributions import distribution
 from revc.passes.elaborate.dropouts import no_dropout
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.interval import bounds
 from revc.passes.elaborate.names import number
-from revc.passes.elaborate.netcalls import MATRICES, inline, net_call
+from revc.passes.elaborate.netcalls import MATRICES, declared_call, inline
 from revc.passes.elaborate.proof import Doubt
 from revc.passes.elaborate.scope import Scope
+from revc.passes.elaborate.slots import Net
 from revc.passes.elaborate.types import regtype
 from revc.passes.elaborate.updates import check_apart, check_fits, target
 from revc.passes.rules.b205_scale_may_vanish import may_vanish
@@ -28,7 +29,9 @@ from revc.passes.rules.q304_no_integer_form import no_integer_form
 from revc.passes.rules.q307_step_off_lattice import not_exact
 from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argument
+from revc.passes.rules.s004_shape_mismatch import mismatch
 from revc.passes.rules.s007_numeric_mix import numeric_mix
+from revc.passes.rules.s009_redefined_name import redefined
 
 Steps = list[Instruction]
 MIXES = ("permutation", *MATRICES)
@@ -169,8 +172,11 @@ def _range(scope: Scope, node: ast.Scale, factor: Expr) -> tuple[float, float]:
 def mix(scope: Scope, node: ast.Mix, undo: bool) -> Steps:
     """`mix y by householder(4)`, or by a declared net of such a family."""
     at, kind = target(scope, node.target)
-    if isinstance(kind.numerics, Label) or not kind.shape:
+    if isinstance(kind.numerics, Label):
         raise scope.findings.refuse(numeric_mix(node.span, f"a {kind} has no linear maps"))
+    if len(kind.shape) < 2:
+        text = f"`mix` needs an axis beside the example's, not {shape_text(kind.shape)}"
+        raise scope.findings.refuse(mismatch(node.target.span, text))
     call = _mixing(scope, node.by)
     family, settings, matrix = call.func, {}, None
     if call.func == "permutation":
@@ -178,6 +184,9 @@ def mix(scope: Scope, node: ast.Mix, undo: bool) -> Steps:
     else:
         matrix = _matrix(scope, call, kind)
         family = _family(scope, matrix)
+    if family == "lu" and isinstance(kind.numerics, Lattice) and kind.numerics.width > 32:
+        text = f"`lu` scales 16 and 32 bits exactly, not {kind.numerics}; use orthogonal"
+        raise scope.findings.refuse(not_exact(text, node.by.span))
     scope.regs.change(at.name, node.span)
     return [
         make(
@@ -204,7 +213,7 @@ def _mixing(scope: Scope, node: ast.Expr) -> ast.Call:
         text = f"takes one of {', '.join(MIXES)}"
         raise scope.findings.refuse(bad_argument("mix", text, node.span))
     net = scope.net(node.func)
-    if net is not None and net.signature is not None and net.signature.name in MATRICES:
+    if net is not None and (net.open or _is_matrix(net)):
         return node
     if net is not None or (node.func in builtin_signatures() and node.func not in MATRICES):
         raise scope.findings.refuse(singular(node.func, node.span))
@@ -213,10 +222,16 @@ def _mixing(scope: Scope, node: ast.Expr) -> ast.Call:
     return node
 
 
+def _is_matrix(net: Net) -> bool:
+    return net.signature is not None and net.signature.name in MATRICES
+
+
 def _seed(scope: Scope, call: ast.Call) -> dict[str, int | float | None]:
     seed = 0
+    for arg in call.args[1:]:
+        raise scope.findings.refuse(bad_argument("permutation", "takes one seed", arg.span))
     for arg in call.args:
-        if arg.name not in (None, "seed") or len(call.args) > 1:
+        if arg.name not in (None, "seed"):
             raise scope.findings.refuse(
                 unknown_argument("permutation", arg.name or "", arg.span, ("seed",))
             )
@@ -231,14 +246,23 @@ def _seed(scope: Scope, call: ast.Call) -> dict[str, int | float | None]:
 def _matrix(scope: Scope, call: ast.Call, kind: RegType) -> Expr:
     """Return the matrix of a learned family as the value of a net of this body."""
     square = (kind.shape[-1], kind.shape[-1])
-    if scope.net(call.func) is not None:
-        return net_call(scope, call, square)
-    return inline(scope, call, builtin_signatures()[call.func], square)
+    net = scope.net(call.func)
+    if net is not None:
+        matrix = declared_call(scope, call, net, square)
+    else:
+        matrix = inline(scope, call, builtin_signatures()[call.func], square)
+    if matrix.shape != square:
+        have, want = shape_text(matrix.shape), shape_text(square)
+        text = f"`mix` needs a {want} for {shape_text(kind.shape)}, but `{call.func}` is {have}"
+        raise scope.findings.refuse(mismatch(call.span, text))
+    return matrix
 
 
 def _family(scope: Scope, matrix: Expr) -> str:
     assert isinstance(matrix, NetCall)
     source = scope.slots.drafts[matrix.slot].source
+    if isinstance(source, Hole):  # of a block that is checked alone; what is passed is not known
+        return "orthogonal"
     assert isinstance(source, Builtin)
     k = source.settings.get("k", 1)
     if not isinstance(k, int) or k < 1:
@@ -252,6 +276,8 @@ def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
     at, kind = target(scope, node.target)
     found = {n: d for n, d in scope.module.decls.items() if isinstance(d, ast.BijectionDecl)}
     call = _named(scope, "apply", node.by, {**dict.fromkeys(BIJECTIONS), **found})
+    if call.func in found and call.func in BIJECTIONS:
+        raise scope.findings.refuse(redefined(call.func, "a named map", found[call.func].span))
     if call.args:
         raise scope.findings.refuse(bad_argument(call.func, "takes no argument here", call.span))
     exact = isinstance(kind.numerics, Lattice) and kind.numerics.width <= 32
@@ -289,5 +315,9 @@ def _on(scope: Scope, stack: str | None, span: Span, tapes: bool = True) -> None
         return
     if stack not in known:
         raise scope.findings.refuse(unknown_name("tape or reservoir", stack, span, known))
+    main = scope.blocks.main  # whose stacks are the program's; a library's are for linting it
+    if type(main.decls.get(stack)) is not type(known[stack]):
+        what = "tape or reservoir of the main file"
+        raise scope.findings.refuse(unknown_name(what, stack, span, main.decls))
     if isinstance(known[stack], ast.TapeDecl) != tapes:
         raise scope.findings.refuse(one_stack(stack, tapes, span))

@@ -48,7 +48,9 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
     """
     net = scope.net(node.func)
     if net is not None:
-        return _declared(scope, node, net, expected)
+        if net.signature is not None and net.signature.name in MATRICES:
+            raise scope.findings.refuse(matrix_alone(node))
+        return declared_call(scope, node, net, expected)
     builtin = builtin_signatures().get(node.func)
     if node.func in MATRICES:
         raise scope.findings.refuse(matrix_alone(node))
@@ -124,7 +126,12 @@ def _label_fits(scope: Scope, node: ast.Call, settings: Given, types: tuple[RegT
 # --- declared nets ------------------------------------------------------------------------------
 
 
-def _declared(scope: Scope, node: ast.Call, net: Net, expected: Shape | None) -> Expr:
+def declared_call(scope: Scope, node: ast.Call, net: Net, expected: Shape | None) -> Expr:
+    """Return the value of a declared net.
+
+    Raises:
+        Reported: the call does not fit it.
+    """
     if net.signature is not None:
         inputs = _only_inputs(scope, node, net)
         given = dict(net.options)

@@ -50,6 +50,8 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
     Raises:
         Reported: something in it is wrong.
     """
+    if decl.name in (*MATRICES, "permutation"):
+        raise scope.findings.refuse(redefined(decl.name, "a map of `mix`", decl.span))
     signature = _plain_builtin(scope, decl)
     if signature is not None:
         assert isinstance(decl.value, ast.Call)

@@ -34,7 +34,8 @@ class Net:
 
     A composite has `params` and a `body` that reads them; any other net has one slot, `uses[0]`.
     `uses` are all slots of the body that calls touch. `signature` and `options` belong to a
-    built-in net that is declared with its options alone (``net F = mlp(width = 64)``).
+    built-in net that is declared with its options alone (``net F = mlp(width = 64)``). `open` says
+    that the net is one in <> of a block that is checked alone: it may be any.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Net:
     uses: tuple[int, ...]
     signature: Signature | None = None
     options: tuple[tuple[str, Setting], ...] = ()
+    open: bool = False
 
 
 @dataclass(eq=False, repr=False)

@@ -9,7 +9,7 @@ RULE = Rule(
     "misplaced-dropout",
     "deny",
     Page(
-        what="`dropout` in a `let`, an `emit`, a distribution, a factor or an `alloc`.",
+        what="`dropout` in a `let`, an `emit`, a distribution, a factor, an `alloc` or a `free`.",
         why="A mask is drawn from the reservoir before an update and goes to the tape behind it, "
         "so that the update can be undone with the same mask. Elsewhere there is no before and "
         "behind.",

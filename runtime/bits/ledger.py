@@ -48,11 +48,11 @@ class Meter:
     physical: Tensor
     calls: int = 0
 
-    def add(self, booked: Tensor, shannon: Tensor, physical: Tensor) -> None:
-        """Add one booking."""
+    def add(self, booked: Tensor, shannon: Tensor | None, physical: Tensor | None) -> None:
+        """Add one booking; a missing column adds nothing."""
         self.booked = self.booked + booked
-        self.shannon = self.shannon + shannon
-        self.physical = self.physical + physical
+        self.shannon = self.shannon if shannon is None else self.shannon + shannon
+        self.physical = self.physical if physical is None else self.physical + physical
         self.calls += 1
 
 
@@ -93,14 +93,19 @@ class Ledger:
 
         Raises LedgerError for another dtype, shape or device: nothing is booked then.
         """
-        columns = [
-            self.zeros() if column is None else column for column in (booked, shannon, physical)
-        ]
+        columns = (booked, shannon, physical)
         for title, column in zip(COLUMNS, columns, strict=True):
-            self._check(f"{title} of meter {name!r}", column)
-        self.meters.setdefault(name, Meter(self.zeros(), self.zeros(), self.zeros())).add(*columns)
+            if column is not None:
+                self._check(title, name, column)
+        if name not in self.meters:
+            self.meters[name] = Meter(self.zeros(), self.zeros(), self.zeros())
+        self.meters[name].add(*columns)
 
-    def _check(self, what: str, column: Tensor) -> None:
+    def _check(self, title: str, name: str, column: Tensor) -> None:
+        good = column.dtype == torch.int64 and column.shape == (self.sequences,)
+        if good and column.device == self.device:
+            return
+        what = f"{title} of meter {name!r}"
         if column.dtype != torch.int64:
             raise LedgerError(f"{what}: want int64, not {column.dtype}")
         if tuple(column.shape) != (self.sequences,):

@@ -56,11 +56,10 @@ def decide(
     return _decision(throttle, taken)
 
 
-def record(session: Session, tape: str, decision: Decision | None) -> None:
+def record(session: Session, tape: str, decision: Decision) -> None:
     """Push a decision, a symbol a sequence."""
-    if decision is not None:
-        symbols = decision.taken.int()[:, None]
-        session.stacks[tape].push(symbols, _table(session.device))
+    symbols = decision.taken.int()[:, None]
+    session.stacks[tape].push(symbols, _table(session.device))
 
 
 def recall(session: Session, meter: str, tape: str, coding: Coding) -> Decision | None:

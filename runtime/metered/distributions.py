@@ -1,9 +1,12 @@
 """From a statement's parameters to what the entropy coder codes by."""
 
+from copy import copy
+
 import torch
 from torch import Tensor
 
 from revc.errors import InternalError
+from revc.runtime.bits import BitStack
 from revc.runtime.bits.dist import (
     Categorical,
     Distribution,
@@ -13,6 +16,7 @@ from revc.runtime.bits.dist import (
     Table,
     Uniform,
 )
+from revc.runtime.bits.dist.window import Window
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.lengths import unpack
 
@@ -47,6 +51,22 @@ def distribution(
     last = (*shape, coding.components)
     logits, loc, scale = (t.expand(last).contiguous() for t in (logits, loc, scale))
     return Mixture(logits, loc, scale, coding.step, bounded=bounded)
+
+
+def valve_pair(
+    coding: Coding, params: Tensor | None, shape: torch.Size, bounded: bool, stack: BitStack
+) -> tuple[Distribution, Distribution]:
+    """Return what a valve writes and draws by: one distribution, the written side with an escape.
+
+    The parameters are snapped to the coder's grid once for both.
+    """
+    fresh = distribution(coding, params, shape, bounded)
+    if not bounded or not isinstance(fresh, Window | Mixture):
+        return fresh, fresh
+    fresh.grid = fresh.snapped(stack.token)
+    old = copy(fresh)
+    old.bounded = False
+    return old, fresh
 
 
 def _inside(coding: Coding, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:

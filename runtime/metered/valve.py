@@ -17,7 +17,7 @@ from revc.runtime.bits.dist.tempered import tempered
 from revc.runtime.bits.dist.uniform import WideUniform
 from revc.runtime.metered.budgeting import Decision, decide, recall, record
 from revc.runtime.metered.coding import Coding
-from revc.runtime.metered.distributions import distribution
+from revc.runtime.metered.distributions import valve_pair
 from revc.runtime.metered.exchange import as_patterns
 from revc.runtime.metered.quantiser import Parts, split
 from revc.runtime.metered.session import Session
@@ -40,13 +40,14 @@ def valve(
     tape, source = session.stacks[name], session.stacks[session.source]
     shape, raw, params = raw.shape, session.arranged(raw), session.arranged(params)
     parts = split(raw, coding)
-    by = distribution(coding, params, raw.shape)
-    _push_old(session, tape, raw, parts, coding, by)
+    old, fresh = valve_pair(coding, params, raw.shape, session.bounded(taking=True), source)
+    _push_old(session, tape, raw, parts, coding, old)
     decision = decide(session, meter, session.moved(name, meter), raw.shape, coding)
     residue = _exchange_residue(tape, source, parts, coding, decision)
-    record(session, name, decision)
-    session.moved(name, meter)
-    fresh = _fresh(coding, params, raw.shape, decision, session.bounded(taking=True))
+    if decision is not None:
+        record(session, name, decision)
+        session.moved(name, meter)
+        fresh = tempered(fresh, decision.alpha)
     index = source.pop(fresh, raw.shape)
     session.moved(session.source, meter)
     return merged(source, Parts(index, residue), coding).reshape(shape)
@@ -61,22 +62,15 @@ def unvalve(
     shape, raw, params = raw.shape, session.arranged(raw), session.arranged(params)
     parts = split(raw, coding)
     decision = recall(session, meter, name, coding)
-    fresh = _fresh(coding, params, raw.shape, decision, session.bounded(taking=False))
+    by, fresh = valve_pair(coding, params, raw.shape, session.bounded(taking=False), source)
+    if decision is not None:
+        fresh = tempered(fresh, decision.alpha)
     source.push(codable(parts.index, coding, fresh), fresh)
     residue = _restore_residue(tape, source, parts, coding, decision)
     session.moved(session.source, meter)
-    old = _pop_old(session, tape, Parts(raw, residue), params, coding)
+    old = _pop_old(session, tape, Parts(raw, residue), coding, by)
     session.moved(name, meter)
     return old.reshape(shape)
-
-
-def _fresh(
-    coding: Coding, params: Tensor | None, shape: torch.Size, decision: Decision | None,
-    bounded: bool,
-) -> Distribution:  # fmt: skip
-    """Return what a fresh value is drawn by, with less entropy where it is throttled."""
-    by = distribution(coding, params, shape, bounded)
-    return by if decision is None else tempered(by, decision.alpha)
 
 
 def _push_old(
@@ -91,13 +85,13 @@ def _push_old(
 
 
 def _pop_old(
-    session: Session, tape: BitStack, left: Parts, params: Tensor | None, coding: Coding
+    session: Session, tape: BitStack, left: Parts, coding: Coding, by: Distribution
 ) -> Tensor:
     """Undo `_push_old`; `left` are the fresh values and the residues that stayed with them."""
     shape = left.index.shape
     if as_patterns(session, coding):
         return pop_pattern(tape, shape, coding)
-    index = tape.pop(distribution(coding, params, shape), shape)
+    index = tape.pop(by, shape)
     residue = pop_residue(tape, shape, coding) if coding.residue == "write" else left.residue
     return merged(tape, Parts(index, residue), coding)
 

@@ -161,23 +161,13 @@ def test_float_state_that_cannot_be_rebuilt_is_found() -> None:
 def test_a_valve_that_puts_the_old_value_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     one = subject()
     assert valves.check(one).met
-    real = valve.merged
-
-    def leaking(stack: Any, parts: Any, coding: Any) -> Tensor:
-        return real(stack, parts, coding)
-
-    pop, push, last = valve._fresh, valve._push_old, {}
+    push, last = valve._push_old, {}
 
     def remember(session: Any, tape: Any, raw: Tensor, parts: Any, coding: Any, by: Any) -> None:
-        last["index"] = by.clip(parts.index) if hasattr(by, "clip") else parts.index
+        last["index"] = parts.index
         push(session, tape, raw, parts, coding, by)
 
-    class Back:
-        def __init__(self, by: Any) -> None:
-            self.by = by
-
     monkeypatch.setattr(valve, "_push_old", remember)
-    monkeypatch.setattr(valve, "merged", leaking)
     from revc.audit.subject import RecordedStack
 
     drawn = RecordedStack.pop
@@ -190,7 +180,6 @@ def test_a_valve_that_puts_the_old_value_back_is_found(monkeypatch: pytest.Monke
         return symbols
 
     monkeypatch.setattr(RecordedStack, "pop", returning)
-    assert pop is valve._fresh
     row = valves.check(one)
     assert row.met is False
     assert row.value is not None

@@ -16,6 +16,7 @@ from revc.training import (
     Objective,
     Protocol,
     allowed_bits,
+    bits_per_dim,
     cosine,
     expected_loss,
     linear,
@@ -146,3 +147,12 @@ def test_training_needs_no_compiler() -> None:
         "sys.exit(any(name.startswith(bad) for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_bits_per_dim_is_the_mean_by_dimension() -> None:
+    score = torch.tensor([10.0, 14.0], requires_grad=True)
+    found = bits_per_dim(score, (2, 3, 2))
+    assert found.item() == 2.0
+    found.backward()
+    assert score.grad is not None
+    assert score.grad.tolist() == pytest.approx([1 / 12, 1 / 12])

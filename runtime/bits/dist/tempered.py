@@ -15,7 +15,7 @@ from revc.runtime.bits.dist.table import Table
 from revc.runtime.bits.dist.tempered_softmax import TemperedCategorical
 from revc.runtime.bits.dist.tempered_uniform import TemperedUniform
 from revc.runtime.bits.dist.tempered_window import TemperedMixture, TemperedWindow
-from revc.runtime.bits.dist.throttle import ONE, Alpha
+from revc.runtime.bits.dist.throttle import ONE, Alpha, share
 from revc.runtime.bits.dist.uniform import Uniform, WideUniform
 from revc.runtime.bits.dist.window import Mixture, Window
 from revc.runtime.bits.entropy import row_entropy
@@ -108,7 +108,7 @@ class TemperedTable(InParts):
         freq = table.freq.expand(max(alpha.units.numel(), 1), -1)
         units = alpha.units.reshape(-1)
         own = torch.nn.functional.pad(freq.cumsum(-1), (1, 0)).to(torch.int32)
-        cdf = share_cdf(temper(freq, alpha.share(row_entropy(own), units)))
+        cdf = share_cdf(temper(freq, share(row_entropy(own), units)))
         self.cdf = torch.where((units == ONE)[:, None], own, cdf)
 
     def plan(self, shape: Sequence[int], token: Tensor | None) -> Plan:

@@ -12,7 +12,7 @@ from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.dist.base import Coder
 from revc.runtime.bits.dist.categorical import Categorical, radix
 from revc.runtime.bits.dist.parts import check_fit, check_pushed
-from revc.runtime.bits.dist.throttle import ONE, Alpha
+from revc.runtime.bits.dist.throttle import ONE, Alpha, share
 from revc.runtime.bits.engine import engine_of
 from revc.runtime.bits.sparse import nearest
 from revc.runtime.bits.tempering import share_cdf, temper
@@ -30,7 +30,7 @@ class TemperedCategorical(Categorical):
         """Tempered weights [N, *radix]; those of the base where alpha is 1."""
         if self.known is None or (token is not None and not self.known[1]):
             weights, alpha = self.base.integers(token), self.flat_alpha(token)
-            target = self.alpha.share(self.base.entropy_of(weights), alpha)
+            target = share(self.base.entropy_of(weights), alpha)
             found = temper(weights.flatten(1), target)
             whole = (alpha == ONE).reshape(-1, *[1] * (weights.dim() - 1))
             self.known = torch.where(whole, weights, found.reshape(weights.shape)), token is not None

@@ -15,7 +15,7 @@ from torch import Tensor
 from revc.runtime.bits.constants import UNIT_BITS
 from revc.runtime.bits.dist.base import Distribution
 from revc.runtime.bits.dist.parts import ByRows, InParts, Plan, some
-from revc.runtime.bits.dist.throttle import ONE, Alpha
+from revc.runtime.bits.dist.throttle import ONE, Alpha, share
 from revc.runtime.bits.dist.uniform import Uniform, WideUniform
 from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.narrow import LEVEL, LEVEL_BITS, UNIFORM_BITS, uniform_rows
@@ -82,7 +82,7 @@ class TemperedUniform(InParts):
         if isinstance(n, int):
             n = torch.tensor(n, device=alpha.device)
         n = n.clamp(1, 1 << 32).expand(tuple(shape))
-        target = self.alpha.share(log2_units(n), alpha)
+        target = share(log2_units(n), alpha)
         level = (target + (1 << (LEVEL - 1))) >> LEVEL
         small = (level < UNIFORM_BITS << LEVEL_BITS) & (alpha < ONE)
         count = torch.minimum(exp2_units(target).clamp(min=1), n)

@@ -15,7 +15,7 @@ from torch import Tensor
 from revc.runtime.bits import window
 from revc.runtime.bits.dist.parts import ByRows, InParts, Plan, some
 from revc.runtime.bits.dist.tempered_uniform import offsets
-from revc.runtime.bits.dist.throttle import ONE, Alpha
+from revc.runtime.bits.dist.throttle import ONE, Alpha, share
 from revc.runtime.bits.dist.uniform import WideUniform
 from revc.runtime.bits.dist.base import Distribution
 from revc.runtime.bits.dist.window import Mixture, Window
@@ -99,7 +99,7 @@ class TemperedWindow(TemperedCells):
         loc, alpha = window.inner(family, loc, scale), self.alpha.along(self.shape, token)
         entropy = single_entropies(family, loc.device)[scale.long(), loc & 255]
         rows = window_rows(family, loc.device)
-        level = (self.alpha.share(entropy, alpha) + (1 << (LEVEL - 1))) >> LEVEL
+        level = (share(entropy, alpha) + (1 << (LEVEL - 1))) >> LEVEL
         bits = (level - rows.top + (1 << LEVEL_BITS) - 1).clamp(min=0) >> LEVEL_BITS
         level = level - (bits << LEVEL_BITS)
         # Eighths of a cell, from the left edge of cell 0; the mode alone sits in its own cell.
@@ -127,7 +127,7 @@ class TemperedMixture(TemperedCells):
         own = window.boundaries(family, *grid, bounded=True).flatten(0, -2)
         alpha = self.alpha.along(self.shape, token).reshape(-1)
         freq = torch.diff(own)
-        cdf = share_cdf(temper(freq, self.alpha.share(row_entropy(own), alpha)))
+        cdf = share_cdf(temper(freq, share(row_entropy(own), alpha)))
         cdf = torch.where((alpha == ONE)[:, None], own.to(torch.int32), cdf)
         row = torch.arange(alpha.numel(), dtype=torch.int32, device=fine.device)
         by_rows = ByRows(cdf, row.reshape(self.shape))

@@ -42,6 +42,7 @@ class Alpha:
             raise ParameterError(f"{found} does not fit symbols {list(shape)}: one a sequence")
         return self.units.reshape(-1, *[1] * (len(shape) - 1)).expand(tuple(shape))
 
-    def share(self, entropy: Tensor, along: Tensor) -> Tensor:
-        """alpha times an entropy in 2**-32 bit, int64."""
-        return (along * entropy) >> ALPHA_BITS
+
+def share(entropy: Tensor, alpha: Tensor) -> Tensor:
+    """alpha (in 2**-20) times an entropy in 2**-32 bit, int64."""
+    return (alpha * entropy) >> ALPHA_BITS
