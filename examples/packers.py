@@ -65,7 +65,7 @@ def _packed(flat: Pixels) -> Iterator[bytes]:
         number = number * LEVELS + value
     yield number.to_bytes((number.bit_length() + 7) // 8)
     half = np.minimum(flat, LEVELS - 2)
-    halves = half[::2] << 4 | np.append(half, 0)[1 : len(half) + 1 : 2]
+    halves = half[::2] << 4 | half[1::2]  # a row of pixels is an even number of them
     yield halves.tobytes() + np.packbits(flat[half == LEVELS - 2] == LEVELS - 1).tobytes()
 
 

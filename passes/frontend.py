@@ -16,6 +16,7 @@ from revc.passes.elaborate.blocks import Blocks
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.budgets import budgets, stacks
 from revc.passes.feasible import findings as infeasible
+from revc.passes.feasible import own_budgets
 from revc.passes.meters import budget_errors
 from revc.passes.modules import Loader, Module, nowhere
 from revc.passes.opening import open_spec
@@ -100,7 +101,7 @@ def _program(blocks: Blocks, built: Specialised) -> Program:
         model=built.block,
         dims=bound,
         free=free_dims(built.block),
-        budgets=budgets(blocks),
+        budgets=own_budgets(built.decl.name, built.block, budgets(blocks)),
         stacks=stacks(blocks),
     )
 

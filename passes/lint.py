@@ -1,7 +1,7 @@
 """Lint a spec: every rule, every block and model, with verdicts and their proofs."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from revc.grammar import ast
@@ -12,6 +12,7 @@ from revc.passes.depth import deep
 from revc.passes.elaborate.blocks import Blocks
 from revc.passes.elaborate.budgets import budgets, stacks
 from revc.passes.feasible import findings as infeasible
+from revc.passes.feasible import own_budgets, verdict
 from revc.passes.meters import budget_errors, without_budget
 from revc.passes.modules import Module
 from revc.passes.opening import open_spec
@@ -124,9 +125,12 @@ def _decl(blocks: Blocks, item: ast.BlockDecl | ast.ModelDecl, done: dict[int, P
     if built is None:
         return Proof(item.name, "UNKNOWN", "it could not be checked", item.name_span)
     _all(blocks, random_nets(built.block.nets))
-    if isinstance(item, ast.ModelDecl):
-        _all(blocks, infeasible(built.block, budgets(blocks), stacks(blocks)))
     proof = prove(built.block, built.doubts, done)
+    if isinstance(item, ast.ModelDecl):
+        bounds = own_budgets(item.name, built.block, budgets(blocks))
+        _all(blocks, infeasible(built.block, bounds, stacks(blocks)))
+        lines = tuple(verdict(built.block, bound, bounds).line() for bound in bounds)
+        proof = replace(proof, notes=lines)
     if findings.count > before and proof.verdict in ("PROVED", "ASSUMED", "BOUNDED"):
         reason = "statements that were refused have no proof"
         return Proof(item.name, "UNKNOWN", reason, item.name_span, proof.steps)

@@ -35,13 +35,17 @@ ORDER: tuple[Verdict, ...] = ("PROVED", "BOUNDED", "ASSUMED", "UNKNOWN", "REFUTE
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One node of a proof tree: what is shown, how well, why, and from what."""
+    """One node of a proof tree: what is shown, how well, why, and from what.
+
+    `notes` are lines about a model that are no part of its proof: what its budgets allow.
+    """
 
     subject: str
     verdict: Verdict
     reason: str
     span: Span
     steps: "tuple[Proof, ...]" = ()
+    notes: tuple[str, ...] = ()
 
     def lines(self, depth: int = 0, shown: "set[int] | None" = None) -> Iterator[str]:
         """Yield the tree as text, one node a line; a block's steps once."""
@@ -51,6 +55,7 @@ class Proof:
         tail = ", as shown above" if again else ""
         yield f"{'  ' * depth}{self.verdict:<8} {self.subject}: {self.reason} ({place}){tail}"
         shown.add(id(self))
+        yield from (f"{'  ' * depth}  {note}" for note in self.notes)
         for step in () if again else self.steps:
             yield from step.lines(depth + 1, shown)
 

@@ -1,8 +1,7 @@
 """A compiled program as a torch module."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +10,7 @@ from revc.errors import BindError, ReconstructionError
 from revc.runtime import directions, guard, lattice
 from revc.runtime.custom import custom_function
 from revc.runtime.function import Reversible
-from revc.runtime.interface import Interface, Segment
+from revc.runtime.interface import Interface
 from revc.runtime.leaves import Leaf
 from revc.runtime.memory import new_health
 from revc.runtime.metered import runs as bit_runs
@@ -22,41 +21,16 @@ from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.modes import NO_OPTIONS, Mode, canonical, mode_of
 from revc.runtime.nets import Net
 from revc.runtime.result import Ran, make_result, result_class
-
-
-class Graphs(Protocol):
-    """The graphs of a program; `vjp` depends on which givens and nets want cotangents."""
-
-    @property
-    def forward(self) -> nn.Module:
-        """The forward graph."""
-
-    @property
-    def inverse(self) -> nn.Module:
-        """The inverse graph."""
-
-    @property
-    def traced_forward(self) -> nn.Module:
-        """The forward graph for torch.compile."""
-
-    @property
-    def traced_vjp(self) -> nn.Module:
-        """The VJP graph for torch.compile, with all cotangents."""
-
-    def vjp(self, givens: tuple[bool, ...], nets: tuple[bool, ...]) -> nn.Module:
-        """Return the VJP graph."""
-
-
-class Result(NamedTuple):
-    """What the forward graph gives."""
-
-    views: Sequence[Tensor]
-    emits: Sequence[Tensor]
-    lengths: Sequence[Tensor]
-    raw: Sequence[Tensor]
-    checks: Sequence[Tensor]
-    trail: Sequence[Tensor]
-    token: Sequence[Tensor]
+from revc.runtime.running import (
+    Graphs,
+    Result,
+    add_to_smallest,
+    first_row,
+    place,
+    single_segment,
+    take,
+    zeros,
+)
 
 
 class ReversibleModel(nn.Module):
@@ -73,7 +47,7 @@ class ReversibleModel(nn.Module):
         self._graphs = graphs
         self.nets = nn.Module()
         for name, net in zip(interface.nets, nets, strict=True):
-            _place(self.nets, name, net)
+            place(self.nets, name, net)
         self._runs = Runs(interface.plan)
         self._enter(interface)
 
@@ -229,7 +203,7 @@ class ReversibleModel(nn.Module):
             tail = (*mode.tail, *bits, new_health(mode.device))
             out = self.inverse_graph(*raw, *givens, *self._nets(mode, params), *tail)
         *views, trail, row = out
-        guard.settle_now(trail, [1], _single_segment(at))
+        guard.settle_now(trail, [1], single_segment(at))
         if check is not None and not torch.equal(row, check):
             raise ReconstructionError(
                 f"{at.name}: the inverse does not come back to the inputs of the run. Its "
@@ -274,7 +248,7 @@ class ReversibleModel(nn.Module):
             outputs[0] = outputs[0] + sum(done).to(outputs[0].dtype)
         else:
             guard.settle_now(health, rows, at)
-            self._check = _first_row(checks)
+            self._check = first_row(checks)
             if token:
                 self._runs.session().finish()
         return Result(views, emitted, lengths, raw, checks, trail, token)
@@ -332,20 +306,20 @@ class ReversibleModel(nn.Module):
         counts = [len(list(net.parameters())) for net in self.net_modules()]
         values = iter(saved)
         raw, givens, params = (
-            _take(values, n) for n in (len(at.gives), len(at.givens), sum(counts))
+            take(values, n) for n in (len(at.gives), len(at.givens), sum(counts))
         )
         checks = list(values)
         flags = iter(needed[len(at.takes) :])
-        wanted = tuple(_take(flags, len(at.givens)))
-        by_net = tuple(any(_take(flags, count)) for count in counts)
+        wanted = tuple(take(flags, len(at.givens)))
+        by_net = tuple(any(take(flags, count)) for count in counts)
         traced = torch.compiler.is_compiling()
         graph = self._graphs.traced_vjp if traced else self._graphs.vjp(wanted, by_net)
         d_views = [
-            _zeros(value, mode) if cot is None else cot
+            zeros(value, mode) if cot is None else cot
             for cot, value in zip(cotangents, raw, strict=True)
         ]
         d_givens = [
-            _zeros(value, mode) if want or traced else None
+            zeros(value, mode) if want or traced else None
             for value, want in zip(givens, wanted, strict=True)
         ]
         if traced and bits:
@@ -355,14 +329,14 @@ class ReversibleModel(nn.Module):
             del raw, d_views
             out = iter(graph(*args, *mode.tail, *bits, new_health(mode.device), *checks))
             del args
-        found: list[Tensor | None] = _take(out, len(at.takes) + len(at.givens))
+        found: list[Tensor | None] = take(out, len(at.takes) + len(at.givens))
         for count in counts:
             grads = next(out)
             found += [None] * count if grads is None else list(grads)
         self._verify(list(out), rows, found, traced)
         if traced and bits:
             key = self._runs.key
-            _add_to_smallest(found, bit_runs.come_forth(bits[0], key, at.exact, mode.device))
+            add_to_smallest(found, bit_runs.come_forth(bits[0], key, at.exact, mode.device))
         return found
 
     def _verify(
@@ -374,7 +348,7 @@ class ReversibleModel(nn.Module):
         if not traced:
             guard.verify_now(total, rows, self.interface)
             return
-        _add_to_smallest(found, guard.verify(total, rows, self._key))
+        add_to_smallest(found, guard.verify(total, rows, self._key))
 
     def session_of(self, token: Sequence[Tensor]) -> Session | None:
         """Return the session of a run in eager mode, which whoever undoes the run holds."""
@@ -392,47 +366,8 @@ class ReversibleModel(nn.Module):
         flat = iter(params)
         nets: list[Any] = []
         for name, net in zip(self.interface.nets, self.net_modules(), strict=True):
-            own = tuple(_take(flat, len(list(net.parameters()))))
+            own = tuple(take(flat, len(list(net.parameters()))))
             cast = None if mode.low == mode.dtype else mode.low
             known = isinstance(net, Net)
             nets.append(own if known else Leaf(net, own, name, cast, self._custom[name]))
         return nets
-
-
-def _first_row(checks: Sequence[Tensor]) -> Tensor | None:
-    """Return the checksums of a program's inputs; those of a loop have a row a turn."""
-    if not checks or (checks[0].dim() > 1 and not checks[0].shape[0]):
-        return None
-    return checks[0] if checks[0].dim() == 1 else checks[0][0].clone()
-
-
-def _add_to_smallest(found: list[Tensor | None], zero: Tensor) -> None:
-    """Make a gradient depend on a check: the compiler keeps what a result depends on."""
-    sizes = [(grad.numel(), i) for i, grad in enumerate(found) if grad is not None]
-    index = min(sizes)[1]
-    grad = found[index]
-    if grad is not None:
-        found[index] = grad + zero.to(grad.dtype)
-
-
-def _take(values: Iterator[Any], count: int) -> list[Any]:
-    return [next(values) for _ in range(count)]
-
-
-def _zeros(value: Tensor, mode: Mode) -> Tensor:
-    dtype = torch.float64 if mode.dtype == torch.float64 else torch.float32
-    return torch.zeros(value.shape, dtype=dtype, device=value.device)
-
-
-def _place(root: nn.Module, name: str, net: nn.Module) -> None:
-    """Add `net` below `root` under a dotted name."""
-    *path, last = name.split(".")
-    for part in path:
-        if not hasattr(root, part):
-            root.add_module(part, nn.Module())
-        root = getattr(root, part)
-    root.add_module(last, net)
-
-
-def _single_segment(interface: Interface) -> Interface:
-    return replace(interface, segments=(Segment("inverse", loop=False),))
