@@ -60,13 +60,20 @@ def _packed(flat: Pixels) -> Iterator[bytes]:
     five = np.unpackbits(flat[:, None], axis=1)[:, 3:]
     yield np.packbits(five).tobytes()
     yield np.packbits(five.T).tobytes()
-    number = 0
-    for value in flat.tolist():
-        number = number * LEVELS + value
+    number = _number(flat.tolist())
     yield number.to_bytes((number.bit_length() + 7) // 8)
     half = np.minimum(flat, LEVELS - 2)
     halves = half[::2] << 4 | half[1::2]  # a row of pixels is an even number of them
     yield halves.tobytes() + np.packbits(flat[half == LEVELS - 2] == LEVELS - 1).tobytes()
+
+
+def _number(values: list[int]) -> int:
+    """Return the number whose digits in base 17 are given; by halves, as long products are slow."""
+    if len(values) == 1:
+        return values[0]
+    middle = len(values) // 2
+    high, low = _number(values[:middle]), _number(values[middle:])
+    return high * LEVELS ** (len(values) - middle) + low
 
 
 def packed_sizes(images: Tensor) -> dict[str, tuple[int, int]]:

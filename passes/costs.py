@@ -8,7 +8,7 @@ at most log2 K. A scale's factor is a whole number of 1/1024.
 import math
 
 from revc.ir.instructions import Draw, Put, Scale, Valve
-from revc.ir.instructions.metered import Distribution
+from revc.ir.instructions.metered import Distribution, Metered
 from revc.ir.types import Label, Lattice, Numerics
 from revc.passes.metering import MeterSite
 
@@ -25,8 +25,8 @@ Bounds = tuple[float, float]
 def cost(site: MeterSite, meter: str, throttled: bool = False) -> Bounds:
     """Return the least and the most mean bits an element that a site moves at a meter.
 
-    With `throttled` a valve may draw by less entropy than its distribution has. The net of a valve
-    counts as its bucket does: from nothing on, as it loses only what a budget covers.
+    With `throttled` a valve may draw by less entropy than its distribution has. The net of what a
+    token bucket keeps counts as the bucket does: it loses only what a budget covers.
     """
     if meter == "net":
         bounds = _net(site)
@@ -35,8 +35,13 @@ def cost(site: MeterSite, meter: str, throttled: bool = False) -> Bounds:
     return (0.0 - bounds[1], 0.0 - bounds[0]) if site.undone else bounds
 
 
+def losing(step: Metered) -> bool:
+    """Say whether a bound on net is kept by what a statement loses, and not by what it moves."""
+    return isinstance(step, Valve) or (isinstance(step, Put) and step.by.residue == "drop")
+
+
 def _net(site: MeterSite) -> Bounds:
-    if isinstance(site.step, Valve):
+    if losing(site.step):
         return 0.0, INF
     written, drawn = _written(site), _drawn(site, False)
     return written[0] - drawn[1], written[1] - drawn[0]
@@ -68,7 +73,7 @@ def _drawn(site: MeterSite, throttled: bool) -> Bounds:
 
 
 def _symbols(by: Distribution, numerics: Numerics, own: bool) -> Bounds:
-    """Return the length of a symbol; the mean one where the distribution itself draws it (`own`)."""
+    """Return the length of a symbol; the mean one where its own distribution draws it (`own`)."""
     if by.family == "uniform":
         n = by.settings["n"]
         assert isinstance(n, int)

@@ -6,21 +6,19 @@ bound allows them. Several statements under one bound share it, unless it is a b
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import reduce
 from operator import mul
 from typing import Literal
 
 from revc.grammar.diagnostics import Diagnostic
-from revc.ir.dims import Dim
 from revc.ir.instructions import Valve
 from revc.ir.program import Block, Budget, StackDecl
-from revc.ir.types import Shape
-from revc.passes.costs import INF, cost
-from revc.passes.metering import ONE, MeterSite, metered
+from revc.passes.costs import INF, cost, losing
+from revc.passes.metering import MeterSite, metered
 from revc.passes.rules.m502_budget_infeasible import infeasible
 from revc.passes.rules.m504_unit_mismatch import no_unit
 from revc.passes.rules.r402_reservoir_exhaustion import exhausted
+from revc.passes.shares import weights
 
 State = Literal["proved", "possible", "impossible"]
 
@@ -31,7 +29,7 @@ _SLACK = 1e-9
 class Verdict:
     """What a budget's meters cost in its units, at least and at most, and what that says.
 
-    `bucket` says that all of them are valves under a bound on net, which a token bucket keeps.
+    `bucket` says that a token bucket keeps them to it as they run.
     """
 
     budget: Budget
@@ -97,13 +95,13 @@ def verdict(block: Block, budget: Budget, others: Sequence[Budget] = ()) -> Verd
     found = targeted(block, budget)
     spare = {name for one in others if one.meter == "net" and one.bound > 0 for name in names(one)}
     least = most = 0.0
-    for site, weight in zip(found, _weights(found, budget.units), strict=True):
+    for site, weight in zip(found, weights(found, budget.units), strict=True):
         low, high = cost(site, budget.meter, site.meter in spare)
         if weight is None:  # a size is free: it may be anything
-            low, high, weight = _any(low), -_any(-high), 1.0
+            low, high, weight = _any(low), 0.0 - _any(-high), 1.0
         if weight:
             least, most = least + weight * low, most + weight * high
-    bucket = budget.meter == "net" and all(isinstance(site.step, Valve) for site in found)
+    bucket = budget.meter == "net" and all(losing(site.step) for site in found)
     return Verdict(budget, least, most, bucket)
 
 
@@ -120,58 +118,6 @@ def targeted(block: Block, budget: Budget) -> list[MeterSite]:
     """Return the sites that a budget bounds."""
     bounded = names(budget)
     return [site for site in metered(block) if site.meter in bounded]
-
-
-def _weights(found: Sequence[MeterSite], units: tuple[str, ...]) -> list[float | None]:
-    """Return how many of each site's elements count for one unit, None where a size is free.
-
-    A site that is reached n times has n * s units and n * s * e elements. The bound allows the mean
-    of s where it is shared, and the sum of n * s where it is one per valve.
-    """
-    valve = "valve" in units
-    counts = [(site.per_step or ONE) if "step" in units else site.turns for site in found]
-    sizes, each = [], []
-    for site in found:
-        size, elements = _unit(site.shape, units)
-        sizes.append(size)
-        each.append(elements)
-    # What is the same for all need not be known.
-    sizes = [ONE] * len(sizes) if len(set(sizes)) == 1 else sizes
-    counts = [ONE] * len(counts) if valve and len(set(counts)) == 1 else counts
-    runs = [_product(n.constant, s.constant) for n, s in zip(counts, sizes, strict=True)]
-    allowed, reached = _total(runs), _total([n.constant for n in counts])
-    share = _product(allowed, ONE.constant if valve else _inverse(reached))
-    return [
-        _float(_product(r, e.constant, _inverse(share))) for r, e in zip(runs, each, strict=True)
-    ]
-
-
-def _unit(shape: Shape, units: tuple[str, ...]) -> tuple[Dim, Dim]:
-    """Return how many units values of a shape have, and how many elements each of them has."""
-    inner = reduce(mul, shape[1:], ONE)
-    if "element" in units:
-        return inner, ONE
-    if "token" in units:
-        return reduce(mul, shape[1:-1], ONE), shape[-1] if len(shape) > 1 else ONE
-    return ONE, inner
-
-
-def _product(*factors: Fraction | None) -> Fraction | None:
-    known = [factor for factor in factors if factor is not None]
-    return reduce(mul, known, Fraction(1)) if len(known) == len(factors) else None
-
-
-def _total(terms: Sequence[Fraction | None]) -> Fraction | None:
-    known = [term for term in terms if term is not None]
-    return sum(known, Fraction(0)) if len(known) == len(terms) else None
-
-
-def _inverse(value: Fraction | None) -> Fraction | None:
-    return 1 / value if value else None
-
-
-def _float(value: Fraction | None) -> float | None:
-    return None if value is None else float(value)
 
 
 def findings(

@@ -314,8 +314,8 @@ class ReversibleModel(nn.Module):
         by_net = tuple(any(take(flags, count)) for count in counts)
         traced = torch.compiler.is_compiling()
         graph = self._graphs.traced_vjp if traced else self._graphs.vjp(wanted, by_net)
-        d_views = [
-            zeros(value, mode) if cot is None else cot
+        d_views = [  # eager graphs copy these, so a single number will do
+            zeros(value, mode, real=traced) if cot is None else cot
             for cot, value in zip(cotangents, raw, strict=True)
         ]
         d_givens = [

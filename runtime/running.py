@@ -67,9 +67,11 @@ def take(values: Iterator[Any], count: int) -> list[Any]:
     return [next(values) for _ in range(count)]
 
 
-def zeros(value: Tensor, mode: Mode) -> Tensor:
-    """Return a cotangent of zero for a result."""
+def zeros(value: Tensor, mode: Mode, real: bool = True) -> Tensor:
+    """Return a cotangent of zero for a value; one number, seen everywhere, if not `real`."""
     dtype = torch.float64 if mode.dtype == torch.float64 else torch.float32
+    if not real:
+        return torch.zeros((), dtype=dtype, device=value.device).expand(value.shape)
     return torch.zeros(value.shape, dtype=dtype, device=value.device)
 
 

@@ -89,7 +89,8 @@ def rows(
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     """Do as `unpack`, but with a mixture's components on axis -2, as they lie in memory."""
     logits, loc, s = _parts(family, real(params), components)
-    scale = softplus(s, threshold=BULK).add_(step / 2)
+    # On few channels torch's kernel goes element by element unless the memory is contiguous.
+    scale = softplus(s.contiguous(), threshold=BULK).add_(step / 2)
     if logits is None:
         return None, loc, scale
     middle = (components - 1) / 2

@@ -17,7 +17,7 @@ from examples.digits_codec import AGREE, SPEC, Coded, as_input, code, figures, s
 HELD = digits()[1].images
 
 
-@pytest.mark.parametrize("steps", [0, 3, 40])
+@pytest.mark.parametrize("steps", [0, 10])
 def test_lossless_and_as_predicted_at_any_state(steps: int) -> None:
     torch.manual_seed(0)
     model = revc.compile(SPEC)
