@@ -10,10 +10,19 @@ from revc.passes.elaborate.slots import Net, Slots
 def net_key(net: Net, slots: Slots) -> Hashable:
     """Return what a block can tell of a net: all but which instance it is."""
     order = {slot: k for k, slot in enumerate(net.uses)}
-    sources = tuple(_source(slots.drafts[slot].source, order) for slot in net.uses)
+    sources = [_source(slots.drafts[slot].source, order) for slot in net.uses]
+    if net.signature is not None:
+        # As it is declared: sizes that its first call settles follow from the block's own types,
+        # and a call before that is by the same net.
+        sources[0] = _declared(net, slots.drafts[net.uses[0]].source, order)
     params = tuple((n, t.shape, str(t.numerics)) for n, t in net.params) if net.params else None
     body = expr_key(net.body, order) if net.body is not None else None
-    return params, net.result, sources, body
+    return params, net.result, tuple(sources), body
+
+
+def _declared(net: Net, source: Source, order: dict[int, int]) -> Hashable:
+    assert isinstance(source, Builtin)
+    return _source(source.model_copy(update={"settings": dict(net.options)}), order)
 
 
 def _source(source: Source, order: dict[int, int]) -> Hashable:

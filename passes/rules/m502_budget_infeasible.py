@@ -9,7 +9,8 @@ RULE = Rule(
     "budget-infeasible",
     "deny",
     Page(
-        what="A budget on put or draw bounds less than its meters spend whatever the nets say.",
+        what="A budget bounds less than its meters spend whatever the nets say. Under net that is "
+        "for what no token bucket keeps: a `put` or `draw` of its own, a `scale`.",
         why="A logistic's scale is at least half a step, so a symbol costs at least 1.1 bits; raw "
         "residues and uniform labels cost what they cost. A bound below that cannot hold.",
         bad="""

@@ -171,7 +171,9 @@ class Builder:
         self._labelled(step, "−", step.target.name)
 
     def _mix(self, step: Any) -> None:
-        self._labelled(step, "⤨", step.target.name)
+        row = self._row(step, mark="⤨", target=self.lanes[step.target.name], plain=True)
+        row.lines, row.notes = broken(row.step), self._about(step)
+        self._end(row)
 
     def _apply(self, step: Any) -> None:
         self._labelled(step, "ƒ", step.target.name)

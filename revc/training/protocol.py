@@ -21,7 +21,7 @@ def cosine(start: float, end: float) -> Schedule:
 
 
 class Protocol:
-    """A callback: ``protocol.step(out)`` after each run sets the throttles of the next.
+    """A callback: ``protocol.step()`` after each run sets the throttles of the next.
 
     During `warmup` steps every valve is exact. Then alpha is what the budget allows: 1 - b / l, for
     b the schedule's bits and l what the valve wrote on average so far, both a unit. `history` has

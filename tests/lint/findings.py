@@ -277,6 +277,26 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "emit y = @@lu()",
         "S003 `lu` is a matrix: `mix y by lu(..)`",
     ),
+    "a declared matrix as a value": (
+        "net R = lu()\nemit y = @@R()",
+        "S003 `R` is a matrix: `mix y by R(..)`",
+    ),
+    "a matrix of its own size": (
+        "mix a by @@lu(out = 4)",
+        "S004 `mix` needs a [8, 8] for [B, T, 8], but `lu` is [4, 4]",
+    ),
+    "a net with a map's name": (
+        "@@net lu = norm()\nmix a by lu()",
+        "S009 `lu` is already a map of `mix`: choose another name",
+    ),
+    "two seeds": (
+        "mix a by permutation(1, @@seed = 2)",
+        "S003 `permutation` takes one seed",
+    ),
+    "a mix of examples": (
+        "alloc t: [B] = 0\nmix @@t by permutation(1)\nfree t = 0",
+        "S004 `mix` needs an axis beside the example's, not [B]",
+    ),
     "a matrix of another size": (
         "net R = lu()\nmix a by R\nmix a[.., :4] by @@R",
         "S004 `R` was called with other sizes",
@@ -299,12 +319,42 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "scale a by sigmoid(b) in [@@1e-4, 1] as m",
         "Q307 `scale` rounds its factor to n/1024 with 1 <= n <= 65536, not [0.0001, 1]",
     ),
+    "a step wider than the lattice": (
+        "alloc s: lattice(Q2.14)[B, c] = 0\nvalve s by @@gaussian(linear(a[:, 0]), step = 4) as m\n"
+        "undo alloc s: lattice(Q2.14)[B, c] = 0",
+        "Q307 a step of 4 is more than half of all that lattice(Q2.14) holds",
+    ),
+    "a wide lattice by a triangular matrix": (
+        "alloc s: lattice(Q32.32)[B, c] = 0\nmix s by @@lu()\n"
+        "undo alloc s: lattice(Q32.32)[B, c] = 0",
+        "Q307 `lu` scales 16 and 32 bits exactly, not lattice(Q32.32); use orthogonal",
+    ),
+    "a number an example": (
+        "alloc s: [B] = 0\nvalve s by @@gaussian(parameter([2])) as m\nundo alloc s: [B] = 0",
+        "S004 `gaussian` codes values with an axis beside the example's, not [B]",
+    ),
+    "labels that are not coded": (
+        "draw y: label(5)[B, T] by @@uniform(4) as m\nput y by softmax(linear(a, out = 5)) as m",
+        "S004 `uniform` codes the labels below 4, not those of label(5)",
+    ),
+    "a mask of three labels": (
+        "draw y: label(3)[B, T] by @@dropout(p = 0.1) as m\nput y by uniform(3) as m",
+        "S004 `dropout` codes the labels below 2, not those of label(3)",
+    ),
+    "a residue of labels": (
+        "draw y: label(3)[B, T] by uniform(3, residue = @@write) as m\nput y by uniform(3) as m",
+        "S003 `residue` is for what a step leaves: a label(3) has none",
+    ),
     "a carried residue of a put": (
         "@@put a by logistic(linear(b), residue = carry) as m",
         "S003 `put` moves a whole register: its residue cannot be carry, say write",
     ),
     "a dropped mask": (
         "let h = @@dropout(b, p = 0.1)\na += h",
+        "R403 `dropout` draws its mask for an update: write it inside `+=` or `-=`",
+    ),
+    "a dropped value of a free": (
+        "alloc t: [B, T, c] = 0\nfree t = @@dropout(b, p = 0.1)",
         "R403 `dropout` draws its mask for an update: write it inside `+=` or `-=`",
     ),
     "a dropped parameter": (

@@ -1,5 +1,7 @@
 """Every rule's findings, with their places."""
 
+from pathlib import Path
+
 import pytest
 
 from revc.passes.lint import lint
@@ -72,6 +74,39 @@ def test_numerics_that_do_not_mix(name: str) -> None:
     text, message = NUMERICS[name]
     found = lint(f"dim B\nstate lattice(Q12.20)\n{text}\n").findings
     assert [f"{d.code} {d.message}" for d in found if d.level == "deny"] == [message]
+
+
+def test_a_declared_bijection_has_a_name_of_its_own() -> None:
+    text = (
+        'bijection tanh = torch "m:T" inverse "m:U"\nmodel M(a: float32[B]) { apply a by tanh() }'
+    )
+    found = lint(f"dim B\nstate lattice(Q12.20)\n{text}\n").findings
+    message = "`tanh` is already a named map: choose another name"
+    assert [d.message for d in found if d.code == "S009"] == [message]
+
+
+def test_a_librarys_stack_is_one_of_the_main_file(tmp_path: Path) -> None:
+    library = tmp_path / "part.rev"
+    library.write_text(
+        "dim B, c\nstate lattice(Q12.20)\ntape t\n"
+        "block Halve(a: [B, c]) { scale a by 1/2 as f on t }\n"
+    )
+    main = tmp_path / "main.rev"
+    text = "use part: Halve\ndim B, c\nstate lattice(Q12.20)\nmodel M(a: [B, c]) { Halve(a) }\n"
+    main.write_text(text)
+    assert not lint(library).denied
+    (found,) = [d for d in lint(main).findings if d.level == "deny"]
+    assert found.message == "no tape or reservoir of the main file `t`"
+    main.write_text(f"{text}tape t\n")
+    assert not lint(main).denied
+
+
+def test_a_map_may_be_passed_to_a_block() -> None:
+    head = "dim B, c = 4\nstate lattice(Q12.20)\nblock Flow<R>(a: [B, c]) { mix a by R }\n"
+    model = "model M(a: [B, c]) { net R = {}\n Flow<R>(a) }\n"
+    assert lint(head + model.replace("{}", "lu()")).findings == ()
+    (found,) = lint("use std.nets: norm\n" + head + model.replace("{}", "norm()")).findings
+    assert (found.code, found.span.line) == ("B206", 4)
 
 
 def test_numerics_that_do_mix() -> None:

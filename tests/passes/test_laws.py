@@ -93,6 +93,75 @@ model M(a, b: [B, T, c]) {{
   a += Shared(b)
 }}
 """,
+    "masks": f"""{HEAD}
+use std.nets: dropout
+net Drop = dropout(p = 0.5)
+net Feed(x: [B, T, c]) -> [B, T, c] = dropout(mlp(norm(x), width = 8), p = 0.1) + dropout(x, p = 0)
+block Layer<F>(a, b: [B, T, c]) {{
+  a += F(b)
+  repeat 2 {{ b -= Drop(tanh(a)) }}
+}}
+model M(a, b: [B, T, c]) {{
+  net G(x: [B, T, c]) -> [B, T, c] = norm(dropout(x, p = 1/4))
+  a[.., :4] += dropout(linear(a[.., 4:], out = 4), p = 0.1)
+  alloc mask_0: [B, T, c] = 0
+  Layer<G>(a, b)
+  Layer<Feed>(a, b)
+  undo b += 2 * Feed(a) + mask_0
+  free mask_0 = 0
+  draw m: label(2)[B, T] by dropout(p = 0.1) as m
+  repeat 2 share {{ a += dropout(norm(b), p = 0) }}
+  put m by dropout(p = 0.1) as m
+  undo repeat 2 {{
+    a -= G(b)
+    b += dropout(a, p = 0.3)
+  }}
+}}
+""",
+    "mixes": f"""{HEAD}
+net Shared = orthogonal()
+block Flow<R>(a: [B, T, c]) {{
+  mix a by R
+  mix a[.., :4] by lu
+  mix a by Shared
+}}
+model M(a, b: [B, T, c]) {{
+  net lu_0 = norm()
+  net R = householder(4)
+  mix a by householder(k = 2)
+  a += lu_0(b)
+  mix b by R
+  undo mix a by lu()
+  mix a by permutation(3)
+  one: Flow<R>(b)
+  uncall one(a)
+  Flow<Shared>(a)
+  repeat 2 {{
+    net S = lu()
+    mix b by S
+    mix a by orthogonal()
+    undo mix b by S
+  }}
+  undo repeat 2 share {{ mix b by lu() }}
+}}
+""",
+    "bits": f"""{HEAD}
+reservoir e(seed = 3, bits = 500)
+tape t
+block Reset(a, b: [B, T, c]) {{
+  valve a[.., :4] by logistic(linear(b, out = 8), step = 1/16) as va on t
+}}
+model M(a, b: [B, T, c]) -> (a: [B, T, c], k: label(4)[B, T]) {{
+  scale a by sigmoid(gate(b)) in [1/64, 1] as f on t
+  uncall Reset(a, b)
+  undo valve a by gaussian(linear(b), step = 3/8, residue = write) as va
+  apply a by softsign()
+  draw k: label(4)[B, T] by softmax(linear(a, out = 4)) as k on e
+  put b by logistic_mixture(linear(a), components = 2, step = 1/4) as b
+}}
+budget net(M.va) <= 0.1 bits/token/valve
+budget draw(k) <= 2 bits/element
+""",
 }
 CASES = [(path.stem, str(path), sizes(path)) for path in MODELS] + [
     (name, text, {}) for name, text in EXTRA.items()

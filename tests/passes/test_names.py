@@ -92,6 +92,14 @@ def test_equal_nets_share_the_block_that_takes_them() -> None:
     assert third.block is not first.block
 
 
+def test_a_net_that_no_call_has_sized_yet_is_the_same_net_after_it() -> None:
+    body = "net F = linear()\none: Layer<F>(a, b)\nuncall one(a, b)\nLayer<F>(b, a)"
+    spec = f"{HEAD}{TAKES}\nmodel M(a, b: [B, T, c]) {{\n{body}\n}}"
+    first, second, third = build(spec).model.body
+    assert first.block is second.block is third.block
+    assert first.nets == second.nets
+
+
 def test_names_are_unique_in_every_shipped_model() -> None:
     for path in SPECS:
         if "\nmodel" in path.read_text():

@@ -127,7 +127,8 @@ def test_statements_are_drawn() -> None:
         "uncall Inner(e, b, u, w)", "split e → p, q, r, s along 2", "join p, q, r, s → e along 2",
         "tmp = 0.5", "tmp = 0.5, checked", "permute c by (0, 2, 1)", "↻ repeat 2 as i",
         "↻ repeat 3 share", "mlp(beta)", "mlp: width = 32, act = swiglu", "on beta[:, i, :]",
-        "scale_value = tanh(linear(context))", "mix beta by householder(k = 4)",
+        "scale_value = tanh(linear(context))", "mix beta by householder()",
+        "householder: k = 4",
         "emit something_to_see", "swap alpha, beta",
     ):  # fmt: skip
         assert wanted in found, wanted
