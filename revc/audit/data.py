@@ -17,7 +17,10 @@ OTHER = 8
 
 
 def made(program: Program, batch: int, sizes: Mapping[str, int]) -> dict[str, Tensor]:
-    """Return random inputs of a model: small reals, small integers for Qn.0, labels."""
+    """Return random inputs of a model: small reals, small integers for Qn.0, labels.
+
+    They stay within the range of their lattices, a narrow one included.
+    """
     generator = torch.Generator().manual_seed(0)
     registers = [*program.model.takes, *program.model.givens]
     first = {name for r in registers if r.type.shape for name in r.type.shape[0].names}
@@ -30,9 +33,13 @@ def _value(register: Register, sizes: Mapping[str, int], generator: torch.Genera
     kind = register.type.numerics
     if isinstance(kind, Label):
         return torch.randint(0, _size(kind.size, sizes), shape, generator=generator)
-    if isinstance(kind, Lattice) and kind.fraction_bits == 0:
-        return torch.randint(0, 17, shape, generator=generator).float()
-    return torch.randn(shape, generator=generator) * 0.5
+    if not isinstance(kind, Lattice):
+        return torch.randn(shape, generator=generator) * 0.5
+    most = 2 ** (kind.width - 1 - kind.fraction_bits)
+    if kind.fraction_bits == 0:
+        return torch.randint(0, min(17, most), shape, generator=generator).float()
+    values = torch.randn(shape, generator=generator) * 0.5
+    return values.clamp(-most / 2, most / 2)
 
 
 def _size(dim: Dim, sizes: Mapping[str, int]) -> int:

@@ -10,7 +10,7 @@ class Finding:
     """One row of an audit.
 
     `met` says whether it passed, None that there was nothing to measure. `detail` tells in words
-    what was found; `series` are named numbers for the page.
+    what was found; `series` are named numbers for the page, one for each of `labels` if any.
     """
 
     name: str
@@ -20,9 +20,10 @@ class Finding:
     met: bool | None
     detail: str
     series: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
+    labels: Sequence[str] = field(default=(), repr=False)
 
     def row(self) -> dict[str, Any]:
-        """Return the finding as plain data, without its series."""
+        """Return the finding as plain data, without its series and labels."""
         names = ("name", "value", "unit", "target", "met", "detail")
         return {name: getattr(self, name) for name in names}
 

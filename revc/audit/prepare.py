@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 
 from revc.audit.data import loaded, made
-from revc.audit.subject import Subject
+from revc.audit.subject import ULPS, Subject
 from revc.codegen.compile import compile as compile_spec
 from revc.codegen.graphs import CompiledGraphs
 from revc.errors import BindError
@@ -14,11 +14,12 @@ from revc.passes.frontend import build
 
 def prepare(
     spec: str, model: str | None, sizes: Mapping[str, int], weights: str | None,
-    data: str | None, batch: int,
+    data: str | None, batch: int, steps: int = 1, ulps: float = ULPS,
 ) -> Subject:  # fmt: skip
     """Return the subject of an audit; without `weights` they are fresh, by a fixed seed.
 
-    `sizes` bind dims of the spec, and free sizes of made inputs.
+    `sizes` bind dims of the spec, and free sizes of made inputs; `steps` and `ulps` are those of
+    `Subject`.
 
     Raises:
         SpecError: the spec is wrong.
@@ -37,4 +38,4 @@ def prepare(
     assert isinstance(graphs, CompiledGraphs)
     inputs = loaded(data) if data is not None else made(graphs.program, batch, sizes)
     compiled.interface.measure(compiled.interface.bind((), inputs))
-    return Subject(compiled, inputs)
+    return Subject(compiled, inputs, steps, ulps)

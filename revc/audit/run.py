@@ -5,6 +5,7 @@ from collections.abc import Callable
 from revc.audit import budgets, cycle, drift, gap, kernels, ledger, randomness, valves
 from revc.audit.finding import Finding
 from revc.audit.subject import Subject
+from revc.errors import RevcError
 
 Check = Callable[[Subject], Finding | list[Finding]]
 CHECKS: tuple[Check, ...] = (
@@ -16,12 +17,21 @@ CHECKS: tuple[Check, ...] = (
 def audit(subject: Subject) -> list[Finding]:
     """Run every diagnostic; kernels that do not repeat end it, since nothing else could hold.
 
-    The model is left as it was but for `model.bits.runs`, which starts again.
+    A model that cannot be run at all fails the diagnostic that finds out. The model is left as it
+    was but for `model.bits.runs`, which starts again.
     """
     found: list[Finding] = []
     for check in CHECKS:
-        result = check(subject)
-        found += result if isinstance(result, list) else [result]
+        found += _rows(check, subject)
         if check is kernels.check and found[-1].met is False:
             break
     return found
+
+
+def _rows(check: Check, subject: Subject) -> list[Finding]:
+    try:
+        result = check(subject)
+    except RevcError as error:
+        name = check.__module__.rpartition(".")[2]
+        return [Finding(name, None, "", "", False, f"the run stopped by: {error}")]
+    return result if isinstance(result, list) else [result]

@@ -1,69 +1,39 @@
 """What is audited: a compiled model, its inputs, and runs of it that are watched."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from revc.audit.places import Place, places
+from revc.audit.watch import SlotMode, Watched
 from revc.codegen.graphs import CompiledGraphs
+from revc.codegen.root import without_emits
 from revc.errors import BindError
-from revc.runtime.bits import BitStack
-from revc.runtime.bits.dist.base import Distribution
+from revc.ir.invert import invert_block
 from revc.runtime.checksum import observing
 from revc.runtime.metered.session import Session
 from revc.runtime.model import ReversibleModel
 
-
-@dataclass
-class Exchange:
-    """One push or pop: on which stack, by what, which symbols; its meter is told afterwards."""
-
-    stack: str
-    pushed: bool
-    distribution: Distribution
-    symbols: Tensor
-    meter: str = ""
-
-
-class RecordedStack(BitStack):
-    """A stack that notes what passes; it takes the place of a session's own, state and all."""
-
-    log: list[Exchange]
-    name: str
-
-    def push(self, symbols: Tensor, distribution: Distribution) -> None:
-        """Push, and note it."""
-        super().push(symbols, distribution)
-        self.log.append(Exchange(self.name, True, distribution, symbols.detach().clone()))
-
-    def pop(self, distribution: Distribution, shape: Sequence[int] | None = None) -> Tensor:
-        """Pop, and note it."""
-        symbols = super().pop(distribution, shape)
-        self.log.append(Exchange(self.name, False, distribution, symbols.detach().clone()))
-        return symbols
-
-
-@dataclass
-class Watched:
-    """A forward run under watch: its result, hashes at each boundary, exchanges, first sizes."""
-
-    out: Any = None
-    session: Session | None = None
-    hashes: list[str] = field(default_factory=list)
-    log: list[Exchange] = field(default_factory=list)
-    first: dict[str, Tensor] = field(default_factory=dict)
+ULPS = 2.0**12
+"""How far float state may be off."""
 
 
 @dataclass
 class Subject:
-    """A model with the inputs that it is audited on."""
+    """A model with the inputs that it is audited on, and what an audit may choose.
+
+    `steps` are the optimiser steps that the bit cycle takes and takes back; `ulps` bounds the
+    drift of float state.
+    """
 
     model: ReversibleModel
     inputs: Mapping[str, Tensor]
+    steps: int = 1
+    ulps: float = ULPS
 
     @property
     def graphs(self) -> CompiledGraphs:
@@ -73,34 +43,50 @@ class Subject:
             raise BindError("an audit needs the spec: an artifact has no graphs to lower further")
         return found
 
-    def run(self, record: bool = False) -> Watched:
+    def run(self, watched: Watched | None = None) -> Watched:
         """Run forward from the same random bits each time, and watch."""
-        watched = Watched()
+        watched = Watched() if watched is None else watched
         self.model.bits.runs = 0
-        runs = self.model._runs
-
-        def opened(session: Session) -> None:
-            watched.session = session
-            watched.first = {n: stack.size() for n, stack in session.stacks.items()}
-            if record:
-                _record(session, watched.log)
-
-        runs.watchers.append(opened)
+        watchers = self.model._runs.watchers
+        watchers.append(watched.opened)
         try:
-            with observing(lambda state: watched.hashes.append(self.hash(state, watched.session))):
+            with SlotMode(watched.slots), observing(self.hashing(watched, self.places())):
                 watched.out = self.model(**self.inputs)
         finally:
-            runs.watchers.remove(opened)
-        watched.hashes.append(self.hash(watched.out.state[0], watched.session))
+            watchers.remove(watched.opened)
+        names = tuple(register.name for register in self.graphs.program.model.gives)
+        watched.hashes.append(sha(watched.out.state[0], names, watched.session))
         return watched
 
-    @staticmethod
-    def hash(registers: Sequence[Tensor], session: Session | None) -> str:
-        """Return the SHA-256 of state, tape and reservoir; the registers' order does not count."""
-        parts = sorted(_sha(register) for register in registers)
-        if session is not None:
-            parts += [stack.digest() for _, stack in sorted(session.stacks.items())]
-        return hashlib.sha256("".join(parts).encode()).hexdigest()
+    # --- boundaries ------------------------------------------------------------------------------
+
+    def places(self) -> list[Place]:
+        """Return the boundaries of a forward run; there are none where state is float."""
+        if not self.model.interface.exact:
+            return []
+        return places(self.graphs.program.model, self._sizes())
+
+    def places_back(self) -> list[Place]:
+        """Return the boundaries of the inverse, the rebuilt inputs last."""
+        block = self.graphs.program.model
+        inputs = Place("the start", self.places()[0].registers if self.places() else ())
+        return [*places(invert_block(without_emits(block)), self._sizes()), inputs]
+
+    def _sizes(self) -> dict[str, int]:
+        at = self.model.interface
+        return dict(at.measure(at.bind((), dict(self.inputs))))
+
+    def hashing(
+        self, watched: Watched, at: Sequence[Place], into: list[str] | None = None
+    ) -> Callable[[list[Tensor]], None]:
+        """Return an observer that hashes what it is given, at one place after the other."""
+        hashes = watched.hashes if into is None else into
+
+        def observe(registers: list[Tensor]) -> None:
+            known = at[len(hashes)].registers if len(hashes) < len(at) else ()
+            hashes.append(sha(registers, known, watched.session))
+
+        return observe
 
     @contextmanager
     def audited_inverse(self) -> Iterator[None]:
@@ -113,23 +99,18 @@ class Subject:
             graphs.inverse = plain
 
 
-def _sha(register: Tensor) -> str:
+def sha(registers: Sequence[Tensor], names: Sequence[str], session: Session | None) -> str:
+    """Return the SHA-256 of state, tape and reservoir; registers count under their names."""
+    if len(names) != len(registers):  # more boundaries than the program has
+        return f"{len(registers)} registers where {len(names)} live"
+    parts = sorted(f"{name} {_digest(r)}" for name, r in zip(names, registers, strict=True))
+    if session is not None:
+        parts += [f"{name} {stack.digest()}" for name, stack in sorted(session.stacks.items())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _digest(register: Tensor) -> str:
     plain = register.detach().cpu().contiguous()
-    return hashlib.sha256(plain.reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
-
-
-def _record(session: Session, log: list[Exchange]) -> None:
-    for name, stack in session.stacks.items():
-        stack.__class__ = RecordedStack
-        assert isinstance(stack, RecordedStack)
-        stack.log, stack.name = log, name
-    moved = session.moved
-
-    def noted(name: str, meter: str) -> Tensor:
-        for entry in reversed(log):
-            if entry.meter:
-                break
-            entry.meter = meter
-        return moved(name, meter)
-
-    session.moved = noted  # type: ignore[method-assign]
+    head = f"{plain.dtype} {tuple(plain.shape)}".encode()
+    body = plain.reshape(-1).view(torch.uint8).numpy().tobytes()
+    return hashlib.sha256(head + body).hexdigest()
