@@ -23,11 +23,12 @@ def check(subject: Subject) -> list[Finding]:
     session = subject.run().session
     assert session is not None
     pairs = zip(program.budgets, subject.model.interface.plan.budgets, strict=True)
-    return [
-        _charged(session, budget) if budget.meter == "net"
-        else _mean(session, budget, verdict(program.model, declared).state == "proved")
-        for declared, budget in pairs
-    ]  # fmt: skip
+    found = []
+    for declared, budget in pairs:
+        told = verdict(program.model, declared)
+        proved = told.state == "proved"
+        found.append(_charged(session, budget) if told.bucket else _mean(session, budget, proved))
+    return found
 
 
 def _mean(session: Session, budget: Budget, proved: bool) -> Finding:

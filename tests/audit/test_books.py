@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+import revc
 from revc.audit import budgets, gap, ledger
 from revc.runtime.bits.dist import Logistic, Table
 from revc.runtime.metered.session import Session
-from tests.audit.subjects import dropping, only, subject
+from tests.audit.subjects import dropping, given, only, subject
 
 
 def test_a_booking_that_is_off_by_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,3 +138,24 @@ def test_a_mean_above_its_bound_fails_even_if_it_is_said_to_be_proved(
     (row,) = budgets.check(one)
     assert row.met is False
     assert "proved" in row.detail
+
+
+PLAIN = """
+use std.nets: linear
+dim B, c = 8
+state lattice(Q12.20)
+model Net(a, b: [B, c]) -> (b: [B, c]) {
+  put a by logistic(linear(b), step = 1/16) as code
+}
+budget net(Net.code) <= 150 bits/example
+"""
+
+
+def test_a_net_budget_that_no_bucket_enforces_is_measured() -> None:
+    """A put cannot be throttled: nothing keeps it below its bound."""
+    one = given(revc.compile(PLAIN), 8, batch=8)
+    one.inputs["a"] *= 20
+    (row,) = budgets.check(one)
+    assert row.met is False
+    assert row.value > 150
+    assert row.detail.startswith("measured")
