@@ -8,7 +8,16 @@ import numpy as np
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from revc.runtime.bits.cpu.prf import borrow, repay
-from revc.runtime.bits.cpu.window import cell_of, inner, pop_escape, pop_raw, push_escape, push_raw
+from revc.runtime.bits.cpu.window import (
+    cell_of,
+    inner,
+    pop_escape,
+    pop_low,
+    pop_raw,
+    push_escape,
+    push_low,
+    push_raw,
+)
 
 U = np.uint64
 
@@ -42,8 +51,8 @@ def push_single(
     """Push ``symbols`` int32 [B, E] by (loc int64, scale uint8) [B, E]: one component.
 
     ``regular`` is 65535 with an escape and 65536 without: then all symbols lie in their windows.
-    A symbol whose both boundaries lie in the table, in a window of single values and far from the
-    ends of int32, has nothing beside it and takes the short way.
+    Most symbols take the short way: both boundaries lie in the table, far from the ends of int32,
+    and at most 16 raw bits lie beside the interval.
     """
     for b in range(symbols.shape[0]):
         for t in range(first, last):
@@ -53,13 +62,19 @@ def push_single(
                 lane, e = U(b * lanes + j), U(base + j)
                 n, mean, v = U(scale[U(b), e]), loc[U(b), e], int(symbols[U(b), e])
                 head, top, inv, sh = heads[lane], fill[lane], inverse[n], shift[n]
-                distance = ((v << 8) - 128 - mean) * inv
-                below, above = (distance >> sh) + 2048, ((distance + (inv << 8)) >> sh) + 2048
-                near = U(mean + (1 << 37)) < U(1 << 38)
-                if (U(below) < U(4096)) & (U(above) < U(4096)) & (coarse[n] == 0) & near:
-                    i, span = v - (mean >> 8) + radius[n], regular - 2 - 2 * radius[n]
+                fine, middle = coarse[n], mean >> 8
+                origin = (middle - radius[n]) >> fine
+                i, size = (v >> fine) - origin, ((middle + radius[n] + 1) >> fine) - origin + 1
+                distance = (((v >> fine) << (fine + 8)) - 128 - mean) * inv
+                below = (distance >> sh) + 2048
+                above = ((distance + (inv << (fine + 8))) >> sh) + 2048
+                near = (U(mean + (1 << 37)) < U(1 << 38)) & (fine <= 16) & (U(i) < U(size))
+                if (U(below) < U(4096)) & (U(above) < U(4096)) & near:
+                    span = regular - size
                     start = i + (cdf[U(below)] * span >> 16)
                     freq = i + 1 + (cdf[U(above)] * span >> 16) - start
+                    if fine > 0:
+                        head, top = push_low(words, debt, seed, low, lane, head, top, v, fine)
                 else:
                     start, freq, head, top = push_beside(
                         words, debt, seed, low, lane, head, top, v, mean, n, regular,
@@ -121,8 +136,11 @@ def pop_single(
                     value, head, top = pop_escape(
                         words, debt, seed, low, lane, head, top, value, size << fine
                     )
-                elif fine > 0:
+                elif fine > 16:
                     rest, head, top = pop_raw(words, debt, seed, low, lane, head, top, fine)
+                    value |= rest
+                elif fine > 0:
+                    rest, head, top = pop_low(words, debt, seed, low, lane, head, top, fine)
                     value |= rest
                 symbols[U(b), e] = value
                 heads[lane], fill[lane] = head, top

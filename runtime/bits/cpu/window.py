@@ -38,37 +38,42 @@ def cell_of(boundary, loc, inverse, shift):
     return U(min(max(cell, 0), 4095))
 
 
+@njit(inline="always")
+def push_low(words, debt, seed, low, lane, head, top, value, bits):
+    """Push the low ``bits`` <= 16 bits of ``value``; gives (head, top)."""
+    due = int(head >= 1 << (low + 16 - bits))
+    words[U(top + 1), lane] = head & 0xFFFF
+    if top == 0 and due == 1:
+        top -= repay(debt, seed, lane, head & 0xFFFF)
+    return (head >> (due << 4) << bits) | (value & ((1 << bits) - 1)), top + due
+
+
+@njit(inline="always")
+def pop_low(words, debt, seed, low, lane, head, top, bits):
+    """Undo ``push_low``; gives (value, head, top)."""
+    value = head & ((1 << bits) - 1)
+    head = head >> bits
+    due = int(head < 1 << low)
+    word = int(words[U(top), lane])
+    if top == 0 and due == 1:
+        word = borrow(debt, seed, lane)
+        top = 1
+    return value, (head << (due << 4)) | (word & -due), top - due
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def push_raw(words, debt, seed, low, lane, head, top, value, bits):
     """Push the low ``bits`` <= 32 bits of ``value``, the lower half first; gives (head, top)."""
-    for part in range(2):
-        width = min(bits, 16) if part == 0 else max(bits - 16, 0)
-        digit = (value >> (16 * part)) & ((1 << width) - 1)
-        due = int(head >= 1 << (low + 16 - width))
-        words[U(top + 1), lane] = head & 0xFFFF
-        if top == 0 and due == 1:
-            top -= repay(debt, seed, lane, head & 0xFFFF)
-        head = (head >> (due << 4) << width) | digit
-        top += due
-    return head, top
+    head, top = push_low(words, debt, seed, low, lane, head, top, value, min(bits, 16))
+    return push_low(words, debt, seed, low, lane, head, top, value >> 16, max(bits - 16, 0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def pop_raw(words, debt, seed, low, lane, head, top, bits):
     """Undo ``push_raw``; gives (value, head, top)."""
-    value = 0
-    for part in range(1, -1, -1):
-        width = min(bits, 16) if part == 0 else max(bits - 16, 0)
-        value |= (head & ((1 << width) - 1)) << (16 * part)
-        head >>= width
-        due = int(head < 1 << low)
-        word = int(words[U(top), lane])
-        if top == 0 and due == 1:
-            word = borrow(debt, seed, lane)
-            top = 1
-        head = (head << (due << 4)) | (word & -due)
-        top -= due
-    return value, head, top
+    upper, head, top = pop_low(words, debt, seed, low, lane, head, top, max(bits - 16, 0))
+    lower, head, top = pop_low(words, debt, seed, low, lane, head, top, min(bits, 16))
+    return (upper << 16) | lower, head, top
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
