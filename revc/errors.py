@@ -12,6 +12,10 @@ class RevcError(Exception):
     +-- OutputError              a file or folder that cannot be written, or is not ours to write
     +-- ReconstructionError      a backward pass whose rebuilt state differs from the forward's
     +-- DoubleBackwardError      a gradient of a gradient was asked for
+    +-- NonFiniteError           an increment that is infinite or NaN
+    +-- SingularMixError         a mix by a matrix without inverse
+    +-- SoftsignError            a lattice on which softsign has no exact integer form
+    +-- BitsError                a stack, tape or ledger: the tree is in revc.runtime.bits.errors
 
     An error of ours is an `InternalError`, which is no RevcError.
     """
