@@ -33,6 +33,7 @@ from benchmarks.worker import MeasurementError, measure
 MIB = 2**20
 SAME = 0.02  # of plain's parameters: how far an arm's may be off
 A_TENTH = 0.1
+BOOKS = 0.02  # of a step: what tape and ledger may take beside the coder
 DAY = 24 * 3600  # seconds
 Run = Callable[..., Any]
 
@@ -101,6 +102,11 @@ def step_time(job: Job) -> Iterator[Row]:
     for arm in METERED:
         share = 1 - ratio(times, REVC, arm)
         yield Row(f"valves' part of a step, {arm}", share, "of it", A_TENTH)
+    if job.device == "cpu":  # elsewhere the host does not wait, and its time says nothing
+        for arm in METERED:
+            pairs = job.run(lm_measures.bookkeeping, arm=arm, setting=job.setting)
+            part = statistics.median(books / step for step, books in pairs)
+            yield Row(f"tape and ledger's part of a step, {arm}", part, "of it", BOOKS)
 
 
 def quality(job: Job) -> Iterator[Row]:

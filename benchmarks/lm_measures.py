@@ -1,6 +1,10 @@
 """The meters of the language benchmark; each is called in a process of its own."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +14,14 @@ from benchmarks.lm_data import BYTES
 from benchmarks.lm_setting import BUDGET, SETTINGS, Setting
 from benchmarks.lm_tape import throttle
 from benchmarks.meter import trace
+from revc.runtime.bits.engine import Engine
+from revc.runtime.metered.session import Session
+
+BOOKKEEPING = (
+    (Session, "__init__"), (Session, "moved"), (Session, "turn_back"), (Session, "come_forth"),
+    (Session, "check_start"), (Session, "finish"), (Engine, "reserve"),
+)  # fmt: skip
+"""What a tape and a ledger take beside the coder: stacks made, grown, kept, compared and booked."""
 
 
 def batch(at: Setting, device: str) -> tuple[Tensor, Tensor]:
@@ -81,3 +93,38 @@ def _timed(model: nn.Module, inputs: tuple[Tensor, Tensor]) -> float:
     if cuda:
         torch.cuda.synchronize()
     return clock() - start
+
+
+def bookkeeping(arm: str, setting: str) -> list[tuple[float, float]]:
+    """Return, of each of some steps on the CPU, its seconds and those of `BOOKKEEPING`."""
+    at = SETTINGS[setting]
+    model, inputs = ready(arm, at, "cpu", False, 1), batch(at, "cpu")
+    found = []
+    for _ in range(at.rounds):
+        model.zero_grad()
+        with _watched() as spent:
+            start = time.perf_counter()
+            model(*inputs).backward()
+            found.append((time.perf_counter() - start, sum(spent)))
+    return found
+
+
+@contextmanager
+def _watched() -> Iterator[list[float]]:
+    """Collect the seconds of every call of `BOOKKEEPING`, none of which calls another."""
+    spent: list[float] = []
+    with ExitStack() as stack:
+        for owner, name in BOOKKEEPING:
+            stack.enter_context(patch.object(owner, name, _timer(getattr(owner, name), spent)))
+        yield spent
+
+
+def _timer(call: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
+    def timed(*arguments: Any, **named: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return call(*arguments, **named)
+        finally:
+            spent.append(time.perf_counter() - start)
+
+    return timed

@@ -14,6 +14,9 @@ UNIT_BITS = 32
 """Sizes and ledgers count in steps of 2**-UNIT_BITS bit."""
 UNIT = 1 << UNIT_BITS
 
+ALPHA_BITS = 20
+"""Shares of an entropy are in 2**-ALPHA_BITS."""
+
 DEFAULT_LANES = 32
 """Lanes that one sequence owns."""
 

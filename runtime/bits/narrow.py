@@ -13,11 +13,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.constants import TOTAL, UNIT_BITS
-from revc.runtime.bits.entropy import row_entropy
+from revc.runtime.bits.constants import ALPHA_BITS, TOTAL, UNIT_BITS
+from revc.runtime.bits.cpu.narrow import cells as fast_cells
+from revc.runtime.bits.entropy import row_entropy, single_entropies
 from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.tables import window_tensors
 from revc.runtime.bits.tempering import share_cdf, temper
+from revc.runtime.bits.window import inner
 
 LEVEL_BITS = 6
 """Levels are 2**-6 bit apart."""
@@ -41,6 +43,17 @@ class Rows(NamedTuple):
     def top(self) -> int:
         """Largest level of a table of windows."""
         return self.cdf.shape[0] // PHASES - 1
+
+
+class Cells(NamedTuple):
+    """How symbols are coded: number ``index >> bits`` is cell ``origin + s``, s by a row.
+
+    Tensors of the symbols' shape: row int32, origin and bits int64.
+    """
+
+    row: Tensor
+    origin: Tensor
+    bits: Tensor
 
 
 def made(weights: Tensor) -> Rows:
@@ -77,6 +90,50 @@ def window_weights(family: str) -> Tensor:
     distance = edges - (torch.arange(PHASES)[:, None] * (256 // PHASES))
     cell = (distance * inverse[:count, None, None] >> shift[:count, None, None]) + 2048
     return torch.diff(cdf[cell.clamp(0, 4095)].long())
+
+
+def cells(family: str, loc: Tensor, scale: Tensor, alpha: Tensor) -> Cells:
+    """The row for ``alpha`` int64 [B], in 2**-20, of each symbol's entropy, and its place.
+
+    ``loc`` int64 and ``scale`` uint8 [B, ...] are on the grid.
+    """
+    if loc.device.type == "cpu":
+        return cells_on_cpu(family, loc, scale, alpha)
+    return cells_anywhere(family, loc, scale, alpha)
+
+
+def cells_on_cpu(family: str, loc: Tensor, scale: Tensor, alpha: Tensor) -> Cells:
+    """The same in one pass of numba."""
+    rows, sequences = window_rows(family, loc.device), max(alpha.numel(), 1)
+    found = Cells(
+        torch.empty(loc.shape, dtype=torch.int32),
+        torch.empty(loc.shape, dtype=torch.int64),
+        torch.empty(loc.shape, dtype=torch.int64),
+    )
+    entropy, radius = single_entropies(family, loc.device), window_tensors(family, loc.device)[3]
+    flat = [t.contiguous().view(sequences, -1).numpy() for t in (loc, scale, *found)]
+    tables = [t.numpy() for t in (alpha.reshape(-1), entropy, radius, rows.first, rows.last)]
+    fast_cells(LEVEL_BITS, ALPHA_BITS, rows.top, CENTRE, *tables, *flat)
+    return found
+
+
+def cells_anywhere(family: str, loc: Tensor, scale: Tensor, alpha: Tensor) -> Cells:
+    """The same on any device."""
+    rows, loc = window_rows(family, loc.device), inner(family, loc, scale)
+    entropy = single_entropies(family, loc.device)[scale.long(), loc & 255]
+    wanted = (alpha[(...,) + (None,) * (loc.dim() - alpha.dim())] * entropy) >> ALPHA_BITS
+    level = (wanted + (1 << (LEVEL - 1))) >> LEVEL
+    bits = (level - rows.top + (1 << LEVEL_BITS) - 1).clamp(min=0) >> LEVEL_BITS
+    level = level - (bits << LEVEL_BITS)
+    # Eighths of a cell, from the left edge of cell 0; the mode alone sits in its own cell.
+    place = (loc + 128 + (16 << bits)) >> (bits + 5)
+    place = torch.where(level == 0, (loc + 128) >> 8 << 3, place)
+    row = level * PHASES + (place & (PHASES - 1))
+    # All cells have to lie in int32.
+    edge = 1 << (31 - bits)
+    origin = torch.maximum((place >> 3) - CENTRE, -edge - rows.first[row])
+    origin = torch.minimum(origin, edge - 1 - rows.last[row])
+    return Cells(row.int(), origin, bits)
 
 
 @cache

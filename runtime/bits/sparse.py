@@ -6,15 +6,25 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits.constants import TOTAL
+from revc.runtime.bits.cpu.narrow import frequency as fast_frequency
 
 
 def frequency(cdf: Tensor, row: Tensor, symbols: Tensor) -> Tensor:
     """Frequency int64 of symbols [...] by rows ``row`` [...] of ``cdf`` [R, K + 1]; 0 outside."""
+    if symbols.device.type == "cpu":
+        return _on_cpu(cdf, row, symbols)
     count, symbols = cdf.shape[1] - 1, symbols.long()
     place = row.long() * (count + 1) + symbols.clamp(0, count - 1)
     flat = cdf.reshape(-1)
     freq = flat[place + 1].long() - flat[place]
     return torch.where((symbols >= 0) & (symbols < count), freq, 0)
+
+
+def _on_cpu(cdf: Tensor, row: Tensor, symbols: Tensor) -> Tensor:
+    out = torch.empty(symbols.shape, dtype=torch.int64)
+    rows, flat = row.expand(symbols.shape).reshape(-1), symbols.reshape(-1)
+    fast_frequency(cdf.contiguous().numpy(), rows.numpy(), flat.numpy(), out.view(-1).numpy())
+    return out
 
 
 def nearest(cdf: Tensor, row: Tensor, symbols: Tensor) -> Tensor:

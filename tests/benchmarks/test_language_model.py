@@ -111,6 +111,7 @@ def test_a_minute_version_reports_every_figure(text: Corpus) -> None:
         assert net == pytest.approx(written - drawn)
         assert written > 1.1 * TINY.channels * TINY.layers * 2
         assert rows[f"valves' part of a step, {arm}"].target == 0.1
+        assert 0 < (rows[f"tape and ledger's part of a step, {arm}"].value or 0) < 0.5
     assert rows[f"validation loss, {REVC}"].target == rows[f"validation loss, {PLAIN}"].value
     assert 0.5 < (rows["throttle of va at the end"].value or 0) < 1
     charged = rows[f"charged to the budget, {BUDGET}"]

@@ -21,8 +21,16 @@ from revc.runtime.bits.dist import (
     WideUniform,
 )
 from revc.runtime.bits.dist.tempered import tempered
+from revc.runtime.bits.dist.throttle import ONE
 from revc.runtime.bits.errors import ParameterError, SymbolError
-from revc.runtime.bits.narrow import LEVEL, uniform_rows, window_rows
+from revc.runtime.bits.narrow import (
+    LEVEL,
+    cells_anywhere,
+    cells_on_cpu,
+    uniform_rows,
+    window_rows,
+)
+from revc.runtime.bits.sparse import frequency
 from revc.runtime.bits.tables import digest
 from revc.runtime.bits.tempering import energies, heat, heated, temper_anywhere, temper_on_cpu
 from revc.runtime.bits.window import inner
@@ -263,6 +271,32 @@ def test_both_ways_of_tempering_agree(count: int) -> None:
     p = plain.double() / plain.sum(-1, keepdim=True).double()
     found = -torch.xlogy(p, p).sum(-1) / torch.log(torch.tensor(2.0).double())
     assert float((found - target.double() / UNIT).abs().max()) < 0.01
+
+
+@pytest.mark.parametrize("family", ["logistic", "gaussian"])
+@pytest.mark.parametrize("shape", [(), (5,), (5, 400), (5, 8, 50), (0, 3), (3, 0)])
+def test_both_ways_of_placing_cells_agree(family: str, shape: tuple[int, ...]) -> None:
+    random = torch.Generator().manual_seed(len(shape))
+    reach = torch.randint(0, 40, shape, generator=random)
+    loc = torch.randint(-(1 << 39), 1 << 39, shape, generator=random) >> reach
+    scale = torch.randint(0, 256, shape, generator=random).to(torch.uint8)
+    alpha = torch.randint(0, ONE + 1, shape[:1], generator=random)
+    if shape and shape[0] > 1:
+        alpha[:2] = torch.tensor([0, ONE])
+    fast, plain = (way(family, loc, scale, alpha) for way in (cells_on_cpu, cells_anywhere))
+    for ours, theirs in zip(fast, plain, strict=True):
+        assert ours.dtype == theirs.dtype
+        assert ours.shape == theirs.shape
+        assert torch.equal(ours, theirs)
+
+
+def test_frequencies_are_differences_of_a_row() -> None:
+    cdf = torch.tensor([[0, 5, 5, 65536], [0, 0, 1, 65536]], dtype=torch.int32)
+    symbols = torch.tensor([[-1, 0, 1, 2, 3], [-7, 0, 1, 2, 99]])
+    row = torch.tensor([[0], [1]]).expand(2, 5)
+    wanted = [[0, 5, 0, 65531, 0], [0, 0, 1, 65535, 0]]
+    for dtype in (torch.int64, torch.int32, torch.int8):
+        assert frequency(cdf, row, symbols.to(dtype)).tolist() == wanted
 
 
 FROZEN = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -94,13 +95,14 @@ class Plan(ABC):
     def join(self, parts: list[Tensor]) -> Tensor:
         """Undo ``split``."""
 
-    @abstractmethod
-    def inside(self, symbols: Tensor) -> Tensor:
-        """Which symbols can be coded."""
+    def inside(self, parts: list[Tensor]) -> Tensor:
+        """Which symbols can be coded, by their parts."""
+        found = [coder.inside(part) for coder, part in zip(self.coders, parts, strict=True)]
+        return reduce(torch.logical_and, found)
 
     @abstractmethod
     def clip(self, symbols: Tensor) -> Tensor:
-        """The nearest symbols that can, int64."""
+        """The nearest symbols that can be coded, int64."""
 
 
 class InParts(Distribution):
@@ -116,11 +118,12 @@ class InParts(Distribution):
     def push(self, stack: Coder, symbols: Tensor) -> None:
         """Push symbols that are ``inside``."""
         check_pushed(stack.token, symbols, self.shape)
-        plan = self.plan(symbols.shape, stack.token)
-        faults = engine_of(stack.token).faults
-        faults.symbol(~plan.inside(symbols).all(), INSIDE)
-        valid = plan.clip(symbols) if faults.check == "later" else symbols.long()
-        for coder, part in zip(plan.coders, plan.split(valid), strict=True):
+        plan, symbols = self.plan(symbols.shape, stack.token), symbols.long()
+        faults, parts = engine_of(stack.token).faults, plan.split(symbols)
+        faults.symbol(~plan.inside(parts).all(), INSIDE)
+        if faults.check == "later":
+            parts = plan.split(plan.clip(symbols))
+        for coder, part in zip(plan.coders, parts, strict=True):
             coder.push(stack, part)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
@@ -145,7 +148,8 @@ class InParts(Distribution):
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Which symbols can be coded."""
-        return self.plan(symbols.shape, None).inside(symbols)
+        plan = self.plan(symbols.shape, None)
+        return plan.inside(plan.split(symbols.long()))
 
     def clip(self, symbols: Tensor) -> Tensor:
         """The nearest symbols that can."""

@@ -91,10 +91,6 @@ class TablePlan(Plan):
         """The symbols."""
         return parts[0]
 
-    def inside(self, symbols: Tensor) -> Tensor:
-        """Which have a frequency."""
-        return self.rows.inside(symbols)
-
     def clip(self, symbols: Tensor) -> Tensor:
         """The nearest that have one."""
         return self.rows.clip(symbols.long())

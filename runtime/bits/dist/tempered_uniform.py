@@ -54,10 +54,6 @@ class UniformPlan(Plan):
         """Their sum."""
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
-    def inside(self, symbols: Tensor) -> Tensor:
-        """Which can be coded."""
-        return torch.where(self.small, self.rows.inside(symbols), self.wide.inside(symbols))
-
     def clip(self, symbols: Tensor) -> Tensor:
         """The nearest that can."""
         whole = symbols.long()

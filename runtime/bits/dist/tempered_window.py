@@ -19,8 +19,8 @@ from revc.runtime.bits.dist.throttle import ONE, Alpha, share
 from revc.runtime.bits.dist.uniform import WideUniform
 from revc.runtime.bits.dist.base import Distribution
 from revc.runtime.bits.dist.window import Mixture, Window
-from revc.runtime.bits.entropy import row_entropy, single_entropies
-from revc.runtime.bits.narrow import CENTRE, LEVEL, LEVEL_BITS, PHASES, window_rows
+from revc.runtime.bits.entropy import row_entropy
+from revc.runtime.bits.narrow import cells, window_rows
 from revc.runtime.bits.tempering import share_cdf, temper
 
 
@@ -42,12 +42,6 @@ class CellPlan(Plan):
         """Undo ``split``."""
         value = (self.origin + parts[-1]) << self.bits
         return value if len(parts) == 1 else value + parts[0]
-
-    def inside(self, symbols: Tensor) -> Tensor:
-        """Which have a frequency."""
-        parts = self.split(symbols.long())
-        good = self.rows.inside(parts[-1])
-        return good if len(parts) == 1 else good & self.offset.inside(parts[0])
 
     def clip(self, symbols: Tensor) -> Tensor:
         """The nearest cells that have one, and there the nearest offset."""
@@ -96,22 +90,9 @@ class TemperedWindow(TemperedCells):
     def make(self, token: Tensor | None) -> Plan:
         """A static row for the level of each symbol and the place of its location."""
         family, (loc, scale) = self.base.family, self.base.snapped(token)
-        loc, alpha = window.inner(family, loc, scale), self.alpha.along(self.shape, token)
-        entropy = single_entropies(family, loc.device)[scale.long(), loc & 255]
+        row, origin, bits = cells(family, loc, scale, self.alpha.each(self.shape, token))
         rows = window_rows(family, loc.device)
-        level = (share(entropy, alpha) + (1 << (LEVEL - 1))) >> LEVEL
-        bits = (level - rows.top + (1 << LEVEL_BITS) - 1).clamp(min=0) >> LEVEL_BITS
-        level = level - (bits << LEVEL_BITS)
-        # Eighths of a cell, from the left edge of cell 0; the mode alone sits in its own cell.
-        place = (loc + 128 + (16 << bits)) >> (bits + 5)
-        place = torch.where(level == 0, (loc + 128) >> 8 << 3, place)
-        row = level * PHASES + (place & (PHASES - 1))
-        # All cells have to lie in int32.
-        edge = 1 << (31 - bits)
-        origin = (place >> 3) - CENTRE
-        origin = torch.maximum(origin, -edge - rows.first[row])
-        origin = torch.minimum(origin, edge - 1 - rows.last[row])
-        by_rows = ByRows(rows.cdf, row.int(), rows.entropy)
+        by_rows = ByRows(rows.cdf, row, rows.entropy)
         return CellPlan(by_rows, origin, bits, WideUniform(1 << bits))
 
 

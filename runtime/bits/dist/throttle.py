@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from revc.runtime.bits.constants import ALPHA_BITS
 from revc.runtime.bits.engine import engine_of
 from revc.runtime.bits.errors import ParameterError
 
-ALPHA_BITS = 20
 ONE = 1 << ALPHA_BITS
 RANGE = "alpha: every value has to be in [0, 1]"
 
@@ -31,16 +31,21 @@ class Alpha:
             raise ParameterError(RANGE)
         self.units = torch.round(torch.nan_to_num(wide, nan=1.0).clamp(0, 1) * ONE).long()
 
-    def along(self, shape: Sequence[int], token: Tensor | None) -> Tensor:
-        """Values in 2**-20, int64 expanded to the ``shape`` of symbols; reports bad ones."""
+    def each(self, shape: Sequence[int], token: Tensor | None) -> Tensor:
+        """Values in 2**-20 of the sequences of symbols of ``shape``, int64; reports bad ones."""
         if token is not None:
             engine_of(token).faults.parameter(self.bad, RANGE)
         if not self.units.dim():
-            return self.units.expand(tuple(shape))
+            return self.units.expand(tuple(shape[:1]))
         if not shape or self.units.shape[0] != shape[0]:
             found = f"alpha {list(self.units.shape)}"
             raise ParameterError(f"{found} does not fit symbols {list(shape)}: one a sequence")
-        return self.units.reshape(-1, *[1] * (len(shape) - 1)).expand(tuple(shape))
+        return self.units
+
+    def along(self, shape: Sequence[int], token: Tensor | None) -> Tensor:
+        """The same, expanded to ``shape``."""
+        units = self.each(shape, token)
+        return units.reshape(-1, *[1] * (len(shape) - 1)).expand(tuple(shape)) if shape else units
 
 
 def share(entropy: Tensor, alpha: Tensor) -> Tensor:
