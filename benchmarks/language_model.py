@@ -4,7 +4,7 @@
     python -m benchmarks.language_model --memory     # the full size's memory, on the CPU
     python -m benchmarks.language_model --setting wide --only time    # and its step times
 
-`--small` runs on two CPU cores in some ten minutes; `--full` wants a GPU, and what it has trained
+`--small` runs on two CPU cores in some seven minutes; `--full` wants a GPU, and what it has trained
 is kept, so that it goes on where it was interrupted. The text is fetched: see lm_data.py.
 """
 
