@@ -70,7 +70,7 @@ class Reversible(nn.Module):
         loss: Tensor = out.loss
         session = out.run.session
         if session is not None and not self.training:
-            self.unspent = list(session.buckets.values())
+            self.unspent = [session.bucket(budget) for budget in session.charged]
         if self.training and self.pull:
             bits = torch.stack(list(out.written.values())).sum(0)  # [B]
             loss = loss + self.pull / tokens.shape[1] * bits.mean()

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from revc.errors import BindError
 from revc.runtime.metered.plan import NO_BITS, Plan
-
-Polynomial = tuple[tuple[float, tuple[str, ...]], ...]
+from revc.runtime.sizes import Polynomial, evaluate
 
 
 @dataclass(frozen=True)
@@ -135,18 +134,6 @@ class Interface:
                     f"{slot.name} has size {value.shape[axis]} on axis {axis}, "
                     f"the spec says {slot.text}, that is {expected:g}"
                 )
-
-
-def evaluate(dim: Polynomial, sizes: Mapping[str, int]) -> float | None:
-    """Return a dim's value, or None while a name in it is not bound."""
-    total = 0.0
-    for factor, names in dim:
-        for name in names:
-            if name not in sizes:
-                return None
-            factor = factor * sizes[name]
-        total = total + factor
-    return total
 
 
 def _bind_sizes(slot: Slot, value: Tensor, sizes: dict[str, int]) -> None:

@@ -48,7 +48,7 @@ class ReversibleModel(nn.Module):
         self.nets = nn.Module()
         for name, net in zip(interface.nets, nets, strict=True):
             place(self.nets, name, net)
-        self._runs = Runs(interface.plan)
+        self._runs = Runs(interface.plan, interface.sizes)
         self._enter(interface)
 
     def _enter(self, interface: Interface) -> None:
@@ -261,13 +261,13 @@ class ReversibleModel(nn.Module):
         wide = torch.float64 if mode.dtype == torch.float64 else torch.float32
         lengths = torch.zeros(len(plan.rows), mode.examples, dtype=wide, device=mode.device)
         if traced:
-            run = (self._runs.key, mode.examples, mode.device, self.training)
+            run = (self._runs.key, mode.examples, mode.device, self.training, list(mode.sizes))
             return [bit_runs.open_run(*run)], [lengths]
         return [self.open_session(mode.examples, mode).token], [lengths]
 
     def open_session(self, examples: int, mode: Mode) -> Session:
         """Open the session of a run of `examples` sequences."""
-        return self._runs.open(examples, mode.device, self.training, mode.options)
+        return self._runs.open(examples, mode.device, self.training, mode.options, mode.sizes)
 
     def run_backward(
         self,

@@ -44,7 +44,7 @@ def _mean(session: Session, budget: Budget, proved: bool) -> Finding:
 def _charged(session: Session, budget: Budget) -> Finding:
     """Look at the buckets that enforce it: no sequence may have paid more than it was allowed."""
     allowed = session.allowed[budget] / UNIT
-    spent = allowed - session.buckets[budget].double() / UNIT
+    spent = session.charged[budget].double() / UNIT
     most, least = float(spent.max()), float(spent.min())
     mean, error = spread(session.books.bits("net", *budget.targets))
     detail = (

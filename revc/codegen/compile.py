@@ -10,7 +10,7 @@ from torch import nn
 from revc.codegen import builtins
 from revc.codegen.graphs import CompiledGraphs
 from revc.codegen.interface import emits_of, free_sizes
-from revc.codegen.metering import plan_of
+from revc.codegen.metering import plan_of, polynomial
 from revc.codegen.root import segments_of
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import BindError
@@ -20,7 +20,7 @@ from revc.ir.program import Program, Register
 from revc.ir.types import Lattice
 from revc.passes.frontend import build
 from revc.runtime.binding import Binder, Net, check_state, import_net
-from revc.runtime.interface import Interface, Polynomial, Slot
+from revc.runtime.interface import Interface, Slot
 from revc.runtime.model import ReversibleModel
 
 
@@ -104,12 +104,8 @@ def program_hash(program: Program) -> str:
 def _slot(register: Register) -> Slot:
     kind = register.type.numerics
     bits, width = (kind.fraction_bits, kind.width) if isinstance(kind, Lattice) else (0, 0)
-    shape = tuple(_polynomial(dim) for dim in register.type.shape)
+    shape = tuple(polynomial(dim) for dim in register.type.shape)
     return Slot(register.name, kind.kind, bits, width, shape, str(register.type))
-
-
-def _polynomial(dim: Dim) -> Polynomial:
-    return tuple((float(factor), names) for names, factor in dim.terms)
 
 
 # --- nets ----------------------------------------------------------------------------------------

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 
 from revc.codegen.live_types import typed
 from revc.ir import program as ir
+from revc.ir.dims import Dim
 from revc.ir.instructions import Apply, BlockCall, Instruction, Mix, Repeat
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.metered import Coded, Distribution, Metered, Valve
 from revc.ir.program import Block, Program
 from revc.ir.types import Label, Lattice, Numerics
+from revc.passes.metering import ONE, metered
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.plan import Budget, Plan, Row, Stack
+from revc.runtime.sizes import Polynomial
 
 
 def exchanges(step: Instruction, env: Env) -> bool:
@@ -80,22 +83,15 @@ def _undoes(block: Block, known: dict[int, Block]) -> bool:
 
 def _budget(budget: ir.Budget, model: Block) -> Budget:
     names = tuple(dict.fromkeys(target.rpartition(".")[2] for target in budget.targets))
-    reached = _reached(model, frozenset(names), "step" in budget.units)
-    return Budget(budget.meter, names, budget.bound, budget.units, max(1, reached))
+    found = [site for site in metered(model) if site.meter in names]
+    turns = ((s.per_step or ONE) if "step" in budget.units else s.turns for s in found)
+    occurrences = polynomial(sum(turns, Dim.of(0)))
+    return Budget(budget.meter, names, budget.bound, budget.units, occurrences)
 
 
-def _reached(block: Block, names: frozenset[str], per_turn: bool) -> int:
-    """Return how often a run, or a turn of a named `repeat`, reaches meters of some names."""
-    total = 0
-    for step in block.body:
-        if isinstance(step, BlockCall):
-            total += _reached(step.block, names, per_turn)
-        elif isinstance(step, Repeat):
-            turns = 1 if per_turn and step.index is not None else step.count.integer or 1
-            total += turns * _reached(step.body, names, per_turn)
-        elif isinstance(step, Metered) and step.account in names:
-            total += 1
-    return total
+def polynomial(dim: Dim) -> Polynomial:
+    """Return a dim as the plain data that the runtime evaluates."""
+    return tuple((float(factor), names) for names, factor in dim.terms)
 
 
 def metered_steps(block: Block, seen: dict[int, Block]) -> Iterator[Metered | Mix | Apply]:

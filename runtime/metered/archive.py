@@ -69,7 +69,8 @@ def pack(
 ) -> bytes:  # fmt: skip
     """Return the bytes of an archive; `state` are raw results and givens, `check` checksums."""
     raw, givens = state
-    flats = {name: _bytes(s.export()) for name, s in stacks.items() if _counts(name, s)}
+    ordered = sorted(stacks.items())  # as the header's keys are: the body is cut in its order
+    flats = {name: _bytes(s.export()) for name, s in ordered if _counts(name, s)}
     plain = [value.detach().cpu().contiguous() for value in raw]
     header = {
         "program": model.interface.program_hash[:32],

@@ -23,6 +23,9 @@ from revc.runtime.metered.session import Session
 _RARE = 1024
 """Of 2**16: the frequency of a sequence whose budget does not let a valve run throttled."""
 
+_FULL = 1 << 62
+"""What a bucket holds at most: beyond it a bound is no bound, and int64 would wrap."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -94,21 +97,21 @@ def refill(session: Session, meter: str, shape: Sequence[int]) -> None:
         return
     for budget in session.plan.budgets:
         if meter in budget.targets:
-            amount = earned(budget, shape)
-            session.allowed[budget] += amount
-            if budget in session.buckets:
-                session.buckets[budget] = session.buckets[budget] + amount
+            amount = earned(budget, shape, session.shares[budget])
+            session.allowed[budget] = min(session.allowed[budget] + amount, _FULL)
 
 
-def earned(budget: Budget, shape: Sequence[int]) -> int:
-    """Return what one occurrence on values of `shape` [B, ..] earns a sequence, in 2**-32 bit."""
+def earned(budget: Budget, shape: Sequence[int], share: int) -> int:
+    """Return what an occurrence on values of `shape` [B, ..] earns a sequence, in 2**-32 bit.
+
+    A bound that is not per valve is shared by `share` occurrences.
+    """
     units = 1
     if "token" in budget.units:
         units = prod(shape[1:-1])
     elif "element" in budget.units:
         units = prod(shape[1:])
-    share = 1 if "valve" in budget.units else max(1, budget.occurrences)
-    return int(budget.bound * UNIT * units) // share
+    return int(budget.bound * UNIT * units) // (1 if "valve" in budget.units else share)
 
 
 def _charged(session: Session, meter: str, charge: Tensor) -> Tensor:
@@ -116,9 +119,9 @@ def _charged(session: Session, meter: str, charge: Tensor) -> Tensor:
     budgets = session.covering(meter)
     taken = torch.full_like(charge, bool(budgets), dtype=torch.bool)
     for budget in budgets:
-        taken &= session.buckets[budget] >= charge
+        taken &= session.bucket(budget) >= charge
     for budget in budgets:
-        session.buckets[budget] = session.buckets[budget] - charge * taken
+        session.charged[budget] = session.charged[budget] + charge * taken
     return taken
 
 

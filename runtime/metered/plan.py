@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from revc.runtime.sizes import ONE, Polynomial
+
 Row = tuple[str, str]
 
 TAPE = "tape"
@@ -24,15 +26,15 @@ class Stack:
 class Budget:
     """A bound on `meter` (put, draw or net) of `targets`, the names of meters, in bits a unit.
 
-    `occurrences` is how often the meters are reached in one run (in one turn, for bits/step): a
-    bound that is not per valve is shared among them.
+    `occurrences` is how often the meters are reached in one run (in one turn, for bits/step), as a
+    polynomial in its free sizes: a bound that is not per valve is shared among them.
     """
 
     meter: str
     targets: tuple[str, ...]
     bound: float
     units: tuple[str, ...]
-    occurrences: int = 1
+    occurrences: Polynomial = ONE
 
     @property
     def text(self) -> str:
@@ -72,7 +74,12 @@ class Plan:
     def from_json(data: Mapping[str, Any]) -> "Plan":
         """Return the plan that `to_json` gave."""
         budgets = (
-            {**b, "targets": tuple(b["targets"]), "units": tuple(b["units"])}
+            {
+                **b,
+                "targets": tuple(b["targets"]),
+                "units": tuple(b["units"]),
+                "occurrences": tuple((float(f), tuple(n)) for f, n in b["occurrences"]),
+            }
             for b in data["budgets"]
         )
         return Plan(

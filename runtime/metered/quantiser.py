@@ -56,13 +56,23 @@ def merge(parts: Parts, coding: Coding) -> Tensor:
     return raw.to(INTEGERS[coding.width])
 
 
-def overflows(index: Tensor, coding: Coding) -> Tensor:
-    """Return whether a lattice value with some of these indices leaves its integer, 0-dim bool."""
+def overflows(parts: Parts, coding: Coding) -> Tensor:
+    """Return whether a lattice value of some of these parts leaves its integer, 0-dim bool."""
+    index, residue = parts.index, parts.residue
     if coding.kind != "lattice" or index.numel() == 0:
         return torch.zeros((), dtype=torch.bool, device=index.device)
-    limit = ((1 << (coding.width - 1)) - coding.unit) // coding.unit
+    half = coding.unit // 2
+    lowest, least = divmod(half - (1 << (coding.width - 1)), coding.unit)
+    highest, most = divmod(half + (1 << (coding.width - 1)) - 1, coding.unit)
     low, high = torch.aminmax(index)
-    return (low < -limit) | (high > limit)
+    outside = (low < lowest) | (high > highest)
+    if coding.unit == 1 or (index.device.type == "cpu" and lowest < low and high < highest):
+        return outside
+    kept = torch.zeros_like(index) if residue is None else residue
+    return (
+        outside
+        | (((index == lowest) & (kept < least)) | ((index == highest) & (kept > most))).any()
+    )
 
 
 def coded(raw: Tensor, coding: Coding, dtype: torch.dtype) -> Tensor:

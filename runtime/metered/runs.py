@@ -3,7 +3,7 @@
 import itertools
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -26,9 +26,9 @@ _OUTSTANDING = 8
 class Runs:
     """Opens a session for each forward pass of a module; copies and pickles without them."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, sizes: Sequence[str]) -> None:
         budgeted = {t: b for b in plan.budgets if b.meter == "net" for t in b.targets}
-        self.plan = plan
+        self.plan, self.sizes = plan, tuple(sizes)
         self.settings = BitSettings()
         self.throttle = Throttle(known=plan.valves, budgeted=budgeted)
         self._enter()
@@ -43,7 +43,7 @@ class Runs:
         _runs[self.key] = self
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("plan", "settings", "throttle")
+        names = ("plan", "sizes", "settings", "throttle")
         return {name: self.__dict__[name] for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -51,11 +51,13 @@ class Runs:
         self._enter()
 
     def open(
-        self, examples: int, device: torch.device, training: bool, options: Options
-    ) -> Session:
-        """Open the session of a run of `examples` sequences."""
+        self, examples: int, device: torch.device, training: bool, options: Options,
+        sizes: Sequence[int],
+    ) -> Session:  # fmt: skip
+        """Open the session of a run of `examples` sequences; `sizes` are those that are free."""
+        free = dict(zip(self.sizes, sizes, strict=True))
         session = Session(
-            self.plan, self.settings, self.throttle, examples, device, training, options
+            self.plan, self.settings, self.throttle, examples, device, training, options, free
         )
         self.settings.runs += 1
         for watcher in self.watchers:
@@ -83,18 +85,20 @@ class Runs:
 
 
 @custom_op("revc::open_run", mutates_args=())
-def open_run(key: str, examples: int, device: torch.device, training: bool) -> Tensor:
+def open_run(
+    key: str, examples: int, device: torch.device, training: bool, sizes: list[int]
+) -> Tensor:
     """Open the session of a compiled run; return its token, int64 [2] on the CPU."""
     owner = _runs.get(key)
     if owner is None:
         raise BindError("the module of this compiled program no longer exists")
-    session = owner.open(examples, device, training, Options())
+    session = owner.open(examples, device, training, Options(), sizes)
     owner.held.append(session)
     return session.token.clone()
 
 
 @open_run.register_fake
-def _(key: str, examples: int, device: torch.device, training: bool) -> Tensor:
+def _(key: str, examples: int, device: torch.device, training: bool, sizes: list[int]) -> Tensor:
     return torch.empty(2, dtype=torch.int64)
 
 

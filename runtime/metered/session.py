@@ -18,6 +18,7 @@ from revc.runtime.bits.spill import HostSpill
 from revc.runtime.metered.books import Books
 from revc.runtime.metered.plan import RESERVOIR, TAPE, Budget, Plan
 from revc.runtime.metered.settings import BitSettings
+from revc.runtime.sizes import evaluate
 
 _serial = itertools.count(1)
 _sessions: "weakref.WeakValueDictionary[int, Session]" = weakref.WeakValueDictionary()
@@ -57,7 +58,7 @@ class Session:
 
     def __init__(
         self, plan: Plan, settings: BitSettings, throttle: Mapping[str, float], examples: int,
-        device: torch.device, training: bool, options: Options,
+        device: torch.device, training: bool, options: Options, free: Mapping[str, int],
     ) -> None:  # fmt: skip
         settings.check()
         self.plan, self.options, self.mode = plan, options, settings.mode
@@ -73,7 +74,8 @@ class Session:
         self.back_books = Books(self.sequences, self.device)
         self.sizes = {name: stack.size() for name, stack in self.stacks.items()}
         self.allowed = dict.fromkeys(plan.budgets, 0)
-        self.buckets = {budget: self.books.written.zeros() for budget in self.enforced()}
+        self.charged = {budget: self.books.written.zeros() for budget in self.enforced()}
+        self.shares = {b: max(1, round(evaluate(b.occurrences, free) or 1)) for b in plan.budgets}
         self.back = self.spent = False
         self.kept: dict[str, Any] = {}
         self.taken: dict[str, int] = {}
@@ -153,9 +155,13 @@ class Session:
         """Return the budgets on net, which hold for each sequence as it runs."""
         return tuple(budget for budget in self.plan.budgets if budget.meter == "net")
 
+    def bucket(self, budget: Budget) -> Tensor:
+        """Return what a budget on net still allows each sequence, int64 [B] in 2**-32 bit."""
+        return self.allowed[budget] - self.charged[budget]
+
     def covering(self, meter: str) -> list[Budget]:
         """Return the enforced budgets that a meter is under."""
-        return [budget for budget in self.buckets if meter in budget.targets]
+        return [budget for budget in self.charged if meter in budget.targets]
 
     # --- direction -------------------------------------------------------------------------------
 
@@ -189,14 +195,14 @@ class Session:
             for n, s in self.stacks.items()
             if not s.engine.spill
         }
-        return {"stacks": kept, "buckets": dict(self.buckets), "sizes": dict(self.sizes)}
+        return {"stacks": kept, "charged": dict(self.charged), "sizes": dict(self.sizes)}
 
     def come_forth(self, kept: Mapping[str, Any]) -> None:
         """End an undoing: everything is again as the run left it."""
         for name, saved in kept["stacks"].items():
             self.stacks[name].rewind(saved)
         self.spent = len(kept["stacks"]) < len(self.stacks)
-        self.buckets, self.sizes = dict(kept["buckets"]), dict(kept["sizes"])
+        self.charged, self.sizes = dict(kept["charged"]), dict(kept["sizes"])
         self.back = False
 
     def check_start(self) -> None:

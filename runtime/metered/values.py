@@ -54,7 +54,7 @@ def pop_residue(stack: BitStack, shape: torch.Size, coding: Coding) -> Tensor | 
 def merged(stack: BitStack, parts: Parts, coding: Coding) -> Tensor:
     """Return the values of parts, having checked that the lattice holds them."""
     text = f"a value was drawn that a lattice of {coding.width} bits does not hold"
-    stack.engine.faults.symbol(overflows(parts.index, coding), text)
+    stack.engine.faults.symbol(overflows(parts, coding), text)
     return merge(parts, coding)
 
 

@@ -114,7 +114,7 @@ def test_a_bucket_that_is_overdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def overdrawn(self: Session) -> None:
         finish(self)
-        self.buckets = {name: torch.full_like(had, -1) for name, had in self.buckets.items()}
+        self.charged = {name: torch.full_like(had, 1 << 60) for name, had in self.charged.items()}
 
     monkeypatch.setattr(Session, "finish", overdrawn)
     (row,) = budgets.check(one)

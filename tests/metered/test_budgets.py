@@ -50,11 +50,45 @@ def test_buckets_are_filled_by_the_bound_and_charged_what_is_expected_to_be_lost
     model, inputs = make("budget net(Net.va, Net.vb) <= 100 bits/token/valve\n")
     model.throttle["va"] = 0.5
     out = model(**inputs)
-    (bucket,) = out.run.session.buckets.values()
-    earned = 12 * 100 * TOKENS * UNIT
+    session = out.run.session
+    assert list(session.allowed.values()) == [12 * 100 * TOKENS * UNIT]
+    (charged,) = session.charged.values()
     decided = 6 * 0.0227  # the decisions' own symbols are booked, but not charged
     charge = model.ledger.bits("written", "va").sub(decided) * 0.5
-    torch.testing.assert_close((earned - bucket).double() / UNIT, charge, atol=0.2, rtol=1e-3)
+    torch.testing.assert_close(charged.double() / UNIT, charge, atol=0.2, rtol=1e-3)
+
+
+STEP = "b += linear(a)\n valve a[.., :4] by logistic(linear(b), step = 1/16) as va"
+
+
+@pytest.mark.parametrize(
+    ("loop", "unit", "bits"),
+    [
+        (f"repeat 8 as t share {{ {STEP} }}", "example", 100),
+        (f"repeat T as t share {{ {STEP} }}", "example", 100),
+        (f"repeat T as t share {{ {STEP} }}", "step", 800),
+        (f"repeat 6 as t {{ {STEP} }}", "step", 600),
+        (f"repeat 2 {{ repeat 3 as t {{ {STEP} }} }}", "step", 600),
+        (f"repeat 3 as t {{ repeat 2 {{ {STEP} }} }}", "step", 300),
+        (f"repeat 2 {{ repeat 3 {{ {STEP} }} }}", "token", 100 * TOKENS),
+    ],
+)
+def test_a_shared_bound_is_shared_by_the_turns_that_a_run_takes(
+    loop: str, unit: str, bits: int
+) -> None:
+    assert TOKENS == 8
+    model, inputs = make(f"budget net(Net.va) <= 100 bits/{unit}\n", loop)
+    assert sum(model(**inputs).run.session.allowed.values()) == pytest.approx(bits * UNIT, abs=8)
+
+
+@pytest.mark.parametrize("bound", ["260000000 bits/token/valve", "1000000000000000 bits/example"])
+def test_a_bound_beyond_all_bits_holds_everything(bound: str) -> None:
+    model, inputs = make(f"budget net(Net.va) <= {bound}\n")
+    model.throttle["va"] = 0.5
+    out = model(**inputs)
+    (charged,) = out.run.session.charged.values()
+    assert bool((charged > 0).all())
+    undoes(model, inputs, out)
 
 
 def test_a_throttled_valve_draws_less() -> None:
@@ -71,7 +105,7 @@ def test_an_empty_bucket_lets_nothing_be_throttled() -> None:
     plain = model(**inputs)
     model.throttle["va"], model.bits.runs = 0.5, 0
     throttled = model(**inputs)
-    assert not any(int(left.abs().max()) for left in throttled.run.session.buckets.values())
+    assert not any(int(spent.max()) for spent in throttled.run.session.charged.values())
     before, after = (out.run.session.books for out in (plain, throttled))
     ratio = after.bits("drawn", "va").sum() / before.bits("drawn", "va").sum()
     assert 0.8 < float(ratio) < 1.25, "as if it were not throttled"

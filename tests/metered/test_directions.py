@@ -160,3 +160,43 @@ model N(a, b: [B, d], given c: float32[B, d]) -> (a: [B, d]) {
         model.decompress(data, c + 1)
     with pytest.raises(BindError, match="is given c"):
         model.decompress(data)
+
+
+EXCHANGES = """
+use std.nets: linear, parameter
+dim B, d = 6
+state lattice(Q12.20)
+tape log
+model M(a, b: [B, d]) -> (a, b: [B, d]) {
+  valve a by logistic(linear(b), step = 1/16) as va
+  draw e: [B, d] by logistic(linear(a), step = 1/16) as noise
+  b += e
+  put e by logistic(linear(a), step = 1/16) as back on log
+}
+"""
+
+
+def test_what_touches_several_stacks_comes_back_from_bytes() -> None:
+    torch.manual_seed(0)
+    model = revc.compile(EXCHANGES)
+    start = model.inverse(model(*torch.randn(2, 5, 6)))
+    for value, was in zip(model.decompress(model.compress(*start)), start, strict=True):
+        assert torch.equal(value, was)
+
+
+@pytest.mark.parametrize(("lattice", "step"), [("Q16.0", "1"), ("Q12.4", "1/4"), ("Q12.4", "3/4")])
+@pytest.mark.parametrize("family", ["logistic(p", "gaussian(p", "logistic_mixture(p, components=2"])
+def test_the_ends_of_a_lattice_come_back(lattice: str, step: str, family: str) -> None:
+    size = 24 if "mixture" in family else 8
+    model = revc.compile(
+        "use std.nets: parameter\ndim B\n"
+        f"state lattice({lattice})\n"
+        f"model M(x: [B, 4]) {{\n put x by {family.replace('p', f'parameter([{size}])', 1)}, "
+        f"step = {step}) as code\n}}"
+    )
+    whole, fraction = (int(part) for part in lattice[1:].split("."))
+    low, high = -(2.0 ** (whole - 1)), 2.0 ** (whole - 1) - 2.0**-fraction
+    x = torch.tensor([[low, high, 0.0, 1.0], [low + 1, high - 1, low, high]])
+    assert torch.equal(model.decompress(model.compress(x)), x)
+    model(x)
+    model.score(x).sum().backward()
