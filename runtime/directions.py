@@ -24,8 +24,9 @@ def score(model: "ReversibleModel", args: Sequence[Any], kwargs: Mapping[str, An
 
     Keyword arguments named as a draw's meter are values in place of drawing it: a tensor of its
     shape, or a list of them where it is reached several times. The length is what is written, plus
-    that of the draws given, less that of the others: the negative log2-likelihood of what is
-    given, or a bound on it where something is drawn (Townsend, Bird, Barber, "BB-ANS", 2019).
+    that of the draws given, less that of the other `draw` statements: the negative log2-likelihood
+    of what is given, or a bound on it where something is drawn (Townsend, Bird, Barber, "BB-ANS",
+    2019). What valves draw is not taken off: the bound is looser by that much.
 
     Raises:
         BindError: the program exchanges no bits, or the arguments do not fit it.
@@ -41,6 +42,12 @@ def score(model: "ReversibleModel", args: Sequence[Any], kwargs: Mapping[str, An
     }
     inputs = {name: value for name, value in kwargs.items() if name not in draws}
     out = model.run(model.interface.bind(args, inputs), Options(given=given))
+    taken = out.run.session.taken
+    for name, values in given.items():
+        if taken.get(name, 0) != len(values):
+            raise BindError(
+                f"{name} is drawn {taken.get(name, 0)} times, and {len(values)} values were given"
+            )
     signs = [1.0 if side == "put" or name in given else -1.0 for name, side in rows]
     return (out.run.lengths * out.run.lengths.new_tensor(signs)[:, None]).sum(0)
 
@@ -107,6 +114,8 @@ def sample(model: "ReversibleModel", n: int, seed: int, kwargs: Mapping[str, Any
         )
     if n < 1:
         raise BindError(f"n = {n}: there must be at least one sample")
+    if not 0 <= seed < 1 << 31:
+        raise BindError(f"seed = {seed}: want 0 <= seed < 2**31")
     free = {name: value for name, value in kwargs.items() if not isinstance(value, Tensor)}
     tensors = {name: value for name, value in kwargs.items() if isinstance(value, Tensor)}
     givens = _givens(model, (), tensors)

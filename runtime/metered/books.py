@@ -55,7 +55,7 @@ class Books:
         for name, meter in self.written.meters.items():
             known = self.erased.meters.get(name)
             already = self.erased.zeros() if known is None else known.booked
-            self.erased.book(name, (meter.booked - already).clamp(min=0))
+            self.erased.book(name, meter.booked - already)
 
     def entries(self) -> list[dict[str, Any]]:
         """Return one row a meter in bits, summed over the sequences; waits for the device."""

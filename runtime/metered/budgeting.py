@@ -36,7 +36,9 @@ class Decision:
 
 
 def decides(session: Session, meter: str, coding: Coding) -> bool:
-    """Say whether a valve's runs depend on its budgets."""
+    """Say whether a valve's runs depend on its budgets; a sample has none, and loses nothing."""
+    if session.options.sampling:
+        return False
     return session.throttle.get(meter, 1.0) < 1 or coding.residue == "drop"
 
 

@@ -88,8 +88,8 @@ def clamped(factor: Tensor, low: float, high: float) -> Tensor:
 def count_scale(
     lengths: Tensor, row: int, sign: int, raw: Tensor, factor: Tensor, low: float, high: float
 ) -> None:
-    """Add ``-sign * sum(log2 factor)`` over each sequence's elements to a row."""
-    bits = -torch.log2(clamped(factor, low, high)).expand(raw.shape)
+    """Add ``-sign * sum(log2 factor)``, the factor as rounded, for each sequence to a row."""
+    bits = -torch.log2(held_factor(factor, low, high, exact=True)).expand(raw.shape)
     lengths[row].add_(bits.flatten(1).sum(-1).to(lengths.dtype), alpha=sign)
 
 
@@ -110,7 +110,7 @@ def scale_vjp(
         by_factor = -by_value * value / held
     if d_lengths is not None:
         each = (d_lengths[row] * (-sign / LN2)).reshape(-1, *[1] * (value.dim() - 1))
-        by_factor = by_factor + each / clamped(factor, low, high)
+        by_factor = by_factor + each / held
     inside = (factor >= low) & (factor <= high)
     by_factor = by_factor * inside
     return by_value, by_factor.sum_to_size(factor.shape).to(factor.dtype)

@@ -27,7 +27,7 @@ class Runs:
     """Opens a session for each forward pass of a module; copies and pickles without them."""
 
     def __init__(self, plan: Plan, sizes: Sequence[str]) -> None:
-        budgeted = {t: b for b in plan.budgets if b.meter == "net" for t in b.targets}
+        budgeted = [t for b in plan.budgets if b.meter == "net" for t in b.targets]
         self.plan, self.sizes = plan, tuple(sizes)
         self.settings = BitSettings()
         self.throttle = Throttle(known=plan.valves, budgeted=budgeted)
@@ -62,7 +62,9 @@ class Runs:
         self.settings.runs += 1
         for watcher in self.watchers:
             watcher(session)
-        self.books, self.last = session.books, weakref.ref(session)
+        self.last = weakref.ref(session)
+        if not options.sampling and not options.loaded:  # the books are those of forward passes
+            self.books = session.books
         self.opening = session
         return session
 

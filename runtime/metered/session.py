@@ -4,6 +4,7 @@ import itertools
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ from revc.runtime.sizes import evaluate
 
 _serial = itertools.count(1)
 _sessions: "weakref.WeakValueDictionary[int, Session]" = weakref.WeakValueDictionary()
+
+_files: "weakref.WeakValueDictionary[str, Session]" = weakref.WeakValueDictionary()
 
 
 def session_of(token: Tensor) -> "Session":
@@ -67,6 +70,7 @@ class Session:
         self.lanes = options.lanes or settings.lanes
         self.sequences = 1 if options.together else examples
         self.kinds = {TAPE: TAPE, RESERVOIR: RESERVOIR} | {s.name: s.kind for s in plan.stacks}
+        self.spent = False
         fresh = self._stacks(settings)
         self._first = {name: stack.save() for name, stack in fresh.items()}
         self.stacks = {**fresh, **options.loaded}
@@ -76,7 +80,7 @@ class Session:
         self.allowed = dict.fromkeys(plan.budgets, 0)
         self.charged = {budget: self.books.written.zeros() for budget in self.enforced()}
         self.shares = {b: max(1, round(evaluate(b.occurrences, free) or 1)) for b in plan.budgets}
-        self.back = self.spent = False
+        self.back = False
         self.kept: dict[str, Any] = {}
         self.taken: dict[str, int] = {}
         self.serial = next(_serial)
@@ -91,13 +95,23 @@ class Session:
             own = declared.seed if declared is not None else None
             seed = (tape if kind == TAPE else reservoir) + (number << 55)
             if own is not None:
-                seed = (own << 31) + (settings.runs % (1 << 30) if self.options.seed is None else 0)
+                seed = settings.declared(own, fresh=self.options.seed is None)
             made[name] = BitStack(self.sequences, self.lanes, seed, self.device)
         if settings.spill is not None:
-            store = HostSpill() if settings.spill == "host" else FileSpill(settings.spill)
+            store = self._store(settings.spill)
             made[TAPE].spill_to(store)
             weakref.finalize(self, store.close)
         return made
+
+    def _store(self, spill: str | Path) -> HostSpill | FileSpill:
+        if spill == "host":
+            return HostSpill()
+        path = str(Path(spill).resolve())
+        earlier = _files.get(path)
+        if earlier is not None:
+            earlier.spent = True  # its tape is about to be written over
+        _files[path] = self
+        return FileSpill(spill)
 
     # --- stacks ----------------------------------------------------------------------------------
 
@@ -185,7 +199,9 @@ class Session:
         if self.mode == "deployed":
             raise BindError("this run was deployed: its tape is thrown away, nothing undoes it")
         if self.spent:
-            raise BindError("the tape of this run was streamed out and has been read back already")
+            raise BindError(
+                "the tape of this run was streamed out, and has been read back or written over"
+            )
         if self.back:
             raise BindError("this run is being undone already")
         self.back = True
@@ -201,7 +217,7 @@ class Session:
         """End an undoing: everything is again as the run left it."""
         for name, saved in kept["stacks"].items():
             self.stacks[name].rewind(saved)
-        self.spent = len(kept["stacks"]) < len(self.stacks)
+        self.spent = self.spent or len(kept["stacks"]) < len(self.stacks)
         self.charged, self.sizes = dict(kept["charged"]), dict(kept["sizes"])
         self.back = False
 

@@ -1,7 +1,8 @@
 """How a module's bits are kept: what its owner sets between two runs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import UserDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -42,26 +43,41 @@ class BitSettings:
         if not 0 <= self.seed < 1 << 31 or self.runs < 0:
             raise BindError(f"seed = {self.seed}, runs = {self.runs}: want 0 <= seed < 2**31")
 
+    def declared(self, seed: int, fresh: bool) -> int:
+        """Return the seed of a stack that has one in the spec; `fresh` is another for each run.
+
+        Bit 30 tells it from what `seeds` gives.
+        """
+        return (seed << 31) + (1 << 30) + (self.runs % (1 << 29) if fresh else 0)
+
     def seeds(self, own: int | None = None) -> tuple[int, int]:
         """Return the seeds of tape and reservoir of the next run: no two runs share one.
 
         A run with a seed of its own does not count on those before it.
         """
-        number = (self.seed << 31) + (self.runs % (1 << 30) << 1)
+        number = (self.seed << 31) + (self.runs % (1 << 29) << 1)
         if own is not None:
             number = own << 31
         return number, number + 1
 
 
-@dataclass
-class Throttle(dict[str, float]):
+class Throttle(UserDict[str, float]):
     """Throttles by meter, each in [0, 1]: ``model.throttle["va"] = 0.9``; 1 unless set.
 
     A dotted name means the meter of its last part (``LM.va`` is ``va``).
     """
 
-    known: tuple[str, ...] = ()
-    budgeted: Mapping[str, object] = field(default_factory=dict)
+    def __init__(self, known: Sequence[str] = (), budgeted: Iterable[str] = ()) -> None:
+        self.known, self.budgeted = tuple(known), frozenset(budgeted)
+        super().__init__()
+
+    def __getitem__(self, name: str) -> float:
+        """Return a throttle.
+
+        Raises:
+            BindError: no valve has that name.
+        """
+        return self.data.get(self._meter(name), 1.0)
 
     def __setitem__(self, name: str, value: float) -> None:
         """Set a throttle.
@@ -69,9 +85,7 @@ class Throttle(dict[str, float]):
         Raises:
             BindError: no valve has that name, no budget bounds it, or the value is out of range.
         """
-        meter = name.rpartition(".")[2]
-        if meter not in self.known:
-            raise BindError(f"no valve {name!r}: there are {', '.join(self.known) or 'none'}")
+        meter = self._meter(name)
         if not 0 <= value <= 1:
             raise BindError(f"throttle[{name!r}] = {value:g}: a throttle is in [0, 1]")
         if value < 1 and meter not in self.budgeted:
@@ -79,8 +93,18 @@ class Throttle(dict[str, float]):
                 f"throttle[{name!r}] = {value:g}: a valve is throttled under a budget only; "
                 f"write `budget net({meter}) <= ...` in the spec"
             )
-        super().__setitem__(meter, float(value))
+        self.data[meter] = float(value)
+
+    def __delitem__(self, name: str) -> None:
+        """Set a throttle back to 1."""
+        self.data.pop(self._meter(name), None)
+
+    def _meter(self, name: str) -> str:
+        meter = name.rpartition(".")[2]
+        if meter not in self.known:
+            raise BindError(f"no valve {name!r}: there are {', '.join(self.known) or 'none'}")
+        return meter
 
     def of(self, meter: str) -> float:
-        """Return the throttle of a meter."""
-        return self.get(meter, 1.0)
+        """Return the throttle of a meter, 1 for one that has none."""
+        return self.data.get(meter, 1.0)

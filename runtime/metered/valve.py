@@ -77,7 +77,7 @@ def _push_old(
     session: Session, tape: BitStack, raw: Tensor, parts: Parts, coding: Coding, by: Distribution
 ) -> None:
     if as_patterns(session, coding):
-        push_pattern(tape, raw, coding)
+        push_pattern(tape, raw if _whole(coding) else parts.index, coding)
         return
     if coding.residue == "write":
         push_residue(tape, parts.residue, coding)
@@ -90,10 +90,16 @@ def _pop_old(
     """Undo `_push_old`; `left` are the fresh values and the residues that stayed with them."""
     shape = left.index.shape
     if as_patterns(session, coding):
-        return pop_pattern(tape, shape, coding)
+        found = pop_pattern(tape, shape, coding)
+        return found if _whole(coding) else merged(tape, Parts(found, left.residue), coding)
     index = tape.pop(by, shape)
     residue = pop_residue(tape, shape, coding) if coding.residue == "write" else left.residue
     return merged(tape, Parts(index, residue), coding)
+
+
+def _whole(coding: Coding) -> bool:
+    """Say whether a pattern holds all of a value: a lattice's residue may stay in the slot."""
+    return coding.residue == "write" or not has_residue(coding)
 
 
 def _exchange_residue(

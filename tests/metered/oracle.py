@@ -76,10 +76,11 @@ class MeteredReference(Reference):
                 gate = held + (torch.round(held * 1024) / 1024 - held).detach()
                 old = env[step.target.name][at]
                 self._replace(env, step.target.name, at, old / gate if step.undo else old * gate)
-                bits = -torch.log2(held).expand(old.shape).flatten(1).sum(-1)
+                bits = -torch.log2(gate).expand(old.shape).flatten(1).sum(-1)
                 self._add(step, -bits if step.undo else bits)
             case i.Apply():
-                at, old = self._index(step.target, sizes), env[step.target.name][...]
+                at = self._index(step.target, sizes)
+                old = env[step.target.name][at]
                 fresh = old / (1 - old.abs()) if step.undo else functional.softsign(old)
                 self._replace(env, step.target.name, at, fresh)
                 bits = (2 * torch.log2(1 + (fresh if step.undo else old).abs())).flatten(1).sum(-1)

@@ -200,3 +200,36 @@ def test_the_ends_of_a_lattice_come_back(lattice: str, step: str, family: str) -
     assert torch.equal(model.decompress(model.compress(x)), x)
     model(x)
     model.score(x).sum().backward()
+
+
+def test_throttles_and_drops_are_no_part_of_a_sample() -> None:
+    for residue in ("carry", "drop(16)"):
+        model = revc.compile(
+            "use std.nets: linear, parameter\ndim B, d = 6\nstate lattice(Q12.20)\n"
+            "model M(a, b: [B, d]) {\n"
+            f"valve a by logistic(linear(b), step = 1/16, residue = {residue}) as va\n"
+            "put a by logistic(linear(b), step = 1/16) as ca\n"
+            "put b by logistic(parameter([12]), step = 1/16) as cb\n}\n"
+            "budget net(M.va) <= 1000 bits/example\n"
+        )
+        model.throttle["va"] = 0.5
+        a, b = model.sample(4, seed=3)
+        assert bool(a.isfinite().all() and b.isfinite().all())
+    with pytest.raises(BindError, match="2\\*\\*31"):
+        model.sample(1, seed=-1)
+
+
+def test_every_value_given_must_be_used() -> None:
+    model, image = classifier()
+    label = torch.arange(6)
+    with pytest.raises(BindError, match="drawn 1 times, and 2 values"):
+        model.score(image, out=[label, label])
+
+
+def test_the_ledger_stays_that_of_the_forward_pass() -> None:
+    model, image = digits()
+    data = model.compress(image)
+    written = model.ledger.bits("written")
+    model.decompress(data)
+    model.sample(2, seed=1)
+    assert torch.equal(model.ledger.bits("written"), written)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import revc
 from revc.errors import BindError, ReconstructionError
 from revc.runtime.bits.filespill import recover
 from tests.metered.test_programs import BODIES, HEAD, PAIR, SPECS, make
@@ -73,7 +74,7 @@ def test_a_streamed_tape_is_read_back_once(where: str, tmp_path: Path) -> None:
     out = model(**inputs)
     found = gradients(weighted(out._asdict()), list(inputs.values()))
     assert all(one.shape == other.shape for one, other in zip(found, plain, strict=True))
-    with pytest.raises(BindError, match="read back already"):
+    with pytest.raises(BindError, match="read back or written over"):
         model.inverse(out)
 
 
@@ -134,3 +135,57 @@ def test_a_result_without_its_bits_is_not_inverted() -> None:
         model.inverse(copied)
     again = copy.deepcopy(model)
     assert again(**inputs).run.session is not out.run.session
+
+
+SCALED = """
+use std.nets: linear, parameter
+dim B, d = 8
+state lattice(Q12.20)
+model Net(a, b: [B, d]) -> (a: [B, d]) {
+  b += linear(a)
+  scale b by 2 as up
+  put b by logistic(linear(a), step = 1/16) as code
+}
+"""
+
+
+def test_a_deployed_run_erases_what_its_tape_held() -> None:
+    torch.manual_seed(0)
+    model = revc.compile(SCALED)
+    model.bits.mode = "deployed"
+    model(*torch.randn(2, 3, 8))
+    assert bool((model.ledger.bits("written", "up") < 0).all())
+    assert torch.equal(model.ledger.bits("erased"), model.ledger.bits("written"))
+
+
+def test_an_audited_run_is_undone_where_the_program_undoes_a_valve() -> None:
+    body = "valve a by logistic(linear(b), step = 1/16) as va"
+    torch.manual_seed(0)
+    model = revc.compile(HEAD + PAIR.format(f"{body}\n a += linear(b)\n undo {body}"))
+    model.bits.mode = "audit"
+    inputs = torch.randn(2, 3, 5, 8)
+    for value, was in zip(model.inverse(model(*inputs)), inputs, strict=True):
+        torch.testing.assert_close(value, was, atol=1e-6, rtol=0)
+
+
+def test_a_later_run_takes_the_file_of_an_earlier_one(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = revc.compile(HEAD + PAIR.format("valve a by logistic(linear(b), step = 1/16) as va"))
+    model.bits.spill = tmp_path / "tape"
+    first, second = (model(*torch.randn(2, 3, 5, 8)) for _ in range(2))
+    with pytest.raises(BindError, match="written over"):
+        model.inverse(first)
+    model.inverse(second)
+
+
+def test_throttles_are_checked_however_they_are_set() -> None:
+    valve = "valve a by logistic(linear(b), step = 1/16) as va"
+    model = revc.compile(HEAD + PAIR.format(valve) + "budget net(Net.va) <= 1 bits/token\n")
+    model.throttle.update({"Net.va": 0.5})
+    assert model.throttle["Net.va"] == model.throttle["va"] == 0.5
+    with pytest.raises(BindError, match="in \\[0, 1\\]"):
+        model.throttle.update({"va": -3.0})
+    with pytest.raises(BindError, match="no valve"):
+        model.throttle["other"]
+    del model.throttle["va"]
+    assert model.throttle["va"] == 1.0

@@ -32,6 +32,7 @@ BODIES = {
     "broadcast scale": "scale a by sigmoid(linear(b, out = 1)) in [1/8, 1] as f",
     "undone scale": "undo scale a by sigmoid(gate(b)) in [1/2, 1] as f\nb += linear(a)",
     "softsign": "apply a by softsign()\nb += linear(a)",
+    "softsign of a slice": "apply a[.., 2:5] by softsign()\nb += linear(a)",
     "softsign and back": "apply a by softsign()\nb += linear(a)\nundo apply a by softsign()",
     "permutation": "mix a by permutation(3)\nb += linear(a)",
     "orthogonal": "mix a by orthogonal()\nb += linear(a)",

@@ -44,7 +44,7 @@ def make() -> tuple[ReversibleModel, tuple[Tensor, Tensor]]:
 
 def test_a_budget_is_worth_what_the_spec_says() -> None:
     model, inputs = make()
-    assert allowed_bits(model(*inputs)) == 3 * TOKENS * TURNS
+    assert list(allowed_bits(model(*inputs)).values()) == [3 * TOKENS * TURNS]
 
 
 def test_the_objective_is_what_is_written_down() -> None:
@@ -105,7 +105,20 @@ def test_dual_ascent_ends_at_the_bound() -> None:
         alpha.push()
         objective.step()
     assert sum(lost[-100:]) / 100 == pytest.approx(bound, rel=0.2)
-    assert objective.multiplier > 0
+    assert objective.multipliers[0] > 0
+
+
+def test_one_budget_does_not_pay_for_another() -> None:
+    torch.manual_seed(0)
+    second = "  valve b[.., :4] by logistic(linear(a), step = 1/16) as vb\n  }\n}\n"
+    two = SPEC.replace("}\n}\n", second)
+    model = revc.compile(two + "budget net(Net.vb) <= 800 bits/token/valve\n")
+    model.throttle["va"] = 0.25
+    out = model(*torch.randn(2, 3, TOKENS, 8))
+    excess = 0.75 * out.written["va"].mean() - 3 * TOKENS * TURNS
+    assert excess > 0
+    loss = Objective(model, penalty=0.01)(out.a.sum(), out)
+    torch.testing.assert_close(loss, out.a.sum() + 0.01 * excess**2)
 
 
 def test_the_protocol_measures_first_and_throttles_then() -> None:
