@@ -20,7 +20,7 @@ def weights(found: Sequence[MeterSite], units: tuple[str, ...]) -> list[float | 
     counts = [(site.per_step or ONE) if "step" in units else site.turns for site in found]
     sizes, each = [], []
     for site in found:
-        size, elements = _unit(site.shape, units)
+        size, elements = unit(site.shape, units), _elements(site.shape, units)
         sizes.append(size)
         each.append(elements)
     # What is the same for all need not be known.
@@ -34,14 +34,20 @@ def weights(found: Sequence[MeterSite], units: tuple[str, ...]) -> list[float | 
     ]
 
 
-def _unit(shape: Shape, units: tuple[str, ...]) -> tuple[Dim, Dim]:
-    """Return how many units values of a shape have, and how many elements each of them has."""
-    inner = reduce(mul, shape[1:], ONE)
+def unit(shape: Shape, units: tuple[str, ...]) -> Dim:
+    """Return how many units values of a shape have."""
     if "element" in units:
-        return inner, ONE
+        return reduce(mul, shape[1:], ONE)
+    return reduce(mul, shape[1:-1], ONE) if "token" in units else ONE
+
+
+def _elements(shape: Shape, units: tuple[str, ...]) -> Dim:
+    """Return how many elements a unit of such values has."""
+    if "element" in units:
+        return ONE
     if "token" in units:
-        return reduce(mul, shape[1:-1], ONE), shape[-1] if len(shape) > 1 else ONE
-    return ONE, inner
+        return shape[-1] if len(shape) > 1 else ONE
+    return reduce(mul, shape[1:], ONE)
 
 
 def _product(*factors: Fraction | None) -> Fraction | None:

@@ -2,15 +2,25 @@
 
 from collections.abc import Callable
 
-from revc.audit import budgets, cycle, drift, gap, kernels, ledger, randomness, valves
+from revc.audit import (
+    budgets,
+    cycle,
+    drift,
+    gap,
+    kernels,
+    ledger,
+    parameters,
+    randomness,
+    valves,
+)
 from revc.audit.finding import Finding
 from revc.audit.subject import Subject
 from revc.errors import RevcError
 
 Check = Callable[[Subject], Finding | list[Finding]]
 CHECKS: tuple[Check, ...] = (
-    kernels.check, cycle.check, ledger.check, gap.check, randomness.check, drift.check,
-    valves.check, budgets.check,
+    kernels.check, cycle.check, ledger.check, parameters.check, gap.check, randomness.check,
+    drift.check, valves.check, budgets.check,
 )  # fmt: skip
 
 

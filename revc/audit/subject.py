@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from revc.audit.places import Place, places
-from revc.audit.watch import SlotMode, Watched
+from revc.audit.watch import CallMode, Watched
 from revc.codegen.graphs import CompiledGraphs
 from revc.codegen.root import without_emits
 from revc.errors import BindError
@@ -50,7 +50,7 @@ class Subject:
         watchers = self.model._runs.watchers
         watchers.append(watched.opened)
         try:
-            with SlotMode(watched.slots), observing(self.hashing(watched, self.places())):
+            with CallMode(watched), observing(self.hashing(watched, self.places())):
                 watched.out = self.model(**self.inputs)
         finally:
             watchers.remove(watched.opened)
@@ -64,15 +64,16 @@ class Subject:
         """Return the boundaries of a forward run; there are none where state is float."""
         if not self.model.interface.exact:
             return []
-        return places(self.graphs.program.model, self._sizes())
+        return places(self.graphs.program.model, self.sizes())
 
     def places_back(self) -> list[Place]:
         """Return the boundaries of the inverse, the rebuilt inputs last."""
         block = self.graphs.program.model
         inputs = Place("the start", self.places()[0].registers if self.places() else ())
-        return [*places(invert_block(without_emits(block)), self._sizes()), inputs]
+        return [*places(invert_block(without_emits(block)), self.sizes()), inputs]
 
-    def _sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, int]:
+        """Return the free sizes that the inputs bind."""
         at = self.model.interface
         return dict(at.measure(at.bind((), dict(self.inputs))))
 

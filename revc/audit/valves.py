@@ -42,7 +42,7 @@ def check(subject: Subject) -> Finding:
     found = {m: _measure(watched, m) for m in meters}
     rows = {m: row for m, row in found.items() if row is not None}
     if not rows:
-        return nothing(NAME, f"no valve moves {LEAST} elements: use a larger batch")
+        return nothing(NAME, f"no valve of numbers moves {LEAST} elements: use a larger batch")
     bound = allowed(len(rows))
     worst = max(row[0].sigmas for row in rows.values())
     texts = [_text(watched, m, *row) for m, row in rows.items()]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -44,6 +45,17 @@ class Slot:
     after: Tensor
 
 
+@dataclass(frozen=True)
+class Call:
+    """A statement that a graph ran: its meter, coding, parameters, values, and what it booked."""
+
+    meter: str
+    coding: str
+    params: Tensor | None
+    shape: torch.Size
+    bookings: Sequence[Booking]
+
+
 class RecordedStack(BitStack):
     """A stack that notes what passes; it takes the place of a session's own, state and all."""
 
@@ -62,22 +74,37 @@ class RecordedStack(BitStack):
         return symbols
 
 
-class SlotMode(TorchDispatchMode):
-    """Notes what every valve finds in its slot and leaves there, whatever its stacks say."""
+class CallMode(TorchDispatchMode):
+    """Notes what statements are called with, and what a valve finds in its slot and leaves there.
 
-    def __init__(self, slots: list[Slot]) -> None:
+    Both are as the graph has them, whatever the stacks say.
+    """
+
+    def __init__(self, watched: "Watched") -> None:
         super().__init__()
-        self.slots = slots
+        self.watched = watched
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if str(func) != "revc.valve.default" or args[6]:
+        name = str(func)
+        if name not in _CALLS:
             return func(*args, **(kwargs or {}))
-        before = args[1].detach().clone()
+        bookings, slots = self.watched.bookings, self.watched.slots
+        meter, coding = args[_CALLS[name]], args[_CALLS[name] + 2]
+        before, start = args[1], len(bookings)
+        shape = torch.Size(getattr(before, "shape", before))  # of a take: the argument itself
+        slot = name == "revc.valve.default" and not args[6]
+        before = before.detach().clone() if slot else args[1]
         after = func(*args, **(kwargs or {}))
-        self.slots.append(Slot(args[3], args[5], args[2], before, after.detach().clone()))
+        self.watched.calls.append(Call(meter, coding, args[2], shape, bookings[start:]))
+        if slot:
+            slots.append(Slot(meter, coding, args[2], before, after.detach().clone()))
         return after
+
+
+_CALLS = {"revc.give.default": 3, "revc.take.default": 4, "revc.valve.default": 3}
+"""Operators that code by a distribution, and where their meter stands; two on is the coding."""
 
 
 @dataclass
@@ -89,6 +116,7 @@ class Watched:
     hashes: list[str] = field(default_factory=list)
     bookings: list[Booking] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     first: dict[str, Tensor] = field(default_factory=dict)
 
     def opened(self, session: Session) -> None:

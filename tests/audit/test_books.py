@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 import revc
-from revc.audit import budgets, gap, ledger
+from revc.audit import budgets, gap, ledger, parameters
 from revc.runtime.bits.dist import Logistic, Table
+from revc.runtime.metered import budgeting, distributions
 from revc.runtime.metered.session import Session
 from tests.audit.subjects import dropping, given, only, subject
 
@@ -120,6 +121,51 @@ def test_a_bucket_that_is_overdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     (row,) = budgets.check(one)
     assert row.met is False
     assert "enforced" in row.detail
+
+
+def test_a_bucket_that_lets_everything_pass_uncharged(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = subject()
+    one.model.throttle["va"] = 0.5
+    monkeypatch.setattr(budgeting, "_charged", lambda *a: torch.ones(8, dtype=torch.bool))
+    (row,) = budgets.check(one)
+    assert row.met is False
+    assert "its bucket was charged 0.000" in row.detail
+
+
+def test_a_bucket_that_is_filled_by_more_than_the_spec_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = subject()
+    one.model.throttle["va"] = 0.5
+    monkeypatch.setattr(budgeting, "earned", lambda *_: 1 << 52)
+    (row,) = budgets.check(one)
+    assert row.met is False
+
+
+@pytest.mark.parametrize("wrong", ["location", "scale"])
+def test_a_coder_that_reads_its_parameters_otherwise(
+    monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    plain = distributions.unpack
+
+    def off(*args: Any) -> Any:
+        logits, loc, scale = plain(*args)
+        return (logits, loc + 0.1, scale) if wrong == "location" else (logits, loc, scale * 1.1)
+
+    assert parameters.check(subject()).met is True
+    monkeypatch.setattr(distributions, "unpack", off)
+    row = parameters.check(subject())
+    assert row.met is False
+    assert row.value is not None
+    assert row.value > 0.05
+
+
+@pytest.mark.parametrize("name", ["digits", "pixels", "classify"])
+def test_coded_distributions_are_those_of_their_parameters(name: str) -> None:
+    row = parameters.check(subject(name))
+    assert row.met is True
+    assert row.value is not None
+    assert row.value < 1e-5
 
 
 def test_a_mean_above_its_bound_fails_even_if_it_is_said_to_be_proved(
