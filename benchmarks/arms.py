@@ -73,7 +73,6 @@ class Checkpointed(Plain):
 
 
 BASELINES: dict[str, type[Plain]] = {"plain": Plain, "checkpoint": Checkpointed}
-NAMES = (*BASELINES, *PEERS, *REVC)
 
 
 def build(

@@ -12,7 +12,7 @@ import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-HELD_OUT, LEVELS, SIDE = 360, 17, 8
+HELD_OUT, LEVELS = 360, 17
 BATCH, WARM_UP = 64, 50
 
 

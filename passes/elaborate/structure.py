@@ -105,6 +105,8 @@ def _generics(scope: Scope, node: ast.BlockCall, decl: ast.BlockDecl) -> Generic
         if name not in names:
             extra = arg.name or f"<{len(names) + 1}>"
             raise scope.findings.refuse(unknown_argument(node.block, extra, arg.span, names))
+        if name in given:
+            raise scope.findings.refuse(bad_argument(node.block, f"has `{name}` twice", arg.span))
         given[name] = arg
     generics: Generics = {}
     for generic in decl.generics:

@@ -1,6 +1,5 @@
 """`revc fmt`: format specs."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ def run(
     ] = False,
 ) -> None:
     """Format specs in place; comments stay."""
+    from revc.cli.options import write_text
     from revc.grammar.format import format_source
     from revc.grammar.source import read
 
@@ -25,6 +25,6 @@ def run(
         changed.append(spec)
         typer.echo(f"{'would change' if check else 'formatted'} {spec}")
         if not check:
-            Path(spec).write_text(formatted, encoding="utf-8", newline="\n")
+            write_text(spec, formatted)
     if check and changed:
         raise typer.Exit(1)

@@ -1,6 +1,10 @@
 """Options that several commands share."""
 
+from pathlib import Path
+
 import typer
+
+from revc.errors import OutputError
 
 
 def parse_dims(entries: list[str]) -> dict[str, int]:
@@ -18,3 +22,15 @@ def parse_dims(entries: list[str]) -> dict[str, int]:
             raise typer.BadParameter(f"{entry!r} is not NAME=NUMBER, as in -D d=768")
         dims[name.strip()] = int(value)
     return dims
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a file of text.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        Path(path).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -14,8 +14,8 @@ def run(
     ] = None,
 ) -> None:
     """Draw a spec: state as lanes, what its statements do to it, and what they read."""
+    from revc.cli.options import write_text
     from revc.codegen.show import page, show
-    from revc.errors import OutputError
 
     if output is None:
         typer.echo(show(spec), nl=False)
@@ -23,8 +23,5 @@ def run(
     if output.suffix not in (".svg", ".html"):
         raise typer.BadParameter(f"{output} is neither .svg nor .html")
     picture = page(spec) if output.suffix == ".html" else show(spec)
-    try:
-        output.write_text(picture, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
+    write_text(output, picture)
     typer.echo(f"wrote {output}")

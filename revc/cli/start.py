@@ -6,6 +6,7 @@ time that linting does; so a call that has no options is not parsed by it.
 
 import gc
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -43,6 +44,7 @@ def exits() -> Iterator[None]:
     except RevcError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except InternalError as error:
+    except (InternalError, AssertionError) as error:
+        traceback.print_exc()
         print(f"internal error, a bug in revc: {error}", file=sys.stderr)
         sys.exit(2)

@@ -24,8 +24,6 @@ from revc.passes.separable import batch_places
 if TYPE_CHECKING:
     from revc.codegen.library import Library
 
-aten = torch.ops.aten
-
 
 @dataclass(frozen=True)
 class Options:
@@ -51,7 +49,6 @@ class Body:
         self.sizes: dict[str, Node] = {}
         self.givens: dict[str, Node] = {}
         self.given_types: dict[str, RegType] = {r.name: r.type for r in block.givens}
-        self.lets: dict[str, Node] = {}
         self.modules: dict[str, torch.nn.Module] = {}
 
     def open_tail(self) -> None:

@@ -9,7 +9,6 @@ from revc.codegen.metering import account, coding_of, exchanges
 from revc.ir.expr import Place
 from revc.ir.instructions import Apply, Scale, Valve
 from revc.ir.instructions.metered import Coded, Distribution, Metered
-from revc.ir.make import make
 from revc.runtime.metered import counts, floats, ops
 
 if TYPE_CHECKING:
@@ -136,8 +135,3 @@ def value_of(body: "Forward", name: str, raw: Node) -> Node:
 def replace(body: "Forward", target: Place, fresh: Node) -> None:
     """Put new values into a place, which eager graphs own and write in place."""
     body.replace(target, fresh)
-
-
-def whole(step: Coded) -> Place:
-    """Return the place that a coded register is."""
-    return make(Place, span=step.span, name=step.target)

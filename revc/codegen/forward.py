@@ -90,10 +90,6 @@ class Forward(Body):
         whole = self.tape.call(aten.tensor_split.sections, node, self.options.chunks, 0)
         return [self.tape.item(whole, index) for index in range(self.options.chunks)]
 
-    def type_of(self, name: str) -> RegType:
-        """Return the type of a register or a given."""
-        return self.types[name] if name in self.types else self.given_types[name]
-
     def value(self, value: Expr, pieces: dict[str, Node] | None = None) -> Node:
         """Evaluate an increment; a plain number becomes a 0-dim tensor."""
         if self.options.traced and not brought_nets(value, self.block):

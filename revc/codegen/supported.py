@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from revc.grammar.diagnostics import UnsupportedError
+from revc.grammar.signatures import builtin_signatures
 from revc.ir.instructions import Apply, BlockCall, Instruction, Repeat
 from revc.ir.instructions.base import unsupported
+from revc.ir.nets import Builtin
 from revc.ir.program import Block, Program
 from revc.runtime.metered.floats import BIJECTIONS
 
@@ -20,8 +22,21 @@ def refuse_unsupported(program: Program) -> None:
         for step in _steps(program.model, set())
         if isinstance(step, Apply) and step.bijection not in BIJECTIONS
     }
+    for slot in program.model.nets:
+        option = _own_randomness(slot.source)
+        if option is not None:
+            text = f"`{option}` of a built-in net; `dropout(net, p)` of std.nets around it"
+            found[slot.span] = unsupported(text, slot.span)
     if found:
         raise UnsupportedError(sorted(found.values(), key=lambda d: (d.span.file, d.span.line)))
+
+
+def _own_randomness(source: object) -> str | None:
+    """Return the option by which a built-in net would draw random numbers that nobody books."""
+    if not isinstance(source, Builtin):
+        return None
+    option = builtin_signatures()[source.name].random
+    return option if option is not None and source.settings.get(option) else None
 
 
 def _steps(block: Block, seen: set[int]) -> Iterator[Instruction]:

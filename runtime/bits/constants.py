@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import Enum
 
 WORD_BITS = 16
-WORD_MASK = 0xFFFF
 PRECISION = 16
 TOTAL = 1 << PRECISION
 """Frequencies of every table sum to this."""

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from revc.errors import OutputError
 from revc.runtime.bits.chunks import (
     ROWS,
     TOPS,
@@ -35,7 +36,10 @@ class ChunkFile:
     """A file of chunks used as a stack. What was taken stays in it until something is appended."""
 
     def __init__(self, path: str | Path, header: Mapping[str, Any]) -> None:
-        self.file = Path(path).open("w+b")  # noqa: SIM115
+        try:
+            self.file = Path(path).open("w+b")  # noqa: SIM115
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
         self.digest = write_header(self.file, dict(header))
         self.file.flush()
         self.first = self.end = self.file.tell()

@@ -1,11 +1,13 @@
 """The books of a run: per meter and per sequence, what was written, drawn and erased."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from revc.errors import BindError
 from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.ledger import Ledger
 
@@ -22,33 +24,49 @@ class Books:
     all of a tape that is thrown away, and the residues that a `drop` gave up.
     """
 
-    def __init__(self, sequences: int, device: torch.device | str = "cpu") -> None:
-        self.sequences = sequences
+    def __init__(
+        self, sequences: int, device: torch.device | str = "cpu", known: Sequence[str] = ()
+    ) -> None:
+        self.sequences, self.known = sequences, tuple(known)
         self.written = Ledger(sequences, device)
         self.drawn = Ledger(sequences, device)
         self.erased = Ledger(sequences, device)
 
     @property
     def meters(self) -> tuple[str, ...]:
-        """The names that something is booked under, sorted."""
-        return tuple(sorted({*self.written.meters, *self.drawn.meters, *self.erased.meters}))
+        """The names that something is or may be booked under, sorted."""
+        return tuple(
+            sorted({*self.known, *self.written.meters, *self.drawn.meters, *self.erased.meters})
+        )
 
     def net(self, *names: str) -> Tensor:
-        """Return written less drawn, int64 [sequences], of some meters or of all."""
-        chosen = names or self.meters
+        """Return written less drawn, int64 [sequences], of some meters or of all.
+
+        Raises:
+            BindError: there is no such meter.
+        """
+        chosen = self._chosen(names)
         return _sum(self.written, chosen) - _sum(self.drawn, chosen)
 
     def bits(self, account: str, *names: str) -> Tensor:
         """Return an account ("written", "drawn", "erased" or "net") in bits, float64 [sequences].
 
         Raises:
-            ValueError: there is no such account.
+            BindError: there is no such account or meter.
         """
         if account == "net":
             return self.net(*names).double() / UNIT
         if account not in ("written", "drawn", "erased"):
-            raise ValueError(f"no account {account!r}: there are written, drawn, erased and net")
-        return _sum(getattr(self, account), names or self.meters).double() / UNIT
+            raise BindError(f"no account {account!r}: there are written, drawn, erased and net")
+        return _sum(getattr(self, account), self._chosen(names)).double() / UNIT
+
+    def _chosen(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return meters; a dotted name means the meter of its last part, as for throttles."""
+        chosen = tuple(name.rpartition(".")[2] for name in names)
+        if unknown := [name for name in chosen if name not in self.meters]:
+            there = ", ".join(self.meters) or "none"
+            raise BindError(f"no meter {', '.join(unknown)}: there are {there}")
+        return chosen or self.meters
 
     def discard(self) -> None:
         """Count all that was written as erased: the tape is thrown away."""

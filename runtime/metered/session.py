@@ -74,8 +74,8 @@ class Session:
         fresh = self._stacks(settings)
         self._first = {name: stack.save() for name, stack in fresh.items()}
         self.stacks = {**fresh, **options.loaded}
-        self.books = Books(self.sequences, self.device)
-        self.back_books = Books(self.sequences, self.device)
+        self.books = Books(self.sequences, self.device, plan.names)
+        self.back_books = Books(self.sequences, self.device, plan.names)
         self.sizes = {name: stack.size() for name, stack in self.stacks.items()}
         self.allowed = dict.fromkeys(plan.budgets, 0)
         self.charged = {budget: self.books.written.zeros() for budget in self.enforced()}
@@ -205,7 +205,7 @@ class Session:
         if self.back:
             raise BindError("this run is being undone already")
         self.back = True
-        self.back_books = Books(self.sequences, self.device)
+        self.back_books = Books(self.sequences, self.device, self.plan.names)
         kept = {
             n: s.save(words=self.plan.rewrites)
             for n, s in self.stacks.items()

@@ -67,7 +67,6 @@ class Householder(Mixing):
 
     def __init__(self, n: int, k: int) -> None:
         super().__init__(n, torch.randn(k, n))
-        self.k = k
 
 
 class LU(Mixing):

@@ -61,6 +61,10 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "an argument too few": ("@@Layer(a)", "S003 `Layer` needs `b`"),
     "an argument too many": ("Layer(a, b, @@u)", "S003 `Layer` takes 2 arguments: a, b"),
     "a missing generic": ("@@Takes(a, b)", "S003 `Takes` needs `<F>`"),
+    "a generic twice": (
+        "Takes<F = norm, @@F = norm>(a, b)",
+        "S003 `Takes` has `F` twice",
+    ),
     "a generic too many": ("Layer<@@norm>(a, b)", "S003 `Layer` has no `<1>`"),
     "a value for a given": (
         "Reads(a, @@tanh(b))",

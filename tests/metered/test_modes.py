@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import revc
-from revc.errors import BindError, ReconstructionError
+from revc.errors import BindError, OutputError, ReconstructionError
 from revc.runtime.bits.filespill import recover
 from tests.metered.test_programs import BODIES, HEAD, PAIR, SPECS, make
 from tests.model.laws import gradients, weighted
@@ -189,3 +189,21 @@ def test_throttles_are_checked_however_they_are_set() -> None:
         model.throttle["other"]
     del model.throttle["va"]
     assert model.throttle["va"] == 1.0
+
+
+def test_the_ledger_knows_its_meters_and_accounts() -> None:
+    model, inputs = make(SPECS["logistic valve"])
+    model(**inputs)
+    (name, *_) = model.interface.plan.names
+    assert torch.equal(model.ledger.bits("net", f"Net.{name}"), model.ledger.bits("net", name))
+    with pytest.raises(BindError, match="no meter other"):
+        model.ledger.bits("written", "other")
+    with pytest.raises(BindError, match="no account"):
+        model.ledger.bits("lent", name)
+
+
+def test_a_tape_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    model, inputs = make(SPECS["logistic valve"])
+    model.bits.spill = tmp_path / "nowhere" / "tape"
+    with pytest.raises(OutputError, match="cannot write"):
+        model(**inputs)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import revc
 from revc.errors import BindError
 from revc.grammar.diagnostics import SpecError, UnsupportedError
 from revc.ir.dims import Dim
@@ -214,3 +215,16 @@ def test_allow_compiles_what_keeps_its_meaning() -> None:
     assert build(spec.replace("@@", allow.format("L107")))
     lost = model(f"a += tanh(a)  {allow.format('B201')}")
     assert codes(lost) == ["B201"]
+
+
+def test_a_built_in_nets_own_dropout_is_not_compiled_even_if_it_is_allowed() -> None:
+    """It would never drop anything: the net has no reservoir to draw from."""
+    source = """use std.nets: mlp
+dim B, c = 8
+state lattice(Q12.20)
+model M(a, b: [B, c]) -> (a, b: [B, c]) {
+  a += mlp(b, width = 4*c, dropout = 0.1)  # revc: allow(R401) reason = "a test"
+}
+"""
+    with pytest.raises(UnsupportedError, match="dropout"):
+        revc.compile(source)
