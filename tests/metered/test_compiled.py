@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import revc
-from revc.errors import RevcError
+from revc.errors import ReconstructionError
 from tests.metered.test_programs import SPECS, make
 from tests.model.laws import gradients, weighted
 
@@ -75,7 +75,7 @@ def test_a_compiled_backward_notices_other_parameters() -> None:
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     out = compiled(**inputs)
     next(iter(model.parameters())).data.add_(0.5)
-    with pytest.raises(RevcError):
+    with pytest.raises(ReconstructionError):
         gradients(weighted(out._asdict()), [*inputs.values()])
 
 
