@@ -103,6 +103,8 @@ class Interface:
             _check_kind(slot, value)
             if value.dim() != len(slot.shape):
                 raise BindError(f"{slot.name} is {tuple(value.shape)}, the spec says {slot.text}")
+            if value.numel() == 0:
+                raise BindError(f"{slot.name} is {tuple(value.shape)}: there is nothing in it")
             _bind_sizes(slot, value, sizes)
         for slot in slots:
             self._check_sizes(slot, values[slot.name], sizes)

@@ -140,8 +140,7 @@ class ReversibleModel(nn.Module):
         run = Ran(lengths, at.plan.rows)
         if not compiled:
             session = self._runs.session() if at.plan else None
-            sizes = tuple(zip(at.sizes, mode.sizes, strict=True))
-            run = run._replace(session=session, sizes=sizes, check=self._check)
+            run = run._replace(session=session, mode=mode, check=self._check)
             self._runs.opening = None
         return make_result(self._result, out[:count], raw, givens, compiled, run)
 
@@ -182,8 +181,9 @@ class ReversibleModel(nn.Module):
                 f"inverse's: run {at.name} in eager mode to invert it bit for bit"
             )
         raw, givens = out.state
-        sizes = dict(carried.run.sizes) or at.sizes_from(raw, givens)
-        mode = self._mode(sizes, [*raw, *givens])
+        mode = carried.run.mode
+        if mode is None:
+            mode = self._mode(at.sizes_from(raw, givens), [*raw, *givens])
         if at.plan and carried.run.session is None:
             raise BindError(f"this result of {at.name} was copied without its bits: invert the one "
                             "that the forward pass returned")  # fmt: skip
@@ -242,6 +242,8 @@ class ReversibleModel(nn.Module):
         rows = [int(part.shape[0]) for part in trail]
         health = torch.cat(trail)
         if traced:
+            # A label is its own raw state: Dynamo loses track of a result that is there twice.
+            views = [v if v.is_floating_point() else v.clone() for v in views]
             outputs = views or emitted or lengths
             done = [guard.settle(health, rows, self._key)]
             done += [bit_runs.finish_run(bits, mode.device) for bits in token]

@@ -10,20 +10,20 @@ from torch.utils import _pytree as pytree
 
 from revc.runtime.metered.plan import Row
 from revc.runtime.metered.session import Session
+from revc.runtime.modes import Mode
 
 
 class Ran(NamedTuple):
     """What a run leaves beside its results.
 
     Code lengths [rows, B] (None without any) and their rows; its session, if it ran eagerly and
-    exchanged bits; the free sizes that its inputs bound; the checksums of its inputs, where state
-    is exact.
+    exchanged bits; its mode, if it ran eagerly; the checksums of its inputs, where state is exact.
     """
 
     lengths: Tensor | None = None
     rows: tuple[Row, ...] = ()
     session: Session | None = None
-    sizes: tuple[tuple[str, int], ...] = ()
+    mode: Mode | None = None
     check: Tensor | None = None
 
     def side(self, side: str) -> dict[str, Tensor]:

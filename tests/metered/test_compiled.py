@@ -91,3 +91,15 @@ def test_a_run_without_gradients_still_writes() -> None:
         model.bits.runs = 0
         model(image)
     assert torch.equal(mine, model.ledger.bits("written", "code"))
+
+
+def test_a_label_that_is_a_result_is_compiled() -> None:
+    torch.manual_seed(0)
+    model = revc.compile("specs/classify.rev")
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager", dynamic=False)
+    image = torch.randn(3, 64)
+    out = compiled(image)
+    out.drawn["out"].sum().backward()
+    model.bits.runs = 0
+    assert torch.equal(out.y, model(image).y)
+    assert all(p.grad is not None for p in model.parameters())

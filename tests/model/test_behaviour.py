@@ -309,3 +309,42 @@ def test_bad_inputs(call: object, message: str) -> None:
 def test_empty_chunks_are_refused() -> None:
     with pytest.raises(BindError, match="4 chunks of a batch of 3"):
         make(chunks=4)(*pair())
+
+
+COUPLED = """
+use std.nets: linear
+dim B, T, d = 6
+state lattice(Q12.20)
+model M(a, b: [B, T, d]) -> (a, b: [B, T, d]) { repeat 2 {
+  a += linear(b)
+  b += linear(a)
+} }
+"""
+
+
+def test_a_run_under_autocast_is_inverted_outside_of_it() -> None:
+    torch.manual_seed(0)
+    model = revc.compile(COUPLED)
+    inputs = model.inverse(model(*torch.randn(2, 3, 5, 6)))
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model(*inputs)
+    for value, was in zip(model.inverse(out), inputs, strict=True):
+        assert torch.equal(value, was)
+
+
+def test_an_empty_input_is_refused() -> None:
+    model = revc.compile(COUPLED)
+    for shape in ((0, 5, 6), (3, 0, 6)):
+        with pytest.raises(BindError, match="nothing in it"):
+            model(torch.zeros(shape), torch.zeros(shape))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_compiled_models_take_other_shapes_where_shapes_are_static() -> None:
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    model = revc.compile(COUPLED)
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager", dynamic=False)
+    for shape in ((3, 5, 6), (2, 5, 6), (4, 7, 6)):
+        a, b = torch.randn(2, *shape)
+        assert torch.equal(compiled(a, b).a, model(a, b).a)
