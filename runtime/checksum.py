@@ -40,6 +40,8 @@ def checksum(registers: list[Tensor]) -> Tensor:
 def _one(register: Tensor) -> Tensor:
     flat = register.detach().contiguous().reshape(-1)
     per_word = 8 // flat.element_size()
+    if not torch.compiler.is_compiling() and flat.storage_offset() % per_word:
+        flat = flat.clone()  # a slice of a batch of one is contiguous, and may begin within a word
     whole = flat.numel() // per_word
     head, tail = flat[: whole * per_word], flat[whole * per_word :]
     total = _words(head.view(torch.int64))

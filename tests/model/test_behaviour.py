@@ -348,3 +348,13 @@ def test_compiled_models_take_other_shapes_where_shapes_are_static() -> None:
     for shape in ((3, 5, 6), (2, 5, 6), (4, 7, 6)):
         a, b = torch.randn(2, *shape)
         assert torch.equal(compiled(a, b).a, model(a, b).a)
+
+
+def test_a_batch_of_one_with_odd_sizes_is_checked() -> None:
+    model = revc.compile(
+        "use std.nets: conv\ndim B\nstate lattice(Q12.20)\n"
+        "model D(x: [B, 2, 3, 3]) -> (x: [B, 2, 3, 3]) {\n  split x -> a, b along 1\n"
+        "  a += conv(b, width = 4, layers = 2)\n  join a, b -> x along 1\n}\n"
+    )
+    x = model.inverse(model(torch.randn(1, 2, 3, 3)))
+    assert torch.equal(model.inverse(model(x)), x)
