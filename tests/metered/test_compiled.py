@@ -103,3 +103,16 @@ def test_a_label_that_is_a_result_is_compiled() -> None:
     model.bits.runs = 0
     assert torch.equal(out.y, model(image).y)
     assert all(p.grad is not None for p in model.parameters())
+
+
+def test_a_program_without_state_inputs_passes_inductor() -> None:
+    torch.manual_seed(0)
+    model = revc.compile(
+        "use std.nets: linear\ndim B, d = 8\nstate lattice(Q12.20)\n"
+        "model Net(given x: float32[B, d]) -> (z: [B, d]) {\n"
+        "  alloc z: [B, d] = 0\n  z += linear(x)\n}\n"
+    )
+    compiled, x = torch.compile(model, fullgraph=True, dynamic=False), torch.randn(3, 8)
+    out = compiled(x)
+    out.z.sum().backward()
+    assert torch.equal(out.z, model(x).z)
