@@ -87,7 +87,7 @@ def test_values_lengths_and_gradients_are_the_oracles(name: str) -> None:
     with recorded() as drawn:
         out = model(**inputs)
     leaves = [*inputs.values(), *model.parameters()]
-    reference = MeteredReference(model._graphs.program, model.net_modules(), drawn)
+    reference = MeteredReference(model.graphs.program, model.net_modules(), drawn)
     wanted = reference(**inputs)
     for field, value in out._asdict().items():
         loose = 5e-3 if "lu()" in SPECS[name] else 3e-5  # its factors are rounded to n/1024

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError, ReconstructionError
-from revc.runtime.guard import ClampWarning, NonFiniteError
+from revc.runtime.run.guard import ClampWarning, NonFiniteError
 from revc.runtime.model import ReversibleModel
 from tests.model import specs
 from tests.model.test_behaviour import make, pair
