@@ -13,7 +13,7 @@ from revc.runtime.interface import Interface
 from revc.runtime.metered.runs import Runs
 from revc.runtime.metered.session import Options
 from revc.runtime.metered.settings import BitSettings, Throttle
-from revc.runtime.run import directions, gate, guard
+from revc.runtime.run import directions, gate, guard, whole
 from revc.runtime.run.bound import made
 from revc.runtime.run.forward import run_forward
 from revc.runtime.run.inverse import invert
@@ -22,7 +22,6 @@ from revc.runtime.run.result import Ran, make_result, result_class
 from revc.runtime.run.run import Step
 from revc.runtime.run.segment import Graphs
 from revc.runtime.run.tree import place, place_segments
-from revc.runtime.run.whole import run_whole
 
 
 class ReversibleModel(nn.Module):
@@ -60,6 +59,7 @@ class ReversibleModel(nn.Module):
         names = tuple(slot.name for slot in at.gives) + at.emits
         self._result = result_class(at.name, names)
         self.key = guard.register(at)
+        whole.register(self.key, self.graphs)
 
     def __getstate__(self) -> dict[str, Any]:
         # The result's class is made as the program runs: no module has it by its name.
@@ -121,7 +121,7 @@ class ReversibleModel(nn.Module):
         sizes = at.measure(values)
         mode = mode_of(self, sizes, at.sizes, list(values.values()), options)
         if torch.compiler.is_compiling():
-            seen, raw, givens, lengths = run_whole(self, mode, values)
+            seen, raw, givens, lengths = whole.run_whole(self, mode, values)
             ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows)
             return make_result(self._result, seen, ran, known=False)
         seen, ran = run_forward(self, mode, sizes, values)

@@ -76,6 +76,9 @@ class CompiledGraphs:
     It pickles as the program, and lowers again where it is loaded; copies share it.
     """
 
+    traced_forward: nn.Module
+    traced_vjp: nn.Module
+
     def __init__(self, program: Program, chunks: int) -> None:
         self.program, self.chunks = program, chunks
         self.exact = is_exact(program)
@@ -125,18 +128,18 @@ class CompiledGraphs:
             self._made[key] = BlockGraphs(block, self.library, self.chunks, traced)
         return self._made[key]
 
-    @cached_property
-    def traced_forward(self) -> nn.Module:
-        """The forward graph of the whole program, for torch.compile."""
-        return RootForward(self.program.model, self.library, self._traced, self.exact).build()
-
-    @cached_property
-    def traced_vjp(self) -> nn.Module:
-        """The VJP graph of the whole program with all cotangents, for torch.compile."""
+    def lower_traced(self) -> None:
+        """Lower the graphs of the whole program for torch.compile, if they are not."""
+        if "traced_forward" in self.__dict__:
+            return
         model = self.program.model
         givens = tuple(given.type.numerics.kind != "label" for given in model.givens)
         needs = Needs(givens, (True,) * len(model.nets))
-        return RootPull(model, needs, self.library, self._traced, self.exact).build()
+        pull = RootPull(model, needs, self.library, self._traced, self.exact)
+        self.traced_vjp = pull.build()
+        self.traced_forward = RootForward(
+            model, self.library, self._traced, self.exact
+        ).build()
 
     @property
     def _traced(self) -> Options:

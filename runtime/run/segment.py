@@ -50,13 +50,14 @@ class Graphs(Protocol):
     def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
         """Return the slots that run as modules where `brought` do."""
 
-    @property
-    def traced_forward(self) -> nn.Module:
-        """The forward graph of the whole program."""
+    traced_forward: nn.Module
+    """The forward graph of the whole program, once it is lowered."""
 
-    @property
-    def traced_vjp(self) -> nn.Module:
-        """The VJP graph of the whole program, with all cotangents."""
+    traced_vjp: nn.Module
+    """The VJP graph of the whole program with all cotangents, once it is lowered."""
+
+    def lower_traced(self) -> None:
+        """Lower the two, if they are not."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A compiler takes the forward pass as one graph and the backward pass as another;
 goes from one to the other. In eager mode a run goes segment by segment instead.
 """
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from revc.runtime.ports import take
 from revc.runtime.run import guard
 from revc.runtime.run.bound import Made, bind
 from revc.runtime.run.modes import RunMode, canonical
-from revc.runtime.run.segment import refuse_double
+from revc.runtime.run.segment import Graphs, refuse_double
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
@@ -31,6 +32,7 @@ def run_whole(
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor], Tensor | None]:
     """Run a traced program; return views and emits, raw results, givens, and code lengths."""
     at = model.interface
+    lower(model.key)
     mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
     givens = [values[slot.name] for slot in at.givens]
     tensors = [t for net in _bounds(model) for t in net]
@@ -65,6 +67,21 @@ def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
             "nets as they were made; run it in eager mode"
         )
     return bound.tensors
+
+
+_graphs: "weakref.WeakValueDictionary[str, Graphs]" = weakref.WeakValueDictionary()
+
+
+def register(key: str, graphs: Graphs) -> None:
+    """Make the graphs of a program known to the compiler."""
+    _graphs[key] = graphs
+
+
+@torch.compiler.assume_constant_result
+def lower(key: str) -> bool:
+    """Let a program's traced graphs be lowered as a compiler first asks: it cannot trace that."""
+    _graphs[key].lower_traced()
+    return True
 
 
 class Whole(torch.autograd.Function):
