@@ -8,8 +8,8 @@ from torch import Tensor
 
 from revc.errors import BindError
 from revc.runtime.metered import archive
-from revc.runtime.metered.runs import undoing
 from revc.runtime.metered.session import Options
+from revc.runtime.metered.undoing import undoing
 from revc.runtime.modes import mode_of
 
 if TYPE_CHECKING:

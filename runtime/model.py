@@ -13,11 +13,11 @@ from revc.runtime.function import Reversible
 from revc.runtime.interface import Interface
 from revc.runtime.leaves import Leaf
 from revc.runtime.memory import new_health
-from revc.runtime.metered import runs as bit_runs
-from revc.runtime.metered.books import Books
-from revc.runtime.metered.runs import Runs, undoing
+from revc.runtime.metered import run_ops
+from revc.runtime.metered.bits import Bits
 from revc.runtime.metered.session import Options, Session
 from revc.runtime.metered.settings import BitSettings, Throttle
+from revc.runtime.metered.undoing import undoing
 from revc.runtime.modes import NO_OPTIONS, Mode, canonical, mode_of
 from revc.runtime.nets import Net
 from revc.runtime.result import Ran, make_result, result_class
@@ -25,7 +25,6 @@ from revc.runtime.running import (
     Graphs,
     Result,
     add_to_smallest,
-    first_row,
     place,
     single_segment,
     take,
@@ -48,7 +47,7 @@ class ReversibleModel(nn.Module):
         self.nets = nn.Module()
         for name, net in zip(interface.nets, nets, strict=True):
             place(self.nets, name, net)
-        self._runs = Runs(interface.plan, interface.sizes)
+        self._bits = Bits(interface.plan, interface.sizes)
         self._enter(interface)
 
     def _enter(self, interface: Interface) -> None:
@@ -60,12 +59,10 @@ class ReversibleModel(nn.Module):
             for name, net in zip(interface.nets, self.net_modules(), strict=True)
         }
         self._key = guard.register(interface)
-        self._check: Tensor | None = None  # of the inputs of the run that is under way
 
     def __getstate__(self) -> dict[str, Any]:
         # The result's class is made as the program runs: no module has it by its name.
-        left = ("_result", "_check")
-        return {name: value for name, value in self.__dict__.items() if name not in left}
+        return {name: value for name, value in self.__dict__.items() if name != "_result"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -94,17 +91,12 @@ class ReversibleModel(nn.Module):
     @property
     def bits(self) -> BitSettings:
         """How the bits of the next run are kept: its mode, seed, lanes and spill file."""
-        return self._runs.settings
+        return self._bits.settings
 
     @property
     def throttle(self) -> Throttle:
         """The throttles of valves, by meter: ``model.throttle["LM.va"] = 0.9``; 1 unless set."""
-        return self._runs.throttle
-
-    @property
-    def ledger(self) -> Books:
-        """What the last forward pass wrote, drew and erased, per meter and per sequence."""
-        return self._runs.ledger()
+        return self._bits.throttle
 
     def forward(self, *args: Tensor, **kwargs: Tensor) -> Any:
         """Run the program on its inputs, by position or name.
@@ -112,7 +104,7 @@ class ReversibleModel(nn.Module):
         Returns:
             A named tuple of results and emits, whose `state` is what `inverse` needs. Where the
             program exchanges bits, its `written` and `drawn` are the differentiable code lengths
-            by meter, [B] in bits.
+            by meter, [B] in bits, and its `ledger` the exact books.
 
         Raises:
             BindError: the inputs do not fit the program.
@@ -127,21 +119,22 @@ class ReversibleModel(nn.Module):
         givens = [values[slot.name] for slot in at.givens]
         params = [param for net in self.net_modules() for param in net.parameters()]
         tensors = [*(values[slot.name] for slot in at.takes), *givens, *params]
-        out = Reversible.apply(self, mode, *tensors)
+        compiled = torch.compiler.is_compiling()
+        left: dict[str, Any] | None = None if compiled else {}
+        out = Reversible.apply(self, mode, left, *tensors)
         count = len(at.gives) + len(at.emits)
         lengths = out[count] if at.plan else None
-        hidden = iter(out[count + bool(at.plan) :])
+        rest = [*out[count + bool(at.plan) :]]
+        ticket = rest.pop() if at.plan and compiled else None
+        hidden = iter(rest)
         views = out[: len(at.gives)]
         raw = [
             view if slot.kind == "float32" else next(hidden)
             for slot, view in zip(at.gives, views, strict=True)
         ]
-        compiled = torch.compiler.is_compiling()
-        run = Ran(lengths, at.plan.rows)
-        if not compiled:
-            session = self._runs.session() if at.plan else None
-            run = run._replace(session=session, mode=mode, check=self._check)
-            self._runs.opening = None
+        run = Ran(lengths, at.plan.rows, ticket=ticket)
+        if left is not None:
+            run = run._replace(mode=mode, **left)
         return make_result(self._result, out[:count], raw, givens, compiled, run)
 
     def score(self, *args: Tensor, **kwargs: Any) -> Tensor:
@@ -229,10 +222,11 @@ class ReversibleModel(nn.Module):
         traced = torch.compiler.is_compiling()
         graph = self._graphs.traced_forward if traced else self._graphs.forward
         registers = tensors[: len(at.takes) + len(at.givens)]
-        token, lengths = self._open(mode, traced)
+        session = self.open_session(mode.examples, mode) if at.plan and not traced else None
+        bits, lengths = self._open(mode, session)
         with canonical(self.nets, mode):
             nets = self._nets(mode, tensors[len(registers) :])
-            args = (*registers, *nets, *mode.tail, *token, *lengths, new_health(mode.device))
+            args = (*registers, *nets, *mode.tail, *bits[:1], *lengths, new_health(mode.device))
             out = list(graph(*args))
         gives, emits, segments = len(at.gives), len(at.emits), len(at.segments)
         ends = (gives, gives + emits, 2 * gives + emits, len(out) - segments, len(out))
@@ -246,30 +240,29 @@ class ReversibleModel(nn.Module):
             views = [v if v.is_floating_point() else v.clone() for v in views]
             outputs = views or emitted or lengths
             done = [guard.settle(health, rows, self._key)]
-            done += [bit_runs.finish_run(bits, mode.device) for bits in token]
+            done += [run_ops.finish_run(*bits, mode.device)] if bits else []
             outputs[0] = outputs[0] + sum(done).to(outputs[0].dtype)
         else:
             guard.settle_now(health, rows, at)
-            self._check = first_row(checks)
-            if token:
-                self._runs.session().finish()
-        return Result(views, emitted, lengths, raw, checks, trail, token)
+            if session is not None:
+                session.finish()
+        return Result(views, emitted, lengths, raw, checks, trail, bits[1:], session)
 
-    def _open(self, mode: Mode, traced: bool) -> tuple[list[Tensor], list[Tensor]]:
-        """Open the session of a run; return its token and its code lengths, if it has any."""
+    def _open(self, mode: Mode, session: Session | None) -> tuple[list[Tensor], list[Tensor]]:
+        """Return a run's token, its ticket in traced code, and its code lengths, if it has any."""
         plan = self.interface.plan
         if not plan:
             return [], []
         wide = torch.float64 if mode.dtype == torch.float64 else torch.float32
         lengths = torch.zeros(len(plan.rows), mode.examples, dtype=wide, device=mode.device)
-        if traced:
-            run = (self._runs.key, mode.examples, mode.device, self.training, list(mode.sizes))
-            return [bit_runs.open_run(*run)], [lengths]
-        return [self.open_session(mode.examples, mode).token], [lengths]
+        if session is not None:
+            return [session.token], [lengths]
+        run = (self._bits.key, mode.examples, mode.device, self.training, list(mode.sizes))
+        return list(run_ops.open_run(*run)), [lengths]
 
     def open_session(self, examples: int, mode: Mode) -> Session:
         """Open the session of a run of `examples` sequences."""
-        return self._runs.open(examples, mode.device, self.training, mode.options, mode.sizes)
+        return self._bits.open(examples, mode.device, self.training, mode.options, mode.sizes)
 
     def run_backward(
         self,
@@ -285,8 +278,8 @@ class ReversibleModel(nn.Module):
         """Run the VJP graph and check the rebuilt state; return the cotangents of `tensors`.
 
         `saved` are the raw results, the givens, the parameters and the checksums; `cotangents`
-        those of the results (None for zero), `d_emits` those of the emits. `bits` are the token
-        of the run and the cotangents of its code lengths, if it has any.
+        those of the results (None for zero), `d_emits` those of the emits. `bits` are the ticket
+        of a traced run, or the token of an eager one, and the cotangents of its code lengths.
         """
         args = (mode, saved, cotangents, d_emits, needed, rows, bits)
         if session is None:
@@ -325,7 +318,8 @@ class ReversibleModel(nn.Module):
             for value, want in zip(givens, wanted, strict=True)
         ]
         if traced and bits:
-            bit_runs.turn_back(bits[0], [*d_views, *d_emits, bits[1]][0])
+            ticket = bits[0]
+            bits = (run_ops.turn_back(ticket, [*d_views, *d_emits, bits[1]][0]), bits[1])
         with canonical(self.nets, mode):
             args = (*raw, *d_views, *givens, *d_givens, *d_emits, *self._nets(mode, params))
             del raw, d_views
@@ -337,8 +331,8 @@ class ReversibleModel(nn.Module):
             found += [None] * count if grads is None else list(grads)
         self._verify(list(out), rows, found, traced)
         if traced and bits:
-            key = self._runs.key
-            add_to_smallest(found, bit_runs.come_forth(bits[0], key, at.exact, mode.device))
+            done = run_ops.come_forth(bits[0], ticket, at.exact, mode.device)
+            add_to_smallest(found, done)
         return found
 
     def _verify(
@@ -351,10 +345,6 @@ class ReversibleModel(nn.Module):
             guard.verify_now(total, rows, self.interface)
             return
         add_to_smallest(found, guard.verify(total, rows, self._key))
-
-    def session_of(self, token: Sequence[Tensor]) -> Session | None:
-        """Return the session of a run in eager mode, which whoever undoes the run holds."""
-        return self._runs.session() if token and not torch.compiler.is_compiling() else None
 
     # --- modes -----------------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from revc.errors import BindError
+from revc.runtime.metered.books import Books
 from revc.runtime.metered.plan import Row
-from revc.runtime.metered.session import Session
+from revc.runtime.metered.session import Session, session_of
 from revc.runtime.modes import Mode
 
 
@@ -17,7 +19,8 @@ class Ran(NamedTuple):
     """What a run leaves beside its results.
 
     Code lengths [rows, B] (None without any) and their rows; its session, if it ran eagerly and
-    exchanged bits; its mode, if it ran eagerly; the checksums of its inputs, where state is exact.
+    exchanged bits; its mode, if it ran eagerly; the checksums of its inputs, where state is exact;
+    its ticket, which owns the session, if compiled code ran it.
     """
 
     lengths: Tensor | None = None
@@ -25,6 +28,22 @@ class Ran(NamedTuple):
     session: Session | None = None
     mode: Mode | None = None
     check: Tensor | None = None
+    ticket: Tensor | None = None
+
+    @property
+    def books(self) -> Books:
+        """The exact books of the run.
+
+        Raises:
+            BindError: it exchanged no bits, or the result was copied without them.
+        """
+        if not self.rows:
+            raise BindError("this program exchanges no bits: there is no ledger")
+        if self.session is not None:
+            return self.session.books
+        if self.ticket is not None:
+            return session_of(self.ticket).books
+        raise BindError("this result was copied without its bits, and so without its ledger")
 
     def side(self, side: str) -> dict[str, Tensor]:
         """Return the code lengths of one side by meter, [B] each, in bits."""
@@ -46,6 +65,14 @@ def _drawn(result: Any) -> dict[str, Tensor]:
     return result.run.side("draw")
 
 
+def _ledger(result: Any) -> Books:
+    """What each meter wrote, drew and erased: exact, int64 [B] in 2**-32 bit."""
+    return result.run.books
+
+
+_ACCOUNTS = {"written": _written, "drawn": _drawn, "ledger": _ledger}
+
+
 @cache
 def result_class(name: str, fields: tuple[str, ...]) -> type:
     """Return the result class of a program: a pytree, with `fields` and an attribute `state`.
@@ -55,7 +82,7 @@ def result_class(name: str, fields: tuple[str, ...]) -> type:
     """
     base = namedtuple(name, fields)  # type: ignore[misc]
     own = {"__reduce__": _reduce, "__doc__": f"The result of {name}."}
-    accounts = {"written": property(_written), "drawn": property(_drawn)}
+    accounts = {name: property(get) for name, get in _ACCOUNTS.items()}
     cls = type(name, (base,), own | {k: v for k, v in accounts.items() if k not in fields})
     pytree.register_pytree_node(
         cls, _flatten, _unflatten, serialized_type_name=f"revc.{name}.{'.'.join(fields)}"
@@ -100,7 +127,8 @@ def _unflatten(children: Iterable[Any], context: Any) -> Any:
 
 def _reduce(result: Any) -> tuple[Any, ...]:
     name, fields = type(result).__name__, result._fields
-    run = result.run._replace(session=None)  # bits stay behind: `compress` is what saves them
+    # Bits stay behind: `compress` is what saves them.
+    run = result.run._replace(session=None, ticket=None)
     return _rebuild, (name, fields, tuple(result), *result.state, result.compiled, tuple(run))
 
 

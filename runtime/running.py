@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.runtime.interface import Interface, Segment
+from revc.runtime.metered.session import Session
 from revc.runtime.modes import Mode
 
 
@@ -43,7 +44,8 @@ class Result(NamedTuple):
     raw: Sequence[Tensor]
     checks: Sequence[Tensor]
     trail: Sequence[Tensor]
-    token: Sequence[Tensor]
+    ticket: Sequence[Tensor]
+    session: Session | None
 
 
 def first_row(checks: Sequence[Tensor]) -> Tensor | None:
