@@ -10,7 +10,7 @@ from revc.errors import BindError
 from revc.runtime import lattice
 from revc.runtime.custom import custom_function
 from revc.runtime.interface import Interface
-from revc.runtime.metered.runs import Runs
+from revc.runtime.metered.bits import Bits
 from revc.runtime.metered.session import Options
 from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.run import directions, gate, guard, whole
@@ -50,7 +50,7 @@ class ReversibleModel(nn.Module):
         self._places = place_segments(self, interface, graphs)
         for name, net, _ in named:
             place(self.nets, name, net)
-        self.bit_runs = Runs(interface.plan, interface.sizes)
+        self.stacks = Bits(interface.plan, interface.sizes)
         self._enter()
 
     def _enter(self) -> None:
@@ -91,12 +91,12 @@ class ReversibleModel(nn.Module):
     @property
     def bits(self) -> BitSettings:
         """How the bits of the next run are kept: its mode, seed, lanes and spill file."""
-        return self.bit_runs.settings
+        return self.stacks.settings
 
     @property
     def throttle(self) -> Throttle:
         """The throttles of valves, by meter: ``model.throttle["LM.va"] = 0.9``; 1 unless set."""
-        return self.bit_runs.throttle
+        return self.stacks.throttle
 
     def forward(self, *args: Tensor, **kwargs: Tensor) -> Any:
         """Run the program on its inputs, by position or name.
@@ -121,8 +121,8 @@ class ReversibleModel(nn.Module):
         sizes = at.measure(values)
         mode = mode_of(self, sizes, at.sizes, list(values.values()), options)
         if torch.compiler.is_compiling():
-            seen, raw, givens, lengths = whole.run_whole(self, mode, values)
-            ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows)
+            seen, raw, givens, lengths, ticket = whole.run_whole(self, mode, values)
+            ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)
             return make_result(self._result, seen, ran, known=False)
         seen, ran = run_forward(self, mode, sizes, values)
         return make_result(self._result, seen, ran, held=self.plain)

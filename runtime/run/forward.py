@@ -25,7 +25,7 @@ def run_forward(
     session = None
     if at.plan:
         how = (mode.device, model.training, mode.options, mode.sizes)
-        session = model.bit_runs.open(mode.examples, *how)
+        session = model.stacks.open(mode.examples, *how)
     run = Run(model, mode, sizes, session)
     with without_autocast(mode.device):
         run.give(values)

@@ -18,6 +18,7 @@ from torch.utils import _pytree as pytree
 
 from revc.errors import BindError
 from revc.runtime.metered.plan import Row
+from revc.runtime.metered.session import session_of
 from revc.runtime.run import guard
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ class Ran(NamedTuple):
     """What a run leaves beside what the caller sees.
 
     Raw results and givens; code lengths [rows, B] (None without any) and their rows; its session,
-    if it exchanged bits; its mode (None if torch.compile's code made it, whose nets round
-    differently); the checksums of its inputs, where state is exact.
+    or what owns it (a ticket) in compiled code, if it exchanged bits; its mode (None if
+    torch.compile's code made it, whose nets round differently); the checksums of its inputs, where
+    state is exact.
     """
 
     raw: tuple[Tensor, ...]
@@ -41,6 +43,7 @@ class Ran(NamedTuple):
     session: "Session | None" = None
     mode: "RunMode | None" = None
     check: Tensor | None = None
+    ticket: Tensor | None = None
 
     def side(self, side: str) -> dict[str, Tensor]:
         """Return the code lengths of one side by meter, [B] each, in bits."""
@@ -123,18 +126,18 @@ def _drawn(result: Any) -> dict[str, Tensor]:
 
 
 def _ledger(result: Any) -> "Books":
-    """The books of the run: what it wrote, drew and erased, per meter and per sequence.
+    """What each meter wrote, drew and erased: exact, int64 [B] in 2**-32 bit.
 
     Raises:
         BindError: the program exchanges no bits, or the result was copied without them.
     """
-    session = result.run.session
-    if session is None:
-        raise BindError(f"this result of {type(result).__name__} has no books: {_NO_BITS}")
+    ran = result.run
+    if not ran.rows:
+        raise BindError("this program exchanges no bits: there is no ledger")
+    if ran.session is None and ran.ticket is None:
+        raise BindError("this result was copied without its bits, and so without its ledger")
+    session = session_of(ran.ticket) if ran.session is None else ran.session
     return session.books
-
-
-_NO_BITS = "its program exchanges no bits, or it was copied without them"
 
 
 def _state(result: Any) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -241,8 +244,8 @@ def _flatten(result: Any) -> tuple[list[Any], Any]:
     holder = result.__dict__.get("_holder")
     if holder is not None and holder.ran.mode is None:  # a compiler sees the state too
         ran = holder.ran
-        lengths = [] if ran.lengths is None else [ran.lengths]
-        bare = ran._replace(raw=(), givens=(), lengths=None)
+        lengths = [] if ran.lengths is None else [ran.lengths, ran.ticket]
+        bare = ran._replace(raw=(), givens=(), lengths=None, ticket=None)
         context = (type(result), len(ran.raw), len(ran.givens), bare)
         return [*result, *ran.raw, *ran.givens, *lengths], context
     return list(result), (type(result), holder)
@@ -257,10 +260,11 @@ def _unflatten(children: Iterable[Any], context: Any) -> Any:
             result._holder = holder
         return result
     cls, raws, givens, bare = context
-    lengths = items.pop() if bare.rows else None
+    ticket, lengths = (items.pop(), items.pop()) if bare.rows else (None, None)
     values = items[: len(items) - raws - givens]
     rest = items[len(values) :]
-    ran = bare._replace(raw=tuple(rest[:raws]), givens=tuple(rest[raws:]), lengths=lengths)
+    ran = bare._replace(raw=tuple(rest[:raws]), givens=tuple(rest[raws:]), lengths=lengths,
+                        ticket=ticket)  # fmt: skip
     return make_result(cls, values, ran, known=False)
 
 
@@ -269,7 +273,7 @@ def _reduce(result: Any) -> tuple[Any, ...]:
     holder = result.__dict__.get("_holder")
     ran = None
     if holder is not None:  # bits stay behind: `compress` is what saves them
-        ran = tuple(holder.ran._replace(session=None))
+        ran = tuple(holder.ran._replace(session=None, ticket=None))
     return _rebuild, (name, fields, tuple(result), ran)
 
 

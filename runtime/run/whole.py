@@ -16,7 +16,7 @@ from revc.errors import BindError
 from revc.runtime.interface import Interface
 from revc.runtime.leaves import Leaf
 from revc.runtime.memory import new_health
-from revc.runtime.metered import runs as bit_runs
+from revc.runtime.metered import run_ops
 from revc.runtime.ports import take
 from revc.runtime.run import guard
 from revc.runtime.run.bound import Made, bind
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
 def run_whole(
     model: "ReversibleModel", mode: RunMode, values: dict[str, Tensor]
-) -> tuple[list[Tensor], list[Tensor], list[Tensor], Tensor | None]:
-    """Run a traced program; return views and emits, raw results, givens, and code lengths."""
+) -> tuple[list[Tensor], list[Tensor], list[Tensor], Tensor | None, Tensor | None]:
+    """Run a traced program.
+
+    Returns views and emits, raw results, givens, code lengths and the ticket of the session, which
+    are None where no bits are exchanged.
+    """
     at = model.interface
     lower(model.key)
     mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
@@ -40,13 +44,15 @@ def run_whole(
     out = Whole.apply(model, mode, *takes, *givens, *tensors)
     count = len(at.gives) + len(at.emits)
     lengths = out[count] if at.plan else None
-    hidden = iter(out[count + bool(at.plan) :])
+    rest = [*out[count + bool(at.plan) :]]
+    ticket = rest.pop() if at.plan else None
+    hidden = iter(rest)
     views = out[: len(at.gives)]
     raw = [
         view if slot.kind == "float32" else next(hidden)
         for slot, view in zip(at.gives, views, strict=True)
     ]
-    return list(out[:count]), raw, givens, lengths
+    return list(out[:count]), raw, givens, lengths, ticket
 
 
 def _bounds(model: "ReversibleModel") -> list[tuple[Tensor, ...]]:
@@ -91,14 +97,15 @@ class Whole(torch.autograd.Function):
     def forward(ctx: Any, model: "ReversibleModel", mode: RunMode, *tensors: Tensor) -> Any:
         """Return views.., emits.., code lengths if there are any, raw lattice and label registers..
 
-        `tensors` are the registers, the givens and the tensors of the nets.
+        `tensors` are the registers, the givens and the tensors of the nets. A run with bits gives
+        its ticket last.
         """
         at = model.interface
         registers = tensors[: len(at.takes) + len(at.givens)]
-        token, lengths = _open(model, mode)
+        bits, lengths = _open(model, mode)
         with canonical(model.nets, mode):
             nets = _nets(model, mode, tensors[len(registers) :])
-            args = (*registers, *nets, *mode.sizes, *mode.tail, *token, *lengths)
+            args = (*registers, *nets, *mode.sizes, *mode.tail, *bits[:1], *lengths)
             out = list(model.graphs.traced_forward(*args, new_health(mode.device)))
         views, emits, raw, checks, trail = _cut(at, out)
         ctx.rows = [int(part.shape[0]) for part in trail]
@@ -106,18 +113,19 @@ class Whole(torch.autograd.Function):
         views = [v if v.is_floating_point() else v.clone() for v in views]
         outputs = views or emits or lengths
         done = [guard.settle(torch.cat(trail), ctx.rows, model.key)]
-        done += [bit_runs.finish_run(bits, mode.device) for bits in token]
+        done += [run_ops.finish_run(*bits, mode.device)] if bits else []
         outputs[0] = outputs[0] + sum(done).to(outputs[0].dtype)
         ctx.model, ctx.mode = model, mode
         ctx.dtypes = [tensor.dtype for tensor in tensors]
         ctx.counts = [len(_tensors(model, name)) for name in at.nets]
         ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
-        ctx.tokens, ctx.lengths = len(token), [(x.shape, x.dtype) for x in lengths]
-        ctx.save_for_backward(*raw, *tensors[len(at.takes) :], *checks, *token)
+        ticket = bits[1:]
+        ctx.tickets, ctx.lengths = len(ticket), [(x.shape, x.dtype) for x in lengths]
+        ctx.save_for_backward(*raw, *tensors[len(at.takes) :], *checks, *ticket)
         hidden = [value for value in raw if not value.is_floating_point()]
-        ctx.mark_non_differentiable(*hidden)
+        ctx.mark_non_differentiable(*hidden, *ticket)
         ctx.set_materialize_grads(False)  # zeros for the hidden state would be two more streams
-        return (*views, *emits, *lengths, *hidden)
+        return (*views, *emits, *lengths, *hidden, *ticket)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor) -> Any:
@@ -144,13 +152,13 @@ def _cut(at: Interface, out: list[Tensor]) -> tuple[list[Tensor], ...]:
 
 
 def _open(model: "ReversibleModel", mode: RunMode) -> tuple[list[Tensor], list[Tensor]]:
-    """Open the session of a run; return its token and its code lengths, if it has any."""
+    """Open the session of a run; return its token and ticket, and its code lengths, if any."""
     plan = model.interface.plan
     if not plan:
         return [], []
     lengths = torch.zeros(len(plan.rows), mode.examples, dtype=mode.wide, device=mode.device)
-    run = (model.bit_runs.key, mode.examples, mode.device, model.training, list(mode.sizes))
-    return [bit_runs.open_run(*run)], [lengths]
+    run = (model.stacks.key, mode.examples, mode.device, model.training, list(mode.sizes))
+    return list(run_ops.open_run(*run)), [lengths]
 
 
 def _nets(model: "ReversibleModel", mode: RunMode, tensors: Sequence[Tensor]) -> list[Any]:
@@ -182,7 +190,7 @@ def _pull(ctx: Any, cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
     groups = (len(at.gives), len(at.givens), sum(ctx.counts))
     raw, givens, tensors = (take(values, size) for size in groups)
     checks = list(values)
-    token = [checks.pop()] if ctx.tokens else []
+    ticket = [checks.pop()] if ctx.tickets else []
     cots = iter(cotangents)
     d_views = [
         _zeros(value.shape, wide, value.device) if cot is None else cot
@@ -195,8 +203,8 @@ def _pull(ctx: Any, cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
     ]
     d_emits, d_lengths = d_rest[: len(ctx.emitted)], d_rest[len(ctx.emitted) :]
     d_givens = [_zeros(value.shape, wide, value.device) for value in givens]
-    if token:
-        bit_runs.turn_back(token[0], [*d_views, *d_emits, *d_lengths][0])
+    first = [*d_views, *d_emits, *d_lengths][:1]
+    token = [run_ops.turn_back(one, first[0]) for one in ticket]
     with canonical(model.nets, mode):
         args = (*raw, *d_views, *givens, *d_givens, *d_emits, *_nets(model, mode, tensors))
         tail = (*mode.sizes, *mode.tail, *token, *d_lengths, new_health(device), *checks)
@@ -208,8 +216,7 @@ def _pull(ctx: Any, cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
     if wrong := list(out):
         add_to_smallest(found, guard.verify(torch.cat(wrong), ctx.rows, model.key))
     if token:
-        key = model.bit_runs.key
-        add_to_smallest(found, bit_runs.come_forth(token[0], key, at.exact, device))
+        add_to_smallest(found, run_ops.come_forth(token[0], ticket[0], at.exact, device))
     return found
 
 
