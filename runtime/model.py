@@ -59,7 +59,7 @@ class ReversibleModel(nn.Module):
         names = tuple(slot.name for slot in at.gives) + at.emits
         self._result = result_class(at.name, names)
         self.key = guard.register(at)
-        whole.register(self.key, self.graphs)
+        self.code = whole.register(self.graphs)
 
     def __getstate__(self) -> dict[str, Any]:
         # The result's class is made as the program runs: no module has it by its name.

@@ -4,6 +4,7 @@ A compiler takes the forward pass as one graph and the backward pass as another;
 goes from one to the other. In eager mode a run goes segment by segment instead.
 """
 
+import itertools
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +37,7 @@ def run_whole(
     are None where no bits are exchanged.
     """
     at = model.interface
-    lower(model.key)
+    lower(model.code)
     mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
     givens = [values[slot.name] for slot in at.givens]
     tensors = [t for net in _bounds(model) for t in net]
@@ -78,9 +79,14 @@ def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
 _graphs: "weakref.WeakValueDictionary[str, Graphs]" = weakref.WeakValueDictionary()
 
 
-def register(key: str, graphs: Graphs) -> None:
-    """Make the graphs of a program known to the compiler."""
+_numbers = itertools.count(1)
+
+
+def register(graphs: Graphs) -> str:
+    """Make the graphs of a program known to the compiler; return the key that it asks by."""
+    key = f"graphs {next(_numbers)}"
     _graphs[key] = graphs
+    return key
 
 
 @torch.compiler.assume_constant_result
