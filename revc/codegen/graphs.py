@@ -5,10 +5,9 @@ from typing import Any
 
 from torch import nn
 
-from revc.codegen.body import Options
 from revc.codegen.library import Library
 from revc.codegen.metering import rows_of
-from revc.codegen.pull import Needs
+from revc.codegen.options import Needs, Options
 from revc.codegen.root import AuditedInverse, RootForward, RootInverse, RootPull, is_exact
 from revc.ir.program import Program
 

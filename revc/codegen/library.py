@@ -4,14 +4,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
-from torch.fx import GraphModule, Node
+from torch.fx import GraphModule
 
-from revc.codegen.body import Options, place_keys
-from revc.codegen.forward import Forward, used_slots
+from revc.codegen.body import Body
+from revc.codegen.compile_unit import CompileUnit, build_unit
+from revc.codegen.forward import Forward
 from revc.codegen.interface import emits_of, sizes_of
 from revc.codegen.metering import uses_bits
-from revc.codegen.pull import Needs, Pull
-from revc.codegen.region import Region, build_region
+from revc.codegen.options import Needs, Options
+from revc.codegen.pull import Pull
+from revc.codegen.statements.repeat import used_slots
+from revc.codegen.values import place_keys
 from revc.ir.expr import Expr
 from revc.ir.instructions import Repeat
 from revc.ir.invert import invert_block
@@ -88,19 +91,12 @@ class Library:
             checked=checked,
         )
 
-    def size_arguments(
-        self, callee: Block, index: str | None, sizes: dict[str, Node]
-    ) -> list[Node]:
-        """Return the sizes and turns that a callee takes, but for a loop's own turn."""
-        names = (*sizes_of(callee), *callee.turns)
-        return [sizes[name] for name in names if name != index]
-
-    def region(self, value: Expr, body: Forward) -> Region:
-        """Return the region of an expression of a block."""
+    def unit(self, value: Expr, body: Body) -> CompileUnit:
+        """Return the unit of compilation of an expression of a block."""
         numerics = {name: body.whole(place.name)[1] for name, place in place_keys(value).items()}
         slots = tuple(nameless(slot) for slot in body.block.nets)
         kinds = tuple((name, key(kind)) for name, kind in numerics.items())
-        made = ("region", key(value), kinds, slots)
+        made = ("unit", key(value), kinds, slots)
         if made not in self.made:
-            self.made[made] = build_region(value, body.block.nets, numerics)
+            self.made[made] = build_unit(value, body.block.nets, numerics)
         return self.made[made]
