@@ -7,7 +7,9 @@ is ``torch.autograd.grad``, under ``torch.compile`` it is ``torch.func.vjp``; th
 either way.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -20,7 +22,9 @@ class Leaf(NamedTuple):
     """A brought module with its parameters, in order, and its instance name for messages.
 
     `cast` is the dtype of the autocast under which the forward pass ran, None without; `custom`
-    the name of a hand-written autograd Function in it, if there is one.
+    the name of a hand-written autograd Function in it, if there is one. The parameters are called
+    `names`; they are those that the run began with, whatever the module holds now. `training` has
+    the flags of its modules then, in order (none where torch.compile traces the run).
     """
 
     module: nn.Module
@@ -28,14 +32,17 @@ class Leaf(NamedTuple):
     name: str
     cast: torch.dtype | None
     custom: str | None = None
+    names: tuple[str, ...] = ()
+    training: tuple[bool, ...] = ()
 
 
 class Handle(NamedTuple):
-    """What the VJP of one evaluation needs: detached inputs and the output, or a vjp closure."""
+    """What the VJP of one evaluation needs: inputs, parameters and the output, or a vjp closure."""
 
     inputs: tuple[Tensor, ...]
     output: Tensor | None
     vjp: Callable[[Tensor], Any] | None
+    params: tuple[Tensor, ...] = ()
 
 
 def run(leaf: Leaf, *inputs: Tensor) -> tuple[Tensor, Handle]:
@@ -47,9 +54,10 @@ def run(leaf: Leaf, *inputs: Tensor) -> tuple[Tensor, Handle]:
     if torch.compiler.is_compiling():
         return _run_traced(leaf, inputs)
     own = tuple(_leaf_input(x) for x in inputs)
-    with torch.enable_grad(), _autocast(leaf, own):
+    params = _params(leaf)
+    with torch.enable_grad(), _autocast(leaf, own), _as_then(leaf):
         try:
-            out = _single(leaf.module(*own))
+            out = _single(_called(leaf, params, own))
         except RuntimeError as error:
             # The inputs are leaves that want gradients: torch itself refuses to change them.
             if "in-place" in str(error):
@@ -58,7 +66,51 @@ def run(leaf: Leaf, *inputs: Tensor) -> tuple[Tensor, Handle]:
                 )
                 raise BindError(text) from error
             raise
-    return out.detach(), Handle(own, out, None)
+    return out.detach(), Handle(own, out, None, params)
+
+
+def _params(leaf: Leaf) -> tuple[Tensor, ...]:
+    """Return the parameters to compute with: the module's own, or the run's in their place."""
+    now = dict(leaf.module.named_parameters())
+    if len(now) == len(leaf.params) and all(
+        now.get(name) is param for name, param in zip(leaf.names, leaf.params, strict=True)
+    ):
+        return leaf.params
+    return tuple(p.detach().requires_grad_(p.requires_grad) for p in leaf.params)
+
+
+def _called(leaf: Leaf, params: tuple[Tensor, ...], inputs: tuple[Tensor, ...]) -> Any:
+    if params is leaf.params:
+        return leaf.module(*inputs)
+    with _exclusive:  # torch puts the other parameters into the module for the time of the call
+        named = dict(zip(leaf.names, params, strict=True))
+        return torch.func.functional_call(leaf.module, named, inputs)
+
+
+_exclusive = threading.RLock()
+
+
+@contextmanager
+def _as_then(leaf: Leaf) -> Iterator[None]:
+    """Give the module the training flags that it had when the run began."""
+    modules = list(leaf.module.modules())
+    now = tuple(module.training for module in modules)
+    if now == leaf.training:
+        yield
+        return
+    with _exclusive:
+        set_training(modules, now, leaf.training)
+        try:
+            yield
+        finally:
+            set_training(modules, leaf.training, now)
+
+
+def set_training(modules: Sequence[nn.Module], now: Sequence[bool], wanted: Sequence[bool]) -> None:
+    """Set the training flags that differ."""
+    for module, old, new in zip(modules, now, wanted, strict=True):
+        if old != new:
+            module.training = new
 
 
 def check_shape(value: Tensor, target: Tensor, name: str) -> Tensor:
@@ -115,7 +167,7 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
         return (tuple(by_params), *by_inputs)
     if handle.output is None:
         raise BindError(f"net {leaf.name!r} was not evaluated")
-    wanted = [p for p in leaf.params if p.requires_grad]
+    wanted = [p for p in handle.params if p.requires_grad]
     floats = [x for x in handle.inputs if x.requires_grad]
     if not handle.output.requires_grad:
         return (tuple(None for _ in leaf.params), *(torch.zeros_like(x) for x in handle.inputs))
@@ -129,7 +181,7 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
     )
     by_inputs = [_or_zero(next(found), x) if x.requires_grad else None for x in handle.inputs]
     by_params = tuple(
-        _unshared(next(found), cotangent) if p.requires_grad else None for p in leaf.params
+        _unshared(next(found), cotangent) if p.requires_grad else None for p in handle.params
     )
     return (by_params, *by_inputs)
 

@@ -15,7 +15,7 @@ from revc.codegen.root import without_emits
 from revc.errors import BindError
 from revc.ir.invert import invert_block
 from revc.runtime.checksum import observing
-from revc.runtime.metered.session import Session
+from revc.runtime.metered.session import Options, Session
 from revc.runtime.model import ReversibleModel
 
 ULPS = 2.0**12
@@ -46,14 +46,10 @@ class Subject:
     def run(self, watched: Watched | None = None) -> Watched:
         """Run forward from the same random bits each time, and watch."""
         watched = Watched() if watched is None else watched
-        self.model.bits.runs = 0
-        watchers = self.model._runs.watchers
-        watchers.append(watched.opened)
-        try:
-            with CallMode(watched), observing(self.hashing(watched, self.places())):
-                watched.out = self.model(**self.inputs)
-        finally:
-            watchers.remove(watched.opened)
+        values = self.model.interface.bind((), self.inputs)
+        options = Options(seed=self.model.bits.seed or 0, observer=watched.opened)
+        with CallMode(watched), observing(self.hashing(watched, self.places())):
+            watched.out = self.model.run(values, options)
         names = tuple(register.name for register in self.graphs.program.model.gives)
         watched.hashes.append(sha(watched.out.state[0], names, watched.session))
         return watched
