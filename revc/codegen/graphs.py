@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from revc.codegen.body import Options
 from revc.codegen.library import Library
 from revc.codegen.metering import rows_of
-from revc.codegen.pull import Needs
+from revc.codegen.options import Needs, Options
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
 from revc.codegen.segments import Cut, segments_of, without_emits
 from revc.ir.invert import invert_block
+from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
 
 
@@ -97,10 +97,10 @@ class CompiledGraphs:
         known: dict[Any, str] = {}
         taken: set[str] = set()
         for cut in self.cuts:
-            key = self.library.key(cut.block)
+            key = code_key(cut.block)
             if key not in known:
                 known[key] = fresh(cut.wish, taken)
-        return [known[self.library.key(cut.block)] for cut in self.cuts]
+        return [known[code_key(cut.block)] for cut in self.cuts]
 
     def segment(self, name: str, brought: frozenset[int] = frozenset()) -> BlockGraphs:
         """Return the graphs of a segment in which the nets of some slots run as brought ones."""
@@ -137,9 +137,7 @@ class CompiledGraphs:
         needs = Needs(givens, (True,) * len(model.nets))
         pull = RootPull(model, needs, self.library, self._traced, self.exact)
         self.traced_vjp = pull.build()
-        self.traced_forward = RootForward(
-            model, self.library, self._traced, self.exact
-        ).build()
+        self.traced_forward = RootForward(model, self.library, self._traced, self.exact).build()
 
     @property
     def _traced(self) -> Options:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import nn
 from torch.fx import GraphModule
 
+from revc.codegen.compile_unit import Unit
 from revc.codegen.ir_text import registers_text
 from revc.codegen.package_code import Face, Function
 from revc.codegen.package_layout import (
@@ -20,7 +21,6 @@ from revc.codegen.package_layout import (
     tupled,
 )
 from revc.codegen.package_targets import module_of
-from revc.codegen.region import Unit
 from revc.errors import InternalError
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
