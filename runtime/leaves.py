@@ -106,9 +106,7 @@ def _as_then(leaf: Leaf) -> Iterator[None]:
             set_training(modules, leaf.training, now)
 
 
-def set_training(
-    modules: Sequence[nn.Module], now: Sequence[bool], wanted: Sequence[bool]
-) -> None:
+def set_training(modules: Sequence[nn.Module], now: Sequence[bool], wanted: Sequence[bool]) -> None:
     """Set the training flags that differ."""
     for module, old, new in zip(modules, now, wanted, strict=True):
         if old != new:
