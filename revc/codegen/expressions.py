@@ -17,6 +17,7 @@ from revc.codegen.tape import Tape
 from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read
 from revc.ir.keys import Key, key
+from revc.ir.net_kinds import parameter_names, settings_of, sizes_of
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Lattice, Numerics
 from revc.runtime import lattice, leaves
@@ -87,20 +88,19 @@ class Emitter:
         if not isinstance(slot.source, Builtin):
             return self._leaf(expr.slot, args)
         name = slot.source.name
-        settings = builtins.settings_of(slot.source)
         tied = slot.source.tied
         call = builtins.Call(
             args=args,
             params=tuple(self._params(expr.slot)),
-            sizes=builtins.sizes_of(slot, name),
-            settings=settings,
+            sizes=sizes_of(slot),
+            settings=settings_of(slot.source),
             tied=None if tied is None else self._params(tied)[0],
         )
         return builtins.EMITTERS[name](self.tape, call)
 
     def _params(self, slot: int) -> list[Node]:
         if slot not in self.params:
-            whole, count = self.net(slot), builtins.parameter_count(self.slots[slot])
+            whole, count = self.net(slot), len(parameter_names(self.slots[slot]))
             nodes = [self.tape.item(whole, i) for i in range(count)]
             for node in nodes:
                 node.meta["dtype"] = self.tape.dtype
