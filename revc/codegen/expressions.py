@@ -31,7 +31,9 @@ class Emitter:
     """Emits expressions of one block.
 
     `raw(place)` returns the node of a place as it is held, and its numerics; `size(name)` the node
-    of a size or turn; `net(slot)` the node of a slot's parameters, a tuple.
+    of a size or turn; `net(slot)` the node of a slot's parameters, a tuple. `wanted(leaf)` says
+    whether a leaf wants a cotangent in this graph, `asked(place)` whether it might in a VJP graph:
+    forward and VJP graph of a block have the same answer.
     """
 
     tape: Tape
@@ -40,6 +42,7 @@ class Emitter:
     size: Callable[[str], Node]
     net: Callable[[int], Node]
     wanted: Callable[[Place | int], bool] = lambda _leaf: True
+    asked: Callable[[Place], bool] = lambda _place: True
     leaves: dict[Key, tuple[Place, Node]] = field(default_factory=dict)
     params: dict[int, list[Node]] = field(default_factory=dict)
     nets: dict[int, Node] = field(default_factory=dict)
@@ -86,7 +89,7 @@ class Emitter:
         slot = self.slots[expr.slot]
         args = tuple(self.emit(arg) for arg in expr.args)
         if not isinstance(slot.source, Builtin):
-            return self._leaf(expr.slot, args)
+            return self._leaf(expr, args)
         name = slot.source.name
         tied = slot.source.tied
         call = builtins.Call(
@@ -109,13 +112,14 @@ class Emitter:
             self.params[slot] = nodes
         return self.params[slot]
 
-    def _leaf(self, slot: int, args: tuple[Node, ...]) -> Node:
+    def _leaf(self, expr: NetCall, args: tuple[Node, ...]) -> Node:
+        slot = expr.slot
         if slot not in self.nets:
             self.nets[slot] = self.net(slot)
             if self.wanted(slot):
                 self.tape.watch(self.nets[slot])
         net, tape = self.nets[slot], self.tape
-        both = tape.call(leaves.run, net, *args)
+        both = tape.call(leaves.run, net, tuple(map(self._is_asked, expr.args)), *args)
         out, handle = tape.item(both, 0), tape.item(both, 1)
 
         def vjp(g: Node) -> list[tuple[Node, Node]]:
@@ -124,6 +128,15 @@ class Emitter:
             return mine + [(arg, tape.item(back, i + 1)) for i, arg in enumerate(args)]
 
         return tape.record(out, (net, *args), vjp)
+
+    def _is_asked(self, expr: Expr) -> bool:
+        """Say whether a brought net must be able to give the gradient of an argument."""
+        match expr:
+            case Read(place=place):
+                return self.asked(place)
+            case Elementwise(args=args):
+                return any(map(self._is_asked, args))
+        return isinstance(expr, NetCall)
 
     def cotangents(self, found: dict[Node, Node]) -> "Cotangents":
         """Sort a pullback's result by what the leaves are."""
