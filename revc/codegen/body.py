@@ -11,7 +11,7 @@ from revc.codegen import places
 from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Emitter
 from revc.codegen.interface import METERED, MODE, Names, sizes_of
-from revc.codegen.options import Options
+from revc.codegen.options import Asked, Options
 from revc.codegen.registers import Registers
 from revc.codegen.tape import Tape
 from revc.codegen.targets.base import Pieces, Target
@@ -29,11 +29,20 @@ if TYPE_CHECKING:
     from revc.codegen.library import Library
 
 
+def asked_givens(block: Block, asked: Asked) -> dict[str, bool]:
+    """Return whether the cotangents of a block's givens may be wanted, by name."""
+    flags = (True,) * len(block.givens) if asked is None else asked
+    return {given.name: flag for given, flag in zip(block.givens, flags, strict=True)}
+
+
 class Body:
     """A block's graph under construction; subclasses say which way it runs."""
 
-    def __init__(self, block: Block, library: "Library", options: Options) -> None:
+    def __init__(
+        self, block: Block, library: "Library", options: Options, asked: Asked = None
+    ) -> None:
         self.block, self.library, self.options = block, library, options
+        self._asked = asked_givens(block, asked)
         self.target: Target = TRACED if options.traced else EAGER
         self.graph = Graph()
         self.names = Names(self.graph)
@@ -173,4 +182,12 @@ class Body:
             known = (pieces or {}).get(key(place))
             return (node if known is None else known), numerics
 
-        return Emitter(tape, self.block.nets, raw, self.size, lambda slot: self.nets[slot])
+        net = self.nets.__getitem__
+        return Emitter(tape, self.block.nets, raw, self.size, net, asked=self.asked)
+
+    def asked(self, place: Place) -> bool:
+        """Say whether the cotangent of a place may be wanted in a VJP graph of this block.
+
+        That of a register or a let may always be; that of a given if the caller says so.
+        """
+        return self._asked.get(place.name, True)

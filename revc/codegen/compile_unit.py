@@ -13,7 +13,6 @@ import torch
 from torch.compiler import nested_compile_region
 from torch.fx import Graph, GraphModule, Node
 
-from revc.codegen.builtins import parameter_count
 from revc.codegen.expressions import Cotangents, Emitter
 from revc.codegen.interface import Names
 from revc.codegen.reuse import base_of, drop_dead, rebuild_cheap
@@ -22,6 +21,7 @@ from revc.codegen.values import place_keys
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, Place, slots, walk
 from revc.ir.keys import Key, key
+from revc.ir.net_kinds import parameter_names
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Numerics
 
@@ -174,9 +174,9 @@ def _inputs(value: Expr, nets: tuple[NetSlot, ...]) -> Inputs:
     used: dict[int, int] = {}
     for slot in slots(value):
         source = nets[slot].source
-        used[slot] = parameter_count(nets[slot])
+        used[slot] = len(parameter_names(nets[slot]))
         if isinstance(source, Builtin) and source.tied is not None:
-            used[source.tied] = parameter_count(nets[source.tied])
+            used[source.tied] = len(parameter_names(nets[source.tied]))
     names: set[str] = set()
     for node in walk(value):
         if isinstance(node, Number) and isinstance(node.value, Dim):

@@ -6,7 +6,7 @@ from torch.fx import GraphModule, Node
 
 from revc.codegen.body import Body
 from revc.codegen.interface import emits_of
-from revc.codegen.options import Options
+from revc.codegen.options import Asked, Options
 from revc.codegen.reuse import finish
 from revc.codegen.statements.table import lower
 from revc.ir.instructions import Instruction
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 class Forward(Body):
     """Lowers the instructions of a block in order; see `interface` for what goes in and out."""
 
-    def __init__(self, block: Block, library: "Library", options: Options) -> None:
-        super().__init__(block, library, options)
+    def __init__(
+        self, block: Block, library: "Library", options: Options, asked: Asked = None
+    ) -> None:
+        super().__init__(block, library, options, asked)
         registers = self.names.all(r.name for r in block.takes)
         givens = self.names.all(r.name for r in block.givens)
         self.givens = dict(zip((r.name for r in block.givens), givens, strict=True))

@@ -15,6 +15,14 @@ class Options:
     measured: bool = True
 
 
+Asked = tuple[bool, ...] | None
+"""Of each given of a block, whether its cotangent may be wanted in a VJP graph; None is all.
+
+Nets brought from Python can then give it, in forward and VJP graph alike: they may take other
+kernels for that.
+"""
+
+
 @dataclass(frozen=True)
 class Needs:
     """Which givens and which net slots of a block want cotangents."""

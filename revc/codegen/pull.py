@@ -12,7 +12,7 @@ from torch.fx import GraphModule, Node
 from revc.codegen.gather import Gathering
 from revc.codegen.interface import emits_of
 from revc.codegen.live_types import typed
-from revc.codegen.options import Needs, Options
+from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.registers import Registers
 from revc.codegen.reuse import finish
 from revc.codegen.statements import let
@@ -31,8 +31,15 @@ Puller = Callable[[Node], None]
 class Pull(Gathering):
     """Lowers the instructions of a block last to first; `state` runs from output to input."""
 
-    def __init__(self, block: Block, needs: Needs, library: "Library", options: Options) -> None:
-        super().__init__(block, library, options)
+    def __init__(
+        self,
+        block: Block,
+        needs: Needs,
+        library: "Library",
+        options: Options,
+        asked: Asked = None,
+    ) -> None:
+        super().__init__(block, library, options, asked)
         self.needs = needs
         registers = self.names.all(r.name for r in block.gives)
         cots = self.names.all(f"d_{r.name}" for r in block.gives)

@@ -4,6 +4,7 @@ from typing import Any
 
 from revc.ir.expr import Expr, Place, reads, slots
 from revc.ir.keys import Key, key
+from revc.ir.memo import per_node
 from revc.ir.nets import Builtin
 from revc.ir.program import Block
 from revc.ir.types import RegType
@@ -13,6 +14,12 @@ def brought_nets(value: Expr, block: Block) -> list[str]:
     """Return the names of the nets brought from Python that an expression calls."""
     called = (block.nets[slot] for slot in slots(value))
     return [slot.name for slot in called if not isinstance(slot.source, Builtin)]
+
+
+@per_node
+def brings_nets(block: Block) -> bool:
+    """Say whether a block, or one in it, has nets brought from Python."""
+    return any(not isinstance(slot.source, Builtin) for slot in block.nets)
 
 
 def place_keys(value: Expr) -> dict[Key, Place]:

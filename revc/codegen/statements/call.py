@@ -12,6 +12,7 @@ from revc.ir.instructions import BlockCall
 from revc.ir.program import Block
 
 if TYPE_CHECKING:
+    from revc.codegen.body import Body
     from revc.codegen.forward import Forward
     from revc.codegen.pull import Pull
 
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
 def lower(body: "Forward", step: BlockCall) -> None:
     """Call the block's graph."""
     callee = body.library.oriented(step.block, step.undo)
-    name = body.module(step.block.name, body.library.forward(callee, body.options))
+    graph = body.library.forward(callee, body.options, asked(body, step.givens))
+    name = body.module(step.block.name, graph)
     args = [body.state.pop(arg) for arg in step.args]
     args += [body.raw(place)[0] for place in step.givens]
     args += [body.nets[slot] for slot in step.nets]
     args += [*body.sizes_for(callee), *body.tail(callee)]
     taken(body, name, args, step.results, callee)
+
+
+def asked(body: "Body", givens: tuple[Place, ...]) -> tuple[bool, ...]:
+    """Return of what is passed as givens whether a cotangent may be wanted."""
+    return tuple(body.asked(place) for place in givens)
 
 
 def taken(
@@ -47,7 +54,8 @@ def pull(body: "Pull", step: BlockCall) -> None:
         tuple(body.has_cotangent(place.name) for place in step.givens),
         tuple(body.needs.nets[slot] for slot in step.nets),
     )
-    name = body.module(f"{step.block.name}_vjp", body.library.vjp(callee, needs, body.options))
+    graph = body.library.vjp(callee, needs, body.options, asked(body, step.givens))
+    name = body.module(f"{step.block.name}_vjp", graph)
     args = [*handed(body, step.results), *given(body, step.givens)]
     args += [body.emit_cots[emit] for emit in emits_of(callee)]
     args += [body.nets[slot] for slot in step.nets]

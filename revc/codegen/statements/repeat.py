@@ -22,7 +22,8 @@ def lower(body: "Forward", step: Repeat) -> None:
 
 def loop(body: "Forward", step: Repeat, checked: bool) -> tuple[Node, int]:
     """Call a loop; return its result's node and how many of its items are taken."""
-    module = body.library.forward_loop(step, body.options, checked)
+    asked = call.asked(body, step.passed())
+    module = body.library.forward_loop(step, body.options, asked, checked)
     name = body.module(step.label, module)
     args: list[Any] = [int_value(body.tape, step.count, body.size)]
     args += [body.state[register] for register in step.registers]
@@ -44,8 +45,8 @@ def pull_loop(body: "Pull", step: Repeat, checks: Node | None) -> tuple[Node, in
     Returns its result's node and how many of its items are taken.
     """
     used, givens = used_slots(step), step.passed()
-    needs = _needs(body, step)
-    module = body.library.vjp_loop(step, needs, body.options, checked=checks is not None)
+    needs, asked = _needs(body, step), call.asked(body, givens)
+    module = body.library.vjp_loop(step, needs, body.options, asked, checked=checks is not None)
     name = body.module(f"{step.label}_vjp", module)
     args: list[Any] = [int_value(body.tape, step.count, body.size)]
     args += [*call.handed(body, step.registers), *call.given(body, givens)]
