@@ -8,9 +8,9 @@ from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.passes.modules import Module
-from revc.passes.rules.registry import MODULES
+from revc.passes.rules.registry import MODULES, rule
 from revc.passes.rules.s001_syntax import RULE as SYNTAX
-from revc.passes.rules.y803_unused_allow import unknown, unused
+from revc.passes.rules.y803_unused_allow import not_waived, unknown, unused
 
 _START = r"#\s*revc:\s*(?P<rest>.*)"
 _ALLOW = r'allow\((?P<codes>[^)]*)\)\s*reason\s*=\s*"(?P<reason>[^"]*\S[^"]*)"\s*$'
@@ -61,14 +61,19 @@ def _allow(code: str, comment: ast.Comment) -> Allow:
 def apply_allows(
     findings: Iterable[Diagnostic], modules: Iterable[Module]
 ) -> tuple[list[Diagnostic], list[Diagnostic]]:
-    """Return the findings that no comment allows, and those about the comments themselves."""
+    """Return the findings that no comment allows, and those about the comments themselves.
+
+    What is denied can be allowed only where its rule is waivable: the program keeps its meaning.
+    """
     known, about = allows(modules)
     used: set[Allow] = set()
     kept = []
     for finding in findings:
         covering = [allow for allow in known if allow.covers(finding)]
         used.update(covering)
-        if not covering:
+        waived = finding.level != "deny" or rule(finding.code).waivable
+        if not (covering and waived):
             kept.append(finding)
+            about += [not_waived(allow.code, allow.span) for allow in covering]
     about += [unused(allow.code, allow.span) for allow in known if allow not in used]
     return kept, about

@@ -1,23 +1,16 @@
-"""Whether budgets can hold, from the distributions alone: M502, M504, R402.
+"""Whether budgets can hold, from the distributions alone.
 
 A budget's meters are counted as a run counts them: what all of them move, by the units that the
 bound allows them. Several statements under one bound share it, unless it is a bound per valve.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import mul
 from typing import Literal
 
-from revc.grammar.diagnostics import Diagnostic
-from revc.ir.instructions import Valve
-from revc.ir.program import Block, Budget, StackDecl
+from revc.ir.program import Block, Budget
 from revc.passes.costs import INF, cost, losing
 from revc.passes.metering import MeterSite, metered
-from revc.passes.rules.m502_budget_infeasible import infeasible
-from revc.passes.rules.m504_unit_mismatch import no_unit
-from revc.passes.rules.r402_reservoir_exhaustion import exhausted
 from revc.passes.shares import weights
 
 State = Literal["proved", "possible", "impossible"]
@@ -61,7 +54,7 @@ class Verdict:
     def line(self) -> str:
         """Return the verdict as a line of text."""
         at = self.budget.span
-        bound = f"{written(self.budget)} <= {self.budget.bound:g} bits{_per(self.budget)}"
+        bound = f"{written(self.budget)} <= {self.budget.bound:g} bits{units_text(self.budget)}"
         state = "kept" if self.bucket else self.state
         return f"budget {bound}: {state}, {self.reason} ({at.file}:{at.line})"
 
@@ -71,7 +64,8 @@ def written(budget: Budget) -> str:
     return f"{budget.meter}({', '.join(budget.targets)})"
 
 
-def _per(budget: Budget) -> str:
+def units_text(budget: Budget) -> str:
+    """Return a budget's units, as ``/token/valve``."""
     return "".join(f"/{unit}" for unit in budget.units)
 
 
@@ -98,14 +92,15 @@ def verdict(block: Block, budget: Budget, others: Sequence[Budget] = ()) -> Verd
     for site, weight in zip(found, weights(found, budget.units), strict=True):
         low, high = cost(site, budget.meter, site.meter in spare)
         if weight is None:  # a size is free: it may be anything
-            low, high, weight = _any(low), 0.0 - _any(-high), 1.0
+            low, high, weight = any_number(low), 0.0 - any_number(-high), 1.0
         if weight:
             least, most = least + weight * low, most + weight * high
     bucket = budget.meter == "net" and all(losing(site.step) for site in found)
     return Verdict(budget, least, most, bucket)
 
 
-def _any(low: float) -> float:
+def any_number(low: float) -> float:
+    """Return the least that any number of elements costs, of at least `low` each."""
     return 0.0 if low >= 0 else -INF
 
 
@@ -118,37 +113,3 @@ def targeted(block: Block, budget: Budget) -> list[MeterSite]:
     """Return the sites that a budget bounds."""
     bounded = names(budget)
     return [site for site in metered(block) if site.meter in bounded]
-
-
-def findings(
-    block: Block, budgets: Sequence[Budget], stacks: Sequence[StackDecl]
-) -> Iterator[Diagnostic]:
-    """Yield what cannot hold of a model's own budgets, and of the stacks that it draws from."""
-    for budget in budgets:
-        wrong = list(_units(block, budget))
-        yield from wrong
-        found = verdict(block, budget, budgets)
-        if not wrong and found.state == "impossible":
-            yield infeasible(written(budget), found.least, _per(budget), budget.span)
-    for stack in stacks:
-        if stack.bits is not None:
-            yield from _exhausted(block, stack, stack.bits)
-
-
-def _units(block: Block, budget: Budget) -> Iterator[Diagnostic]:
-    for site in targeted(block, budget):
-        if "step" in budget.units and site.per_step is None:
-            yield no_unit("step", site.meter, budget.span)
-        if "valve" in budget.units and not isinstance(site.step, Valve):
-            yield no_unit("valve", site.meter, budget.span)
-
-
-def _exhausted(block: Block, stack: StackDecl, bits: int) -> Iterator[Diagnostic]:
-    """Yield a finding if an example's draws from a reservoir, less what is given back, are more."""
-    needed = 0.0
-    for site in metered(block):
-        if site.step.stack == stack.name and site.step.side == "draw":
-            low, count = cost(site, "draw")[0], reduce(mul, site.shape[1:], site.turns).integer
-            needed += _any(low) if count is None else count * low
-    if needed > bits:
-        yield exhausted(stack.name, bits, needed, stack.span)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from revc.errors import BindError
 from revc.grammar import ast
-from revc.grammar.diagnostics import SpecError, UnsupportedError
+from revc.grammar.diagnostics import SpecError
 from revc.grammar.printer import print_file
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -20,15 +20,12 @@ from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
 from revc.passes.depth import deep
-from revc.passes.elaborate.blocks import Blocks
 from revc.passes.elaborate.names import number
-from revc.passes.frontend import refuse
 from revc.passes.inverse_source import Reader, inverse_body
-from revc.passes.modules import Loader, nowhere
-from revc.passes.opening import open_spec
-from revc.passes.report import Findings
+from revc.passes.modules import Module, nowhere
 from revc.passes.rules.base import hint
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
+from revc.passes.spec import Spec
 
 
 def invert_spec(source: str | Path, model: str | None = None) -> str:
@@ -42,71 +39,54 @@ def invert_spec(source: str | Path, model: str | None = None) -> str:
         BindError: there is no such model.
     """
     with deep():
-        return _invert_spec(source, model)
+        return _invert_spec(Spec(source), model)
 
 
-def _invert_spec(source: str | Path, model: str | None) -> str:
-    blocks, loader = _checked(source)
-    models = {d.name: d for d in blocks.main.decls.values() if isinstance(d, ast.ModelDecl)}
+def _invert_spec(spec: Spec, model: str | None) -> str:
+    file = spec.tree
+    models = {decl.name: decl for decl in spec.models}
     if not models:
-        at = nowhere(blocks.main.file.span.file)
+        at = nowhere(file.span.file)
         raise SpecError([UNKNOWN.at(at, "no model in this file: there is nothing to invert")])
     if model is not None and model not in models:
         raise BindError(f"no model `{model}`{hint(model, models)}")
     chosen = models if model is None else {model: models[model]}
     items = []
-    for item in blocks.main.file.items:
+    for item in file.items:
         if isinstance(item, ast.ModelDecl) and item.name in chosen:
-            item = _invert(blocks, loader, source, item)
+            item = _invert(spec, item)
         items.append(item)
-    return print_file(blocks.main.file.model_copy(update={"items": tuple(items)}))
+    return print_file(file.model_copy(update={"items": tuple(items)}))
 
 
-def _checked(source: str | Path) -> tuple[Blocks, Loader]:
-    findings = Findings()
-    blocks, loader = open_spec(source, findings)
-    refuse(findings, loader)
-    return blocks, loader
-
-
-def _invert(
-    blocks: Blocks, loader: Loader, source: str | Path, decl: ast.ModelDecl
-) -> ast.ModelDecl:
-    built = blocks.alone(blocks.main, decl)
-    refuse(blocks.findings, loader)
-    assert built is not None
-    if blocks.refused:
-        raise UnsupportedError(blocks.refused.values())
-    block = _with_names(source, decl.name) or built.block
-    state = blocks.numerics(blocks.main)
-    reader = Reader(_builtin(blocks), dict(_types(block, state)))
-    reader = reader.among(n for n in blocks.main.items(ast.NetDecl) if isinstance(n, ast.NetDecl))
+def _invert(spec: Spec, decl: ast.ModelDecl) -> ast.ModelDecl:
+    block = _with_names(spec, decl) or spec.declared(decl.name).block
+    state = spec.numerics
+    reader = Reader(_builtin(spec.main), dict(_types(block, state)))
+    reader = reader.among(n for n in spec.main.items(ast.NetDecl) if isinstance(n, ast.NetDecl))
     body = inverse_body(decl.body, reader)
     return decl.model_copy(update={**_interface(decl, block, state), "body": body})
 
 
-def _builtin(blocks: Blocks) -> frozenset[str]:
-    return frozenset(name for name, module in blocks.main.imports.items() if module is None)
+def _builtin(main: Module) -> frozenset[str]:
+    return frozenset(name for name, module in main.imports.items() if module is None)
 
 
-def _with_names(source: str | Path, model: str) -> Block | None:
+def _with_names(spec: Spec, decl: ast.ModelDecl) -> Block | None:
     """Return a model's block with its dims by name, so that types print as `[B, T, d]`.
 
     None where the spec needs the values of its dims.
     """
-    findings = Findings()
-    blocks, _ = open_spec(source, findings)
-    dims = blocks.names(blocks.main)
-    for item in blocks.main.items(ast.DimDecl):
+    blocks = spec.elaboration()
+    findings, dims = blocks.findings, blocks.names(spec.main)
+    for item in spec.main.items(ast.DimDecl):
         assert isinstance(item, ast.DimDecl)
         for entry in item.entries:
             if entry.value is None or isinstance(entry.value, ast.Num):
                 dims[entry.name] = Dim.of(entry.name)
             else:
                 dims[entry.name] = number(entry.value, dims, findings)
-    decl = blocks.main.decls[model]
-    assert isinstance(decl, ast.ModelDecl)
-    built = blocks.alone(blocks.main, decl)
+    built = blocks.alone(spec.main, decl)
     return built.block if built is not None and not findings.denied else None
 
 

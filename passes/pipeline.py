@@ -11,7 +11,6 @@ from revc.ir.program import Program
 from revc.passes.bijective import Bijective
 from revc.passes.dead_lets import DeadLets
 from revc.passes.simplify import Simplify
-from revc.passes.sized import Sized
 from revc.passes.verify import verify
 
 
@@ -27,7 +26,6 @@ class Pass(Protocol):
 
 
 PIPELINE: tuple[Pass, ...] = (
-    Sized(),
     Bijective(),
     Simplify(),
     DeadLets(),

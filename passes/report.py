@@ -8,13 +8,18 @@ class Reported(Exception):
 
 
 class Findings:
-    """Collects diagnostics; a block that is specialised twice reports the same finding once."""
+    """Collects diagnostics; a block that is specialised twice reports the same finding once.
+
+    `reports` counts also what was found before: a body during which it does not grow is whole.
+    """
 
     def __init__(self) -> None:
         self._found: dict[object, Diagnostic] = {}
+        self.reports = 0
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Record a finding, unless the same rule has spoken at the same place."""
+        self.reports += 1
         self._found.setdefault((diagnostic.code, diagnostic.span), diagnostic)
 
     def refuse(self, diagnostic: Diagnostic) -> Reported:
@@ -25,12 +30,17 @@ class Findings:
     @property
     def all(self) -> tuple[Diagnostic, ...]:
         """Every finding so far, sorted by place."""
-        return tuple(sorted(self._found.values(), key=_place))
+        return tuple(sorted(self._found.values(), key=by_place))
 
-    @property
-    def count(self) -> int:
-        """How many findings there are."""
-        return len(self._found)
+    def again(self) -> None:
+        """Note that something is wrong here that was reported before."""
+        self.reports += 1
+
+    def copy(self) -> "Findings":
+        """Return a collection of its own with the same findings."""
+        other = Findings()
+        other._found = dict(self._found)
+        return other
 
     @property
     def denied(self) -> bool:
@@ -38,6 +48,7 @@ class Findings:
         return any(d.level == "deny" for d in self._found.values())
 
 
-def _place(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
+def by_place(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
+    """Return what findings are sorted by: file, line, column, code."""
     at = diagnostic.span
     return at.file, at.line, at.column, diagnostic.code

@@ -1,6 +1,6 @@
 """Rewrite the blocks of a program: each once, inner ones first, shared ones staying shared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from revc.ir.expr import Elementwise, Expr, NetCall
 from revc.ir.instructions import BlockCall, Instruction, Repeat
@@ -11,8 +11,13 @@ Rewrite = Callable[[Block], Block]
 
 def rewrite(program: Program, change: Rewrite) -> Program:
     """Return the program with `change` applied to every block."""
-    model = _block(program.model, change, {})
+    model = rewrite_block(program.model, change)
     return program if model is program.model else program.model_copy(update={"model": model})
+
+
+def rewrite_block(block: Block, change: Rewrite) -> Block:
+    """Return a block with `change` applied to it and to all that it calls."""
+    return _block(block, change, {})
 
 
 def _block(block: Block, change: Rewrite, done: dict[int, Block]) -> Block:
@@ -31,6 +36,21 @@ def _step(step: Instruction, change: Rewrite, done: dict[int, Block]) -> Instruc
         inner = _block(step.body, change, done)
         return step if inner is step.body else step.model_copy(update={"body": inner})
     return step
+
+
+def blocks_in(block: Block) -> Iterator[Block]:
+    """Yield a block and all that it calls or repeats, each once, inner ones first."""
+    found: dict[int, Block] = {}
+    _inner(block, found)
+    yield from found.values()
+
+
+def _inner(block: Block, found: dict[int, Block]) -> None:
+    for step in block.body:
+        inner = step.block if isinstance(step, BlockCall) else getattr(step, "body", None)
+        if isinstance(inner, Block) and id(inner) not in found:
+            _inner(inner, found)
+    found.setdefault(id(block), block)
 
 
 def map_expr(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:

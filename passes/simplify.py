@@ -19,10 +19,11 @@ class Simplify:
 
     def run(self, program: Program) -> Program:
         """Return the program with simpler expressions of the same values."""
-        return rewrite(program, _block)
+        return rewrite(program, simplified)
 
 
-def _block(block: Block) -> Block:
+def simplified(block: Block) -> Block:
+    """Return a block whose own expressions are simpler, those that it calls aside."""
     body = tuple(step.map(lambda e: map_expr(e, simpler)) for step in block.body)
     return block if body == block.body else block.model_copy(update={"body": body})
 

@@ -182,6 +182,8 @@ class Blocks:
             scope = self._scope(module, decl, face, passed, caller)
             with self.within(decl, at or decl.name_span):
                 self.done[key] = self._elaborate(scope, decl, face)
+        elif not self.done[key].whole:
+            self.findings.again()
         return self.done[key]
 
     def _scope(
@@ -233,7 +235,9 @@ class Blocks:
     ) -> Specialised:
         from revc.passes.elaborate.statements import run
 
+        before = self.findings.reports
         steps = run(scope, decl.body)
         gives = results(scope, decl, face)
         body = close(scope, scope.path, decl.span, face.takes, gives, face.givens, steps)
-        return Specialised(body.block, body.links, body.emits, decl, tuple(scope.doubts))
+        whole = self.findings.reports == before
+        return Specialised(body.block, body.links, body.emits, decl, tuple(scope.doubts), whole)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from revc.grammar import ast
 from revc.grammar.span import Span
-from revc.ir.expr import Number
-from revc.ir.instructions import BlockCall, Free, Instruction, Repeat
+from revc.ir.instructions import BlockCall, Instruction, Repeat
 from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.passes.elaborate.linking import names_in, renumbered
@@ -25,10 +24,14 @@ class Body:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Specialised(Body):
-    """A block for one set of arguments, with what stands between it and its proof."""
+    """A block for one set of arguments, with what stands between it and its proof.
+
+    It is `whole` if nothing of its source was refused, nor of what it calls.
+    """
 
     decl: ast.BlockDecl | ast.ModelDecl
     doubts: tuple[Doubt, ...]
+    whole: bool
 
 
 def close(
@@ -51,24 +54,7 @@ def close(
         turns=tuple(turn for turn in scope.turns if turn in used), body=tuple(steps),
     )  # fmt: skip
     scope.blocks.depths[id(block)] = _depth(scope, steps)
-    if not scope.findings.denied:
-        _check_frees(scope, block)
     return Body(block, links, tuple(scope.emitted))
-
-
-def _check_frees(scope: Scope, block: Block) -> None:
-    """Add a finding for each uncertain `free`; `undo alloc` is checked as it runs instead."""
-    if not any(isinstance(step, Free) for step in block.body):
-        return
-    from revc.passes.freed import unproved_frees
-    from revc.passes.rules.l107_unproved_free import unproved
-
-    for free in unproved_frees(block):
-        step = free.step
-        if step.span not in scope.blocks.checked:
-            fixed = step.value.value if isinstance(step.value, Number) else None
-            value = f"{fixed:g}" if isinstance(fixed, float) else "equal to its value"
-            scope.findings.add(unproved(step.name, value, free.witness, step.span))
 
 
 def _depth(scope: Scope, steps: list[Instruction]) -> int:

@@ -7,7 +7,6 @@ from revc.ir.make import make
 from revc.ir.program import Budget, StackDecl
 from revc.passes.elaborate.names import number
 from revc.passes.report import Reported
-from revc.passes.rules.m503_missing_meter import missing_meter
 from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argument
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def budgets(blocks: "Blocks") -> tuple[Budget, ...]:
 def _budget(blocks: "Blocks", item: ast.BudgetDecl) -> Budget:
     findings = blocks.findings
     if item.meter is None:
-        raise findings.refuse(missing_meter(item.span))
+        raise Reported  # M503, which looks at the file
     for unit in item.units:
         if unit not in UNITS:
             text = f"is bits per {', '.join(UNITS)}, not `{unit}`"

@@ -1,6 +1,6 @@
 """Sizes and numbers by name: a file's dims, a block's numbers, the turns of a `repeat`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
 from revc.grammar import ast
@@ -74,6 +74,13 @@ def size(expr: ast.Expr, names: Mapping[str, Dim], findings: Findings) -> Dim:
     if known is not None and known < 0:
         raise findings.refuse(bad_argument("a size", f"cannot be {known}", expr.span))
     return value
+
+
+def declared_dims(module: Module) -> Iterator[str]:
+    """Yield the names of a file's dims."""
+    for item in module.items(ast.DimDecl):
+        assert isinstance(item, ast.DimDecl)
+        yield from (entry.name for entry in item.entries)
 
 
 def file_dims(module: Module, overrides: Mapping[str, int], findings: Findings) -> Names:

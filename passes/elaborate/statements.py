@@ -23,6 +23,7 @@ def run(scope: Scope, body: Sequence[ast.Stmt]) -> list[Instruction]:
         try:
             steps += step(scope, statement)
         except Reported:
+            scope.findings.again()
             scope.regs.lose(_makes(statement))
     return steps
 

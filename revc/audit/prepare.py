@@ -9,7 +9,7 @@ from revc.audit.subject import ULPS, Subject
 from revc.codegen.compile import compile as compile_spec
 from revc.codegen.graphs import CompiledGraphs
 from revc.errors import BindError
-from revc.passes.frontend import build
+from revc.passes.spec import build
 
 
 def prepare(

@@ -18,7 +18,7 @@ from revc.ir.dims import Dim
 from revc.ir.nets import Builtin, NetSlot, TorchClass
 from revc.ir.program import Program, Register
 from revc.ir.types import Lattice
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from revc.runtime.binding import Binder, Net, check_state, import_net
 from revc.runtime.interface import Interface, Slot
 from revc.runtime.model import ReversibleModel

@@ -11,9 +11,7 @@ from revc.codegen.emit_ast import tree_text
 from revc.codegen.emit_ir import inverse_text, program_text
 from revc.ir.program import Program
 from revc.passes.depth import deep
-from revc.passes.frontend import build, refuse
-from revc.passes.opening import open_spec
-from revc.passes.report import Findings
+from revc.passes.spec import Spec
 
 
 class Stage(StrEnum):
@@ -45,16 +43,9 @@ def emit(
     """
     with deep():
         if stage is Stage.ast:
-            return _tree(source, dims or {})
-        program = build(source, model=model, dims=dims or {}, nets=None)
+            return tree_text(Spec(source, dims or {}).tree)
+        program = Spec(source, dims or {}).program(model, nets=None)
         return _PRINTERS[stage](program, chunks)
-
-
-def _tree(source: str | Path, dims: Mapping[str, int]) -> str:
-    findings = Findings()
-    blocks, loader = open_spec(source, findings, dims)
-    refuse(findings, loader)
-    return tree_text(blocks.main.file)
 
 
 def _vjp(program: Program, chunks: int) -> str:

@@ -24,7 +24,7 @@ from revc.ir.invert import invert_block
 from revc.ir.nets import Hole
 from revc.ir.program import Block, Program, Register
 from revc.passes.depth import deep
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from revc.runtime import artifact
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from revc.grammar.diagnostics import SpecError
 from revc.passes.feasible import verdict
-from revc.passes.frontend import build
 from revc.passes.lint import lint
+from revc.passes.spec import build
 
 SPECS = Path(__file__).parents[2] / "specs"
 HEAD = "use std.nets: linear, gate, dropout\ndim B, T, c = 160\nstate lattice(Q12.20)\n"

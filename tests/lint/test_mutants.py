@@ -5,9 +5,9 @@ import pytest
 from revc.errors import RevcError
 from revc.grammar.diagnostics import SpecError
 from revc.ir.program import Program
-from revc.passes.frontend import build
 from revc.passes.invert import invert_spec
 from revc.passes.lint import lint
+from revc.passes.spec import build
 from tests.lint.mutants import mutant
 from tests.passes.canonical import canonical
 from tests.passes.specs import SPECS

@@ -9,7 +9,7 @@ from revc.errors import InternalError
 from revc.ir.dims import Dim
 from revc.ir.nets import Builtin
 from revc.ir.program import Program
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from revc.passes.verify import verify
 from tests.passes.specs import HEAD
 

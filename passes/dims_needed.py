@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from revc.grammar.diagnostics import SpecError
 from revc.grammar.signatures import builtin_signatures
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -11,8 +10,6 @@ from revc.ir.instructions import BlockCall, Repeat
 from revc.ir.nets import Builtin, NetSlot, TorchClass
 from revc.ir.program import Block, Program
 from revc.passes.elaborate.linking import names_in
-from revc.passes.report import Findings
-from revc.passes.rules.s008_dim_needed import dim_needed
 
 _UNTOLD = "is told by no input's shape"
 
@@ -27,29 +24,24 @@ def free_dims(model: Block) -> tuple[str, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class Sized:
-    """Refuse a program (S008) with a free dim that a parameter, a loop or a register needs."""
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """A dim that has no value, what needs it (sizes a parameter), and where."""
 
-    name: str = "sized"
+    name: str
+    why: str
+    span: Span
 
-    def run(self, program: Program) -> Program:
-        """Return the program as it is.
 
-        Raises:
-            SpecError: a dim has to be bound.
-        """
-        findings = Findings()
-        for slot in program.model.nets:
-            for dim in _sizing(slot):
-                for name in sorted(dim.names):
-                    findings.add(dim_needed(name, "sizes a parameter", slot.span))
-        for name, what, span in _needed(program.model, frozenset(), set()):
-            if what != _UNTOLD or name not in program.free:
-                findings.add(dim_needed(name, what, span))
-        if findings.denied:
-            raise SpecError(findings.all)
-        return program
+def needed(program: Program) -> Iterator[Needed]:
+    """Yield the free dims that a parameter, a loop or a register of a program needs."""
+    for slot in program.model.nets:
+        for dim in _sizing(slot):
+            for name in sorted(dim.names):
+                yield Needed(name, "sizes a parameter", slot.span)
+    for one in _needed(program.model, frozenset(), set()):
+        if one.why != _UNTOLD or one.name not in program.free:
+            yield one
 
 
 def _sizing(slot: NetSlot) -> Iterator[Dim]:
@@ -71,8 +63,8 @@ def _sizing(slot: NetSlot) -> Iterator[Dim]:
                 yield dim
 
 
-def _needed(block: Block, turns: frozenset[str], seen: set[int]) -> Iterator[tuple[str, str, Span]]:
-    """Yield the names that the instructions of a block, and of those in it, use, and what for."""
+def _needed(block: Block, turns: frozenset[str], seen: set[int]) -> Iterator[Needed]:
+    """Yield the dims that the instructions of a block, and of those in it, name."""
     if id(block) in seen:
         return
     seen.add(id(block))
@@ -81,10 +73,10 @@ def _needed(block: Block, turns: frozenset[str], seen: set[int]) -> Iterator[tup
         if isinstance(step, Repeat):
             if not step.share:
                 for name in sorted(step.count.names - turns):
-                    yield name, "counts the turns of an unshared repeat", step.span
+                    yield Needed(name, "counts the turns of an unshared repeat", step.span)
             inner = turns | ({step.index} if step.index else set())
             yield from _needed(step.body, inner, seen)
         elif isinstance(step, BlockCall):
             yield from _needed(step.block, turns, seen)
         for name in sorted(names_in(step) - inner):
-            yield name, _UNTOLD, step.span
+            yield Needed(name, _UNTOLD, step.span)

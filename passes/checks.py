@@ -1,0 +1,156 @@
+"""One pass over a design: everything in it is elaborated, and every rule's check is run, once.
+
+Compiling and linting both go this way. A model that is compiled comes first, so that its blocks
+have the names that they would have alone.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from revc.grammar import ast
+from revc.grammar.diagnostics import Diagnostic
+from revc.ir.make import make
+from revc.ir.program import Budget, Program, StackDecl
+from revc.passes.dims_needed import free_dims
+from revc.passes.elaborate.blocks import Blocks
+from revc.passes.elaborate.bodies import Specialised
+from revc.passes.elaborate.budgets import budgets, stacks
+from revc.passes.feasible import own_budgets, verdict
+from revc.passes.modules import Module
+from revc.passes.proof import Proof, prove
+from revc.passes.report import Findings
+from revc.passes.rules.registry import checks
+
+Decl = ast.BlockDecl | ast.ModelDecl
+
+
+@dataclass(eq=False, repr=False)
+class Checked:
+    """What one pass over a design has made of it, and what it has found.
+
+    `built` are the blocks and models of the main file as they are declared, None where one cannot
+    be told; `programs` the models with their budgets and stacks, before any pass; `suspect` the
+    declarations that a check found something in. All by the `id` of the declaration. `refused` are
+    the statements of the first model that cannot be compiled yet.
+    """
+
+    blocks: Blocks
+    built: dict[int, Specialised | None] = field(default_factory=dict)
+    programs: dict[int, Program] = field(default_factory=dict)
+    refused: tuple[Diagnostic, ...] = ()
+    suspect: set[int] = field(default_factory=set)
+
+    @property
+    def findings(self) -> Findings:
+        """Where everything that is found goes."""
+        return self.blocks.findings
+
+    @property
+    def decls(self) -> Iterator[Decl]:
+        """The blocks and models of the main file, in its order."""
+        items = self.blocks.main.file.items
+        return (item for item in items if isinstance(item, ast.BlockDecl | ast.ModelDecl))
+
+    @property
+    def roots(self) -> tuple[Specialised, ...]:
+        """The blocks and models of the main file that were elaborated, in its order."""
+        built = [self.built[id(decl)] for decl in self.decls]
+        return tuple(one for one in built if one is not None)
+
+    def proofs(self) -> Iterator[Proof]:
+        """Yield the proof of every block and model of the main file."""
+        done: dict[int, Proof] = {}
+        for decl in self.decls:
+            yield self._proof(decl, done)
+
+    def _proof(self, decl: Decl, done: dict[int, Proof]) -> Proof:
+        built, program = self.built.get(id(decl)), self.programs.get(id(decl))
+        if built is None:
+            return Proof(decl.name, "UNKNOWN", "it could not be checked", decl.name_span)
+        proof = replace(prove(built.block, built.doubts, done), subject=decl.name)
+        if program is not None:
+            bounds = program.budgets
+            lines = tuple(verdict(program.model, bound, bounds).line() for bound in bounds)
+            proof = replace(proof, notes=lines)
+        broken = not built.whole or id(decl) in self.suspect
+        if broken and proof.verdict in ("PROVED", "ASSUMED", "BOUNDED"):
+            reason = "statements that were refused have no proof"
+            return Proof(decl.name, "UNKNOWN", reason, decl.name_span, proof.steps)
+        return proof
+
+
+def check(main: Module, blocks: Blocks, first: str | None = None) -> Checked:
+    """Elaborate all of the main file, and check it.
+
+    The order is the file's; with a model that is `first` it comes before the other models, and they
+    before the blocks.
+    """
+    done = Checked(blocks)
+    bounds, held = budgets(blocks), stacks(blocks)
+    for decl in _ordered(done.decls, first):
+        done.built[id(decl)] = built = blocks.alone(main, decl)
+        if built is not None and isinstance(decl, ast.ModelDecl):
+            done.programs[id(decl)] = _program(blocks, built, bounds, held)
+        if len(done.built) == 1:
+            done.refused = tuple(blocks.refused.values())
+    _file(main, blocks)
+    for decl in done.decls:
+        _decl(done, decl)
+    return done
+
+
+def _ordered(decls: Iterable[Decl], first: str | None) -> list[Decl]:
+    def place(decl: Decl) -> int:
+        return 2 if isinstance(decl, ast.BlockDecl) else int(decl.name != first)
+
+    return list(decls) if first is None else sorted(decls, key=place)
+
+
+def _program(
+    blocks: Blocks, built: Specialised, bounds: Sequence[Budget], held: tuple[StackDecl, ...]
+) -> Program:
+    names = blocks.names(blocks.main)
+    bound = {name: dim.integer for name, dim in names.items() if dim.integer is not None}
+    return make(
+        Program,
+        model=built.block,
+        dims=bound,
+        free=free_dims(built.block),
+        budgets=own_budgets(built.decl.name, built.block, bounds),
+        stacks=held,
+    )
+
+
+def _file(main: Module, blocks: Blocks) -> None:
+    """Check the file as a whole, and its own nets, also those that nothing calls."""
+    for rule in checks("file"):
+        _add(blocks.findings, rule(main))
+    home = blocks.file_scope(main)
+    for item in main.items(ast.NetDecl):
+        assert isinstance(item, ast.NetDecl)
+        blocks.file_net(home, item)
+    for rule in checks("nets"):
+        _add(blocks.findings, rule(home.slots.freeze()[0]))
+
+
+def _decl(done: Checked, decl: Decl) -> None:
+    """Check a block or model as it was elaborated."""
+    built, findings = done.built[id(decl)], done.findings
+    if built is None:
+        return
+    before = findings.reports
+    for rule in checks("nets"):
+        _add(findings, rule(built.block.nets))
+    if built.whole:
+        for rule in checks("block"):
+            _add(findings, rule(built.block, done.blocks.checked))
+    if id(decl) in done.programs:
+        for rule in checks("model"):
+            _add(findings, rule(done.programs[id(decl)]))
+    if findings.reports > before:
+        done.suspect.add(id(decl))
+
+
+def _add(findings: Findings, found: Iterable[Diagnostic]) -> None:
+    for one in found:
+        findings.add(one)
