@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from revc.grammar.signatures import builtin_signatures
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
-from revc.ir.instructions import BlockCall, Repeat
+from revc.ir.instructions import Repeat
 from revc.ir.nets import Builtin, NetSlot, TorchClass
 from revc.ir.program import Block, Program
 from revc.passes.elaborate.linking import names_in
@@ -39,7 +39,7 @@ def needed(program: Program) -> Iterator[Needed]:
         for dim in _sizing(slot):
             for name in sorted(dim.names):
                 yield Needed(name, "sizes a parameter", slot.span)
-    for one in _needed(program.model, frozenset(), set()):
+    for one in _needed(program.model):
         if one.why != _UNTOLD or one.name not in program.free:
             yield one
 
@@ -63,20 +63,15 @@ def _sizing(slot: NetSlot) -> Iterator[Dim]:
                 yield dim
 
 
-def _needed(block: Block, turns: frozenset[str], seen: set[int]) -> Iterator[Needed]:
-    """Yield the dims that the instructions of a block, and of those in it, name."""
-    if id(block) in seen:
-        return
-    seen.add(id(block))
-    for step in block.body:
-        inner = turns
-        if isinstance(step, Repeat):
-            if not step.share:
-                for name in sorted(step.count.names - turns):
-                    yield Needed(name, "counts the turns of an unshared repeat", step.span)
-            inner = turns | ({step.index} if step.index else set())
-            yield from _needed(step.body, inner, seen)
-        elif isinstance(step, BlockCall):
-            yield from _needed(step.block, turns, seen)
-        for name in sorted(names_in(step) - inner):
-            yield Needed(name, _UNTOLD, step.span)
+def _needed(model: Block) -> Iterator[Needed]:
+    """Yield the dims that the instructions of a model, at any depth, name."""
+    for block in model.walk():
+        for step in block.body:
+            bound = {*block.turns}
+            if isinstance(step, Repeat):
+                if not step.share:
+                    for name in sorted(step.count.names - bound):
+                        yield Needed(name, "counts the turns of an unshared repeat", step.span)
+                bound.add(step.index or "")
+            for name in sorted(names_in(step) - bound):
+                yield Needed(name, _UNTOLD, step.span)

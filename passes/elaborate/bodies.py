@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from revc.grammar import ast
 from revc.grammar.span import Span
-from revc.ir.instructions import BlockCall, Instruction, Repeat
+from revc.ir.instructions import Instruction
 from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.passes.elaborate.linking import names_in, renumbered
@@ -59,6 +59,5 @@ def close(
 
 def _depth(scope: Scope, steps: list[Instruction]) -> int:
     """Return how deep a body nests, itself counted."""
-    inner = [step.block for step in steps if isinstance(step, BlockCall)]
-    inner += [step.body for step in steps if isinstance(step, Repeat)]
+    inner = [block for step in steps for block in step.inner()]
     return 1 + max((scope.blocks.depths[id(block)] for block in inner), default=0)

@@ -7,7 +7,6 @@ from revc.grammar.span import Span
 from revc.ir.expr import Expr, Number
 from revc.ir.program import Block
 from revc.passes.freed import unproved_frees
-from revc.passes.rewrite import blocks_in
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -53,7 +52,7 @@ def check(block: Block, checked: Collection[Span]) -> Iterator[Diagnostic]:
     `checked` are the places of `undo alloc`, whose value is checked as it runs instead. A finding
     has inputs for which the claim is wrong, where some were found.
     """
-    for inner in blocks_in(block):
+    for inner in block.walk():
         for free in unproved_frees(inner):
             step = free.step
             if step.span not in checked:

@@ -14,8 +14,9 @@ from revc.codegen.interface import METERED, MODE, Names, sizes_of
 from revc.codegen.registers import Registers
 from revc.codegen.tape import Tape
 from revc.errors import InternalError
-from revc.ir.expr import Expr, Place, Read, slots, walk
+from revc.ir.expr import Expr, Place, reads, slots
 from revc.ir.instructions import Env, Instruction
+from revc.ir.keys import Key, key
 from revc.ir.nets import Builtin
 from revc.ir.program import Block
 from revc.ir.types import Numerics, RegType
@@ -128,17 +129,17 @@ class Body:
         node, numerics = self.whole(place.name)
         return places.view(self.tape, node, place, self.size), numerics
 
-    def emitter(self, tape: Tape, pieces: dict[str, Node] | None = None) -> Emitter:
+    def emitter(self, tape: Tape, pieces: dict[Key, Node] | None = None) -> Emitter:
         """Return an emitter of this block's expressions; `pieces` replace places by key."""
 
         def raw(place: Place) -> tuple[Node, Numerics]:
             node, numerics = self.raw(place)
-            known = (pieces or {}).get(place.model_dump_json())
+            known = (pieces or {}).get(key(place))
             return (node if known is None else known), numerics
 
         return Emitter(tape, self.block.nets, raw, self.size, lambda slot: self.nets[slot])
 
-    def cut_places(self, target: Place, value: Expr) -> frozenset[str] | None:
+    def cut_places(self, target: Place, value: Expr) -> frozenset[Key] | None:
         """Return which reads of an increment are cut along the batch, None if it runs whole."""
         if self.options.chunks == 1:
             return None
@@ -164,7 +165,6 @@ def brought_nets(value: Expr, block: Block) -> list[str]:
     return [slot.name for slot in called if not isinstance(slot.source, Builtin)]
 
 
-def place_keys(value: Expr) -> dict[str, Place]:
+def place_keys(value: Expr) -> dict[Key, Place]:
     """Return the places that an expression reads, each once, by key."""
-    found = (node.place for node in walk(value) if isinstance(node, Read))
-    return {place.model_dump_json(): place for place in found}
+    return {key(read.place): read.place for read in reads(value)}

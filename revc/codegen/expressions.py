@@ -16,6 +16,7 @@ from revc.codegen.elementwise import binary, is_tensor, numbers, unary
 from revc.codegen.tape import Tape
 from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read
+from revc.ir.keys import Key, key
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Lattice, Numerics
 from revc.runtime import lattice, leaves
@@ -38,7 +39,7 @@ class Emitter:
     size: Callable[[str], Node]
     net: Callable[[int], Node]
     wanted: Callable[[Place | int], bool] = lambda _leaf: True
-    leaves: dict[str, tuple[Place, Node]] = field(default_factory=dict)
+    leaves: dict[Key, tuple[Place, Node]] = field(default_factory=dict)
     params: dict[int, list[Node]] = field(default_factory=dict)
     nets: dict[int, Node] = field(default_factory=dict)
 
@@ -55,14 +56,14 @@ class Emitter:
                 return self._call(expr)
 
     def _read(self, read: Read) -> Node:
-        key = read.place.model_dump_json()
-        if key in self.leaves:
-            return self.leaves[key][1]
+        name = key(read.place)
+        if name in self.leaves:
+            return self.leaves[name][1]
         raw, numerics = self.raw(read.place)
         node = decoded(self.tape, raw, numerics)
         if numerics.kind != "label" and self.wanted(read.place):
             self.tape.watch(node)
-        self.leaves[key] = (read.place, node)
+        self.leaves[name] = (read.place, node)
         return node
 
     def _elementwise(self, expr: Elementwise) -> Any:

@@ -14,6 +14,7 @@ from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, Place
 from revc.ir.instructions import Apply, BlockCall, Mix, Repeat, Scale, Valve
 from revc.ir.instructions.metered import Coded
+from revc.ir.keys import Key
 from revc.ir.program import Block
 from revc.ir.types import Label, Lattice, RegType
 from revc.runtime import lattice, leaves, memory, traced
@@ -75,14 +76,14 @@ class Forward(Body):
             self._write(target, self.tape.call(aten.cat.default, changed, 0))
 
     def pieces(
-        self, target: Place, value: Expr, cut: frozenset[str]
-    ) -> tuple[list[Node], list[dict[str, Node]]]:
+        self, target: Place, value: Expr, cut: frozenset[Key]
+    ) -> tuple[list[Node], list[dict[Key, Node]]]:
         """Return the batch pieces of the target and of what the value reads."""
-        reads: list[dict[str, Node]] = [{} for _ in range(self.options.chunks)]
-        for key, place in place_keys(value).items():
-            if key in cut:
+        reads: list[dict[Key, Node]] = [{} for _ in range(self.options.chunks)]
+        for name, place in place_keys(value).items():
+            if name in cut:
                 for index, node in enumerate(self.cut(self.raw(place)[0])):
-                    reads[index][key] = node
+                    reads[index][name] = node
         return self.cut(self.raw(target)[0]), reads
 
     def cut(self, node: Node) -> list[Node]:
@@ -90,7 +91,7 @@ class Forward(Body):
         whole = self.tape.call(aten.tensor_split.sections, node, self.options.chunks, 0)
         return [self.tape.item(whole, index) for index in range(self.options.chunks)]
 
-    def value(self, value: Expr, pieces: dict[str, Node] | None = None) -> Node:
+    def value(self, value: Expr, pieces: dict[Key, Node] | None = None) -> Node:
         """Evaluate an increment; a plain number becomes a 0-dim tensor."""
         if self.options.traced and not brought_nets(value, self.block):
             region = self.library.region(value, self)
@@ -99,7 +100,7 @@ class Forward(Body):
         return self.tensor(node)
 
     def fitting(
-        self, target: Place, value: Expr, view: Node, pieces: dict[str, Node] | None = None
+        self, target: Place, value: Expr, view: Node, pieces: dict[Key, Node] | None = None
     ) -> Node:
         """Evaluate an increment; one that brought nets make is checked against the target."""
         node = self.value(value, pieces)

@@ -15,6 +15,7 @@ from revc.codegen.region import Region, build_region
 from revc.ir.expr import Expr
 from revc.ir.instructions import Repeat
 from revc.ir.invert import invert_block
+from revc.ir.keys import code_key, key, nameless
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
 from revc.runtime.metered.plan import Row
@@ -30,15 +31,6 @@ class Library:
     rows: tuple[Row, ...] = ()
     made: "dict[Hashable, Any]" = field(default_factory=dict)
     bits: dict[int, tuple[Block, bool]] = field(default_factory=dict)
-    keys: dict[int, tuple[Block, str]] = field(default_factory=dict)
-
-    def key(self, block: Block) -> str:
-        """Return what a block's code depends on: all of it but its name and its slots' names."""
-        if id(block) not in self.keys:
-            named: Any = {"name": True, "nets": {"__all__": {"name"}}}
-            text = block.model_dump_json(exclude=named)
-            self.keys[id(block)] = (block, text)  # the block is kept, so that its id stays its own
-        return self.keys[id(block)][1]
 
     def metered(self, block: Block) -> bool:
         """Say whether a block exchanges bits."""
@@ -48,26 +40,26 @@ class Library:
         """Return the block, or its inverse."""
         if not undo:
             return block
-        key = ("inverse", self.key(block))
-        if key not in self.made:
-            self.made[key] = invert_block(block)
-        return self.made[key]
+        made = ("inverse", code_key(block))
+        if made not in self.made:
+            self.made[made] = invert_block(block)
+        return self.made[made]
 
     def forward(self, block: Block, options: Options) -> GraphModule:
         """Return the graph of a block."""
-        key = ("forward", self.key(block), options)
-        if key not in self.made:
-            self.made[key] = Forward(block, self, options).build()
-            self.made[key].meta["block"] = block
-        return self.made[key]
+        made = ("forward", code_key(block), options)
+        if made not in self.made:
+            self.made[made] = Forward(block, self, options).build()
+            self.made[made].meta["block"] = block
+        return self.made[made]
 
     def vjp(self, block: Block, needs: Needs, options: Options) -> GraphModule:
         """Return the VJP graph of a block for what wants cotangents."""
-        key = ("vjp", self.key(block), needs, options)
-        if key not in self.made:
-            self.made[key] = Pull(block, needs, self, options).build()
-            self.made[key].meta["block"] = block
-        return self.made[key]
+        made = ("vjp", code_key(block), needs, options)
+        if made not in self.made:
+            self.made[made] = Pull(block, needs, self, options).build()
+            self.made[made].meta["block"] = block
+        return self.made[made]
 
     def forward_loop(self, step: Repeat, options: Options, checked: bool = False) -> nn.Module:
         """Return the loop of a repeat."""
@@ -105,10 +97,10 @@ class Library:
 
     def region(self, value: Expr, body: Forward) -> Region:
         """Return the region of an expression of a block."""
-        numerics = {key: body.whole(place.name)[1] for key, place in place_keys(value).items()}
-        slots = tuple(slot.model_dump_json(exclude={"name"}) for slot in body.block.nets)
-        texts = tuple((key, kind.model_dump_json()) for key, kind in numerics.items())
-        key = ("region", value.model_dump_json(), texts, slots)
-        if key not in self.made:
-            self.made[key] = build_region(value, body.block.nets, numerics)
-        return self.made[key]
+        numerics = {name: body.whole(place.name)[1] for name, place in place_keys(value).items()}
+        slots = tuple(nameless(slot) for slot in body.block.nets)
+        kinds = tuple((name, key(kind)) for name, kind in numerics.items())
+        made = ("region", key(value), kinds, slots)
+        if made not in self.made:
+            self.made[made] = build_region(value, body.block.nets, numerics)
+        return self.made[made]

@@ -25,6 +25,7 @@ from revc.ir.expr import Expr, Place, slots
 from revc.ir.instructions import Apply, BlockCall, Mix, Repeat, Scale, Valve
 from revc.ir.instructions.metered import Coded
 from revc.ir.instructions.moves import Move
+from revc.ir.keys import Key, key
 from revc.ir.nets import Builtin
 from revc.ir.program import Block
 from revc.ir.types import Label, Lattice, RegType
@@ -128,11 +129,11 @@ class Pull(Gathering):
             self._write(target, changed)
         self.gather(found)
 
-    def _spread(self, found: Cotangents, index: int, cut: frozenset[str]) -> None:
+    def _spread(self, found: Cotangents, index: int, cut: frozenset[Key]) -> None:
         """Gather one piece's cotangents: those of reads that were cut go to their piece."""
         piece = (index, self.options.chunks)
         for place, part in found.reads:
-            is_cut = place.model_dump_json() in cut
+            is_cut = key(place) in cut
             self.add_cotangent(place, part, piece if is_cut else None)
         self.gather(Cotangents([], found.params, found.nets))
 

@@ -21,6 +21,7 @@ from revc.codegen.reuse import base_of, drop_dead, rebuild_cheap
 from revc.codegen.tape import Tape
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, Place, slots, walk
+from revc.ir.keys import Key, key
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Numerics
 
@@ -60,7 +61,7 @@ class Region:
     primal_unit: Unit
     pull_unit: Unit | None
     residuals: int
-    read_order: tuple[str, ...]
+    read_order: tuple[Key, ...]
     param_order: tuple[tuple[int, int], ...]
 
     def primal(self, body: "Forward", pieces: Any) -> tuple[Node, list[Node]]:
@@ -81,11 +82,11 @@ class Region:
         name = body.module("pullback", self.pull_unit)
         args = (*self.inputs.arguments(body, pieces), *residuals, cot)
         out = body.graph.call_module(name, args)
-        keys = dict(self.inputs.places)
+        places = dict(self.inputs.places)
         reads = [
-            (keys[key], body.tape.item(out, index))
-            for index, key in enumerate(self.read_order)
-            if body.wanted(keys[key])
+            (places[name], body.tape.item(out, index))
+            for index, name in enumerate(self.read_order)
+            if body.wanted(places[name])
         ]
         params: dict[int, list[Node | None]] = {}
         for index, (position, item) in enumerate(self.param_order):
@@ -100,16 +101,16 @@ class Region:
 class Inputs:
     """What a region reads, in the order of its arguments."""
 
-    places: tuple[tuple[str, Place], ...]
+    places: tuple[tuple[Key, Place], ...]
     slots: tuple[int, ...]
     counts: tuple[int, ...]
     sizes: tuple[str, ...]
 
-    def arguments(self, body: "Forward", pieces: dict[str, Node] | None) -> list[Any]:
+    def arguments(self, body: "Forward", pieces: dict[Key, Node] | None) -> list[Any]:
         """Return the arguments, from the block that calls."""
         args: list[Any] = []
-        for key, place in self.places:
-            known = (pieces or {}).get(key)
+        for name, place in self.places:
+            known = (pieces or {}).get(name)
             args.append(body.raw(place)[0] if known is None else known)
         for slot, count in zip(self.slots, self.counts, strict=True):
             args += [body.tape.item(body.nets[slot], index) for index in range(count)]
@@ -117,7 +118,7 @@ class Inputs:
         return [*args, body.dtype, body.low]
 
 
-def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[str, Numerics]) -> Region:
+def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[Key, Numerics]) -> Region:
     """Build the region of an expression whose places have the numerics given by key."""
     inputs = _inputs(value, nets)
     graph = Graph()
@@ -137,7 +138,7 @@ def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[str, Num
     emitter = Emitter(
         tape,
         nets,
-        lambda place: (raws[place.model_dump_json()], numerics[place.model_dump_json()]),
+        lambda place: (raws[key(place)], numerics[key(place)]),
         sizes.__getitem__,
         lambda slot: params[slot][0],
     )
@@ -151,7 +152,7 @@ def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[str, Num
         out = tape.call(aten.scalar_tensor.default, out)
     cot = names.placeholder("cotangent")
     found = emitter.cotangents(tape.pullback(out, cot))
-    reads = tuple((place.model_dump_json(), node) for place, node in found.reads)
+    reads = tuple((key(place), node) for place, node in found.reads)
     by_param = tuple(
         ((inputs.slots.index(slot), index), node)
         for slot, nodes in found.params.items()
@@ -165,8 +166,8 @@ def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[str, Num
         Unit(primal),
         Unit(pull) if pull is not None else None,
         residuals,
-        tuple(key for key, _ in reads),
-        tuple(key for key, _ in by_param),
+        tuple(name for name, _ in reads),
+        tuple(position for position, _ in by_param),
     )
 
 

@@ -20,7 +20,7 @@ from revc.ir.instructions import BlockCall, Repeat
 from revc.ir.program import Block, Program
 from revc.passes.depth import deep
 from revc.passes.elaborate.bodies import Specialised
-from revc.passes.rewrite import blocks_in, rewrite_block
+from revc.passes.rewrite import rewrite_block
 from revc.passes.simplify import simplified
 from revc.passes.sources import is_text
 from revc.passes.spec import Spec
@@ -69,7 +69,7 @@ def _drawn(source: str | Path | Program) -> list[list[Panel]]:
         return _generations([("model", source.model)])
     checked = Spec(source).accepted()
     models = [built for built in checked.roots if isinstance(built.decl, ast.ModelDecl)]
-    drawn = {id(inner) for built in models for inner in blocks_in(built.block)}
+    drawn = {id(inner) for built in models for inner in built.block.walk()}
     called = [id(one.decl) for one in checked.blocks.done.values() if id(one.block) in drawn]
     others = [built for built in checked.roots if id(built.decl) not in called]
     return _generations(_folded(models)) + _generations(_folded(others))

@@ -62,6 +62,18 @@ class BlockCall(Instruction):
         names = dict.fromkeys((*self.args, *self.results))
         return tuple(make(Place, span=self.span, name=name) for name in names)
 
+    def inner(self) -> tuple[Block, ...]:
+        """Return the callee."""
+        return (self.block,)
+
+    def with_inner(self, blocks: tuple[Block, ...]) -> "BlockCall":
+        """Call another block."""
+        return self.model_copy(update={"block": blocks[0]})
+
+    def passed(self) -> tuple[Place, ...]:
+        """Return what the callee's givens read."""
+        return self.givens
+
 
 class Repeat(Instruction):
     """Run `body` `count` times on `registers`, which it takes and gives in place.
@@ -107,3 +119,15 @@ class Repeat(Instruction):
     def targets(self) -> tuple[Place, ...]:
         """Return the registers that the body works on."""
         return tuple(make(Place, span=self.span, name=name) for name in self.registers)
+
+    def inner(self) -> tuple[Block, ...]:
+        """Return the body."""
+        return (self.body,)
+
+    def with_inner(self, blocks: tuple[Block, ...]) -> "Repeat":
+        """Repeat another body."""
+        return self.model_copy(update={"body": blocks[0]})
+
+    def passed(self) -> tuple[Place, ...]:
+        """Return the places that are passed on under their own names."""
+        return tuple(make(Place, span=self.span, name=name) for name in self.givens)
