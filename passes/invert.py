@@ -28,14 +28,18 @@ from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.spec import Spec
 
 
-def invert_spec(source: str | Path, model: str | None = None) -> str:
+def invert(source: str | Path, *, model: str | None = None) -> str:
     """Return the spec, as source, whose models undo those of `source`.
 
-    With `model` the one of that name alone is inverted.
+    It compiles as any spec does, and its models load the same `state_dict`.
+
+    Args:
+        source: a path to a `.rev` file, or source text.
+        model: the model to invert; left out, all of the file are.
 
     Raises:
         SpecError: the spec is wrong, or has no model.
-        UnsupportedError: a model has a statement without an inverse.
+        UnsupportedError: a model has a statement that cannot be compiled yet.
         BindError: there is no such model.
     """
     with deep():
@@ -60,7 +64,8 @@ def _invert_spec(spec: Spec, model: str | None) -> str:
 
 
 def _invert(spec: Spec, decl: ast.ModelDecl) -> ast.ModelDecl:
-    block = _with_names(spec, decl) or spec.declared(decl.name).block
+    declared = spec.declared(decl.name)
+    block = _with_names(spec, decl) or declared.block
     state = spec.numerics
     reader = Reader(_builtin(spec.main), dict(_types(block, state)))
     reader = reader.among(n for n in spec.main.items(ast.NetDecl) if isinstance(n, ast.NetDecl))

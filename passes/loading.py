@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import revc
+import revc.specs
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, SpecError
 from revc.grammar.parser import parse
@@ -36,7 +36,7 @@ class Loader:
     def main(self, source: Text) -> Module:
         """Load the main file, and the files that it uses; what is wrong goes to the findings."""
         beside = [source.folder] if source.folder is not None else []
-        self._folders = [*beside, Path(revc.__file__).parent / "specs"]
+        self._folders = [*beside, Path(revc.specs.__file__).parent]
         return self._load(source.text, source.file)
 
     def _load(self, text: str, file: str, prefix: str = "") -> Module:

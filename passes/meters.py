@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from revc.grammar import ast
 from revc.grammar.span import Span
-from revc.passes.modules import Module
+from revc.passes.modules import Module, statements
 
 _METERED = (ast.Put, ast.Draw, ast.Valve, ast.Scale)
 DROPOUT = "dropout"
@@ -38,15 +38,24 @@ def _within(
     if id(decl) in seen:
         return
     seen.add(id(decl))
-    for node in ast.walk(decl.body):
+    for node in statements(decl.body):
         if isinstance(node, _METERED):
             yield Meter(node.kind, node.meter, model, node.span, _drops(node))
         elif isinstance(node, ast.BlockCall):
             found = module.find(node.block)
             if found is not None and found[0] is not None and isinstance(found[1], ast.BlockDecl):
                 yield from _within(found[0], found[1], model, seen)
-    if _masks(module, decl.body, set()):
+    if _may_mask(module, set()) and _masks(module, decl.body, set()):
         yield Meter(DROPOUT, DROPOUT, model, decl.span)
+
+
+def _may_mask(module: Module, seen: set[int]) -> bool:
+    """Say whether a file, or one that it uses, imports the built-in dropout."""
+    seen.add(id(module))
+    if module.imports.get(DROPOUT, module) is None:
+        return True
+    used = [one for one in module.imports.values() if one is not None and id(one) not in seen]
+    return any(_may_mask(one, seen) for one in used)
 
 
 def _masks(module: Module, node: object, seen: set[int]) -> bool:

@@ -1,6 +1,6 @@
 """A file and what it declares, by name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from revc.grammar import ast
@@ -40,6 +40,16 @@ class Module:
         far = [n for n, m in self.imports.items() if m and isinstance(m.decls.get(n), kind)]
         builtin = [n for n, m in self.imports.items() if m is None and kind is ast.NetDecl]
         return own + far + builtin
+
+
+def statements(body: Iterable[ast.Stmt]) -> Iterator[ast.Stmt]:
+    """Yield the statements of a body, those inside `repeat` and `undo` included, in order."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.Repeat):
+            yield from statements(statement.body)
+        elif isinstance(statement, ast.Undo):
+            yield from statements((statement.statement,))
 
 
 def nowhere(file: str) -> Span:

@@ -8,7 +8,7 @@ from revc.ir.expr import NetCall, walk
 from revc.ir.instructions import BlockCall, Instruction, Repeat
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.program import Block
-from revc.ir.types import shape_text
+from revc.ir.types import IRNode, shape_text
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.slots import Draft, renumber, retied
 from revc.passes.elaborate.ties import is_implied
@@ -113,15 +113,14 @@ def names_in(step: Instruction) -> frozenset[str]:
     if isinstance(step, Repeat):
         inner = frozenset(step.body.turns) - {step.index}
         return inner | step.count.names
-    return frozenset(name for dim in _dims(step) for name in dim.names)
-
-
-def _dims(node: object) -> list[Dim]:
-    if isinstance(node, Dim):
-        return [node]
-    if isinstance(node, tuple):
-        return [dim for item in node for dim in _dims(item)]
-    if isinstance(node, Block):
-        return []
-    fields = getattr(type(node), "model_fields", {})
-    return [dim for name in fields for dim in _dims(getattr(node, name))]
+    names: set[str] = set()
+    rest: list[object] = [step]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, Dim):
+            names |= node.names
+        elif isinstance(node, tuple):
+            rest += node
+        elif isinstance(node, IRNode) and not isinstance(node, Block):
+            rest += node.__dict__.values()
+    return frozenset(names)

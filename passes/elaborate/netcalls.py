@@ -230,7 +230,7 @@ def fix_types(
     Raises:
         Reported: they do not, or the shapes change from turn to turn.
     """
-    shapes = [*(kind.shape for kind in inputs), output]
+    shapes = [*(kind.shape for kind in inputs), output] if scope.turns else []
     if any(dim.names & set(scope.turns) for shape in shapes for dim in shape):
         raise scope.findings.refuse(
             mismatch(span, "a net's shapes cannot change from turn to turn")

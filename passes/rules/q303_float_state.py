@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
-from revc.passes.modules import Module
+from revc.passes.modules import Module, statements
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -52,7 +52,7 @@ def _declared(file: Module) -> Iterator[Span]:
             for param in item.params:
                 if not param.given and _is_float(param.type):
                     yield param.span
-            for node in ast.walk(item.body):
+            for node in statements(item.body):
                 if isinstance(node, ast.Alloc | ast.Draw) and _is_float(node.type):
                     yield node.type.span
 
