@@ -11,15 +11,15 @@ from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.make import make
 from revc.ir.program import Budget, Program, StackDecl
-from revc.passes.dims_needed import free_dims
-from revc.passes.elaborate.blocks import Blocks
+from revc.passes.analysis.budget_verdict import own_budgets, verdict
+from revc.passes.analysis.dims_needed import free_dims
+from revc.passes.analysis.proof import Proof, prove
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.budgets import budgets, stacks
-from revc.passes.feasible import own_budgets, verdict
+from revc.passes.elaborate.elaboration import Blocks
 from revc.passes.modules import Module
-from revc.passes.proof import Proof, prove
-from revc.passes.report import Findings
 from revc.passes.rules.registry import checks
+from revc.passes.rules.report import Findings
 
 Decl = ast.BlockDecl | ast.ModelDecl
 

@@ -1,7 +1,7 @@
 """`revc invert`: the inverse of a spec's models, as a spec.
 
 Blocks, nets and dims stay as they are. A model's inputs and outputs change places, and so do its
-statements (see `revc.passes.inverse_source`); givens stay givens.
+statements (see `revc.passes.transform.inverse_statements`); givens stay givens.
 """
 
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from revc.ir.instructions import Free, Put, Repeat, Reshape
 from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
-from revc.passes.depth import deep
-from revc.passes.elaborate.names import number
-from revc.passes.inverse_source import Reader, inverse_body
+from revc.passes.elaborate.scope.names import number
 from revc.passes.modules import Module, nowhere
+from revc.passes.recursion_limit import deep
 from revc.passes.rules.base import hint
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.spec import Spec
+from revc.passes.transform.inverse_statements import Reader, inverse_body
 
 
 def invert(source: str | Path, *, model: str | None = None) -> str:

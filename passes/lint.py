@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from revc.grammar.diagnostics import Diagnostic, SpecError
-from revc.passes.proof import Proof
-from revc.passes.report import by_place
+from revc.passes.analysis.proof import Proof
 from revc.passes.rules.registry import checks
+from revc.passes.rules.report import by_place
 from revc.passes.sources import DISK, Sources
 from revc.passes.spec import Spec
 

@@ -9,7 +9,7 @@ from revc.grammar.diagnostics import Diagnostic, SpecError
 from revc.grammar.parser import parse
 from revc.grammar.signatures import builtin_signatures
 from revc.passes.modules import Module
-from revc.passes.report import Findings
+from revc.passes.rules.report import Findings
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s009_redefined_name import redefined

@@ -10,21 +10,21 @@ from revc.grammar.diagnostics import Diagnostic, SpecError, UnsupportedError
 from revc.ir.nets import Hole
 from revc.ir.program import Program
 from revc.ir.types import Numerics
-from revc.passes.allow import apply_allows
+from revc.passes.analysis.proof import Proof
 from revc.passes.checks import Checked, check
-from revc.passes.depth import deep
-from revc.passes.elaborate.blocks import Blocks
 from revc.passes.elaborate.bodies import Specialised
-from revc.passes.elaborate.names import declared_dims
+from revc.passes.elaborate.elaboration import Blocks
+from revc.passes.elaborate.scope.names import declared_dims
 from revc.passes.loading import Loader
 from revc.passes.modules import nowhere
-from revc.passes.pipeline import run_pipeline
-from revc.passes.proof import Proof
-from revc.passes.report import Findings, by_place
+from revc.passes.recursion_limit import deep
+from revc.passes.rules.allow import apply_allows
 from revc.passes.rules.base import hint
 from revc.passes.rules.registry import checks
+from revc.passes.rules.report import Findings, by_place
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.sources import DISK, Sources
+from revc.passes.transform.pipeline import run_pipeline
 
 
 class Spec:

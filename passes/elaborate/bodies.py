@@ -8,9 +8,10 @@ from revc.grammar.span import Span
 from revc.ir.instructions import Instruction
 from revc.ir.make import make
 from revc.ir.program import Block, Register
-from revc.passes.elaborate.linking import names_in, renumbered
-from revc.passes.elaborate.proof import Doubt
-from revc.passes.elaborate.scope import Scope
+from revc.passes.analysis.doubts import Doubt
+from revc.passes.analysis.named_dims import names_in
+from revc.passes.elaborate.linking import renumbered
+from revc.passes.elaborate.scope.scope import Scope
 
 
 @dataclass(frozen=True, eq=False, repr=False)

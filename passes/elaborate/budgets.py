@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from revc.grammar import ast
 from revc.ir.make import make
 from revc.ir.program import Budget, StackDecl
-from revc.passes.elaborate.names import number
-from revc.passes.report import Reported
+from revc.passes.elaborate.scope.names import number
+from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argument
 
 if TYPE_CHECKING:
-    from revc.passes.elaborate.blocks import Blocks
+    from revc.passes.elaborate.elaboration import Blocks
 
 UNITS = ("token", "step", "example", "element", "valve")
 

@@ -7,10 +7,10 @@ from revc.ir.dims import Dim
 from revc.ir.expr import FUNCTIONS, Elementwise, Expr, Number, Place, Read, walk
 from revc.ir.make import make
 from revc.ir.types import Label, Shape, shape_text
-from revc.passes.elaborate.names import arithmetic
-from revc.passes.elaborate.places import name_of, place
-from revc.passes.elaborate.scope import Scope
-from revc.passes.elaborate.shapes import broadcast, indexed
+from revc.passes.analysis.shapes import broadcast, indexed
+from revc.passes.elaborate.scope.names import arithmetic
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.scope.state_places import name_of, place
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import bad_argument
@@ -108,7 +108,7 @@ def _binary(scope: Scope, node: ast.Binary, left: Expr, right: Expr) -> Expr:
 
 
 def _call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
-    from revc.passes.elaborate.netcalls import net_call
+    from revc.passes.elaborate.nets.calls import net_call
 
     if node.func not in FUNCTIONS:
         return net_call(scope, node, expected)

@@ -10,21 +10,21 @@ from revc.ir.expr import Read
 from revc.ir.make import make
 from revc.ir.program import Register
 from revc.ir.types import Label, Numerics, RegType, shape_text
-from revc.passes.elaborate.names import Names
-from revc.passes.elaborate.netcalls import arg_type
-from revc.passes.elaborate.scope import Scope
-from revc.passes.elaborate.types import regtype
+from revc.passes.elaborate.nets.calls import arg_type
+from revc.passes.elaborate.scope.names import Names
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.scope.types import regtype
 from revc.passes.elaborate.unify import unify
 from revc.passes.modules import Module
-from revc.passes.report import Reported
 from revc.passes.rules.l101_dropped_state import dropped
+from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 from revc.passes.rules.s009_redefined_name import redefined
 
 if TYPE_CHECKING:
-    from revc.passes.elaborate.blocks import Blocks
+    from revc.passes.elaborate.elaboration import Blocks
 
 Decl = ast.BlockDecl | ast.ModelDecl
 

@@ -3,16 +3,15 @@
 from collections.abc import Hashable, Mapping
 from typing import Protocol
 
-from revc.ir.dims import Dim
 from revc.ir.expr import NetCall, walk
 from revc.ir.instructions import BlockCall, Instruction, Repeat
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.program import Block
-from revc.ir.types import IRNode, shape_text
-from revc.passes.elaborate.scope import Scope
-from revc.passes.elaborate.slots import Draft, renumber, retied
-from revc.passes.elaborate.ties import is_implied
-from revc.passes.report import Reported
+from revc.ir.types import shape_text
+from revc.passes.elaborate.nets.slots import Draft, renumber, retied
+from revc.passes.elaborate.nets.tied_embeddings import is_implied
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch
 
@@ -106,21 +105,3 @@ def renumbered(step: Instruction, where: dict[int, int]) -> Instruction:
 
 def _calls(step: Instruction) -> bool:
     return any(isinstance(node, NetCall) for value in step.values() for node in walk(value))
-
-
-def names_in(step: Instruction) -> frozenset[str]:
-    """Return the dims and turns that an instruction names, blocks' own turns included."""
-    if isinstance(step, Repeat):
-        inner = frozenset(step.body.turns) - {step.index}
-        return inner | step.count.names
-    names: set[str] = set()
-    rest: list[object] = [step]
-    while rest:
-        node = rest.pop()
-        if isinstance(node, Dim):
-            names |= node.names
-        elif isinstance(node, tuple):
-            rest += node
-        elif isinstance(node, IRNode) and not isinstance(node, Block):
-            rest += node.__dict__.values()
-    return frozenset(names)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.types import Label, RegType
-from revc.passes.elaborate.names import Names, size
+from revc.passes.elaborate.scope.names import Names, size
 from revc.passes.modules import Module
 
 if TYPE_CHECKING:
-    from revc.passes.elaborate.blocks import Blocks
+    from revc.passes.elaborate.elaboration import Blocks
 
 
 def unify(

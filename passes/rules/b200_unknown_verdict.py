@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from revc.grammar.diagnostics import Diagnostic
-from revc.passes.proof import Proof
+from revc.passes.analysis.proof import Proof
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(

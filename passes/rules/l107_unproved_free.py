@@ -6,7 +6,7 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.expr import Expr, Number
 from revc.ir.program import Block
-from revc.passes.freed import unproved_frees
+from revc.passes.analysis.free_proof import unproved_frees
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.program import Program
-from revc.passes.feasible import units_text, verdict, written
+from revc.passes.analysis.budget_verdict import units_text, verdict, written
 from revc.passes.rules.base import Page, Rule
 from revc.passes.rules.m504_unit_mismatch import misfits
 

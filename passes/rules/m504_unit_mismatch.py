@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.instructions import Valve
 from revc.ir.program import Block, Budget, Program
-from revc.passes.feasible import targeted
+from revc.passes.analysis.budget_verdict import targeted
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(

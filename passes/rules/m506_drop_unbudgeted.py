@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from revc.grammar.diagnostics import Diagnostic
-from revc.passes.meters import budget_targets, covers, meters
+from revc.passes.analysis.meters import budget_targets, covers, meters
 from revc.passes.modules import Module
 from revc.passes.rules.base import Page, Rule
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.nets import NetSlot
-from revc.passes.random_nets import drawn
+from revc.passes.analysis.random_nets import drawn
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(

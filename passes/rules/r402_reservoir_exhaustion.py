@@ -6,9 +6,9 @@ from operator import mul
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.program import Block, Program
-from revc.passes.costs import cost
-from revc.passes.feasible import any_number
-from revc.passes.metering import metered
+from revc.passes.analysis.budget_verdict import any_number
+from revc.passes.analysis.costs import cost
+from revc.passes.analysis.sites import metered
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(

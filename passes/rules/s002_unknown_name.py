@@ -40,7 +40,7 @@ model M(a, b: [B, T, c]) {
 
 def check(file: Module) -> Iterator[Diagnostic]:
     """Yield a finding for each budget of a meter that no model has."""
-    from revc.passes.meters import budget_targets, covers, meters  # few specs have budgets
+    from revc.passes.analysis.meters import budget_targets, covers, meters  # few specs have budgets
 
     targets = budget_targets(file)
     known = list(meters(file)) if targets else []

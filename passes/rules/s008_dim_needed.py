@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.program import Program
-from revc.passes.dims_needed import needed
+from revc.passes.analysis.dims_needed import needed
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(

@@ -20,7 +20,7 @@ from revc.ir.keys import Key, key
 from revc.ir.nets import Builtin
 from revc.ir.program import Block
 from revc.ir.types import Numerics, RegType
-from revc.passes.separable import batch_places
+from revc.passes.analysis.separable import batch_places
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library

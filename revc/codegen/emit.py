@@ -10,7 +10,7 @@ from pathlib import Path
 from revc.codegen.emit_ast import tree_text
 from revc.codegen.emit_ir import inverse_text, program_text
 from revc.ir.program import Program
-from revc.passes.depth import deep
+from revc.passes.recursion_limit import deep
 from revc.passes.spec import Spec
 
 

@@ -23,7 +23,7 @@ from revc.errors import InternalError
 from revc.ir.invert import invert_block
 from revc.ir.nets import Hole
 from revc.ir.program import Block, Program, Register
-from revc.passes.depth import deep
+from revc.passes.recursion_limit import deep
 from revc.passes.spec import build
 from revc.runtime import artifact
 

@@ -18,12 +18,12 @@ from revc.codegen.show_svg import Canvas, document
 from revc.grammar import ast
 from revc.ir.instructions import BlockCall, Repeat
 from revc.ir.program import Block, Program
-from revc.passes.depth import deep
 from revc.passes.elaborate.bodies import Specialised
-from revc.passes.rewrite import rewrite_block
-from revc.passes.simplify import simplified
+from revc.passes.recursion_limit import deep
 from revc.passes.sources import is_text
 from revc.passes.spec import Spec
+from revc.passes.transform.rewrite import rewrite_block
+from revc.passes.transform.simplify import simplified
 
 _GAP, _TALL = 24.0, 1100.0
 

@@ -7,12 +7,12 @@ import pytest
 from pydantic import BaseModel
 
 from revc.ir.invert import invert_block
+from revc.passes.analysis.proof import prove
 from revc.passes.invert import invert
 from revc.passes.lint import lint
-from revc.passes.pipeline import PIPELINE, run_pipeline
-from revc.passes.proof import prove
 from revc.passes.spec import build
-from revc.passes.verify import verify, verify_block
+from revc.passes.transform.pipeline import PIPELINE, run_pipeline
+from revc.passes.transform.verify import verify, verify_block
 from tests.passes.canonical import canonical
 from tests.passes.specs import HEAD, MODELS, SPECS, sizes
 

@@ -10,7 +10,7 @@ from revc.ir.dims import Dim
 from revc.ir.nets import Builtin
 from revc.ir.program import Program
 from revc.passes.spec import build
-from revc.passes.verify import verify
+from revc.passes.transform.verify import verify
 from tests.passes.specs import HEAD
 
 SPEC = f"""{HEAD}
