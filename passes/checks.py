@@ -16,7 +16,7 @@ from revc.passes.analysis.dims_needed import free_dims
 from revc.passes.analysis.proof import Proof, prove
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.budgets import budgets, stacks
-from revc.passes.elaborate.elaboration import Blocks
+from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.modules import Module
 from revc.passes.rules.registry import checks
 from revc.passes.rules.report import Findings
@@ -34,7 +34,7 @@ class Checked:
     the statements of the first model that cannot be compiled yet.
     """
 
-    blocks: Blocks
+    elaboration: Elaboration
     built: dict[int, Specialised | None] = field(default_factory=dict)
     programs: dict[int, Program] = field(default_factory=dict)
     refused: tuple[Diagnostic, ...] = ()
@@ -43,12 +43,12 @@ class Checked:
     @property
     def findings(self) -> Findings:
         """Where everything that is found goes."""
-        return self.blocks.findings
+        return self.elaboration.findings
 
     @property
     def decls(self) -> Iterator[Decl]:
         """The blocks and models of the main file, in its order."""
-        items = self.blocks.main.file.items
+        items = self.elaboration.main.file.items
         return (item for item in items if isinstance(item, ast.BlockDecl | ast.ModelDecl))
 
     @property
@@ -79,21 +79,21 @@ class Checked:
         return proof
 
 
-def check(main: Module, blocks: Blocks, first: str | None = None) -> Checked:
+def check(main: Module, elaboration: Elaboration, first: str | None = None) -> Checked:
     """Elaborate all of the main file, and check it.
 
     The order is the file's; with a model that is `first` it comes before the other models, and they
     before the blocks.
     """
-    done = Checked(blocks)
-    bounds, held = budgets(blocks), stacks(blocks)
+    done = Checked(elaboration)
+    bounds, held = budgets(elaboration), stacks(elaboration)
     for decl in _ordered(done.decls, first):
-        done.built[id(decl)] = built = blocks.alone(main, decl)
+        done.built[id(decl)] = built = elaboration.elaborate_root(main, decl)
         if built is not None and isinstance(decl, ast.ModelDecl):
-            done.programs[id(decl)] = _program(blocks, built, bounds, held)
+            done.programs[id(decl)] = _program(elaboration, built, bounds, held)
         if len(done.built) == 1:
-            done.refused = tuple(blocks.refused.values())
-    _file(main, blocks)
+            done.refused = tuple(elaboration.refused.values())
+    _file(main, elaboration)
     for decl in done.decls:
         _decl(done, decl)
     return done
@@ -107,9 +107,12 @@ def _ordered(decls: Iterable[Decl], first: str | None) -> list[Decl]:
 
 
 def _program(
-    blocks: Blocks, built: Specialised, bounds: Sequence[Budget], held: tuple[StackDecl, ...]
+    elaboration: Elaboration,
+    built: Specialised,
+    bounds: Sequence[Budget],
+    held: tuple[StackDecl, ...],
 ) -> Program:
-    names = blocks.names(blocks.main)
+    names = elaboration.names(elaboration.main)
     bound = {name: dim.integer for name, dim in names.items() if dim.integer is not None}
     return make(
         Program,
@@ -121,16 +124,16 @@ def _program(
     )
 
 
-def _file(main: Module, blocks: Blocks) -> None:
+def _file(main: Module, elaboration: Elaboration) -> None:
     """Check the file as a whole, and its own nets, also those that nothing calls."""
     for rule in checks("file"):
-        _add(blocks.findings, rule(main))
-    home = blocks.file_scope(main)
+        _add(elaboration.findings, rule(main))
+    home = elaboration.file_scope(main)
     for item in main.items(ast.NetDecl):
         assert isinstance(item, ast.NetDecl)
-        blocks.file_net(home, item)
+        elaboration.file_net(home, item)
     for rule in checks("nets"):
-        _add(blocks.findings, rule(home.slots.freeze()[0]))
+        _add(elaboration.findings, rule(home.slots.freeze()[0]))
 
 
 def _decl(done: Checked, decl: Decl) -> None:
@@ -143,7 +146,7 @@ def _decl(done: Checked, decl: Decl) -> None:
         _add(findings, rule(built.block.nets))
     if built.whole:
         for rule in checks("block"):
-            _add(findings, rule(built.block, done.blocks.checked))
+            _add(findings, rule(built.block, done.elaboration.checked))
     if id(decl) in done.programs:
         for rule in checks("model"):
             _add(findings, rule(done.programs[id(decl)]))

@@ -21,7 +21,7 @@ from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
 from revc.passes.elaborate.scope.names import number
 from revc.passes.modules import Module, nowhere
-from revc.passes.recursion_limit import deep
+from revc.passes.recursion_limit import recursion_limit
 from revc.passes.rules.base import hint
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.spec import Spec
@@ -42,7 +42,7 @@ def invert(source: str | Path, *, model: str | None = None) -> str:
         UnsupportedError: a model has a statement that cannot be compiled yet.
         BindError: there is no such model.
     """
-    with deep():
+    with recursion_limit():
         return _invert_spec(Spec(source), model)
 
 
@@ -82,8 +82,8 @@ def _with_names(spec: Spec, decl: ast.ModelDecl) -> Block | None:
 
     None where the spec needs the values of its dims.
     """
-    blocks = spec.elaboration()
-    findings, dims = blocks.findings, blocks.names(spec.main)
+    elaboration = spec.elaboration()
+    findings, dims = elaboration.findings, elaboration.names(spec.main)
     for item in spec.main.items(ast.DimDecl):
         assert isinstance(item, ast.DimDecl)
         for entry in item.entries:
@@ -91,7 +91,7 @@ def _with_names(spec: Spec, decl: ast.ModelDecl) -> Block | None:
                 dims[entry.name] = Dim.of(entry.name)
             else:
                 dims[entry.name] = number(entry.value, dims, findings)
-    built = blocks.alone(spec.main, decl)
+    built = elaboration.elaborate_root(spec.main, decl)
     return built.block if built is not None and not findings.denied else None
 
 

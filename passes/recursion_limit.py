@@ -8,7 +8,7 @@ FRAMES = 10_000
 
 
 @contextmanager
-def deep() -> Iterator[None]:
+def recursion_limit() -> Iterator[None]:
     """Raise the interpreter's recursion limit while a spec is elaborated.
 
     Bodies nest `DEPTH` deep and expressions 200, a few frames each: more than the limit of 1000,

@@ -13,11 +13,11 @@ from revc.ir.types import Numerics
 from revc.passes.analysis.proof import Proof
 from revc.passes.checks import Checked, check
 from revc.passes.elaborate.bodies import Specialised
-from revc.passes.elaborate.elaboration import Blocks
+from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.elaborate.scope.names import declared_dims
 from revc.passes.loading import Loader
 from revc.passes.modules import nowhere
-from revc.passes.recursion_limit import deep
+from revc.passes.recursion_limit import recursion_limit
 from revc.passes.rules.allow import apply_allows
 from revc.passes.rules.base import hint
 from revc.passes.rules.registry import checks
@@ -85,12 +85,12 @@ class Spec:
         """The texts of all files that were read, by the names that findings give them."""
         return {module.file.span.file: module.text for module in self.modules}
 
-    def elaboration(self) -> Blocks:
+    def elaboration(self) -> Elaboration:
         """Return a new elaboration of the spec, with the findings of its reading."""
-        blocks = Blocks(self._loaded.copy(), self.main, self._dims)
+        elaboration = Elaboration(self._loaded.copy(), self.main, self._dims)
         for module in self.modules:
-            blocks.names(module)
-        return blocks
+            elaboration.names(module)
+        return elaboration
 
     def checked(self, first: str | None = None) -> Checked | None:
         """Return the pass over the design that begins with the model `first`, if one is said.
@@ -100,7 +100,7 @@ class Spec:
         if any(module.broken for module in self.modules):
             return None
         if first not in self._passes:
-            with deep():
+            with recursion_limit():
                 self._passes[first] = check(self.main, self.elaboration(), first)
         return self._passes[first]
 
@@ -115,7 +115,7 @@ class Spec:
         checked = self.checked()
         if checked is None:
             return ()
-        with deep():
+        with recursion_limit():
             return tuple(checked.proofs())
 
     def accepted(self, model: str | None = None) -> Checked:
@@ -160,7 +160,7 @@ class Spec:
             _bound(program, nets)
         if checked.refused:
             raise UnsupportedError(checked.refused)
-        with deep():
+        with recursion_limit():
             needed = Findings()
             for rule in checks("program"):
                 for finding in rule(program):

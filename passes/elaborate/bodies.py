@@ -54,11 +54,11 @@ def close(
         span=span, name=name, takes=takes, gives=gives, givens=givens, nets=nets,
         turns=tuple(turn for turn in scope.turns if turn in used), body=tuple(steps),
     )  # fmt: skip
-    scope.blocks.depths[id(block)] = _depth(scope, steps)
+    scope.elaboration.depths[id(block)] = _depth(scope, steps)
     return Body(block, links, tuple(scope.emitted))
 
 
 def _depth(scope: Scope, steps: list[Instruction]) -> int:
     """Return how deep a body nests, itself counted."""
     inner = [block for step in steps for block in step.inner()]
-    return 1 + max((scope.blocks.depths[id(block)] for block in inner), default=0)
+    return 1 + max((scope.elaboration.depths[id(block)] for block in inner), default=0)

@@ -10,35 +10,35 @@ from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argument
 
 if TYPE_CHECKING:
-    from revc.passes.elaborate.elaboration import Blocks
+    from revc.passes.elaborate.elaboration import Elaboration
 
 UNITS = ("token", "step", "example", "element", "valve")
 
 
-def budgets(blocks: "Blocks") -> tuple[Budget, ...]:
+def budgets(elaboration: "Elaboration") -> tuple[Budget, ...]:
     """Return the budgets of the main file; findings for those that are wrong."""
     found = []
-    for item in blocks.main.file.items:
+    for item in elaboration.main.file.items:
         if isinstance(item, ast.BudgetDecl):
             try:
-                found.append(_budget(blocks, item))
+                found.append(_budget(elaboration, item))
             except Reported:
                 continue
     return tuple(found)
 
 
-def _budget(blocks: "Blocks", item: ast.BudgetDecl) -> Budget:
-    findings = blocks.findings
+def _budget(elaboration: "Elaboration", item: ast.BudgetDecl) -> Budget:
+    findings = elaboration.findings
     if item.meter is None:
         raise Reported  # M503, which looks at the file
     for unit in item.units:
         if unit not in UNITS:
             text = f"is bits per {', '.join(UNITS)}, not `{unit}`"
-            raise findings.refuse(bad_argument("a budget", text, item.span))
-    bound = number(item.bound, blocks.names(blocks.main), findings).constant
+            raise findings.reject(bad_argument("a budget", text, item.span))
+    bound = number(item.bound, elaboration.names(elaboration.main), findings).constant
     if bound is None or bound < 0:
         text = "is a number of at least 0, and its dims are bound"
-        raise findings.refuse(bad_argument("a budget", text, item.bound.span))
+        raise findings.reject(bad_argument("a budget", text, item.bound.span))
     targets = tuple(name.id for name in item.targets)
     return make(
         Budget,
@@ -50,33 +50,33 @@ def _budget(blocks: "Blocks", item: ast.BudgetDecl) -> Budget:
     )
 
 
-def stacks(blocks: "Blocks") -> tuple[StackDecl, ...]:
+def stacks(elaboration: "Elaboration") -> tuple[StackDecl, ...]:
     """Return the tapes and reservoirs of the main file; findings for those that are wrong."""
     found = []
-    for item in blocks.main.file.items:
+    for item in elaboration.main.file.items:
         if isinstance(item, ast.TapeDecl):
             found.append(make(StackDecl, span=item.span, name=item.name, kind="tape"))
         elif isinstance(item, ast.ReservoirDecl):
             try:
-                found.append(_reservoir(blocks, item))
+                found.append(_reservoir(elaboration, item))
             except Reported:
                 continue
     return tuple(found)
 
 
-def _reservoir(blocks: "Blocks", item: ast.ReservoirDecl) -> StackDecl:
-    findings, values = blocks.findings, dict[str, int]()
+def _reservoir(elaboration: "Elaboration", item: ast.ReservoirDecl) -> StackDecl:
+    findings, values = elaboration.findings, dict[str, int]()
     for arg in item.args:
         if arg.name is None or arg.name in values:
             text = "takes `seed = ..` and `bits = ..`, each once"
-            raise findings.refuse(bad_argument("reservoir", text, arg.span))
+            raise findings.reject(bad_argument("reservoir", text, arg.span))
         if arg.name not in ("seed", "bits"):
             what = unknown_argument("reservoir", arg.name, arg.span, ("seed", "bits"))
-            raise findings.refuse(what)
-        known = number(arg.value, blocks.names(blocks.main), findings).integer
+            raise findings.reject(what)
+        known = number(arg.value, elaboration.names(elaboration.main), findings).integer
         if known is None or not 0 <= known < 1 << 31:
             text = f"takes a whole number from 0 to 2**31 - 1 for `{arg.name}`"
-            raise findings.refuse(bad_argument("reservoir", text, arg.span))
+            raise findings.reject(bad_argument("reservoir", text, arg.span))
         values[arg.name] = known
     return make(
         StackDecl,

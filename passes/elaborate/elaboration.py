@@ -16,7 +16,7 @@ from revc.ir.types import Numerics, RegType
 from revc.passes.elaborate.bodies import Specialised, close
 from revc.passes.elaborate.interface import Interface, interface, own_interface, results
 from revc.passes.elaborate.nets.keys import net_key
-from revc.passes.elaborate.nets.slots import Draft, Namer, Net, Slots, bring
+from revc.passes.elaborate.nets.slots import Draft, Namer, Net, Slots, import_net
 from revc.passes.elaborate.scope.names import Names, file_dims
 from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.elaborate.scope.scope import Scope, declared
@@ -34,7 +34,7 @@ def _too_deep(at: Span) -> Diagnostic:
 
 
 @dataclass(eq=False, repr=False)
-class Blocks:
+class Elaboration:
     """All that has been elaborated of a program, and what its files declare.
 
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
@@ -69,7 +69,7 @@ class Blocks:
             Reported: bodies nest more than `DEPTH` deep.
         """
         if len(self._open) >= DEPTH:
-            raise self.findings.refuse(_too_deep(at))
+            raise self.findings.reject(_too_deep(at))
         self._open.append(node)
         try:
             yield
@@ -141,14 +141,16 @@ class Blocks:
         """
         if any(decl is one for one in self._open):
             text = f"`{decl.name}` calls itself: blocks do not recurse"
-            raise self.findings.refuse(UNKNOWN.at(node.block_span, text))
+            raise self.findings.reject(UNKNOWN.at(node.block_span, text))
         face = interface(caller, node, module, decl, state, givens, undo)
         block = self.specialise(module, decl, face, generics, caller, node.span)
         if len(self._open) + self.depths[id(block.block)] > DEPTH:
-            raise self.findings.refuse(_too_deep(node.span))
+            raise self.findings.reject(_too_deep(node.span))
         return block
 
-    def alone(self, module: Module, decl: ast.BlockDecl | ast.ModelDecl) -> Specialised | None:
+    def elaborate_root(
+        self, module: Module, decl: ast.BlockDecl | ast.ModelDecl
+    ) -> Specialised | None:
         """Return a block or model as it is declared; its nets in <> are holes. None if refused."""
 
         try:
@@ -212,7 +214,9 @@ class Blocks:
         name = generic.name
         if isinstance(value, Net):
             assert caller is not None
-            scope.nets[name] = bring(value, caller.slots, scope.slots, lambda k: (name, k), name)
+            scope.nets[name] = import_net(
+                value, caller.slots, scope.slots, lambda k: (name, k), name
+            )
         elif value is not None:
             scope.names[name] = value
         elif generic.default is not None:

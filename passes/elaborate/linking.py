@@ -30,7 +30,7 @@ class Linked(Protocol):
         """One for each of its slots."""
 
 
-def adopt(
+def instantiate(
     scope: Scope, inner: Linked, prefix: str, known: Mapping[Hashable, int]
 ) -> tuple[int, ...]:
     """Return the slots of `scope` for those of `inner`; own ones are made, named by `prefix`.
@@ -38,13 +38,13 @@ def adopt(
     Raises:
         Reported: a linked net is called with other shapes than before, or there are too many nets.
     """
-    blocks = scope.blocks
-    if blocks.full:
+    elaboration = scope.elaboration
+    if elaboration.full:
         raise Reported
     if len(scope.slots.drafts) + len(inner.links) > MOST_NETS:
-        blocks.full = True
+        elaboration.full = True
         text = f"has more than {MOST_NETS} nets; `repeat .. share` has one set for all turns"
-        raise scope.findings.refuse(bad_argument(scope.path, text, inner.block.span))
+        raise scope.findings.reject(bad_argument(scope.path, text, inner.block.span))
     nets = []
     for slot, link in zip(inner.block.nets, inner.links, strict=True):
         nets.append(_one(scope, slot, link, prefix, known))
@@ -69,7 +69,7 @@ def _file_slot(scope: Scope, link: Hashable) -> int:
     """Return this body's slot for one of a file's nets, as ``("file", full name, k)``."""
     assert isinstance(link, tuple)
     _, full, k = link
-    home, decl = scope.blocks.file_decl(full)
+    home, decl = scope.elaboration.file_decl(full)
     net = scope.shared_net(home, decl)
     assert net is not None
     return net.uses[k]
@@ -90,7 +90,7 @@ def _settle(scope: Scope, draft: Draft, slot: NetSlot) -> None:
             f"`{draft.name}` is one net: called for {shape_text(slot.output)} here, "
             f"for {shape_text(draft.output)} before"
         )
-        raise scope.findings.refuse(mismatch(slot.span, text))
+        raise scope.findings.reject(mismatch(slot.span, text))
 
 
 def renumbered(step: Instruction, where: dict[int, int]) -> Instruction:

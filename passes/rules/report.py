@@ -22,7 +22,7 @@ class Findings:
         self.reports += 1
         self._found.setdefault((diagnostic.code, diagnostic.span), diagnostic)
 
-    def refuse(self, diagnostic: Diagnostic) -> Reported:
+    def reject(self, diagnostic: Diagnostic) -> Reported:
         """Record a finding, and return what to raise to give up the statement."""
         self.add(diagnostic)
         return Reported()

@@ -10,7 +10,7 @@ from pathlib import Path
 from revc.codegen.emit_ast import tree_text
 from revc.codegen.emit_ir import inverse_text, program_text
 from revc.ir.program import Program
-from revc.passes.recursion_limit import deep
+from revc.passes.recursion_limit import recursion_limit
 from revc.passes.spec import Spec
 
 
@@ -41,7 +41,7 @@ def emit(
         SpecError: the spec does not parse, or for the other stages does not check.
         UnsupportedError: for `vjp` and `fx`, a statement cannot be compiled yet.
     """
-    with deep():
+    with recursion_limit():
         if stage is Stage.ast:
             return tree_text(Spec(source, dims or {}).tree)
         program = Spec(source, dims or {}).program(model, nets=None)

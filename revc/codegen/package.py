@@ -23,7 +23,7 @@ from revc.errors import InternalError
 from revc.ir.invert import invert_block
 from revc.ir.nets import Hole
 from revc.ir.program import Block, Program, Register
-from revc.passes.recursion_limit import deep
+from revc.passes.recursion_limit import recursion_limit
 from revc.passes.spec import build
 from revc.runtime import artifact
 
@@ -77,7 +77,7 @@ def package(
         OutputError: the folder holds what is not ours to replace, or cannot be written.
     """
     check_chunks(chunks)
-    with deep():
+    with recursion_limit():
         program = build(source, model=model, dims=dims or {}, nets=None)
         files = package_files(program, chunks)
     write_package(files, Path(output), force)

@@ -19,7 +19,7 @@ from revc.grammar import ast
 from revc.ir.instructions import BlockCall, Repeat
 from revc.ir.program import Block, Program
 from revc.passes.elaborate.bodies import Specialised
-from revc.passes.recursion_limit import deep
+from revc.passes.recursion_limit import recursion_limit
 from revc.passes.sources import is_text
 from revc.passes.spec import Spec
 from revc.passes.transform.rewrite import rewrite_block
@@ -38,7 +38,7 @@ def show(source: str | Path | Program) -> str:
     Raises:
         SpecError: the spec does not parse or check.
     """
-    with deep():
+    with recursion_limit():
         return _picture(_drawn(source))
 
 
@@ -70,7 +70,7 @@ def _drawn(source: str | Path | Program) -> list[list[Panel]]:
     checked = Spec(source).accepted()
     models = [built for built in checked.roots if isinstance(built.decl, ast.ModelDecl)]
     drawn = {id(inner) for built in models for inner in built.block.walk()}
-    called = [id(one.decl) for one in checked.blocks.done.values() if id(one.block) in drawn]
+    called = [id(one.decl) for one in checked.elaboration.done.values() if id(one.block) in drawn]
     others = [built for built in checked.roots if id(built.decl) not in called]
     return _generations(_folded(models)) + _generations(_folded(others))
 

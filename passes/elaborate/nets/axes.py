@@ -34,7 +34,7 @@ def match_inputs(
                 elif axes.setdefault(name, dims) != dims:
                     one, two = shape_text(axes[name]), shape_text(dims)
                     text = f"the arguments of `{call.func}` differ: {one} and {two}"
-                    raise scope.findings.refuse(mismatch(call.span, text))
+                    raise scope.findings.reject(mismatch(call.span, text))
         axes.update({name: (dim,) for name, dim in total.items()})
     return axes
 
@@ -49,7 +49,7 @@ def _assign(
         names = ", ".join(i.name + (".." if i.many else "") for i in inputs)
         wanted = f"reads {names}" if inputs else "reads nothing"
         text = f"{wanted}, but {len(types)} values are given"
-        raise scope.findings.refuse(bad_argument(call.func, text, call.span))
+        raise scope.findings.reject(bad_argument(call.func, text, call.span))
     if not inputs:
         return []
     cut = len(inputs) - 1
@@ -63,10 +63,10 @@ def _numerics(
     label = isinstance(kind.numerics, Label)
     if label and not pattern.label:
         text = f"`{call.func}` reads numbers, not a {kind.numerics}: use `embedding`"
-        raise scope.findings.refuse(numeric_mix(call.span, text))
+        raise scope.findings.reject(numeric_mix(call.span, text))
     if pattern.label and not label:
         text = f"`{call.func}` reads labels for `{pattern.name}`, not {kind.numerics}"
-        raise scope.findings.refuse(numeric_mix(call.span, text))
+        raise scope.findings.reject(numeric_mix(call.span, text))
 
 
 def _bind(
@@ -76,7 +76,7 @@ def _bind(
     lead = len(kind.shape) - len(names)
     if lead < 0 or (lead > 0 and ".." not in pattern.shape):
         text = f"`{call.func}` reads [{', '.join(pattern.shape)}], not {shape_text(kind.shape)}"
-        raise scope.findings.refuse(mismatch(call.span, text))
+        raise scope.findings.reject(mismatch(call.span, text))
     axes: Axes = {name: (dim,) for name, dim in zip(names, kind.shape[lead:], strict=True)}
     return {"..": kind.shape[:lead], **axes} if ".." in pattern.shape else axes
 

@@ -49,22 +49,22 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
     net = scope.net(node.func)
     if net is not None:
         if net.signature is not None and net.signature.name in MATRICES:
-            raise scope.findings.refuse(matrix_alone(node))
+            raise scope.findings.reject(matrix_alone(node))
         return declared_call(scope, node, net, expected)
     builtin = builtin_signatures().get(node.func)
     if node.func in MATRICES:
-        raise scope.findings.refuse(matrix_alone(node))
+        raise scope.findings.reject(matrix_alone(node))
     if scope.module.imports.get(node.func, scope) is None:
         if builtin is None:
             raise Reported  # the file that it comes from was not found, and reported
         return inline(scope, node, builtin, expected)
     if builtin is not None and scope.module.find(node.func) is None:
-        raise scope.findings.refuse(import_builtin(node.func, node.func_span))
+        raise scope.findings.reject(import_builtin(node.func, node.func_span))
     if scope.module.find(node.func) is not None:
         text = f"`{node.func}` is no net: a block is called as a statement of its own"
-        raise scope.findings.refuse(UNKNOWN.at(node.func_span, text))
+        raise scope.findings.reject(UNKNOWN.at(node.func_span, text))
     known = [*scope.known_nets(), *(n for n, m in scope.module.imports.items() if m is None)]
-    raise scope.findings.refuse(unknown_name("net", node.func, node.func_span, known))
+    raise scope.findings.reject(unknown_name("net", node.func, node.func_span, known))
 
 
 # --- built-in nets, called where they stand -----------------------------------------------------
@@ -104,7 +104,7 @@ def _apply(
     draft = scope.slots.drafts[slot]
     assert isinstance(draft.source, Builtin)
     if draft.output is not None and draft.source.settings != settings:
-        raise scope.findings.refuse(
+        raise scope.findings.reject(
             mismatch(node.span, f"`{node.func}` was called with other sizes")
         )
     draft.source = draft.source.model_copy(update={"settings": settings})
@@ -120,7 +120,7 @@ def _label_fits(scope: Scope, node: ast.Call, settings: Given, types: tuple[RegT
             spare = (Dim.of(rows) - kind.numerics.size).constant
             if spare is not None and spare < 0:
                 text = f"`{node.func}` has {rows} rows for label({kind.numerics.size})"
-                raise scope.findings.refuse(mismatch(node.span, text))
+                raise scope.findings.reject(mismatch(node.span, text))
 
 
 # --- declared nets ------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def _only_inputs(scope: Scope, node: ast.Call, net: Net) -> list[ast.Expr]:
     inputs = [given.name for given in net.signature.inputs]
     for arg in node.args:
         if arg.name is not None and arg.name not in inputs:
-            raise scope.findings.refuse(unknown_argument(net.name, arg.name, arg.span, inputs))
+            raise scope.findings.reject(unknown_argument(net.name, arg.name, arg.span, inputs))
     return sort_args(scope, net.signature, node.args, leading=())[1]
 
 
@@ -161,7 +161,7 @@ def _arguments(scope: Scope, node: ast.Call, net: Net) -> tuple[Expr, ...]:
     """Return the arguments of a call in the order of the net's parameters, each of its shape."""
     if net.params is None:
         if any(arg.name is not None for arg in node.args):
-            raise scope.findings.refuse(
+            raise scope.findings.reject(
                 bad_argument(net.name, "takes no named argument", node.span)
             )
         return tuple(value(scope, arg.value) for arg in node.args)
@@ -171,11 +171,11 @@ def _arguments(scope: Scope, node: ast.Call, net: Net) -> tuple[Expr, ...]:
         name = arg.name if arg.name is not None else (names[position:] or [""])[0]
         if name not in names or name in given:
             text = f"takes {len(names)} arguments: {', '.join(names)}"
-            raise scope.findings.refuse(bad_argument(net.name, text, arg.span))
+            raise scope.findings.reject(bad_argument(net.name, text, arg.span))
         given[name] = arg
     if len(given) != len(names):
         text = f"takes {len(names)} arguments: {', '.join(names)}"
-        raise scope.findings.refuse(bad_argument(net.name, text, node.span))
+        raise scope.findings.reject(bad_argument(net.name, text, node.span))
     return tuple(_argument(scope, net, given[name].value, kind) for name, kind in net.params)
 
 
@@ -183,11 +183,11 @@ def _argument(scope: Scope, net: Net, node: ast.Expr, wanted: RegType) -> Expr:
     arg = value(scope, node)
     if arg.shape != wanted.shape:
         have, want = shape_text(arg.shape), shape_text(wanted.shape)
-        raise scope.findings.refuse(mismatch(node.span, f"`{net.name}` reads {want}, not {have}"))
+        raise scope.findings.reject(mismatch(node.span, f"`{net.name}` reads {want}, not {have}"))
     label = isinstance(arg_type(scope, arg).numerics, Label)
     if label != isinstance(wanted.numerics, Label):
         text = f"`{net.name}` reads {wanted.numerics}, not {arg_type(scope, arg).numerics}"
-        raise scope.findings.refuse(numeric_mix(node.span, text))
+        raise scope.findings.reject(numeric_mix(node.span, text))
     return arg
 
 
@@ -203,7 +203,7 @@ def substitute(scope: Scope, body: Expr, args: dict[str, Expr], span: Span) -> E
             return arg
         if not isinstance(arg, Read) or arg.place.index:
             text = f"a slice of `{body.place.name}` needs a name: `let v = ...` and pass v"
-            raise scope.findings.refuse(mismatch(span, text))
+            raise scope.findings.reject(mismatch(span, text))
         place = body.place.model_copy(update={"name": arg.place.name})
         return body.model_copy(update={"place": place})
     if isinstance(body, Elementwise | NetCall):
@@ -232,7 +232,7 @@ def fix_types(
     """
     shapes = [*(kind.shape for kind in inputs), output] if scope.turns else []
     if any(dim.names & set(scope.turns) for shape in shapes for dim in shape):
-        raise scope.findings.refuse(
+        raise scope.findings.reject(
             mismatch(span, "a net's shapes cannot change from turn to turn")
         )
     if draft.output is None or is_implied(draft.inputs):
@@ -246,4 +246,4 @@ def fix_types(
     )
     if not same or draft.output[-1:] != output[-1:]:
         text = f"`{draft.name}` is one net: it reads {', '.join(before)}, not {', '.join(now)}"
-        raise scope.findings.refuse(mismatch(span, text))
+        raise scope.findings.reject(mismatch(span, text))

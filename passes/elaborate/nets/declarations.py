@@ -30,7 +30,7 @@ def declare(scope: Scope, decl: ast.NetDecl) -> None:
         Reported: its name is taken, or something in it is wrong.
     """
     if (earlier := scope.visible(decl.name)) is not None:
-        raise scope.findings.refuse(redefined(decl.name, earlier, decl.span))
+        raise scope.findings.reject(redefined(decl.name, earlier, decl.span))
     scope.claim(decl.name, "a net of this body", decl.span)
     scope.nets[decl.name] = build(scope, decl, decl.name)
 
@@ -39,7 +39,7 @@ def declaration(scope: Scope, decl: ast.NetDecl, undo: bool) -> list[Instruction
     """`net F = ...`: an instance of this body; no instruction."""
     if undo:
         text = "changes nothing: there is nothing to undo"
-        raise scope.findings.refuse(bad_argument("undo net", text, decl.span))
+        raise scope.findings.reject(bad_argument("undo net", text, decl.span))
     declare(scope, decl)
     return []
 
@@ -51,7 +51,7 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
         Reported: something in it is wrong.
     """
     if decl.name in (*MATRICES, "permutation"):
-        raise scope.findings.refuse(redefined(decl.name, "a map of `mix`", decl.span))
+        raise scope.findings.reject(redefined(decl.name, "a map of `mix`", decl.span))
     signature = _plain_builtin(scope, decl)
     if signature is not None:
         assert isinstance(decl.value, ast.Call)
@@ -63,7 +63,7 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
         return _leaf(scope, decl, name, params, _torch(scope, decl.value))
     if params is None:
         text = "needs parameters, as in `net F(x: [..]) -> [..] = ...`, or options alone"
-        raise scope.findings.refuse(bad_argument(f"net {decl.name}", text, decl.span))
+        raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))
     return _composite(scope, decl, name, params)
 
 
@@ -112,7 +112,7 @@ def _composite(scope: Scope, decl: ast.NetDecl, name: str, params: Params) -> Ne
     if result is not None and body.shape != result:
         have, want = shape_text(body.shape), shape_text(result)
         text = f"`{decl.name}` is declared to return {want}, but returns {have}"
-        raise scope.findings.refuse(mismatch(decl.span, text))
+        raise scope.findings.reject(mismatch(decl.span, text))
     uses = closure(scope.slots, called(body))
     return Net(name, params, result or body.shape, body, uses)
 
@@ -124,7 +124,7 @@ def _params(scope: Scope, decl: ast.NetDecl) -> Params | None:
     for param in ast.typed(decl.params):
         if param.type is None:
             text = f"says no type for `{param.name}`"
-            raise scope.findings.refuse(bad_argument(decl.name, text, param.span))
+            raise scope.findings.reject(bad_argument(decl.name, text, param.span))
         kind = regtype(param.type, scope.numerics, scope.names, scope.findings)
         params.append((param.name, kind))
     return tuple(params)

@@ -40,7 +40,7 @@ def sort_args(
     for arg in (arg for arg in args if arg.name is not None):
         assert arg.name is not None
         if arg.name in options or arg.name in named:
-            raise scope.findings.refuse(
+            raise scope.findings.reject(
                 bad_argument(signature.name, f"has `{arg.name}` twice", arg.span)
             )
         if signature.option(arg.name) is not None:
@@ -49,7 +49,7 @@ def sort_args(
             named[arg.name] = arg.value
         else:
             known = [*inputs, *(option.name for option in signature.options)]
-            raise scope.findings.refuse(unknown_argument(signature.name, arg.name, arg.span, known))
+            raise scope.findings.reject(unknown_argument(signature.name, arg.name, arg.span, known))
     rest = [arg for arg in args if arg.name is None]
     for name in signature.leading if leading is None else leading:
         if name not in options and rest:
@@ -79,17 +79,17 @@ def given_settings(
 
 def _net(scope: Scope, signature: Signature, arg: ast.Arg) -> Net:
     if not isinstance(arg.value, ast.Name):
-        raise scope.findings.refuse(
+        raise scope.findings.reject(
             bad_argument(signature.name, "is tied to a net's name", arg.span)
         )
     net = scope.net(arg.value.id)
     if net is None:
         known = scope.known_nets()
-        raise scope.findings.refuse(unknown_name("net", arg.value.id, arg.value.span, known))
+        raise scope.findings.reject(unknown_name("net", arg.value.id, arg.value.span, known))
     source = scope.slots.drafts[net.uses[0]].source if net.uses else None
     if net.body is not None or not isinstance(source, Builtin) or source.name != "embedding":
         text = f"is tied to an embedding, which `{net.name}` is not"
-        raise scope.findings.refuse(bad_argument(signature.name, text, arg.span))
+        raise scope.findings.reject(bad_argument(signature.name, text, arg.span))
     return net
 
 
@@ -111,7 +111,7 @@ def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr)
             return expr.id
     wanted = " or ".join(option.choices) or _KINDS[option.kind]
     text = f"takes {wanted} for `{option.name}`"
-    raise findings.refuse(bad_argument(signature.name, text, expr.span))
+    raise findings.reject(bad_argument(signature.name, text, expr.span))
 
 
 _KINDS = {"bool": "true or false", "dims": "a list of sizes"}
@@ -135,7 +135,7 @@ def completed(
         if option.name in given:
             settings[option.name] = given[option.name]
         elif default is None or (default.kind == "target" and axis is None):
-            raise scope.findings.refuse(missing_argument(signature.name, option.name, call.span))
+            raise scope.findings.reject(missing_argument(signature.name, option.name, call.span))
         elif default.kind == "target":
             assert axis is not None
             settings[option.name] = axis if axis.integer is None else axis.integer
@@ -151,17 +151,17 @@ def _sensible(scope: Scope, call: ast.Call, name: str, settings: Given) -> None:
     """Check what a net's signature cannot say of its options."""
     heads, shared = settings.get("heads"), settings.get("kv_heads")
     if isinstance(heads, int) and isinstance(shared, int) and (shared < 1 or heads % shared):
-        raise scope.findings.refuse(
+        raise scope.findings.reject(
             odd_split(f"heads = {heads}", f"kv_heads = {shared}", call.span)
         )
     rate = settings.get("p")
     if name == "dropout" and not (isinstance(rate, int | float) and 0 <= rate < 1):
         text = "takes a number of at least 0 and below 1 for `p`"
-        raise scope.findings.refuse(bad_argument(name, text, call.span))
+        raise scope.findings.reject(bad_argument(name, text, call.span))
     kernel = settings.get("kernel")
     if isinstance(kernel, int) and kernel % 2 == 0:
         text = f"takes an odd `kernel`, not {kernel}"
-        raise scope.findings.refuse(bad_argument(name, text, call.span))
+        raise scope.findings.reject(bad_argument(name, text, call.span))
 
 
 def check_heads(scope: Scope, call: ast.Call, settings: Given, width: Dim | None) -> None:
@@ -174,9 +174,9 @@ def check_heads(scope: Scope, call: ast.Call, settings: Given, width: Dim | None
     if not isinstance(heads, int) or known is None:
         return
     if heads < 1 or known % heads:
-        raise scope.findings.refuse(odd_split(known, f"heads = {heads}", call.span))
+        raise scope.findings.reject(odd_split(known, f"heads = {heads}", call.span))
     if settings.get("rotary") and (known // heads) % 2:
-        raise scope.findings.refuse(
+        raise scope.findings.reject(
             odd_split(f"a head of {known // heads}", "2 (rotary)", call.span)
         )
 

@@ -121,7 +121,9 @@ def retied(source: Source, where: Callable[[int], int]) -> Source:
     return source
 
 
-def bring(net: Net, origin: Slots, into: Slots, key: Callable[[int], Hashable], name: str) -> Net:
+def import_net(
+    net: Net, origin: Slots, into: Slots, key: Callable[[int], Hashable], name: str
+) -> Net:
     """Return `net` of the body that has `origin` as a net of the body that has `into`.
 
     Its k-th slot is linked to ``key(k)``, and `name` takes the place of the net's own.

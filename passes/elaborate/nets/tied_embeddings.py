@@ -33,10 +33,10 @@ def tied_size(
     rows, width = table.settings.get("size"), table.settings.get("out")
     if width is not None and own is not None and own != _dim(width):
         text = f"`{call.func}` reads {own} numbers, but the tied embedding has rows of {width}"
-        raise scope.findings.refuse(mismatch(call.span, text))
+        raise scope.findings.reject(mismatch(call.span, text))
     if "out" in given and _dim(given["out"]) != _dim(rows):
         text = f"out = {given['out']}, but the tied embedding has {rows} rows"
-        raise scope.findings.refuse(mismatch(call.span, text))
+        raise scope.findings.reject(mismatch(call.span, text))
     assert isinstance(rows, int | Dim)
     if draft.output is None and own is not None:
         _imply(draft, table, rows, own)

@@ -26,7 +26,7 @@ def number(expr: ast.Expr, names: Mapping[str, Dim], findings: Findings) -> Dim:
             return Dim.of(Fraction(expr.text))
         case ast.Name():
             if expr.id not in names:
-                raise findings.refuse(unbound_dim(expr.id, expr.span, names))
+                raise findings.reject(unbound_dim(expr.id, expr.span, names))
             return names[expr.id]
         case ast.Neg():
             return -number(expr.operand, names, findings)
@@ -34,7 +34,7 @@ def number(expr: ast.Expr, names: Mapping[str, Dim], findings: Findings) -> Dim:
             left = number(expr.left, names, findings)
             right = number(expr.right, names, findings)
             return _operate(expr, left, right, findings)
-    raise findings.refuse(
+    raise findings.reject(
         bad_argument("a size", "is a number made of dims with + - * /", expr.span)
     )
 
@@ -43,9 +43,9 @@ def _operate(expr: ast.Binary, left: Dim, right: Dim, findings: Findings) -> Dim
     try:
         return arithmetic(expr.op, left, right)
     except ZeroDivisionError:
-        raise findings.refuse(odd_split(left, 0, expr.span)) from None
+        raise findings.reject(odd_split(left, 0, expr.span)) from None
     except ValueError:
-        raise findings.refuse(odd_split(left, right, expr.span)) from None
+        raise findings.reject(odd_split(left, right, expr.span)) from None
 
 
 def arithmetic(op: str, left: Dim, right: Dim) -> Dim:
@@ -70,9 +70,9 @@ def size(expr: ast.Expr, names: Mapping[str, Dim], findings: Findings) -> Dim:
     value = number(expr, names, findings)
     known = value.constant
     if known is not None and known.denominator != 1:
-        raise findings.refuse(odd_split(known.numerator, known.denominator, expr.span))
+        raise findings.reject(odd_split(known.numerator, known.denominator, expr.span))
     if known is not None and known < 0:
-        raise findings.refuse(bad_argument("a size", f"cannot be {known}", expr.span))
+        raise findings.reject(bad_argument("a size", f"cannot be {known}", expr.span))
     return value
 
 

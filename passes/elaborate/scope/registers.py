@@ -93,7 +93,7 @@ class Registers:
             return self.live[name]
         if name in self.givens or name in self.lets:
             what = "given" if name in self.givens else "let"
-            raise self.findings.refuse(write_given(name, what, span))
+            raise self.findings.reject(write_given(name, what, span))
         self._absent(name, span)
         raise Reported
 
@@ -123,10 +123,10 @@ class Registers:
             Reported: the name is in use.
         """
         if name in self.live:
-            raise self.findings.refuse(overwrites(name, span))
+            raise self.findings.reject(overwrites(name, span))
         if name in self.givens or name in self.lets:
             what = "a given" if name in self.givens else "a let"
-            raise self.findings.refuse(redefined(name, what, span))
+            raise self.findings.reject(redefined(name, what, span))
         self.gone.pop(name, None)
         self.lost.discard(name)
         self.written.setdefault(name, span)
@@ -141,7 +141,7 @@ class Registers:
         seen: set[str] = set()
         for name, span in names:
             if name in seen:
-                raise self.findings.refuse(duplicate(name, span))
+                raise self.findings.reject(duplicate(name, span))
             seen.add(name)
 
     def lose(self, names: Iterable[str]) -> None:
@@ -153,13 +153,13 @@ class Registers:
     def _fresh(self, name: str, span: Span) -> None:
         changed = self.lets[name].changed
         if changed is not None:
-            raise self.findings.refuse(stale(name, changed[0], changed[1], span))
+            raise self.findings.reject(stale(name, changed[0], changed[1], span))
 
     def _absent(self, name: str, span: Span) -> None:
         if name in self.lost:
             raise Reported
         if name in self.gone:
             how, where = self.gone[name]
-            raise self.findings.refuse(moved(name, how, where, span))
+            raise self.findings.reject(moved(name, how, where, span))
         known = [*self.live, *self.givens, *self.lets]
-        raise self.findings.refuse(unknown_name("register", name, span, known))
+        raise self.findings.reject(unknown_name("register", name, span, known))

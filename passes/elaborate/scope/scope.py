@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.types import Numerics
-from revc.passes.elaborate.nets.slots import Namer, Net, Slots, bring
+from revc.passes.elaborate.nets.slots import Namer, Net, Slots, import_net
 from revc.passes.elaborate.scope.names import Names
 from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.modules import Module
@@ -16,7 +16,7 @@ from revc.passes.rules.s009_redefined_name import redefined
 
 if TYPE_CHECKING:
     from revc.passes.analysis.doubts import Doubt
-    from revc.passes.elaborate.elaboration import Blocks
+    from revc.passes.elaborate.elaboration import Elaboration
     from revc.passes.elaborate.statements.block_calls import Called
 
 
@@ -29,7 +29,7 @@ class Scope:
     `path` what the body is called.
     """
 
-    blocks: "Blocks"
+    elaboration: "Elaboration"
     path: str
     module: Module
     names: Names
@@ -48,7 +48,7 @@ class Scope:
     @property
     def findings(self) -> Findings:
         """Where what is wrong goes."""
-        return self.blocks.findings
+        return self.elaboration.findings
 
     def net(self, name: str) -> Net | None:
         """Return the declared net `name`: of this body, of an enclosing one, or of a file."""
@@ -59,7 +59,7 @@ class Scope:
             if outer is not None:
                 uses = outer.uses
                 link: Callable[[int], int] = lambda k: uses[k]  # noqa: E731
-                self.nets[name] = bring(outer, self.parent.slots, self.slots, link, outer.name)
+                self.nets[name] = import_net(outer, self.parent.slots, self.slots, link, outer.name)
             return self.nets.get(name)
         return self.file_net(self.module, name)
 
@@ -73,13 +73,13 @@ class Scope:
     def shared_net(self, module: Module, decl: ast.NetDecl) -> Net | None:
         """Return a file's net as a net of this body; the whole program has one instance of it."""
         full = module.prefix + decl.name
-        home = self.blocks.file_scope(module)
-        net = self.blocks.file_net(home, decl)
+        home = self.elaboration.file_scope(module)
+        net = self.elaboration.file_net(home, decl)
         if net is None or home is self:
             return net
         if full not in self.nets:
             key: Callable[[int], tuple[str, str, int]] = lambda k: ("file", full, k)  # noqa: E731
-            self.nets[full] = bring(net, home.slots, self.slots, key, full)
+            self.nets[full] = import_net(net, home.slots, self.slots, key, full)
         return self.nets[full]
 
     def claim(self, name: str, what: str, span: Span) -> None:
@@ -89,7 +89,7 @@ class Scope:
             Reported: it is taken.
         """
         if name in self.claimed:
-            raise self.findings.refuse(redefined(name, self.claimed[name], span))
+            raise self.findings.reject(redefined(name, self.claimed[name], span))
         self.claimed[name] = what
 
     def emit(self, names: Iterable[str], span: Span) -> None:
@@ -101,7 +101,7 @@ class Scope:
         for name in names:
             if name in self.emitted:
                 what = "emitted by this body"
-                raise self.findings.refuse(redefined(name, what, span))
+                raise self.findings.reject(redefined(name, what, span))
             self.emitted[name] = None
 
     def known_nets(self) -> list[str]:

@@ -39,7 +39,7 @@ def _spread(scope: Scope, node: ast.Index, shape: Shape) -> list[ast.IndexItem]:
     if len(dots) > 1 or given > len(shape):
         text = f"`{node.base.id}` is {shape_text(shape)}: {given} indices are too many"
         two = f"`{node.base.id}`: one `..` is enough"
-        raise scope.findings.refuse(mismatch(node.span, two if len(dots) > 1 else text))
+        raise scope.findings.reject(mismatch(node.span, two if len(dots) > 1 else text))
     full: list[ast.IndexItem] = [ast.Range(span=node.span, lo=None, hi=None)]
     full *= len(shape) - given
     at = dots[0] if dots else len(node.items)
@@ -70,4 +70,4 @@ def _bound(scope: Scope, expr: ast.Expr, axis: Dim) -> Dim:
 def _within(scope: Scope, low: Dim, value: Dim, high: Dim, span: Span) -> None:
     for gap in ((value - low).constant, (high - value).constant):
         if gap is not None and gap < 0:
-            raise scope.findings.refuse(mismatch(span, f"{value} is not within {low}..{high}"))
+            raise scope.findings.reject(mismatch(span, f"{value} is not within {low}..{high}"))

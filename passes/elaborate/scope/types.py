@@ -27,7 +27,7 @@ def numerics(node: ast.Numerics, names: Mapping[str, Dim], findings: Findings) -
         return make(Label, size=size(node.size, names, findings))
     whole, fraction = node.integer_bits or 0, node.fraction_bits or 0
     if whole + fraction not in WIDTHS:
-        raise findings.refuse(
+        raise findings.reject(
             numeric_mix(
                 node.span,
                 f"lattice(Q{whole}.{fraction}) has {whole + fraction} bits: use 16, 32 or 64",

@@ -20,7 +20,7 @@ def alloc(scope: Scope, node: ast.Alloc, undo: bool) -> Steps:
     """`alloc a, b: T = e`: one register for each name."""
     kind = regtype(node.type, scope.numerics, scope.names, scope.findings)
     if undo:
-        scope.blocks.checked.add(node.span)
+        scope.elaboration.checked.add(node.span)
         return _free(scope, ast.Free.model_construct(
             span=node.span, names=node.names, value=node.value
         ))  # fmt: skip
@@ -40,7 +40,7 @@ def free(scope: Scope, node: ast.Free, undo: bool) -> Steps:
     """`free a, b = e`: the value is checked, then the registers end."""
     if undo:
         text = "does not say the type: write `alloc y: [..] = e`"
-        raise scope.findings.refuse(bad_argument("undo free", text, node.span))
+        raise scope.findings.reject(bad_argument("undo free", text, node.span))
     return _free(scope, node)
 
 
@@ -55,7 +55,7 @@ def _free(scope: Scope, node: ast.Free) -> Steps:
         check_numerics(scope, node.value.span, end, kind.numerics)
         for place, let in places_read(scope, end):
             if place.name == name.id:
-                raise scope.findings.refuse(self_read(name.id, node.value.span, let))
+                raise scope.findings.reject(self_read(name.id, node.value.span, let))
         scope.regs.take(name.id, "freed", node.span)
         steps.append(make(Free, span=node.span, name=name.id, type=kind, value=end))
     return steps
@@ -84,12 +84,12 @@ def emit(scope: Scope, node: ast.Emit, undo: bool) -> Steps:
 def _reads_only(scope: Scope, kind: str, node: ast.Node, undo: bool) -> None:
     if undo:
         text = "changes nothing: there is nothing to undo"
-        raise scope.findings.refuse(bad_argument(f"undo {kind}", text, node.span))
+        raise scope.findings.reject(bad_argument(f"undo {kind}", text, node.span))
 
 
 def _new_name(scope: Scope, name: str, node: ast.Node) -> None:
     regs = scope.regs
     if name in regs.live or name in regs.givens or name in regs.lets:
-        raise scope.findings.refuse(redefined(name, "a value of this body", node.span))
+        raise scope.findings.reject(redefined(name, "a value of this body", node.span))
     if (earlier := scope.visible(name)) is not None:
-        raise scope.findings.refuse(redefined(name, earlier, node.span))
+        raise scope.findings.reject(redefined(name, earlier, node.span))

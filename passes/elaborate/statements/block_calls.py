@@ -12,7 +12,7 @@ from revc.ir.make import make
 from revc.passes.analysis.doubts import Doubt
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.expressions import read
-from revc.passes.elaborate.linking import adopt
+from revc.passes.elaborate.linking import instantiate
 from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import number
 from revc.passes.elaborate.scope.scope import Scope
@@ -54,8 +54,8 @@ def block_call(scope: Scope, node: ast.BlockCall, undo: bool) -> list[Instructio
     generics = _generics(scope, node, decl)
     state, givens = _arguments(scope, node, decl, undo)
     types = [scope.regs.target(name.id, name.span) for name in state]
-    block = scope.blocks.call(scope, node, module, decl, generics, types, givens, undo)
-    nets = adopt(scope, block, label, _links(generics))
+    block = scope.elaboration.call(scope, node, module, decl, generics, types, givens, undo)
+    nets = instantiate(scope, block, label, _links(generics))
     scope.labels[label] = Called(label, module, decl, generics, block, nets)
     return [_finish(scope, node, label, block, undo, state, givens, nets)]
 
@@ -64,15 +64,15 @@ def _again(scope: Scope, node: ast.BlockCall, earlier: Called, undo: bool) -> li
     """Call by a label: the same block with the same nets."""
     if node.generics or node.label:
         text = "is a label: its generics are those of its call"
-        raise scope.findings.refuse(bad_argument(node.block, text, node.block_span))
+        raise scope.findings.reject(bad_argument(node.block, text, node.block_span))
     state, givens = _arguments(scope, node, earlier.decl, undo)
     types = [scope.regs.target(name.id, name.span) for name in state]
-    block = scope.blocks.call(
+    block = scope.elaboration.call(
         scope, node, earlier.module, earlier.decl, earlier.generics, types, givens, undo
     )
     if block is not earlier.block:
         text = f"`{node.block}` was called with other shapes"
-        raise scope.findings.refuse(mismatch(node.span, text))
+        raise scope.findings.reject(mismatch(node.span, text))
     return [_finish(scope, node, earlier.label, block, undo, state, givens, earlier.nets)]
 
 
@@ -81,11 +81,11 @@ def _block(scope: Scope, node: ast.BlockCall) -> tuple[Module, ast.BlockDecl]:
     if scope.module.imports.get(node.block, scope) is None:
         if node.block in builtin_signatures():
             text = f"`{node.block}` is a net: read it in an expression"
-            raise scope.findings.refuse(UNKNOWN.at(node.block_span, text))
+            raise scope.findings.reject(UNKNOWN.at(node.block_span, text))
         raise Reported  # the file that it comes from was not found, and reported
     if found is None or not isinstance(found[1], ast.BlockDecl) or found[0] is None:
         known = [*scope.module.known(ast.BlockDecl), *scope.labels]
-        raise scope.findings.refuse(unknown_name("block", node.block, node.block_span, known))
+        raise scope.findings.reject(unknown_name("block", node.block, node.block_span, known))
     return found[0], found[1]
 
 
@@ -104,16 +104,16 @@ def _generics(scope: Scope, node: ast.BlockCall, decl: ast.BlockDecl) -> Generic
         name = arg.name if arg.name is not None else (names[position:] or [""])[0]
         if name not in names:
             extra = arg.name or f"<{len(names) + 1}>"
-            raise scope.findings.refuse(unknown_argument(node.block, extra, arg.span, names))
+            raise scope.findings.reject(unknown_argument(node.block, extra, arg.span, names))
         if name in given:
-            raise scope.findings.refuse(bad_argument(node.block, f"has `{name}` twice", arg.span))
+            raise scope.findings.reject(bad_argument(node.block, f"has `{name}` twice", arg.span))
         given[name] = arg
     generics: Generics = {}
     for generic in decl.generics:
         value = given[generic.name].value if generic.name in given else generic.default
         if value is None:
             what = missing_argument(node.block, f"<{generic.name}>", node.block_span)
-            raise scope.findings.refuse(what)
+            raise scope.findings.reject(what)
         if generic.default is None:
             generics[generic.name] = _net(scope, value)
         elif generic.name in given:
@@ -126,11 +126,11 @@ def _generics(scope: Scope, node: ast.BlockCall, decl: ast.BlockDecl) -> Generic
 def _net(scope: Scope, node: ast.Expr) -> Net:
     if not isinstance(node, ast.Name):
         text = "is passed by its name: declare it with `net F = ...` first"
-        raise scope.findings.refuse(bad_argument("a net in <>", text, node.span))
+        raise scope.findings.reject(bad_argument("a net in <>", text, node.span))
     net = scope.net(node.id)
     if net is None:
         known = scope.known_nets()
-        raise scope.findings.refuse(unknown_name("net", node.id, node.span, known))
+        raise scope.findings.reject(unknown_name("net", node.id, node.span, known))
     return net
 
 
@@ -155,17 +155,17 @@ def _arguments(
         name = arg.name if arg.name is not None else next(iter([*by_name][position:]), "")
         if name not in by_name or name in given:
             text = f"takes {len(params)} arguments: {', '.join(by_name)}"
-            raise scope.findings.refuse(bad_argument(node.block, text, arg.span))
+            raise scope.findings.reject(bad_argument(node.block, text, arg.span))
         given[name] = arg
     missing = [name for name in by_name if name not in given]
     if missing:
-        raise scope.findings.refuse(missing_argument(node.block, missing[0], node.span))
+        raise scope.findings.reject(missing_argument(node.block, missing[0], node.span))
     state = [_register(scope, node, given[p.name]) for p in params if not p.given]
     scope.regs.distinct((name.id, name.span) for name in state)
     givens = {p.name: _given(scope, node, given[p.name]) for p in params if p.given}
     for at in givens.values():
         if at.place.name in [name.id for name in state]:
-            raise scope.findings.refuse(also_given(at.place.name, at.span))
+            raise scope.findings.reject(also_given(at.place.name, at.span))
     return state, givens
 
 
@@ -179,14 +179,14 @@ def _wanted(decl: ast.BlockDecl, undo: bool) -> list[ast.Param]:
 def _register(scope: Scope, node: ast.BlockCall, arg: ast.Arg) -> ast.Name:
     if not isinstance(arg.value, ast.Name):
         text = "takes whole registers as state: `split` a part off first"
-        raise scope.findings.refuse(bad_argument(node.block, text, arg.span))
+        raise scope.findings.reject(bad_argument(node.block, text, arg.span))
     return arg.value
 
 
 def _given(scope: Scope, node: ast.BlockCall, arg: ast.Arg) -> Read:
     if not isinstance(arg.value, ast.Name | ast.Index):
         text = "takes a name or a slice for a given: `let v = ...` names a value"
-        raise scope.findings.refuse(bad_argument(node.block, text, arg.span))
+        raise scope.findings.reject(bad_argument(node.block, text, arg.span))
     at = read(scope, arg.value)
     assert isinstance(at, Read)
     return at

@@ -61,11 +61,11 @@ def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) 
     """
     if not isinstance(node, ast.Call):
         text = f"is one of {', '.join(FAMILIES)}"
-        raise scope.findings.refuse(bad_argument("a distribution", text, node.span))
+        raise scope.findings.reject(bad_argument("a distribution", text, node.span))
     family = FAMILIES.get(node.func)
     if family is None:
         what = unknown_name("distribution", node.func, node.func_span, FAMILIES)
-        raise scope.findings.refuse(what)
+        raise scope.findings.reject(what)
     _codes(scope, node, family, kind)
     named = {arg.name: arg.value for arg in node.args if arg.name is not None}
     settings = _settings(scope, node, family, named)
@@ -95,26 +95,26 @@ def _check_step(
         return
     unit = step * 2.0**kind.numerics.fraction_bits
     if unit < 1 or unit != int(unit):
-        raise scope.findings.refuse(off_lattice(step, str(kind.numerics), node.span))
+        raise scope.findings.reject(off_lattice(step, str(kind.numerics), node.span))
     if kind.numerics.width - math.log2(unit) > 32 or unit > 2**31:
         text = f"a step of {step:g} splits {kind.numerics} beyond 32 bits of index or residue"
-        raise scope.findings.refuse(not_exact(text, node.span))
+        raise scope.findings.reject(not_exact(text, node.span))
     if unit > 2 ** (kind.numerics.width - 1):
         text = f"a step of {step:g} is more than half of all that {kind.numerics} holds"
-        raise scope.findings.refuse(not_exact(text, node.span))
+        raise scope.findings.reject(not_exact(text, node.span))
     if policy == "drop" and bits < math.log2(unit):
         text = (
             f"drop({bits}) would charge less than it loses: a residue of {unit:g} units has "
             f"{math.ceil(math.log2(unit))} bits"
         )
-        raise scope.findings.refuse(bad_argument("residue", text, node.span))
+        raise scope.findings.reject(bad_argument("residue", text, node.span))
 
 
 def _codes(scope: Scope, node: ast.Call, family: Family, kind: RegType) -> None:
     if isinstance(kind.numerics, Label) != family.labels:
         wanted = "labels" if family.labels else "a lattice"
         text = f"`{node.func}` codes {wanted}, not {kind.numerics}"
-        raise scope.findings.refuse(numeric_mix(node.span, text))
+        raise scope.findings.reject(numeric_mix(node.span, text))
 
 
 def _fits_labels(scope: Scope, node: ast.Call, settings: dict[str, Setting], kind: RegType) -> None:
@@ -124,7 +124,7 @@ def _fits_labels(scope: Scope, node: ast.Call, settings: dict[str, Setting], kin
     codes, size = settings.get("n", 2), kind.numerics.size.integer
     if size is not None and size != codes:
         text = f"`{node.func}` codes the labels below {codes}, not those of {kind.numerics}"
-        raise scope.findings.refuse(mismatch(node.span, text))
+        raise scope.findings.reject(mismatch(node.span, text))
 
 
 def _settings(
@@ -133,14 +133,14 @@ def _settings(
     known = [*family.settings, "residue"]
     for arg in node.args:
         if arg.name is not None and arg.name not in known:
-            raise scope.findings.refuse(unknown_argument(node.func, arg.name, arg.span, known))
+            raise scope.findings.reject(unknown_argument(node.func, arg.name, arg.span, known))
     positional = [arg.value for arg in node.args if arg.name is None]
     if family.each == 0 and positional:
         named.setdefault(next(iter(family.settings)), positional[0])
     settings: dict[str, Setting] = {}
     for name, default in family.settings.items():
         if name not in named and default == _NEEDED:
-            raise scope.findings.refuse(missing_argument(node.func, name, node.span))
+            raise scope.findings.reject(missing_argument(node.func, name, node.span))
         given = named.get(name)
         settings[name] = default if given is None else _constant(scope, node.func, name, given)
     return settings
@@ -153,10 +153,10 @@ def _constant(scope: Scope, func: str, name: str, node: ast.Expr) -> int | float
     if known is None or known <= 0 or (name != "step" and known.denominator != 1):
         if name == "p":
             text = "takes a number between 0 and 1 for `p`"
-            raise scope.findings.refuse(bad_argument(func, text, node.span))
+            raise scope.findings.reject(bad_argument(func, text, node.span))
         kind = "number" if name == "step" else "whole number"
         text = f"takes a {kind} above 0 for `{name}`"
-        raise scope.findings.refuse(bad_argument(func, text, node.span))
+        raise scope.findings.reject(bad_argument(func, text, node.span))
     return int(known) if known.denominator == 1 else float(known)
 
 
@@ -167,14 +167,14 @@ def _params(
         return ()
     positional = [arg.value for arg in node.args if arg.name is None]
     if len(positional) != 1:
-        raise scope.findings.refuse(bad_argument(node.func, "reads one value", node.span))
+        raise scope.findings.reject(bad_argument(node.func, "reads one value", node.span))
     wanted = _wanted(scope, node, family, settings, kind)
     params = value(scope, positional[0], wanted)
     no_dropout(scope, params)
     if not fits(params.shape, wanted):
         want, have = shape_text(wanted), shape_text(params.shape)
         text = f"`{node.func}` needs {want} for {shape_text(kind.shape)}, but is given {have}"
-        raise scope.findings.refuse(mismatch(positional[0].span, text))
+        raise scope.findings.reject(mismatch(positional[0].span, text))
     return (params,)
 
 
@@ -187,7 +187,7 @@ def _wanted(
         return (*kind.shape, kind.numerics.size)
     if len(kind.shape) < 2:
         text = f"`{node.func}` codes values with an axis beside the example's"
-        raise scope.findings.refuse(mismatch(node.span, f"{text}, not {shape_text(kind.shape)}"))
+        raise scope.findings.reject(mismatch(node.span, f"{text}, not {shape_text(kind.shape)}"))
     components = settings.get("components", 1)
     assert isinstance(components, int)
     return (*kind.shape[:-1], kind.shape[-1] * Dim.of(family.each * components))
@@ -200,7 +200,7 @@ def _residue(
     label = isinstance(kind.numerics, Label)
     if label and node is not None:
         text = f"is for what a step leaves: a {kind.numerics} has none"
-        raise scope.findings.refuse(bad_argument("residue", text, node.span))
+        raise scope.findings.reject(bad_argument("residue", text, node.span))
     match node:
         case None:
             return ("none" if label else default), 0
@@ -215,4 +215,4 @@ def _residue(
             if bits is not None and bits.denominator == 1 and bits >= Fraction(0):
                 return "drop", int(bits)
     text = "is carry, write or drop(m)"
-    raise scope.findings.refuse(bad_argument("residue", text, node.span))
+    raise scope.findings.reject(bad_argument("residue", text, node.span))

@@ -44,7 +44,7 @@ class _Masks:
     def _product(self, value: Expr, rate: float, span: Span) -> Expr:
         if value.shape[:1] != self.batch or not self.batch:
             text = "`dropout` masks a value of each example: its first axis is the batch's"
-            raise self.scope.findings.refuse(mismatch(span, text))
+            raise self.scope.findings.reject(mismatch(span, text))
         name = self._name()
         self.found.append((name, _mask_type(value.shape), rate))
         mask = make(Read, span=span, place=make(Place, span=span, name=name), shape=value.shape)
@@ -88,7 +88,7 @@ def no_dropout(scope: Scope, expr: Expr) -> None:
     """
     for node in walk(expr):
         if _rate(scope, node) is not None:
-            raise scope.findings.refuse(misplaced(node.span))
+            raise scope.findings.reject(misplaced(node.span))
 
 
 def masked(scope: Scope, step: Add, batch: Shape, undo: bool) -> list[Instruction]:

@@ -10,7 +10,7 @@ from revc.ir.make import make
 from revc.ir.nets import Builtin
 from revc.ir.program import Register
 from revc.passes.elaborate.bodies import Body, close
-from revc.passes.elaborate.linking import adopt
+from revc.passes.elaborate.linking import instantiate
 from revc.passes.elaborate.nets.slots import Namer, Slots
 from revc.passes.elaborate.scope.names import size
 from revc.passes.elaborate.scope.scope import Scope, declared
@@ -29,14 +29,14 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     count = size(node.count, scope.names, scope.findings)
     if not node.share and (count.integer or 0) > MOST_TURNS:
         text = f"of {count} turns has too many nets; `repeat .. share` has one set"
-        raise scope.findings.refuse(bad_argument("a repeat", text, node.count.span))
+        raise scope.findings.reject(bad_argument("a repeat", text, node.count.span))
     if undo:
         return repeat(scope, inverse_loop(scope, node), False)
     if node.label is not None:
         scope.claim(node.label, "a loop of this body", node.span)
     label = node.label or scope.namer.next("repeat")
     inner = _inner(scope, node)
-    with scope.blocks.within(node, node.span):
+    with scope.elaboration.within(node, node.span):
         steps = run(inner, node.body)
     _balanced(scope, inner, node)
     body = _block(scope, inner, node, steps, f"{scope.path}.{label}")
@@ -82,7 +82,7 @@ def _inner(scope: Scope, node: ast.Repeat) -> Scope:
     if node.index is not None:
         earlier = "a value" if scope.regs.knows(node.index) else scope.visible(node.index)
         if earlier is not None:
-            raise scope.findings.refuse(redefined(node.index, earlier, node.span))
+            raise scope.findings.reject(redefined(node.index, earlier, node.span))
         names[node.index] = Dim.of(node.index)
         turns = (*turns, node.index)
     return replace(
@@ -106,7 +106,7 @@ def _balanced(scope: Scope, inner: Scope, node: ast.Repeat) -> None:
     ]
     if changes:
         scope.regs.lose([n for n in (*before, *after) if before.get(n) != after.get(n)])
-        raise scope.findings.refuse(imbalance(node.span, ", ".join(changes)))
+        raise scope.findings.reject(imbalance(node.span, ", ".join(changes)))
     for name in inner.regs.used:
         let = scope.regs.lets.get(name)
         if let is not None and let.changed is not None:
@@ -135,6 +135,6 @@ def _rows(
     """Return the slots of each turn; a count that is not known yet stands for one turn."""
     known: dict[Hashable, int] = {n: n for n in body.links if isinstance(n, int)}
     if node.share:
-        return (adopt(scope, body, label, known),)
+        return (instantiate(scope, body, label, known),)
     turns = count.integer if count.integer is not None else 1
-    return tuple(adopt(scope, body, f"{label}.{turn}", known) for turn in range(turns))
+    return tuple(instantiate(scope, body, f"{label}.{turn}", known) for turn in range(turns))

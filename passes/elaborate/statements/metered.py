@@ -63,7 +63,7 @@ def _returning(scope: Scope, node: ast.Put) -> RegType:
     """Return the type of a register that comes back from the tape."""
     if node.type is None:
         text = f"needs the type of what comes back: `undo put {node.target.id}: [..] by ...`"
-        raise scope.findings.refuse(bad_argument("undo put", text, node.span))
+        raise scope.findings.reject(bad_argument("undo put", text, node.span))
     return regtype(node.type, scope.numerics, scope.names, scope.findings)
 
 
@@ -76,7 +76,7 @@ def draw(scope: Scope, node: ast.Draw, undo: bool) -> Steps:
         check = scope.regs.target(name.id, name.span)
         if check != kind:
             text = f"`{name.id}` is {check}, not {kind}"
-            raise scope.findings.refuse(numeric_mix(name.span, text))
+            raise scope.findings.reject(numeric_mix(name.span, text))
     by = distribution(scope, node.by, kind, "write")
     _no_carry(scope, "draw", by.residue, node.span)
     if undo:
@@ -97,7 +97,7 @@ def _no_carry(scope: Scope, kind: str, residue: str, span: Span) -> None:
     """Refuse to leave a residue in a register that leaves the state as a whole."""
     if residue == "carry" or (residue == "drop" and kind == "draw"):
         text = f"moves a whole register: its residue cannot be {residue}, say write"
-        raise scope.findings.refuse(bad_argument(kind, text, span))
+        raise scope.findings.reject(bad_argument(kind, text, span))
 
 
 def _apart(scope: Scope, name: ast.Name, params: tuple[Expr, ...], span: Span) -> None:
@@ -125,10 +125,10 @@ def scale(scope: Scope, node: ast.Scale, undo: bool) -> Steps:
     _on(scope, node.stack, node.span)
     at, kind = target(scope, node.target)
     if isinstance(kind.numerics, Label):
-        raise scope.findings.refuse(numeric_mix(node.span, f"a {kind.numerics} has no multiples"))
+        raise scope.findings.reject(numeric_mix(node.span, f"a {kind.numerics} has no multiples"))
     if isinstance(kind.numerics, Lattice) and kind.numerics.width > 32:
         text = f"scales 16 and 32 bits exactly, not {kind.numerics}"
-        raise scope.findings.refuse(not_exact(f"`scale` {text}", node.span))
+        raise scope.findings.reject(not_exact(f"`scale` {text}", node.span))
     factor = value(scope, node.factor, kind.shape)
     no_dropout(scope, factor)
     check_fits(scope, node.factor.span, factor, at.name, kind)
@@ -152,7 +152,7 @@ def _range(scope: Scope, node: ast.Scale, factor: Expr) -> tuple[float, float]:
         )
         if low is None or high is None or low > high:
             text = "takes a range [lo, hi] of numbers with lo <= hi"
-            raise scope.findings.refuse(bad_argument("scale", text, node.lo.span))
+            raise scope.findings.reject(bad_argument("scale", text, node.lo.span))
         lo, hi, at = float(low), float(high), node.lo.span
     else:
         (lo, hi), at = bounds(factor), node.factor.span
@@ -162,10 +162,10 @@ def _range(scope: Scope, node: ast.Scale, factor: Expr) -> tuple[float, float]:
             f"it is only known to lie in [{low_text}, {high_text}]; say in [lo, hi] with lo above 0"
         )
         scope.doubts.append(Doubt("REFUTED" if lo == hi == 0 else "UNKNOWN", why, node.span))
-        raise scope.findings.refuse(may_vanish(at, why))
+        raise scope.findings.reject(may_vanish(at, why))
     if lo < 2.0**-10 or hi > 64:
         text = f"`scale` rounds its factor to n/1024 with 1 <= n <= 65536, not [{lo:g}, {hi:g}]"
-        raise scope.findings.refuse(not_exact(text, at))
+        raise scope.findings.reject(not_exact(text, at))
     return lo, hi
 
 
@@ -173,10 +173,10 @@ def mix(scope: Scope, node: ast.Mix, undo: bool) -> Steps:
     """`mix y by householder(4)`, or by a declared net of such a family."""
     at, kind = target(scope, node.target)
     if isinstance(kind.numerics, Label):
-        raise scope.findings.refuse(numeric_mix(node.span, f"a {kind} has no linear maps"))
+        raise scope.findings.reject(numeric_mix(node.span, f"a {kind} has no linear maps"))
     if len(kind.shape) < 2:
         text = f"`mix` needs an axis beside the example's, not {shape_text(kind.shape)}"
-        raise scope.findings.refuse(mismatch(node.target.span, text))
+        raise scope.findings.reject(mismatch(node.target.span, text))
     call = _mixing(scope, node.by)
     family, settings, matrix = call.func, {}, None
     if call.func == "permutation":
@@ -186,7 +186,7 @@ def mix(scope: Scope, node: ast.Mix, undo: bool) -> Steps:
         family = _family(scope, matrix)
     if family == "lu" and isinstance(kind.numerics, Lattice) and kind.numerics.width > 32:
         text = f"`lu` scales 16 and 32 bits exactly, not {kind.numerics}; use orthogonal"
-        raise scope.findings.refuse(not_exact(text, node.by.span))
+        raise scope.findings.reject(not_exact(text, node.by.span))
     scope.regs.change(at.name, node.span)
     return [
         make(
@@ -211,14 +211,14 @@ def _mixing(scope: Scope, node: ast.Expr) -> ast.Call:
         node = ast.Call.model_construct(span=node.span, func=node.id, func_span=node.span, args=())
     if not isinstance(node, ast.Call):
         text = f"takes one of {', '.join(MIXES)}"
-        raise scope.findings.refuse(bad_argument("mix", text, node.span))
+        raise scope.findings.reject(bad_argument("mix", text, node.span))
     net = scope.net(node.func)
     if net is not None and (net.open or _is_matrix(net)):
         return node
     if net is not None or (node.func in builtin_signatures() and node.func not in MATRICES):
-        raise scope.findings.refuse(singular(node.func, node.span))
+        raise scope.findings.reject(singular(node.func, node.span))
     if node.func not in MIXES:
-        raise scope.findings.refuse(unknown_name("map", node.func, node.func_span, MIXES))
+        raise scope.findings.reject(unknown_name("map", node.func, node.func_span, MIXES))
     return node
 
 
@@ -229,16 +229,16 @@ def _is_matrix(net: Net) -> bool:
 def _seed(scope: Scope, call: ast.Call) -> dict[str, int | float | None]:
     seed = 0
     for arg in call.args[1:]:
-        raise scope.findings.refuse(bad_argument("permutation", "takes one seed", arg.span))
+        raise scope.findings.reject(bad_argument("permutation", "takes one seed", arg.span))
     for arg in call.args:
         if arg.name not in (None, "seed"):
-            raise scope.findings.refuse(
+            raise scope.findings.reject(
                 unknown_argument("permutation", arg.name or "", arg.span, ("seed",))
             )
         known = number(arg.value, scope.names, scope.findings).integer
         if known is None or not 0 <= known < 1 << 63:
             text = "takes a whole number of at least 0 for `seed`"
-            raise scope.findings.refuse(bad_argument("permutation", text, arg.span))
+            raise scope.findings.reject(bad_argument("permutation", text, arg.span))
         seed = known
     return {"seed": seed}
 
@@ -254,7 +254,7 @@ def _matrix(scope: Scope, call: ast.Call, kind: RegType) -> Expr:
     if matrix.shape != square:
         have, want = shape_text(matrix.shape), shape_text(square)
         text = f"`mix` needs a {want} for {shape_text(kind.shape)}, but `{call.func}` is {have}"
-        raise scope.findings.refuse(mismatch(call.span, text))
+        raise scope.findings.reject(mismatch(call.span, text))
     return matrix
 
 
@@ -267,7 +267,7 @@ def _family(scope: Scope, matrix: Expr) -> str:
     k = source.settings.get("k", 1)
     if not isinstance(k, int) or k < 1:
         text = f"needs at least one reflection, not k = {k}"
-        raise scope.findings.refuse(bad_argument(source.name, text, matrix.span))
+        raise scope.findings.reject(bad_argument(source.name, text, matrix.span))
     return source.name
 
 
@@ -277,12 +277,12 @@ def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
     found = {n: d for n, d in scope.module.decls.items() if isinstance(d, ast.BijectionDecl)}
     call = _named(scope, "apply", node.by, {**dict.fromkeys(BIJECTIONS), **found})
     if call.func in found and call.func in BIJECTIONS:
-        raise scope.findings.refuse(redefined(call.func, "a named map", found[call.func].span))
+        raise scope.findings.reject(redefined(call.func, "a named map", found[call.func].span))
     if call.args:
-        raise scope.findings.refuse(bad_argument(call.func, "takes no argument here", call.span))
+        raise scope.findings.reject(bad_argument(call.func, "takes no argument here", call.span))
     exact = isinstance(kind.numerics, Lattice) and kind.numerics.width <= 32
     if not isinstance(kind.numerics, Float) and not (exact and call.func == "softsign"):
-        raise scope.findings.refuse(no_integer_form(call.func, str(kind.numerics), call.span))
+        raise scope.findings.reject(no_integer_form(call.func, str(kind.numerics), call.span))
     if call.func in found:
         reason = f"`{call.func}` is declared to be a bijection, on trust"
         scope.doubts.append(Doubt("ASSUMED", reason, node.span))
@@ -294,11 +294,11 @@ def _named(scope: Scope, what: str, node: ast.Expr, known: Collection[str]) -> a
     if isinstance(node, ast.Name):
         node = ast.Call.model_construct(span=node.span, func=node.id, func_span=node.span, args=())
     if not isinstance(node, ast.Call):
-        raise scope.findings.refuse(
+        raise scope.findings.reject(
             bad_argument(what, f"takes one of {', '.join(known)}", node.span)
         )
     if node.func not in known:
-        raise scope.findings.refuse(unknown_name("map", node.func, node.func_span, known))
+        raise scope.findings.reject(unknown_name("map", node.func, node.func_span, known))
     return node
 
 
@@ -314,10 +314,10 @@ def _on(scope: Scope, stack: str | None, span: Span, tapes: bool = True) -> None
     if stack is None:
         return
     if stack not in known:
-        raise scope.findings.refuse(unknown_name("tape or reservoir", stack, span, known))
-    main = scope.blocks.main  # whose stacks are the program's; a library's are for linting it
+        raise scope.findings.reject(unknown_name("tape or reservoir", stack, span, known))
+    main = scope.elaboration.main  # whose stacks are the program's; a library's are for linting it
     if type(main.decls.get(stack)) is not type(known[stack]):
         what = "tape or reservoir of the main file"
-        raise scope.findings.refuse(unknown_name(what, stack, span, main.decls))
+        raise scope.findings.reject(unknown_name(what, stack, span, main.decls))
     if isinstance(known[stack], ast.TapeDecl) != tapes:
-        raise scope.findings.refuse(one_stack(stack, tapes, span))
+        raise scope.findings.reject(one_stack(stack, tapes, span))

@@ -50,7 +50,7 @@ def _split(
     axis = _axis(scope, along, whole.shape, span)
     width = whole.shape[axis] / len(parts)
     if width.constant is not None and width.integer is None:
-        raise scope.findings.refuse(odd_split(whole.shape[axis], len(parts), span))
+        raise scope.findings.reject(odd_split(whole.shape[axis], len(parts), span))
     shape = (*whole.shape[:axis], width, *whole.shape[axis + 1 :])
     kind = make(RegType, numerics=whole.numerics, shape=shape)
     scope.regs.take(source.id, "split", span)
@@ -81,11 +81,11 @@ def _join(
 def _alike(scope: Scope, name: ast.Name, kind: RegType, other: ast.Name, wanted: RegType) -> None:
     if kind.numerics != wanted.numerics:
         text = f"`{name.id}` is {kind.numerics}, `{other.id}` is {wanted.numerics}"
-        raise scope.findings.refuse(numeric_mix(name.span, text))
+        raise scope.findings.reject(numeric_mix(name.span, text))
     if kind.shape != wanted.shape:
         have, want = shape_text(kind.shape), shape_text(wanted.shape)
         text = f"`{name.id}` is {have}, but `{other.id}` is {want}"
-        raise scope.findings.refuse(mismatch(name.span, text))
+        raise scope.findings.reject(mismatch(name.span, text))
 
 
 def _axis(scope: Scope, along: ast.Expr | None, shape: Shape, span: Span) -> int:
@@ -99,7 +99,7 @@ def _axis(scope: Scope, along: ast.Expr | None, shape: Shape, span: Span) -> int
         axis += len(shape)
     if axis is None or not 0 < axis < len(shape):
         text = f"an axis of {shape_text(shape)} from 1 on is needed: axis 0 is the example"
-        raise scope.findings.refuse(mismatch(span, text))
+        raise scope.findings.reject(mismatch(span, text))
     return axis
 
 
@@ -111,7 +111,7 @@ def permute(scope: Scope, node: ast.Permute, undo: bool) -> Steps:
     whole = tuple(axis for axis in order if axis is not None)
     if sorted(whole) != list(range(rank)) or len(order) != rank or whole[0] != 0:
         text = f"the order must hold 0 to {rank - 1} once each, 0 first: axis 0 is the example"
-        raise scope.findings.refuse(mismatch(node.span, text))
+        raise scope.findings.reject(mismatch(node.span, text))
     step = make(Permute, span=node.span, target=node.target.id, order=whole)
     return [_in_place(scope, step.inverse() if undo else step, node.target)]
 
@@ -120,12 +120,12 @@ def reshape(scope: Scope, node: ast.Reshape, undo: bool) -> Steps:
     """`reshape x to [..]`: as many elements, and the same examples."""
     if undo:
         text = "cannot tell the shape to go back to: write `reshape x to [..]` with that shape"
-        raise scope.findings.refuse(bad_argument("undo reshape", text, node.span))
+        raise scope.findings.reject(bad_argument("undo reshape", text, node.span))
     kind = scope.regs.target(node.target.id, node.target.span)
     after = tuple(size(dim, scope.names, scope.findings) for dim in node.dims)
     if _elements(after) != _elements(kind.shape) or after[:1] != kind.shape[:1]:
         text = f"{shape_text(kind.shape)} does not reshape to {shape_text(after)}"
-        raise scope.findings.refuse(mismatch(node.span, text))
+        raise scope.findings.reject(mismatch(node.span, text))
     step = make(Reshape, span=node.span, target=node.target.id, before=kind.shape, after=after)
     return [_in_place(scope, step, node.target)]
 
@@ -143,12 +143,12 @@ def squeeze(scope: Scope, node: ast.Squeeze, undo: bool) -> Steps:
     factor = number(node.factor, scope.names, scope.findings).integer
     if factor is None or factor < 1 or len(kind.shape) != 4:
         text = f"takes a [B, c, H, W] and a whole factor, not {shape_text(kind.shape)}"
-        raise scope.findings.refuse(bad_argument("squeeze", text, node.span))
+        raise scope.findings.reject(bad_argument("squeeze", text, node.span))
     divided = kind.shape[1:2] if undo else kind.shape[2:]
     by = factor * factor if undo else factor
     for dim in divided:
         if dim.integer is not None and dim.integer % by:
-            raise scope.findings.refuse(odd_split(dim, by, node.span))
+            raise scope.findings.reject(odd_split(dim, by, node.span))
     step = make(Squeeze, span=node.span, target=node.target.id, factor=factor, undo=undo)
     return [_in_place(scope, step, node.target)]
 

@@ -31,7 +31,7 @@ def simultaneous(scope: Scope, node: ast.Simultaneous, undo: bool) -> list[Instr
     scope.regs.distinct((at.name, at.span) for at, _ in places)
     if len(node.values) != len(node.targets):
         text = f"{len(node.targets)} targets, but {len(node.values)} values"
-        raise scope.findings.refuse(mismatch(node.span, text))
+        raise scope.findings.reject(mismatch(node.span, text))
     values = []
     for expr, (at, kind) in zip(node.values, places, strict=True):
         values.append(with_lets(scope, value(scope, expr, kind.shape)))

@@ -68,7 +68,7 @@ def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
     scope.regs.change(at.name, node.span)
     reason = "x + F(x) is invertible only if F contracts; no bound on F is known"
     scope.doubts.append(Doubt("UNKNOWN", reason, node.span))
-    scope.blocks.unsupported("residual", node.span)
+    scope.elaboration.unsupported("residual", node.span)
     return []
 
 
@@ -80,7 +80,7 @@ def check_fits(scope: Scope, span: Span, expr: Expr, name: str, kind: RegType) -
     """
     if not fits(expr.shape, kind.shape):
         want, have = shape_text(kind.shape), shape_text(expr.shape)
-        raise scope.findings.refuse(mismatch(span, f"`{name}` is {want} but the value is {have}"))
+        raise scope.findings.reject(mismatch(span, f"`{name}` is {want} but the value is {have}"))
 
 
 def check_numerics(scope: Scope, span: Span, expr: Expr, kind: Numerics) -> None:
@@ -92,9 +92,9 @@ def check_numerics(scope: Scope, span: Span, expr: Expr, kind: Numerics) -> None
     label = has_labels(scope, expr)
     if label is not None and not isinstance(kind, Label):
         text = f"{kind} += label: `{label}` is a name, not a quantity; read it with a net"
-        raise scope.findings.refuse(numeric_mix(span, text))
+        raise scope.findings.reject(numeric_mix(span, text))
     if isinstance(kind, Label) and (label is None and _has_reads(expr)):
-        raise scope.findings.refuse(
+        raise scope.findings.reject(
             numeric_mix(span, f"{kind} += number: only labels add to a label")
         )
     if isinstance(kind, Lattice):
@@ -102,7 +102,7 @@ def check_numerics(scope: Scope, span: Span, expr: Expr, kind: Numerics) -> None
             state = scope.regs.live.get(read.place.name)
             if state is not None and isinstance(state.numerics, Float):
                 text = f"{kind} += float state `{read.place.name}`: float state is not exact"
-                raise scope.findings.refuse(numeric_mix(span, text))
+                raise scope.findings.reject(numeric_mix(span, text))
 
 
 def _has_reads(expr: Expr) -> bool:
@@ -121,5 +121,5 @@ def check_apart(scope: Scope, at: Place, values: Sequence[Expr], span: Span) -> 
                 continue
             where = read.span if let is None else span
             if read.index and at.index:
-                raise scope.findings.refuse(overlap(at.name, common(read, at), where))
-            raise scope.findings.refuse(self_read(at.name, where, let))
+                raise scope.findings.reject(overlap(at.name, common(read, at), where))
+            raise scope.findings.reject(self_read(at.name, where, let))
