@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from revc.ir.dims import Dim
-from revc.ir.expr import Slice
 from revc.ir.instructions import BlockCall, Repeat, Scale, Valve
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.metered import Coded, Metered
 from revc.ir.program import Block
 from revc.ir.types import Numerics, Shape
+from revc.passes.analysis.shapes import indexed
 
 ONE = Dim.of(1)
 
@@ -61,12 +61,4 @@ def _moved(step: Metered, env: Env) -> tuple[Numerics, Shape]:
         return step.type.numerics, step.type.shape
     assert isinstance(step, Valve | Scale)
     kind = env[step.target.name]
-    if not step.target.index:
-        return kind.numerics, kind.shape
-    pairs = zip(kind.shape, step.target.index, strict=True)
-    shape = tuple(
-        (size if item.hi is None else item.hi) - item.lo
-        for size, item in pairs
-        if isinstance(item, Slice)
-    )
-    return kind.numerics, shape
+    return kind.numerics, indexed(kind.shape, step.target.index)

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 from revc.grammar import ast
 from revc.ir.make import make
 from revc.ir.program import Budget, StackDecl
+from revc.passes.analysis.arguments import Formals
+from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.scope.names import number
 from revc.passes.rules.report import Reported
-from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argument
+from revc.passes.rules.s003_unknown_argument import bad_argument
 
 if TYPE_CHECKING:
     from revc.passes.elaborate.elaboration import Elaboration
@@ -66,18 +68,13 @@ def stacks(elaboration: "Elaboration") -> tuple[StackDecl, ...]:
 
 def _reservoir(elaboration: "Elaboration", item: ast.ReservoirDecl) -> StackDecl:
     findings, values = elaboration.findings, dict[str, int]()
-    for arg in item.args:
-        if arg.name is None or arg.name in values:
-            text = "takes `seed = ..` and `bits = ..`, each once"
-            raise findings.reject(bad_argument("reservoir", text, arg.span))
-        if arg.name not in ("seed", "bits"):
-            what = unknown_argument("reservoir", arg.name, arg.span, ("seed", "bits"))
-            raise findings.reject(what)
+    takes = Formals("reservoir", (), ("seed", "bits"))
+    for name, arg in matched(findings, item.args, takes).given.items():
         known = number(arg.value, elaboration.names(elaboration.main), findings).integer
         if known is None or not 0 <= known < 1 << 31:
-            text = f"takes a whole number from 0 to 2**31 - 1 for `{arg.name}`"
+            text = f"takes a whole number from 0 to 2**31 - 1 for `{name}`"
             raise findings.reject(bad_argument("reservoir", text, arg.span))
-        values[arg.name] = known
+        values[name] = known
     return make(
         StackDecl,
         span=item.span,

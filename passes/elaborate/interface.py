@@ -9,7 +9,7 @@ from revc.grammar.span import Span
 from revc.ir.expr import Read
 from revc.ir.make import make
 from revc.ir.program import Register
-from revc.ir.types import Label, Numerics, RegType, shape_text
+from revc.ir.types import Label, Numerics, RegType
 from revc.passes.elaborate.nets.calls import arg_type
 from revc.passes.elaborate.scope.names import Names
 from revc.passes.elaborate.scope.scope import Scope
@@ -19,8 +19,7 @@ from revc.passes.modules import Module
 from revc.passes.rules.l101_dropped_state import dropped
 from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
-from revc.passes.rules.s004_shape_mismatch import mismatch
-from revc.passes.rules.s007_numeric_mix import numeric_mix
+from revc.passes.rules.s007_numeric_mix import other_type
 from revc.passes.rules.s009_redefined_name import redefined
 
 if TYPE_CHECKING:
@@ -91,7 +90,8 @@ def interface(
         names = unify(elaboration, module, params, passed)
     for name, kind in passed.items():
         wanted = _type(elaboration, params[name], decl, numerics, names, kind)
-        _check(caller, node, name, kind, wanted)
+        says = f"`{node.block}` takes {{want}} for `{name}`, but is given {{have}}"
+        caller.findings.demand(other_type(kind, wanted, says, node.span))
     types = {
         p.name: _type(
             elaboration, p, decl, numerics, names, passed.get(p.name) if p.given else None
@@ -158,19 +158,6 @@ def _adapted(
     return elaboration.numerics(module)
 
 
-def _check(caller: Scope, node: ast.BlockCall, name: str, have: RegType, want: RegType) -> None:
-    if have.shape != want.shape:
-        text = f"`{node.block}` takes {_dims(want)} for `{name}`, but is given {_dims(have)}"
-        raise caller.findings.reject(mismatch(node.span, text))
-    if have.numerics != want.numerics:
-        text = f"`{node.block}` takes {want.numerics} for `{name}`, but is given {have.numerics}"
-        raise caller.findings.reject(numeric_mix(node.span, text))
-
-
-def _dims(kind: RegType) -> str:
-    return shape_text(kind.shape)
-
-
 def results(scope: Scope, decl: Decl, face: Interface) -> tuple[Register, ...]:
     """Return what a body gives at its end; findings for what it leaves behind or lacks."""
     live, findings = scope.regs.live, scope.findings
@@ -203,12 +190,10 @@ def _result(scope: Scope, decl: Decl, param: ast.Param) -> Register | None:
         have = scope.regs.target(param.name, param.span)
     except Reported:
         return None
-    if have.shape != want.shape:
-        text = f"`{param.name}` is declared {_dims(want)}, but ends as {_dims(have)}"
-        scope.findings.add(mismatch(param.span, text))
-    elif have.numerics != want.numerics:
-        text = f"`{param.name}` is declared {want.numerics}, but ends as {have.numerics}"
-        scope.findings.add(numeric_mix(param.span, text))
+    says = f"`{param.name}` is declared {{want}}, but ends as {{have}}"
+    wrong = other_type(have, want, says, param.span)
+    if wrong is not None:
+        scope.findings.add(wrong)
     return make(Register, span=param.span, name=param.name, type=have)
 
 

@@ -32,6 +32,15 @@ class Findings:
         """Every finding so far, sorted by place."""
         return tuple(sorted(self._found.values(), key=by_place))
 
+    def demand(self, wrong: Diagnostic | None) -> None:
+        """Go on if nothing is wrong.
+
+        Raises:
+            Reported: something is; it is recorded.
+        """
+        if wrong is not None:
+            raise self.reject(wrong)
+
     def again(self) -> None:
         """Note that something is wrong here that was reported before."""
         self.reports += 1

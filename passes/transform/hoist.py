@@ -7,6 +7,7 @@ from typing import Any
 
 from revc.grammar import ast
 from revc.grammar.signatures import Signature, builtin_signatures
+from revc.passes.analysis.arguments import Formals, match
 
 
 def hoist(
@@ -85,15 +86,11 @@ class _Hoist:
 
 def _sorted(node: ast.Call, signature: Signature) -> tuple[list[ast.Arg], list[ast.Arg]]:
     """Tell the arguments that configure a net from those that it reads."""
-    named = {arg.name for arg in node.args if arg.name is not None}
-    leading = [name for name in signature.leading if name not in named]
-    inputs = {given.name for given in signature.inputs}
-    options: list[ast.Arg] = []
-    reads: list[ast.Arg] = []
+    leading = match(node.args, Formals(node.func, signature.leading, spread=True)).given
+    inputs = {one.name for one in signature.inputs}
+    options, reads = list[ast.Arg](), list[ast.Arg]()
     for arg in node.args:
-        leads = arg.name is None and bool(leading)
-        if leads:
-            leading.pop(0)
-        option = leads or (arg.name is not None and arg.name not in inputs)
+        by_name = arg.name is not None and arg.name not in inputs
+        option = by_name or (arg.name is None and any(arg is one for one in leading.values()))
         (options if option else reads).append(arg)
     return options, reads

@@ -200,8 +200,8 @@ def test_declared_stacks_are_in_the_program() -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ("1", "S003 `reservoir` takes `seed = ..` and `bits = ..`, each once"),
-        ("bits = 1, bits = 2", "S003 `reservoir` takes `seed = ..` and `bits = ..`, each once"),
+        ("1", "S003 `reservoir` takes its arguments by name: seed, bits"),
+        ("bits = 1, bits = 2", "S003 `reservoir` has `bits` twice"),
         ("sed = 1", "S003 `reservoir` has no `sed`; did you mean `seed`?"),
         ("seed = 1/2", "S003 `reservoir` takes a whole number from 0 to 2**31 - 1 for `seed`"),
         ("bits = B", "S003 `reservoir` takes a whole number from 0 to 2**31 - 1 for `bits`"),

@@ -11,6 +11,8 @@ from revc.ir.expr import Elementwise, Expr, NetCall, Read
 from revc.ir.make import make
 from revc.ir.nets import Builtin
 from revc.ir.types import FLOAT, Label, RegType, Shape, shape_text
+from revc.passes.analysis.arguments import Formals
+from revc.passes.elaborate.arguments import all_of, matched
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.nets.axes import match_inputs, result_shape
 from revc.passes.elaborate.nets.settings import (
@@ -27,8 +29,8 @@ from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.rules.report import Reported
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.rules.s002_unknown_name import import_builtin, unknown_name
-from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argument
-from revc.passes.rules.s004_shape_mismatch import mismatch
+from revc.passes.rules.s003_unknown_argument import bad_argument
+from revc.passes.rules.s004_shape_mismatch import mismatch, other_shape
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
 MATRICES = ("orthogonal", "householder", "lu")
@@ -150,40 +152,26 @@ def declared_call(scope: Scope, node: ast.Call, net: Net, expected: Shape | None
 def _only_inputs(scope: Scope, node: ast.Call, net: Net) -> list[ast.Expr]:
     """Return the arguments of a call whose options were given where the net was declared."""
     assert net.signature is not None
-    inputs = [given.name for given in net.signature.inputs]
-    for arg in node.args:
-        if arg.name is not None and arg.name not in inputs:
-            raise scope.findings.reject(unknown_argument(net.name, arg.name, arg.span, inputs))
-    return sort_args(scope, net.signature, node.args, leading=())[1]
+    inputs = tuple(one.name for one in net.signature.inputs)
+    takes = Formals(net.name, (), inputs, spread=True)
+    given, rest, _ = matched(scope.findings, node.args, takes)
+    return [arg.value for arg in (*rest, *(given[name] for name in inputs if name in given))]
 
 
 def _arguments(scope: Scope, node: ast.Call, net: Net) -> tuple[Expr, ...]:
     """Return the arguments of a call in the order of the net's parameters, each of its shape."""
     if net.params is None:
-        if any(arg.name is not None for arg in node.args):
-            raise scope.findings.reject(
-                bad_argument(net.name, "takes no named argument", node.span)
-            )
-        return tuple(value(scope, arg.value) for arg in node.args)
-    names = [name for name, _ in net.params]
-    given: dict[str, ast.Arg] = {}
-    for position, arg in enumerate(node.args):
-        name = arg.name if arg.name is not None else (names[position:] or [""])[0]
-        if name not in names or name in given:
-            text = f"takes {len(names)} arguments: {', '.join(names)}"
-            raise scope.findings.reject(bad_argument(net.name, text, arg.span))
-        given[name] = arg
-    if len(given) != len(names):
-        text = f"takes {len(names)} arguments: {', '.join(names)}"
-        raise scope.findings.reject(bad_argument(net.name, text, node.span))
+        takes = Formals(net.name, spread=True)
+        return tuple(value(scope, a.value) for a in matched(scope.findings, node.args, takes).rest)
+    takes = Formals(net.name, tuple(name for name, _ in net.params))
+    given = all_of(scope.findings, node.args, takes, node.span)
     return tuple(_argument(scope, net, given[name].value, kind) for name, kind in net.params)
 
 
 def _argument(scope: Scope, net: Net, node: ast.Expr, wanted: RegType) -> Expr:
     arg = value(scope, node)
-    if arg.shape != wanted.shape:
-        have, want = shape_text(arg.shape), shape_text(wanted.shape)
-        raise scope.findings.reject(mismatch(node.span, f"`{net.name}` reads {want}, not {have}"))
+    says = f"`{net.name}` reads {{want}}, not {{have}}"
+    scope.findings.demand(other_shape(arg.shape, wanted.shape, says, node.span))
     label = isinstance(arg_type(scope, arg).numerics, Label)
     if label != isinstance(wanted.numerics, Label):
         text = f"`{net.name}` reads {wanted.numerics}, not {arg_type(scope, arg).numerics}"

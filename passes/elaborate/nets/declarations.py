@@ -7,7 +7,9 @@ from revc.grammar.signatures import Signature, builtin_signatures
 from revc.ir.instructions import Instruction
 from revc.ir.make import make
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
-from revc.ir.types import RegType, Shape, shape_text
+from revc.ir.types import RegType, Shape
+from revc.passes.analysis.arguments import Formals
+from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.nets.calls import MATRICES
 from revc.passes.elaborate.nets.settings import given_settings, sort_args
@@ -17,7 +19,7 @@ from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.types import regtype
 from revc.passes.rules.s003_unknown_argument import bad_argument
-from revc.passes.rules.s004_shape_mismatch import mismatch
+from revc.passes.rules.s004_shape_mismatch import other_shape
 from revc.passes.rules.s009_redefined_name import redefined
 
 Params = tuple[tuple[str, RegType], ...]
@@ -109,10 +111,9 @@ def _composite(scope: Scope, decl: ast.NetDecl, name: str, params: Params) -> Ne
     inner = replace(scope, regs=regs, namer=Namer(frozenset(), f"{name}."))
     result = _result(scope, decl)
     body = value(inner, decl.value, result)
-    if result is not None and body.shape != result:
-        have, want = shape_text(body.shape), shape_text(result)
-        text = f"`{decl.name}` is declared to return {want}, but returns {have}"
-        raise scope.findings.reject(mismatch(decl.span, text))
+    if result is not None:
+        says = f"`{decl.name}` is declared to return {{want}}, but returns {{have}}"
+        scope.findings.demand(other_shape(body.shape, result, says, decl.span))
     uses = closure(scope.slots, called(body))
     return Net(name, params, result or body.shape, body, uses)
 
@@ -137,8 +138,11 @@ def _result(scope: Scope, decl: ast.NetDecl) -> Shape | None:
 
 
 def _torch(scope: Scope, node: ast.Torch) -> TorchClass:
-    args = tuple(_setting(scope, arg.value) for arg in node.args if arg.name is None)
-    kwargs = {arg.name: _setting(scope, arg.value) for arg in node.args if arg.name is not None}
+    named = dict.fromkeys(arg.name for arg in node.args if arg.name is not None)
+    takes = Formals(node.target, (), tuple(named), spread=True)
+    given, rest, _ = matched(scope.findings, node.args, takes)
+    args = tuple(_setting(scope, arg.value) for arg in rest)
+    kwargs = {name: _setting(scope, arg.value) for name, arg in given.items()}
     return make(TorchClass, target=node.target, args=args, kwargs=kwargs)
 
 

@@ -7,6 +7,8 @@ from revc.grammar.signatures import Option, Signature
 from revc.ir.dims import Dim
 from revc.ir.nets import Builtin, Setting
 from revc.ir.types import Shape
+from revc.passes.analysis.arguments import of_builtin
+from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.scope import Scope
@@ -14,7 +16,6 @@ from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
     missing_argument,
-    unknown_argument,
 )
 from revc.passes.rules.s005_odd_split import odd_split
 
@@ -34,27 +35,10 @@ def sort_args(
     Raises:
         Reported: an argument is unknown or given twice.
     """
-    options: dict[str, ast.Arg] = {}
-    named: dict[str, ast.Expr] = {}
-    inputs = [given.name for given in signature.inputs]
-    for arg in (arg for arg in args if arg.name is not None):
-        assert arg.name is not None
-        if arg.name in options or arg.name in named:
-            raise scope.findings.reject(
-                bad_argument(signature.name, f"has `{arg.name}` twice", arg.span)
-            )
-        if signature.option(arg.name) is not None:
-            options[arg.name] = arg
-        elif arg.name in inputs:
-            named[arg.name] = arg.value
-        else:
-            known = [*inputs, *(option.name for option in signature.options)]
-            raise scope.findings.reject(unknown_argument(signature.name, arg.name, arg.span, known))
-    rest = [arg for arg in args if arg.name is None]
-    for name in signature.leading if leading is None else leading:
-        if name not in options and rest:
-            options[name] = rest.pop(0)
-    return options, [arg.value for arg in rest] + [named[n] for n in inputs if n in named]
+    given, rest = matched(scope.findings, args, of_builtin(signature, leading))[:2]
+    options = {name: arg for name, arg in given.items() if signature.option(name) is not None}
+    inputs = [given[one.name] for one in signature.inputs if one.name in given]
+    return options, [arg.value for arg in (*rest, *inputs)]
 
 
 def given_settings(

@@ -9,7 +9,9 @@ from revc.ir.dims import Dim
 from revc.ir.expr import Read
 from revc.ir.instructions import BlockCall, Instruction
 from revc.ir.make import make
+from revc.passes.analysis.arguments import Formals
 from revc.passes.analysis.doubts import Doubt
+from revc.passes.elaborate.arguments import all_of, matched
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.expressions import read
 from revc.passes.elaborate.linking import instantiate
@@ -24,7 +26,6 @@ from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
     missing_argument,
-    unknown_argument,
 )
 from revc.passes.rules.s004_shape_mismatch import mismatch
 
@@ -98,16 +99,9 @@ def _label(scope: Scope, node: ast.BlockCall) -> str:
 
 def _generics(scope: Scope, node: ast.BlockCall, decl: ast.BlockDecl) -> Generics:
     """Return the nets and numbers that a call passes in angle brackets, defaults filled in."""
-    names = [generic.name for generic in decl.generics]
-    given: dict[str, ast.Arg] = {}
-    for position, arg in enumerate(node.generics):
-        name = arg.name if arg.name is not None else (names[position:] or [""])[0]
-        if name not in names:
-            extra = arg.name or f"<{len(names) + 1}>"
-            raise scope.findings.reject(unknown_argument(node.block, extra, arg.span, names))
-        if name in given:
-            raise scope.findings.reject(bad_argument(node.block, f"has `{name}` twice", arg.span))
-        given[name] = arg
+    names = tuple(generic.name for generic in decl.generics)
+    takes = Formals(node.block, names, shown="<{}>")
+    given = matched(scope.findings, node.generics, takes).given
     generics: Generics = {}
     for generic in decl.generics:
         value = given[generic.name].value if generic.name in given else generic.default
@@ -149,17 +143,8 @@ def _arguments(
 ) -> tuple[list[ast.Name], dict[str, Read]]:
     """Return the registers that a call passes, in order, and what its givens read."""
     params = _wanted(decl, undo)
-    by_name = {param.name: param for param in params}
-    given: dict[str, ast.Arg] = {}
-    for position, arg in enumerate(node.args):
-        name = arg.name if arg.name is not None else next(iter([*by_name][position:]), "")
-        if name not in by_name or name in given:
-            text = f"takes {len(params)} arguments: {', '.join(by_name)}"
-            raise scope.findings.reject(bad_argument(node.block, text, arg.span))
-        given[name] = arg
-    missing = [name for name in by_name if name not in given]
-    if missing:
-        raise scope.findings.reject(missing_argument(node.block, missing[0], node.span))
+    takes = Formals(node.block, tuple(param.name for param in params))
+    given = all_of(scope.findings, node.args, takes, node.span)
     state = [_register(scope, node, given[p.name]) for p in params if not p.given]
     scope.regs.distinct((name.id, name.span) for name in state)
     givens = {p.name: _given(scope, node, given[p.name]) for p in params if p.given}

@@ -1,6 +1,7 @@
 """Distributions: what `put`, `draw` and `valve` code by."""
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple, cast
 
@@ -10,7 +11,8 @@ from revc.ir.expr import Expr
 from revc.ir.instructions import Distribution
 from revc.ir.make import make
 from revc.ir.types import Label, Lattice, RegType, Shape, shape_text
-from revc.passes.analysis.shapes import fits
+from revc.passes.analysis.arguments import Formals
+from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.scope.names import number
 from revc.passes.elaborate.scope.scope import Scope
@@ -21,9 +23,8 @@ from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
     missing_argument,
-    unknown_argument,
 )
-from revc.passes.rules.s004_shape_mismatch import mismatch
+from revc.passes.rules.s004_shape_mismatch import mismatch, too_wide
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
 Residue = Literal["carry", "write", "drop", "none"]
@@ -67,10 +68,11 @@ def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) 
         what = unknown_name("distribution", node.func, node.func_span, FAMILIES)
         raise scope.findings.reject(what)
     _codes(scope, node, family, kind)
-    named = {arg.name: arg.value for arg in node.args if arg.name is not None}
+    given, rest, _ = matched(scope.findings, node.args, _takes(node.func, family))
+    named = {name: arg.value for name, arg in given.items()}
     settings = _settings(scope, node, family, named)
     _fits_labels(scope, node, settings, kind)
-    params = _params(scope, node, family, settings, kind)
+    params = _params(scope, node, family, rest, _wanted(scope, node, family, settings, kind), kind)
     policy, bits = _residue(scope, named.get("residue"), kind, residue)
     _check_step(scope, node, kind, settings, policy, bits)
     if policy == "none" and isinstance(kind.numerics, Lattice):
@@ -127,16 +129,17 @@ def _fits_labels(scope: Scope, node: ast.Call, settings: dict[str, Setting], kin
         raise scope.findings.reject(mismatch(node.span, text))
 
 
+def _takes(name: str, family: Family) -> Formals:
+    """Return what a family takes: the values that it reads, or else its one setting, come first."""
+    settings = tuple(family.settings)
+    if family.each == 0:
+        return Formals(name, settings[:1], (*settings[1:], "residue"))
+    return Formals(name, (), (*settings, "residue"), spread=True)
+
+
 def _settings(
     scope: Scope, node: ast.Call, family: Family, named: dict[str, ast.Expr]
 ) -> dict[str, Setting]:
-    known = [*family.settings, "residue"]
-    for arg in node.args:
-        if arg.name is not None and arg.name not in known:
-            raise scope.findings.reject(unknown_argument(node.func, arg.name, arg.span, known))
-    positional = [arg.value for arg in node.args if arg.name is None]
-    if family.each == 0 and positional:
-        named.setdefault(next(iter(family.settings)), positional[0])
     settings: dict[str, Setting] = {}
     for name, default in family.settings.items():
         if name not in named and default == _NEEDED:
@@ -161,20 +164,17 @@ def _constant(scope: Scope, func: str, name: str, node: ast.Expr) -> int | float
 
 
 def _params(
-    scope: Scope, node: ast.Call, family: Family, settings: dict[str, Setting], kind: RegType
-) -> tuple[Expr, ...]:
+    scope: Scope, node: ast.Call, family: Family, read: Sequence[ast.Arg], wanted: Shape,
+    kind: RegType,
+) -> tuple[Expr, ...]:  # fmt: skip
     if family.each == 0:
         return ()
-    positional = [arg.value for arg in node.args if arg.name is None]
-    if len(positional) != 1:
+    if len(read) != 1:
         raise scope.findings.reject(bad_argument(node.func, "reads one value", node.span))
-    wanted = _wanted(scope, node, family, settings, kind)
-    params = value(scope, positional[0], wanted)
+    params = value(scope, read[0].value, wanted)
     no_dropout(scope, params)
-    if not fits(params.shape, wanted):
-        want, have = shape_text(wanted), shape_text(params.shape)
-        text = f"`{node.func}` needs {want} for {shape_text(kind.shape)}, but is given {have}"
-        raise scope.findings.reject(mismatch(positional[0].span, text))
+    says = f"`{node.func}` needs {{want}} for {shape_text(kind.shape)}, but is given {{have}}"
+    scope.findings.demand(too_wide(params.shape, wanted, says, read[0].value.span))
     return (params,)
 
 
@@ -182,6 +182,8 @@ def _wanted(
     scope: Scope, node: ast.Call, family: Family, settings: dict[str, Setting], kind: RegType
 ) -> Shape:
     """Return the shape of a family's parameters for a value of type `kind`."""
+    if family.each == 0:
+        return ()
     if family.each is None:
         assert isinstance(kind.numerics, Label)
         return (*kind.shape, kind.numerics.size)

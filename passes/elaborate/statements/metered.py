@@ -11,8 +11,10 @@ from revc.ir.instructions import Apply, Draw, Instruction, Mix, Put, Scale, Valv
 from revc.ir.make import make
 from revc.ir.nets import Builtin, Hole
 from revc.ir.types import Float, Label, Lattice, RegType, shape_text
+from revc.passes.analysis.arguments import Formals
 from revc.passes.analysis.doubts import Doubt
 from revc.passes.analysis.interval import bounds
+from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.nets.calls import MATRICES, declared_call, inline
 from revc.passes.elaborate.nets.slots import Net
@@ -28,9 +30,9 @@ from revc.passes.rules.b210_one_stack import one_stack
 from revc.passes.rules.q304_no_integer_form import no_integer_form
 from revc.passes.rules.q307_step_off_lattice import not_exact
 from revc.passes.rules.s002_unknown_name import unknown_name
-from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argument
-from revc.passes.rules.s004_shape_mismatch import mismatch
-from revc.passes.rules.s007_numeric_mix import numeric_mix
+from revc.passes.rules.s003_unknown_argument import bad_argument
+from revc.passes.rules.s004_shape_mismatch import mismatch, other_shape
+from revc.passes.rules.s007_numeric_mix import numeric_mix, other_type
 from revc.passes.rules.s009_redefined_name import redefined
 
 Steps = list[Instruction]
@@ -74,9 +76,8 @@ def draw(scope: Scope, node: ast.Draw, undo: bool) -> Steps:
     name = node.target
     if undo:
         check = scope.regs.target(name.id, name.span)
-        if check != kind:
-            text = f"`{name.id}` is {check}, not {kind}"
-            raise scope.findings.reject(numeric_mix(name.span, text))
+        says = f"`{name.id}` is {{have}}, not {{want}}"
+        scope.findings.demand(other_type(check, kind, says, name.span))
     by = distribution(scope, node.by, kind, "write")
     _no_carry(scope, "draw", by.residue, node.span)
     if undo:
@@ -227,20 +228,15 @@ def _is_matrix(net: Net) -> bool:
 
 
 def _seed(scope: Scope, call: ast.Call) -> dict[str, int | float | None]:
-    seed = 0
-    for arg in call.args[1:]:
-        raise scope.findings.reject(bad_argument("permutation", "takes one seed", arg.span))
-    for arg in call.args:
-        if arg.name not in (None, "seed"):
-            raise scope.findings.reject(
-                unknown_argument("permutation", arg.name or "", arg.span, ("seed",))
-            )
-        known = number(arg.value, scope.names, scope.findings).integer
-        if known is None or not 0 <= known < 1 << 63:
-            text = "takes a whole number of at least 0 for `seed`"
-            raise scope.findings.reject(bad_argument("permutation", text, arg.span))
-        seed = known
-    return {"seed": seed}
+    takes = Formals("permutation", ("seed",))
+    arg = matched(scope.findings, call.args, takes).given.get("seed")
+    if arg is None:
+        return {"seed": 0}
+    known = number(arg.value, scope.names, scope.findings).integer
+    if known is None or not 0 <= known < 1 << 63:
+        text = "takes a whole number of at least 0 for `seed`"
+        raise scope.findings.reject(bad_argument("permutation", text, arg.span))
+    return {"seed": known}
 
 
 def _matrix(scope: Scope, call: ast.Call, kind: RegType) -> Expr:
@@ -251,10 +247,8 @@ def _matrix(scope: Scope, call: ast.Call, kind: RegType) -> Expr:
         matrix = declared_call(scope, call, net, square)
     else:
         matrix = inline(scope, call, builtin_signatures()[call.func], square)
-    if matrix.shape != square:
-        have, want = shape_text(matrix.shape), shape_text(square)
-        text = f"`mix` needs a {want} for {shape_text(kind.shape)}, but `{call.func}` is {have}"
-        raise scope.findings.reject(mismatch(call.span, text))
+    says = f"`mix` needs a {{want}} for {shape_text(kind.shape)}, but `{call.func}` is {{have}}"
+    scope.findings.demand(other_shape(matrix.shape, square, says, call.span))
     return matrix
 
 

@@ -11,7 +11,7 @@ from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch
 from revc.passes.rules.s005_odd_split import odd_split
-from revc.passes.rules.s007_numeric_mix import numeric_mix
+from revc.passes.rules.s007_numeric_mix import other_type
 
 Steps = list[Instruction]
 
@@ -79,13 +79,8 @@ def _join(
 
 
 def _alike(scope: Scope, name: ast.Name, kind: RegType, other: ast.Name, wanted: RegType) -> None:
-    if kind.numerics != wanted.numerics:
-        text = f"`{name.id}` is {kind.numerics}, `{other.id}` is {wanted.numerics}"
-        raise scope.findings.reject(numeric_mix(name.span, text))
-    if kind.shape != wanted.shape:
-        have, want = shape_text(kind.shape), shape_text(wanted.shape)
-        text = f"`{name.id}` is {have}, but `{other.id}` is {want}"
-        raise scope.findings.reject(mismatch(name.span, text))
+    says = f"`{name.id}` is {{have}}, but `{other.id}` is {{want}}"
+    scope.findings.demand(other_type(kind, wanted, says, name.span))
 
 
 def _axis(scope: Scope, along: ast.Expr | None, shape: Shape, span: Span) -> int:

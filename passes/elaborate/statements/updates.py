@@ -8,16 +8,16 @@ from revc.grammar.span import Span
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions import Add, Instruction, Negate
 from revc.ir.make import make
-from revc.ir.types import Float, Label, Lattice, Numerics, RegType, shape_text
+from revc.ir.types import Float, Label, Lattice, Numerics, RegType
 from revc.passes.analysis.doubts import Doubt
-from revc.passes.analysis.shapes import apart, common, fits, indexed
+from revc.passes.analysis.shapes import apart, common, indexed
 from revc.passes.elaborate.expressions import has_labels, outside_nets, places_read, value
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.state_places import name_of, place
 from revc.passes.elaborate.statements.dropouts import masked
 from revc.passes.rules.b201_self_read import self_read
 from revc.passes.rules.l108_slice_alias import overlap
-from revc.passes.rules.s004_shape_mismatch import mismatch
+from revc.passes.rules.s004_shape_mismatch import too_wide
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
 Steps = list[Instruction]
@@ -78,9 +78,8 @@ def check_fits(scope: Scope, span: Span, expr: Expr, name: str, kind: RegType) -
     Raises:
         Reported: it cannot.
     """
-    if not fits(expr.shape, kind.shape):
-        want, have = shape_text(kind.shape), shape_text(expr.shape)
-        raise scope.findings.reject(mismatch(span, f"`{name}` is {want} but the value is {have}"))
+    says = f"`{name}` is {{want}} but the value is {{have}}"
+    scope.findings.demand(too_wide(expr.shape, kind.shape, says, span))
 
 
 def check_numerics(scope: Scope, span: Span, expr: Expr, kind: Numerics) -> None:
