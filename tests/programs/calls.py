@@ -24,7 +24,9 @@ def repeat(scope: Scope, inside: Inside) -> bool:
     undo = spec.chance(0.15)
     label = f"{spec.fresh('loop')}: " if spec.chance(0.2) and not undo else ""
     turns = (*scope.turns, (index, count)) if index else scope.turns
-    inner = scope.turn(turns=turns, reversed_text=scope.reversed_text or undo)
+    inner = scope.turn(
+        turns=turns, reversed_text=scope.reversed_text or undo, forward=scope.forward and not undo
+    )
     inside(inner, spec.rng.randint(1, 3))
     if not inner.lines:
         return False

@@ -65,7 +65,8 @@ def valve(scope: Scope) -> bool:
     if by is None:
         return False
     line = f"valve {at.text} by {by}{tags(scope, 'va', scope.spec.tapes)}"
-    return _metered(scope, line, at.name)
+    undone = not (scope.spec.floats and "float undone" in scope.spec.left_out)
+    return _metered(scope, line, at.name, undone)
 
 
 def label_valve(scope: Scope) -> bool:
@@ -127,8 +128,8 @@ def mix(scope: Scope) -> bool:
     return _metered(scope, f"mix {at.text} by {family}", at.name)
 
 
-def _metered(scope: Scope, line: str, name: str) -> bool:
-    scope.add(f"undo {line}" if scope.spec.chance(0.2) else line)
+def _metered(scope: Scope, line: str, name: str, undone: bool = True) -> bool:
+    scope.add(f"undo {line}" if undone and scope.spec.chance(0.2) else line)
     scope.write(name)
     return True
 
@@ -164,7 +165,8 @@ def _put(scope: Scope, name: str) -> bool:
         return False
     if by is None:  # its leading axes read nothing that is left: a learned code always fits
         by = f"logistic(parameter([{kind.shape[-1].coefficient * 2}]), step = 1/16)"
-    if scope.reversed_text or spec.chance(0.3):
+    back = not (spec.floats and "float undone" in spec.left_out) and spec.chance(0.3)
+    if scope.reversed_text or back:
         text = spec.type_text(kind)
         scope.add(f"undo draw {name}: {text} by {by}{tags(scope, 'dr', spec.reservoirs)}")
     else:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tests.programs.expressions import Writer
 from tests.programs.kinds import Kind, Size, shape_text
-from tests.programs.scope import Scope
+from tests.programs.scope import NetRule, Scope
 
 Inside = Callable[[Scope, int], None]
 
@@ -117,15 +117,14 @@ def allocated(scope: Scope, inside: Inside) -> bool:
     spec = scope.spec
     shape = spec.rng.choice(spec.shapes)
     kind = Kind(spec.numerics, shape)
-    name, start = spec.fresh("z"), _start(scope, kind)
+    name, (start, reads) = spec.fresh("z"), _start(scope, kind)
     scope.add(f"alloc {name}: {spec.type_text(kind)} = {start}")
     scope.live[name] = kind
     if scope.open and spec.chance(0.4):
         return True
     computed = _computed(scope, name, kind) if spec.chance(0.5) else None
     held = frozenset({name}) | (computed[1] if computed else frozenset())
-    if start in scope.givens:
-        held |= {start}
+    held |= scope.sources(reads)
     if computed:
         scope.add(f"{name} += {computed[0]}")
     with scope.holding(held):
@@ -144,9 +143,22 @@ def allocated(scope: Scope, inside: Inside) -> bool:
     return True
 
 
-def _start(scope: Scope, kind: Kind) -> str:
-    givens = [n for n, k in scope.givens.items() if k.shape == kind.shape and not k.label]
-    return scope.spec.rng.choice(["0", "0", "0.5", "-1.25", *givens])
+def _start(scope: Scope, kind: Kind) -> tuple[str, frozenset[str]]:
+    """Return the value that a register begins with, and what that reads."""
+    spec, writer = scope.spec, Writer(scope)
+    if spec.chance(0.6):
+        return spec.rng.choice(("0", "0", "0.5", "-1.25")), frozenset()
+    found = writer.reads(lambda shape: shape == kind.shape)
+    net = kind.shape[-1].bound and len(kind.shape) > 1 and spec.chance(0.5)
+    if net and found:  # declared: called anew where the register ends, it is the same net
+        name = spec.fresh("F")
+        scope.add(f"net {name} = {spec.rng.choice(('linear()', 'mlp(width = 3)', 'norm()'))}")
+        scope.nets[name] = NetRule((kind.shape,), kind.shape)
+        return f"{name}({writer.pick(found)[0]})", frozenset(writer.read)
+    if "alloc reads" in spec.left_out:
+        return "0", frozenset()
+    value = writer.value(kind.shape, 1, nets=False)
+    return (value, frozenset(writer.read)) if value else ("0", frozenset())
 
 
 def _computed(scope: Scope, name: str, kind: Kind) -> tuple[str, frozenset[str]] | None:

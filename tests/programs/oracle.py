@@ -59,13 +59,20 @@ class Oracle(Reference):
                 fresh = old / (1 - old.abs()) if step.undo else functional.softsign(old)
                 self._replace(env, step.target.name, at, fresh)
                 bits = 2 * torch.log2(1 + (fresh if step.undo else old).abs())
-                self._book(step, bits)
+                if isinstance(types[step.target.name].numerics, Lattice):
+                    self._book(step, bits)
             case i.Mix():
                 at = self._index(step.target, sizes)
-                self._mix(step, env, at, slots)
+                exact = isinstance(types[step.target.name].numerics, Lattice)
+                self._mix(step, env, at, slots, exact)
             case _:
                 super()._step(step, block, env, givens, slots, sizes, emits, types)
         self._fits(step, env, types)
+
+    def _value(self, x, block, env, givens, slots, sizes) -> Any:
+        found = super()._value(x, block, env, givens, slots, sizes)
+        # A number on its own would become a float32, and lose digits before it meets its partner.
+        return found if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)
 
     def _fits(self, step: Any, env: Any, types: Any) -> None:
         for at in step.targets():
@@ -124,9 +131,10 @@ class Oracle(Reference):
         old = env[step.target.name][at]
         by = gate if exact else held
         self._replace(env, step.target.name, at, old / by if step.undo else old * by)
-        self._book(step, -torch.log2(gate).expand(old.shape))
+        if exact:  # floats need no tape
+            self._book(step, -torch.log2(gate).expand(old.shape))
 
-    def _mix(self, step: Any, env: Any, at: Any, slots: Any) -> None:
+    def _mix(self, step: Any, env: Any, at: Any, slots: Any, exact: bool) -> None:
         old = env[step.target.name][at]
         if step.matrix is None:
             matrix = permutation(old.shape[-1], step.settings["seed"])
@@ -135,7 +143,7 @@ class Oracle(Reference):
             matrix = MATRICES[step.family](weight)
         used = torch.linalg.inv(matrix) if step.undo else matrix
         self._replace(env, step.target.name, at, old @ used.mT)
-        if step.family == "lu":
+        if step.family == "lu" and exact:
             each = -torch.linalg.slogdet(matrix)[1] / LN2
             self._book(step, each.expand(old.shape[:-1])[..., None])
 

@@ -88,7 +88,13 @@ class Scope:
     depth: int = 1
     may_emit: bool = True
     reversed_text: bool = False  # in an `undo repeat`, whose inverse is printed from the text alone
+    forward: bool = False  # whether its statements are never undone, as those of a block may be
     open: bool = False  # whether types may end otherwise than they began
+
+    @property
+    def loses(self) -> bool:
+        """Whether what is drawn here would be given back to the reservoir with a loss."""
+        return self.spec.floats and "float undone" in self.spec.left_out and not self.forward
 
     def add(self, line: str) -> None:
         self.lines.append("  " * self.depth + line)
