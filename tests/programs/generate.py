@@ -23,7 +23,7 @@ PLAIN: dict[Callable[..., bool], float] = {
     statements.tied: 0.7, statements.declare: 2, calls.call: 4,
 }  # fmt: skip
 BITS: dict[Callable[..., bool], float] = {
-    metered.valve: 2, metered.label_valve: 1, metered.scale: 1.5, metered.apply: 0.7,
+    metered.valve: 2, metered.label_valve: 1, metered.scale: 1.5,
 }  # fmt: skip
 NESTED: dict[Callable[..., bool], float] = {
     moves.cut: 1, moves.turned: 1, moves.allocated: 1, calls.repeat: 2.5,
@@ -154,6 +154,8 @@ def _interface(spec: Spec, kinds: list[Kind]) -> tuple[Scope, list[str]]:
         live[spec.fresh("s")] = kind
     for _ in range(rng.choice((0, 0, 1, 1, 2))):
         givens[spec.fresh("g")] = _given(spec)
+    if "T" in spec.sizes and not any("T" in str(k.shape[1]) for k in [*live.values(), *givens.values()] if len(k.shape) > 1):
+        givens[spec.fresh("g")] = Kind("float32", spec.shapes[0])  # something must tell T
     for name, kind in live.items():
         params.append(f"{name}: {spec.type_text(kind)}")
     for name, kind in givens.items():
@@ -185,14 +187,14 @@ def _body(scope: Scope, count: int) -> None:
     spec = scope.spec
     weights = {**PLAIN, **NESTED, metered.mix: 1.0}
     if spec.bits:
-        weights |= {**BITS, metered.coded: 1.5}
+        weights |= {**BITS, metered.coded: 1.5, metered.apply: 0.7}
     if spec.bits and scope.loses:
         del weights[metered.valve], weights[metered.coded]
     made, tries = 0, 0
     while made < count and tries < 8 * count:
         tries += 1
         (maker,) = spec.rng.choices(list(weights), list(weights.values()))
-        nested = maker in NESTED or maker is metered.coded
+        nested = maker in NESTED or maker in (metered.coded, metered.apply)
         made += maker(scope, _body) if nested else maker(scope)
 
 

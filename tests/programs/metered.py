@@ -93,14 +93,20 @@ def scale(scope: Scope) -> bool:
     return _metered(scope, f"scale {at.text} by {factor}{tags(scope, 'f', scope.spec.tapes)}", at.name)
 
 
-def apply(scope: Scope) -> bool:
+def apply(scope: Scope, inside: Inside) -> bool:
+    """Softsign, whose inverse takes what is between -1 and 1: here what it gave before."""
     names = [n for n in numbers(scope) if scope.live[n].width < 64]
     if not names:
         return False
     at = target(scope, scope.spec.rng.choice(names))
     scope.spec.inexact = True
-    # Undone alone, it would take values up to 1 and beyond to where no lattice reaches.
     scope.add(f"apply {at.text} by softsign()")
+    scope.write(at.name)
+    if scope.forward and scope.spec.chance(0.5):
+        return True
+    with scope.holding(frozenset({at.name})):
+        kept(scope, inside, 1)
+    scope.add(f"undo apply {at.text} by softsign()")
     scope.write(at.name)
     return True
 
