@@ -110,7 +110,7 @@ def pulled(case: Case, model: nn.Module, call: Callable[..., Any] | None = None)
     """Return a run, its inputs' and its parameters' gradients."""
     inputs = case.inputs()
     model.bits.runs = 0
-    out = (call or model)(**inputs)
+    out = (model if call is None else call)(**inputs)
     leaves = [x for x in inputs.values() if x.requires_grad]
     leaves += [p for p in model.parameters() if p.requires_grad]
     total = objective(out._asdict(), lengths(out))
@@ -273,10 +273,17 @@ def inverts_as_source(case: Case) -> None:
     out = case.run(case.model, values)
     given = {name: x for name, x in values.items() if name not in case.takes}
     state = {name: getattr(out, name).detach() for name in case.gives}
+    if "softsign" in case.program.source:
+        raise Skipped("undone with other bits, softsign takes values that it never gave")
     back = case.run(inverse, {**given, **state})
     again = inverse.inverse(back)
     again = again if isinstance(again, tuple) else (again,)
-    if case.bits or case.program.floats:
+    if case.program.floats:
+        return
+    for register, value in zip(build(text, nets=None).model.takes, again, strict=True):
+        name = register.name
+        same(value.double(), state[name].double(), f"{name} through the inverse and back")
+    if case.bits:
         return
     exact = bool(list(case.model.parameters()))  # float32 results do not hold all of an int32
     for name in case.takes:
