@@ -9,8 +9,10 @@ from revc.ir.instructions import Instruction, Repeat
 from revc.ir.make import make
 from revc.ir.nets import Builtin
 from revc.ir.program import Register
-from revc.passes.elaborate.bodies import Body, close
+from revc.passes.elaborate.bodies import Body
+from revc.passes.elaborate.close import close
 from revc.passes.elaborate.linking import instantiate
+from revc.passes.elaborate.nets.lookup import find_net
 from revc.passes.elaborate.nets.slots import Namer, Slots
 from revc.passes.elaborate.scope.names import size
 from revc.passes.elaborate.scope.scope import Scope, declared
@@ -71,7 +73,7 @@ def _masking(scope: Scope, node: ast.Repeat) -> Iterator[str]:
     """Yield the nets of enclosing bodies that a loop calls and that draw masks."""
     called = {one.func for one in ast.walk(node.body) if isinstance(one, ast.Call)}
     for name in sorted(called):
-        net = scope.net(name)
+        net = find_net(scope, name)
         sources = [scope.slots.drafts[slot].source for slot in net.uses] if net else []
         if any(isinstance(one, Builtin) and one.name == "dropout" for one in sources):
             yield name

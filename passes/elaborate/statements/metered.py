@@ -17,6 +17,7 @@ from revc.passes.analysis.interval import bounds
 from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.nets.calls import MATRICES, declared_call, inline
+from revc.passes.elaborate.nets.lookup import find_net
 from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import number
 from revc.passes.elaborate.scope.scope import Scope
@@ -213,7 +214,7 @@ def _mixing(scope: Scope, node: ast.Expr) -> ast.Call:
     if not isinstance(node, ast.Call):
         text = f"takes one of {', '.join(MIXES)}"
         raise scope.findings.reject(bad_argument("mix", text, node.span))
-    net = scope.net(node.func)
+    net = find_net(scope, node.func)
     if net is not None and (net.open or _is_matrix(net)):
         return node
     if net is not None or (node.func in builtin_signatures() and node.func not in MATRICES):
@@ -242,7 +243,7 @@ def _seed(scope: Scope, call: ast.Call) -> dict[str, int | float | None]:
 def _matrix(scope: Scope, call: ast.Call, kind: RegType) -> Expr:
     """Return the matrix of a learned family as the value of a net of this body."""
     square = (kind.shape[-1], kind.shape[-1])
-    net = scope.net(call.func)
+    net = find_net(scope, call.func)
     if net is not None:
         matrix = declared_call(scope, call, net, square)
     else:
