@@ -97,18 +97,10 @@ def _balanced(scope: Scope, inner: Scope, node: ast.Repeat) -> None:
     """Check that a turn leaves the registers, and the lets that it reads, as it found them."""
     before, after = scope.regs.live, inner.regs.live
     scope.regs.lose(name for name in before if name in inner.regs.lost)
-    changes = [
-        *(f"`{n}` is gone" for n in before if n not in after and n not in inner.regs.lost),
-        *(f"`{n}` is new" for n in after if n not in before and n not in scope.regs.lost),
-        *(
-            f"`{n}` is {after[n]}, was {before[n]}"
-            for n in before
-            if n in after and after[n] != before[n]
-        ),
-    ]
-    if changes:
+    wrong = imbalance(before, after, inner.regs.lost | scope.regs.lost, node.span)
+    if wrong is not None:
         scope.regs.lose([n for n in (*before, *after) if before.get(n) != after.get(n)])
-        raise scope.findings.reject(imbalance(node.span, ", ".join(changes)))
+        raise scope.findings.reject(wrong)
     for name in inner.regs.used:
         let = scope.regs.lets.get(name)
         if let is not None and let.changed is not None:

@@ -10,9 +10,9 @@ from revc.ir.expr import Expr, NetCall
 from revc.ir.instructions import Apply, Draw, Instruction, Mix, Put, Scale, Valve
 from revc.ir.make import make
 from revc.ir.nets import Builtin, Hole
-from revc.ir.types import Float, Label, Lattice, RegType, shape_text
+from revc.ir.types import Label, Lattice, RegType, shape_text
 from revc.passes.analysis.arguments import Formals
-from revc.passes.analysis.doubts import Doubt
+from revc.passes.analysis.doubts import Doubt, Verdict
 from revc.passes.analysis.interval import bounds
 from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
@@ -25,7 +25,7 @@ from revc.passes.elaborate.scope.types import regtype
 from revc.passes.elaborate.statements.distributions import distribution
 from revc.passes.elaborate.statements.dropouts import no_dropout
 from revc.passes.elaborate.statements.updates import check_apart, check_fits, target
-from revc.passes.rules.b205_scale_may_vanish import may_vanish
+from revc.passes.rules.b205_scale_may_vanish import known, may_vanish
 from revc.passes.rules.b206_singular_mix import singular
 from revc.passes.rules.b210_one_stack import one_stack
 from revc.passes.rules.q304_no_integer_form import no_integer_form
@@ -158,13 +158,11 @@ def _range(scope: Scope, node: ast.Scale, factor: Expr) -> tuple[float, float]:
         lo, hi, at = float(low), float(high), node.lo.span
     else:
         (lo, hi), at = bounds(factor), node.factor.span
-    if not (lo > 0 and hi < float("inf")):
-        low_text, high_text = f"{lo:g}", f"{hi:g}"
-        why = (
-            f"it is only known to lie in [{low_text}, {high_text}]; say in [lo, hi] with lo above 0"
-        )
-        scope.doubts.append(Doubt("REFUTED" if lo == hi == 0 else "UNKNOWN", why, node.span))
-        raise scope.findings.reject(may_vanish(at, why))
+    wrong = may_vanish(lo, hi, at)
+    if wrong is not None:
+        verdict: Verdict = "REFUTED" if lo == hi == 0 else "UNKNOWN"
+        scope.doubts.append(Doubt(verdict, known(lo, hi), node.span))
+        raise scope.findings.reject(wrong)
     if lo < 2.0**-10 or hi > 64:
         text = f"`scale` rounds its factor to n/1024 with 1 <= n <= 65536, not [{lo:g}, {hi:g}]"
         raise scope.findings.reject(not_exact(text, at))
@@ -275,9 +273,7 @@ def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
         raise scope.findings.reject(redefined(call.func, "a named map", found[call.func].span))
     if call.args:
         raise scope.findings.reject(bad_argument(call.func, "takes no argument here", call.span))
-    exact = isinstance(kind.numerics, Lattice) and kind.numerics.width <= 32
-    if not isinstance(kind.numerics, Float) and not (exact and call.func == "softsign"):
-        raise scope.findings.reject(no_integer_form(call.func, str(kind.numerics), call.span))
+    scope.findings.demand(no_integer_form(call.func, kind.numerics, call.span))
     if call.func in found:
         reason = f"`{call.func}` is declared to be a bijection, on trust"
         scope.doubts.append(Doubt("ASSUMED", reason, node.span))
@@ -305,14 +301,14 @@ def _on(scope: Scope, stack: str | None, span: Span, tapes: bool = True) -> None
             next pop gives back.
     """
     kinds = (ast.TapeDecl, ast.ReservoirDecl)
-    known = {name: d for name, d in scope.module.decls.items() if isinstance(d, kinds)}
+    declared = {name: d for name, d in scope.module.decls.items() if isinstance(d, kinds)}
     if stack is None:
         return
-    if stack not in known:
-        raise scope.findings.reject(unknown_name("tape or reservoir", stack, span, known))
+    if stack not in declared:
+        raise scope.findings.reject(unknown_name("tape or reservoir", stack, span, declared))
     main = scope.elaboration.main  # whose stacks are the program's; a library's are for linting it
-    if type(main.decls.get(stack)) is not type(known[stack]):
+    if type(main.decls.get(stack)) is not type(declared[stack]):
         what = "tape or reservoir of the main file"
         raise scope.findings.reject(unknown_name(what, stack, span, main.decls))
-    if isinstance(known[stack], ast.TapeDecl) != tapes:
-        raise scope.findings.reject(one_stack(stack, tapes, span))
+    is_tape = isinstance(declared[stack], ast.TapeDecl)
+    scope.findings.demand(one_stack(stack, is_tape, tapes, span))
