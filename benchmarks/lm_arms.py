@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import revc
 from benchmarks.lm_plain import Plain
 from benchmarks.lm_setting import BOUND, BUDGET, CHECKPOINT, METERED, PLAIN, Setting
+from revc.runtime.metered.books import Books
 
 SPEC = """
 use std.nets: attention, cross_entropy, embedding, linear, mlp, norm
@@ -63,11 +64,14 @@ class Reversible(nn.Module):
     def __init__(self, model: Any, pull: float) -> None:
         super().__init__()
         self.model, self.pull = model, pull
+        self.books = Books(0)  # of the last run
         self.unspent: list[Tensor] = []  # of each budget, int64 [B] in 2**-32 bit; not in training
 
     def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
         out = self.model(tokens, targets)
         loss: Tensor = out.loss
+        if self.model.interface.plan:
+            self.books = out.ledger
         session = out.run.session
         if session is not None and not self.training:
             self.unspent = [session.bucket(budget) for budget in session.charged]
@@ -87,7 +91,6 @@ def build(
     model = revc.compile(spec(arm, at, even), chunks=chunks)
     if arm not in METERED:
         return Reversible(model, 0.0).to(device)
-    model.bits.seed = seed
     return Reversible(model, at.pull).to(device)
 
 

@@ -10,7 +10,6 @@ from torch import Tensor
 from benchmarks.lm_arms import METERS, Reversible
 from benchmarks.lm_setting import BOUND, VALVES_A_LAYER, Setting
 from revc.runtime.bits.constants import UNIT
-from revc.runtime.metered.books import Books
 
 ACCOUNTS = ("written", "drawn", "net", "erased")
 
@@ -19,7 +18,7 @@ def throttle(arm: Reversible, at: Setting) -> None:
     """Let each valve lose what the budget allows of the bits that it wrote in the last run."""
     places = at.time * at.layers
     for meter in METERS:
-        written = float(arm.model.ledger.bits("written", meter).mean()) / places
+        written = float(arm.books.bits("written", meter).mean()) / places
         arm.model.throttle[f"LM.{meter}"] = max(0.0, 1 - BOUND / written)
 
 
@@ -33,9 +32,8 @@ class Tally:
 
     def add(self, arm: Reversible) -> None:
         """Count the sequences of an arm's last run."""
-        books: Books = arm.model.ledger
         for account, values in self.found.items():
-            values.append(books.bits(account).cpu() / self.at.time)
+            values.append(arm.books.bits(account).cpu() / self.at.time)
         self.unspent += [left.cpu().double() / (UNIT * self.at.time) for left in arm.unspent]
 
     def summary(self) -> dict[str, float]:

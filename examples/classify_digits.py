@@ -64,10 +64,10 @@ def draw(model: ReversibleModel, images: Tensor, runs: int) -> Drawn:
     """Predict many times; each run has random bits of its own."""
     x = as_input(images)
     made, bits = torch.zeros(len(x), CLASSES), []
-    model.bits.seed, model.bits.runs = 1, 0
     for _ in range(runs):
-        made += one_hot(model(x).y, CLASSES)
-        bits.append(model.ledger.bits("drawn", "out"))
+        out = model(x)
+        made += one_hot(out.y, CLASSES)
+        bits.append(out.ledger.bits("drawn", "out"))
     return Drawn(made / runs, torch.stack(bits))
 
 

@@ -65,10 +65,10 @@ def code(model: ReversibleModel, images: Tensor) -> Coded:
     x = as_input(model, images)
     with torch.no_grad():
         predicted = float(model.score(x).double().sum())
+        written = float(model(x).ledger.bits("written").sum())
     start = time.perf_counter()
     file = model.compress(x)
     middle = time.perf_counter()
-    written = float(model.ledger.bits("written").sum())
     back = model.decompress(file)
     end = time.perf_counter()
     wrong = int((back != x).flatten(1).any(-1).sum())

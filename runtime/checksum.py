@@ -6,6 +6,7 @@ the sum; integer sums do not depend on the order of summation, so every device g
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -15,23 +16,36 @@ _COLUMNS = 1024
 _MULTIPLIER = 0x9E3779B1
 
 
-_observers: list[Callable[[list[Tensor]], None]] = []
+Observer = Callable[[list[Tensor]], None]
+
+_observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
 
 
 @contextmanager
-def observing(observer: Callable[[list[Tensor]], None]) -> Iterator[None]:
-    """Hand the registers of every checked place to `observer`, as audits want them."""
-    _observers.append(observer)
+def observing(observer: Observer) -> Iterator[None]:
+    """Hand the registers of every checked place to `observer`, as audits want them.
+
+    Only those that this thread checks: autograd runs a backward pass on an accelerator in threads
+    of its own, unless `torch.autograd.set_multithreading_enabled(False)` says otherwise.
+    """
+    outer = _observer.set(observer)
     try:
         yield
     finally:
-        _observers.pop()
+        _observer.reset(outer)
+
+
+def observed() -> bool:
+    """Say whether somebody observes what this thread checks."""
+    return _observer.get() is not None
 
 
 def checksum(registers: list[Tensor]) -> Tensor:
     """Return one int64 checksum a register, shape ``[len(registers)]``; contiguous or not."""
-    if _observers and not torch.compiler.is_compiling():
-        _observers[-1](registers)
+    if not torch.compiler.is_compiling():
+        observer = _observer.get()
+        if observer is not None:
+            observer(registers)
     if not registers:
         return torch.zeros(0, dtype=torch.int64)
     return torch.stack([_one(register) for register in registers])

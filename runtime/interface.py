@@ -12,6 +12,7 @@ from torch import Tensor
 
 from revc.errors import BindError
 from revc.runtime.metered.plan import NO_BITS, Plan
+from revc.runtime.ports import Ports
 from revc.runtime.sizes import Polynomial, evaluate
 
 
@@ -31,16 +32,56 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A stretch of the program whose input is checked when it is rebuilt."""
+class SegmentPlan:
+    """A stretch of the program that is executed, checked and taken back as one.
+
+    It runs the graphs called `graph` on the registers `takes`, which become `gives`; `givens` are
+    registers and givens that it reads besides. `sizes` are the free sizes that the graphs take, the
+    turn's index among them. `rows[t]` names the nets of turn t, one row for all where they are
+    shared. `turns` is the number of turns, None for a segment that is no loop. `metered` says that
+    it exchanges bits; `labels` are those of its registers and givens that hold labels.
+    """
 
     name: str
-    loop: bool
+    graph: str
+    takes: tuple[str, ...]
+    gives: tuple[str, ...]
+    givens: tuple[str, ...]
+    emits: tuple[str, ...]
+    sizes: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    turns: Polynomial | None = None
+    index: str | None = None
+    backwards: bool = False
+    metered: bool = False
+    labels: tuple[str, ...] = ()
+
+    @property
+    def loop(self) -> bool:
+        """Whether it has turns."""
+        return self.turns is not None
+
+    def floats(self, names: Sequence[str]) -> list[str]:
+        """Return the names of those that cotangents flow to: all but labels."""
+        return [name for name in names if name not in self.labels]
+
+    @property
+    def ports(self) -> Ports:
+        """What its graphs take and return."""
+        takes, gives, givens = len(self.takes), len(self.gives), len(self.givens)
+        return Ports(takes, gives, givens, len(self.emits), len(self.rows[0]))
+
+    def count(self, sizes: Mapping[str, int]) -> int:
+        """Return the number of turns, 1 if it is no loop."""
+        return 1 if self.turns is None else round(evaluate(self.turns, sizes) or 0)
 
 
 @dataclass(frozen=True)
 class Interface:
-    """A program's interface; `order` is the order of its parameters as the author wrote them."""
+    """A program's interface; `order` is the order of its parameters as the author wrote them.
+
+    `builtin[i]` says whether net i is one of `std.nets`.
+    """
 
     name: str
     takes: tuple[Slot, ...]
@@ -50,7 +91,8 @@ class Interface:
     emits: tuple[str, ...]
     sizes: tuple[str, ...]
     nets: tuple[str, ...]
-    segments: tuple[Segment, ...]
+    builtin: tuple[bool, ...]
+    segments: tuple[SegmentPlan, ...]
     exact: bool
     chunks: int
     program_hash: str
@@ -67,7 +109,7 @@ class Interface:
         values["plan"] = Plan.from_json(data["plan"])
         for name in ("takes", "gives", "givens"):
             values[name] = tuple(Slot(**slot) for slot in values[name])
-        values["segments"] = tuple(Segment(**segment) for segment in values["segments"])
+        values["segments"] = tuple(SegmentPlan(**segment) for segment in values["segments"])
         return Interface(**values)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -96,8 +138,12 @@ class Interface:
         Raises:
             BindError: an input has another rank, size or kind of dtype than the spec says.
         """
-        sizes: dict[str, int] = {}
         slots = [slot for slot in (*self.takes, *self.givens) if slot.name in values]
+        return self.fit(slots, values)
+
+    def fit(self, slots: Sequence[Slot], values: Mapping[str, Tensor]) -> dict[str, int]:
+        """Return the free sizes that the shapes of some slots' values bind; see `measure`."""
+        sizes: dict[str, int] = {}
         for slot in slots:
             value = values[slot.name]
             _check_kind(slot, value)
@@ -114,6 +160,13 @@ class Interface:
         if batch < self.chunks:
             raise BindError(f"{self.chunks} chunks of a batch of {batch}: some would be empty")
         return sizes
+
+    def asked(self, values: Mapping[str, Tensor]) -> frozenset[str]:
+        """Return the givens whose gradients somebody may ask for."""
+        if not torch.is_grad_enabled():
+            return frozenset()
+        names = (slot.name for slot in self.givens)
+        return frozenset(name for name in names if values[name].requires_grad)
 
     def batch_sizes(self, examples: int) -> dict[str, int]:
         """Return the free size that the number of examples binds, if axis 0 is one."""

@@ -7,6 +7,7 @@ bit for bit, even where the state wrapped.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -61,25 +62,26 @@ def add_(
         `state` itself.
     """
     raw = _round(value, fraction_bits, state.dtype, consume)
-    before = state.clone() if _counts else None
+    total = _total.get()
+    before = state.clone() if total is not None else None
     changed = state.add_(raw) if sign > 0 else state.sub_(raw)
-    if before is not None:
-        _counts[-1] += _wraps(before, raw, changed, sign)
+    if total is not None and before is not None:
+        total[0] += _wraps(before, raw, changed, sign)
     return changed
 
 
-_counts: list[int] = []
+_total: ContextVar[list[int] | None] = ContextVar("total", default=None)
 
 
 @contextmanager
 def counting_wraps() -> Iterator[list[int]]:
-    """Count, in the first item of the list it gives, the elements that wrap around in `add_`."""
-    _counts.append(0)
+    """Count, in the first item of the list it gives, what wraps around in this thread's `add_`."""
     total = [0]
+    outer = _total.set(total)
     try:
         yield total
     finally:
-        total[0] = _counts.pop()
+        _total.reset(outer)
 
 
 def _wraps(before: Tensor, raw: Tensor, after: Tensor, sign: int) -> int:

@@ -1,91 +1,88 @@
-"""A compiled program as a torch module."""
+"""A compiled program as a torch module: a thin face over its runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from revc.errors import BindError, ReconstructionError
-from revc.runtime import directions, guard, lattice
+from revc.errors import BindError
+from revc.runtime import lattice
 from revc.runtime.custom import custom_function
-from revc.runtime.function import Reversible
 from revc.runtime.interface import Interface
-from revc.runtime.leaves import Leaf
-from revc.runtime.memory import new_health
-from revc.runtime.metered import runs as bit_runs
-from revc.runtime.metered.books import Books
-from revc.runtime.metered.runs import Runs, undoing
-from revc.runtime.metered.session import Options, Session
+from revc.runtime.metered.bits import Bits
+from revc.runtime.metered.session import Options
 from revc.runtime.metered.settings import BitSettings, Throttle
-from revc.runtime.modes import NO_OPTIONS, Mode, canonical, mode_of
-from revc.runtime.nets import Net
-from revc.runtime.result import Ran, make_result, result_class
-from revc.runtime.running import (
-    Graphs,
-    Result,
-    add_to_smallest,
-    first_row,
-    place,
-    single_segment,
-    take,
-    zeros,
-)
+from revc.runtime.run import directions, gate, guard, whole
+from revc.runtime.run.bound import made
+from revc.runtime.run.forward import run_forward
+from revc.runtime.run.inverse import invert
+from revc.runtime.run.modes import NO_OPTIONS, mode_of
+from revc.runtime.run.result import Ran, make_result, result_class
+from revc.runtime.run.run import Step
+from revc.runtime.run.segment import Graphs
+from revc.runtime.run.tree import grow
 
 
 class ReversibleModel(nn.Module):
     """A reversible program: forward stores nothing a layer, backward and `inverse` rebuild.
 
     ``model(*inputs)`` returns a named tuple of the program's results and emits, floats in float32
-    (float64 if the nets are); ``model.inverse(out)`` returns the inputs, bit for bit on a lattice.
-    Net instances are the submodules ``model.nets.<dotted instance name>``.
+    (float64 if the nets are), or, if it is made `plain`, the one result as a tensor;
+    ``model.inverse(out)`` returns the inputs, bit for bit on a lattice. Net instances are the
+    submodules ``model.nets.<dotted instance name>``; `segments` are what a run executes, in order.
     """
 
-    def __init__(self, interface: Interface, nets: Sequence[nn.Module], graphs: Graphs) -> None:
-        super().__init__()
-        self.interface = interface
-        self._graphs = graphs
-        self.nets = nn.Module()
-        for name, net in zip(interface.nets, nets, strict=True):
-            place(self.nets, name, net)
-        self._runs = Runs(interface.plan, interface.sizes)
-        self._enter(interface)
+    nets: nn.Module
 
-    def _enter(self, interface: Interface) -> None:
+    def __init__(
+        self, interface: Interface, nets: Sequence[nn.Module], graphs: Graphs, plain: bool = False
+    ) -> None:
+        super().__init__()
+        if plain and (len(interface.gives) != 1 or interface.emits):
+            raise BindError(
+                f"{interface.name} gives {len(interface.gives)} results and "
+                f"{len(interface.emits)} emits: only one result without emits can be plain"
+            )
+        self.interface, self.graphs, self.plain = interface, graphs, plain
+        named = list(zip(interface.nets, nets, interface.builtin, strict=True))
+        self.made = {name: made(net, builtin) for name, net, builtin in named}
+        self.custom = {name: None if b else custom_function(net) for name, net, b in named}
+        self._paths = grow(self, interface, nets, graphs)
+        self.stacks = Bits(interface.plan, interface.sizes)
+        self._enter()
+
+    def _enter(self) -> None:
         """Make the result's class, and the program known to the operators of this process."""
-        names = tuple(slot.name for slot in interface.gives) + interface.emits
-        self._result = result_class(interface.name, names)
-        self._custom = {
-            name: None if isinstance(net, Net) else custom_function(net)
-            for name, net in zip(interface.nets, self.net_modules(), strict=True)
-        }
-        self._key = guard.register(interface)
-        self._check: Tensor | None = None  # of the inputs of the run that is under way
+        at = self.interface
+        names = tuple(slot.name for slot in at.gives) + at.emits
+        self._result = result_class(at.name, names)
+        self.key = guard.register(at)
+        self.code = whole.register(self.graphs)
 
     def __getstate__(self) -> dict[str, Any]:
         # The result's class is made as the program runs: no module has it by its name.
-        left = ("_result", "_check")
-        return {name: value for name, value in self.__dict__.items() if name not in left}
+        return {name: value for name, value in self.__dict__.items() if name != "_result"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._enter(self.interface)
+        self._enter()
 
     @property
-    def forward_graph(self) -> nn.Module:
-        """The forward graph: registers, givens, nets, sizes and mode to views, emits, raw state."""
-        return self._graphs.forward
+    def segments(self) -> list[nn.Module]:
+        """The segments of a run in program order; a shared repeat is one, whatever its turns."""
+        return [self.get_submodule(path) for paths in self._paths for path in paths]
 
-    @property
-    def inverse_graph(self) -> nn.Module:
-        """The graph of the inverse program, without emits."""
-        return self._graphs.inverse
-
-    @property
-    def vjp_graph(self) -> nn.Module:
-        """The graph that rebuilds every input and pulls all cotangents back, in one pass."""
-        at = self.interface
-        return self._graphs.vjp((True,) * len(at.givens), (True,) * len(at.nets))
+    def steps(self, sizes: Mapping[str, int]) -> tuple[Step, ...]:
+        """Return the segments that a run of these sizes passes, in order, turn by turn."""
+        found: list[Step] = []
+        for plan, paths in zip(self.interface.segments, self._paths, strict=True):
+            turns = range(plan.count(sizes))
+            parts: list[Any] = [self.get_submodule(path) for path in paths]
+            for turn in reversed(turns) if plan.backwards else turns:
+                found.append(Step(parts[turn] if len(parts) > 1 else parts[0], turn))
+        return tuple(found)
 
     def net_modules(self) -> list[nn.Module]:
         """Return the net instances in program order."""
@@ -94,55 +91,42 @@ class ReversibleModel(nn.Module):
     @property
     def bits(self) -> BitSettings:
         """How the bits of the next run are kept: its mode, seed, lanes and spill file."""
-        return self._runs.settings
+        return self.stacks.settings
 
     @property
     def throttle(self) -> Throttle:
         """The throttles of valves, by meter: ``model.throttle["LM.va"] = 0.9``; 1 unless set."""
-        return self._runs.throttle
-
-    @property
-    def ledger(self) -> Books:
-        """What the last forward pass wrote, drew and erased, per meter and per sequence."""
-        return self._runs.ledger()
+        return self.stacks.throttle
 
     def forward(self, *args: Tensor, **kwargs: Tensor) -> Any:
         """Run the program on its inputs, by position or name.
 
         Returns:
-            A named tuple of results and emits, whose `state` is what `inverse` needs. Where the
+            A named tuple of results and emits, which keeps its run: `inverse` takes it. Where the
             program exchanges bits, its `written` and `drawn` are the differentiable code lengths
-            by meter, [B] in bits.
+            by meter, [B] in bits, and `ledger` has the exact books.
 
         Raises:
-            BindError: the inputs do not fit the program.
+            BindError: the inputs do not fit the program, or it is called under a transform of
+                torch that no reversible pass can go through.
             NonFiniteError: an increment was not finite.
         """
-        return self.run(self.interface.bind(args, kwargs), NO_OPTIONS)
+        out = self.run(self.interface.bind(args, kwargs), NO_OPTIONS)
+        return out[0] if self.plain else out
 
     def run(self, values: dict[str, Tensor], options: Options) -> Any:
         """Run the program on inputs by name; `options` say how its bits run."""
         at = self.interface
-        mode = self._mode(at.measure(values), list(values.values()), options)
-        givens = [values[slot.name] for slot in at.givens]
-        params = [param for net in self.net_modules() for param in net.parameters()]
-        tensors = [*(values[slot.name] for slot in at.takes), *givens, *params]
-        out = Reversible.apply(self, mode, *tensors)
-        count = len(at.gives) + len(at.emits)
-        lengths = out[count] if at.plan else None
-        hidden = iter(out[count + bool(at.plan) :])
-        views = out[: len(at.gives)]
-        raw = [
-            view if slot.kind == "float32" else next(hidden)
-            for slot, view in zip(at.gives, views, strict=True)
-        ]
-        compiled = torch.compiler.is_compiling()
-        run = Ran(lengths, at.plan.rows)
-        if not compiled:
-            session = self._runs.session() if at.plan else None
-            run = run._replace(session=session, mode=mode, check=self._check)
-            self._runs.opening = None
-        return make_result(self._result, out[:count], raw, givens, compiled, run)
+        gate.check(at, values)
+        sizes = at.measure(values)
+        mode = mode_of(self, sizes, at.sizes, list(values.values()), options)
+        if torch.compiler.is_compiling():
+            seen, raw, givens, lengths, ticket = whole.run_whole(self, mode, values)
+            ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)
+            return make_result(self._result, seen, ran, known=False)
+        mode = replace(mode, asked=at.asked(values))
+        seen, ran = run_forward(self, mode, sizes, values)
+        return make_result(self._result, seen, ran, held=self.plain)
 
     def score(self, *args: Tensor, **kwargs: Any) -> Tensor:
         """Return the differentiable code length of a run, [B] in bits; see `directions.score`."""
@@ -161,55 +145,22 @@ class ReversibleModel(nn.Module):
         return directions.sample(self, n, seed, kwargs)
 
     @torch.no_grad()
-    def inverse(self, out: Any) -> Any:
+    def inverse(self, out: Any = None, /, **values: Tensor) -> Any:
         """Return the inputs that gave `out`: a tensor, or a tuple of them if there are several.
 
         Args:
-            out: what a forward pass returned. Its raw state counts, not its float views.
+            out: what a forward pass returned. Its raw state counts; a value that was replaced or
+                written to since counts as it is.
+            values: instead, or over those of `out`: any tensors of the results' shapes, by name,
+                and the givens. What a tape would have held is drawn afresh.
 
         Raises:
-            BindError: `out` carries no state of this program, or one that compiled code made.
+            BindError: `out` carries no state of this program, or one that compiled code made;
+                or a result or a given is missing or does not fit.
             NonFiniteError: an allocated register does not come back to its value.
+            ReconstructionError: the inverse does not come back to the inputs of the run.
         """
-        at = self.interface
-        if not isinstance(out, self._result) or not hasattr(out, "state"):
-            raise BindError(f"inverse takes what {at.name} returned, not a {type(out).__name__}")
-        carried: Any = out
-        if carried.compiled:
-            raise BindError(
-                "this result comes from torch.compile, whose nets round differently than the "
-                f"inverse's: run {at.name} in eager mode to invert it bit for bit"
-            )
-        raw, givens = out.state
-        mode = carried.run.mode
-        if mode is None:
-            mode = self._mode(at.sizes_from(raw, givens), [*raw, *givens])
-        if at.plan and carried.run.session is None:
-            raise BindError(f"this result of {at.name} was copied without its bits: invert the one "
-                            "that the forward pass returned")  # fmt: skip
-        with undoing(carried.run.session, at.exact):
-            views = self.run_inverse(mode, raw, givens, carried.run.session, carried.run.check)
-        return views[0] if len(views) == 1 else tuple(views)
-
-    def run_inverse(
-        self, mode: Mode, raw: Sequence[Tensor], givens: Sequence[Tensor], session: Session | None,
-        check: Tensor | None = None,
-    ) -> list[Tensor]:  # fmt: skip
-        """Run the inverse graph on raw results; return the inputs, which have checksums `check`."""
-        at = self.interface
-        params = [param for net in self.net_modules() for param in net.parameters()]
-        bits = (session.token, None) if session is not None else ()
-        with canonical(self.nets, mode):
-            tail = (*mode.tail, *bits, new_health(mode.device))
-            out = self.inverse_graph(*raw, *givens, *self._nets(mode, params), *tail)
-        *views, trail, row = out
-        guard.settle_now(trail, [1], single_segment(at))
-        if check is not None and not torch.equal(row, check):
-            raise ReconstructionError(
-                f"{at.name}: the inverse does not come back to the inputs of the run. Its "
-                "parameters, or the result itself, have changed since"
-            )
-        return views
+        return invert(self, out, values)
 
     def count_wraps(self, *args: Tensor, **kwargs: Tensor) -> int:
         """Return how many times an element of the state wraps around in a forward pass.
@@ -220,156 +171,3 @@ class ReversibleModel(nn.Module):
         with torch.no_grad(), lattice.counting_wraps() as total:
             self.forward(*args, **kwargs)
         return total[0]
-
-    # --- the two passes --------------------------------------------------------------------------
-
-    def run_forward(self, mode: Mode, tensors: Sequence[Tensor]) -> Result:
-        """Run the forward graph and check its health; see `Reversible` for `tensors`."""
-        at = self.interface
-        traced = torch.compiler.is_compiling()
-        graph = self._graphs.traced_forward if traced else self._graphs.forward
-        registers = tensors[: len(at.takes) + len(at.givens)]
-        token, lengths = self._open(mode, traced)
-        with canonical(self.nets, mode):
-            nets = self._nets(mode, tensors[len(registers) :])
-            args = (*registers, *nets, *mode.tail, *token, *lengths, new_health(mode.device))
-            out = list(graph(*args))
-        gives, emits, segments = len(at.gives), len(at.emits), len(at.segments)
-        ends = (gives, gives + emits, 2 * gives + emits, len(out) - segments, len(out))
-        views, emitted, raw, checks, trail = (
-            out[start:end] for start, end in zip((0, *ends), ends, strict=False)
-        )
-        rows = [int(part.shape[0]) for part in trail]
-        health = torch.cat(trail)
-        if traced:
-            # A label is its own raw state: Dynamo loses track of a result that is there twice.
-            views = [v if v.is_floating_point() else v.clone() for v in views]
-            outputs = views or emitted or lengths
-            done = [guard.settle(health, rows, self._key)]
-            done += [bit_runs.finish_run(bits, mode.device) for bits in token]
-            outputs[0] = outputs[0] + sum(done).to(outputs[0].dtype)
-        else:
-            guard.settle_now(health, rows, at)
-            self._check = first_row(checks)
-            if token:
-                self._runs.session().finish()
-        return Result(views, emitted, lengths, raw, checks, trail, token)
-
-    def _open(self, mode: Mode, traced: bool) -> tuple[list[Tensor], list[Tensor]]:
-        """Open the session of a run; return its token and its code lengths, if it has any."""
-        plan = self.interface.plan
-        if not plan:
-            return [], []
-        wide = torch.float64 if mode.dtype == torch.float64 else torch.float32
-        lengths = torch.zeros(len(plan.rows), mode.examples, dtype=wide, device=mode.device)
-        if traced:
-            run = (self._runs.key, mode.examples, mode.device, self.training, list(mode.sizes))
-            return [bit_runs.open_run(*run)], [lengths]
-        return [self.open_session(mode.examples, mode).token], [lengths]
-
-    def open_session(self, examples: int, mode: Mode) -> Session:
-        """Open the session of a run of `examples` sequences."""
-        return self._runs.open(examples, mode.device, self.training, mode.options, mode.sizes)
-
-    def run_backward(
-        self,
-        mode: Mode,
-        saved: Sequence[Tensor],
-        cotangents: Sequence[Tensor | None],
-        d_emits: Sequence[Tensor],
-        needed: Sequence[bool],
-        rows: Sequence[int],
-        bits: Sequence[Any] = (),
-        session: Session | None = None,
-    ) -> list[Tensor | None]:
-        """Run the VJP graph and check the rebuilt state; return the cotangents of `tensors`.
-
-        `saved` are the raw results, the givens, the parameters and the checksums; `cotangents`
-        those of the results (None for zero), `d_emits` those of the emits. `bits` are the token
-        of the run and the cotangents of its code lengths, if it has any.
-        """
-        args = (mode, saved, cotangents, d_emits, needed, rows, bits)
-        if session is None:
-            return self._pull(*args)
-        with undoing(session, self.interface.exact):
-            return self._pull(*args)
-
-    def _pull(
-        self,
-        mode: Mode,
-        saved: Sequence[Tensor],
-        cotangents: Sequence[Tensor | None],
-        d_emits: Sequence[Tensor],
-        needed: Sequence[bool],
-        rows: Sequence[int],
-        bits: Sequence[Any],
-    ) -> list[Tensor | None]:
-        at = self.interface
-        counts = [len(list(net.parameters())) for net in self.net_modules()]
-        values = iter(saved)
-        raw, givens, params = (
-            take(values, n) for n in (len(at.gives), len(at.givens), sum(counts))
-        )
-        checks = list(values)
-        flags = iter(needed[len(at.takes) :])
-        wanted = tuple(take(flags, len(at.givens)))
-        by_net = tuple(any(take(flags, count)) for count in counts)
-        traced = torch.compiler.is_compiling()
-        graph = self._graphs.traced_vjp if traced else self._graphs.vjp(wanted, by_net)
-        d_views = [  # eager graphs copy these, so a single number will do
-            zeros(value, mode, real=traced) if cot is None else cot
-            for cot, value in zip(cotangents, raw, strict=True)
-        ]
-        d_givens = [
-            zeros(value, mode) if want or traced else None
-            for value, want in zip(givens, wanted, strict=True)
-        ]
-        if traced and bits:
-            bit_runs.turn_back(bits[0], [*d_views, *d_emits, bits[1]][0])
-        with canonical(self.nets, mode):
-            args = (*raw, *d_views, *givens, *d_givens, *d_emits, *self._nets(mode, params))
-            del raw, d_views
-            out = iter(graph(*args, *mode.tail, *bits, new_health(mode.device), *checks))
-            del args
-        found: list[Tensor | None] = take(out, len(at.takes) + len(at.givens))
-        for count in counts:
-            grads = next(out)
-            found += [None] * count if grads is None else list(grads)
-        self._verify(list(out), rows, found, traced)
-        if traced and bits:
-            key = self._runs.key
-            add_to_smallest(found, bit_runs.come_forth(bits[0], key, at.exact, mode.device))
-        return found
-
-    def _verify(
-        self, wrong: list[Tensor], rows: Sequence[int], found: list[Tensor | None], traced: bool
-    ) -> None:
-        if not wrong:
-            return
-        total = torch.cat(wrong)
-        if not traced:
-            guard.verify_now(total, rows, self.interface)
-            return
-        add_to_smallest(found, guard.verify(total, rows, self._key))
-
-    def session_of(self, token: Sequence[Tensor]) -> Session | None:
-        """Return the session of a run in eager mode, which whoever undoes the run holds."""
-        return self._runs.session() if token and not torch.compiler.is_compiling() else None
-
-    # --- modes -----------------------------------------------------------------------------------
-
-    def _mode(
-        self, sizes: dict[str, int], values: list[Tensor], options: Options = NO_OPTIONS
-    ) -> Mode:
-        return mode_of(self, self.nets, sizes, self.interface.sizes, values, options)
-
-    def _nets(self, mode: Mode, params: Sequence[Tensor]) -> list[Any]:
-        """Return what the graphs take for each net: its parameters, or the brought module."""
-        flat = iter(params)
-        nets: list[Any] = []
-        for name, net in zip(self.interface.nets, self.net_modules(), strict=True):
-            own = tuple(take(flat, len(list(net.parameters()))))
-            cast = None if mode.low == mode.dtype else mode.low
-            known = isinstance(net, Net)
-            nets.append(own if known else Leaf(net, own, name, cast, self._custom[name]))
-        return nets

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from revc.grammar.signatures import builtin_signatures
 from revc.ir.dims import Dim
 from revc.ir.expr import At, Elementwise, Expr, NetCall, Number, Place, Read, Slice
 from revc.ir.keys import Key, key
+from revc.ir.net_kinds import signature_of
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Shape
 
@@ -47,9 +47,7 @@ def _sort(
             if len(value.shape) < rank or value.shape[0] != batch:
                 return all(_sort(arg, _NEVER, batch, slots, cut, whole) for arg in args)
             source = slots[value.slot].source
-            if isinstance(source, Builtin) and (
-                "batch" not in builtin_signatures()[source.name].separable
-            ):
+            if isinstance(source, Builtin) and "batch" not in signature_of(source).separable:
                 return False
             own = all(arg.shape and arg.shape[0] == batch for arg in args)
             return own and all(_sort(arg, len(arg.shape), batch, slots, cut, whole) for arg in args)

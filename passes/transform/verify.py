@@ -9,6 +9,7 @@ from revc.errors import InternalError
 from revc.ir.expr import Elementwise, Expr, NetCall, Place, Read, walk
 from revc.ir.instructions import BlockCall, Env, Instruction, Let, Repeat
 from revc.ir.memo import per_node
+from revc.ir.net_kinds import kind_of
 from revc.ir.nets import Builtin
 from revc.ir.program import Block, Program, Register
 from revc.ir.types import Float, RegType
@@ -144,8 +145,8 @@ def _ties(block: Block) -> None:
     for slot in block.nets:
         if isinstance(slot.source, Builtin) and slot.source.tied is not None:
             tied = block.nets[slot.source.tied].source
-            good = isinstance(tied, Builtin) and tied.name == "embedding"
-            if not (good):
+            kind = kind_of(tied)
+            if kind is None or not kind.lends:
                 raise _breach(block, f"{slot.name} is tied to {tied}")
 
 

@@ -68,7 +68,7 @@ def _walk(
 
 def _inverse(subject: Subject, watched: Watched, seen: list[str]) -> bool:
     observer = subject.hashing(watched, subject.places_back(), seen)
-    with subject.audited_inverse(), observing(observer):
+    with observing(observer):
         subject.model.inverse(watched.out)
     return True
 
@@ -77,7 +77,9 @@ def _backward(subject: Subject, watched: Watched, seen: list[str]) -> bool:
     loss = loss_of(watched.out)
     if loss is None:
         return False
-    with observing(subject.hashing(watched, subject.places()[::-1], seen)):
+    observer = subject.hashing(watched, subject.places()[::-1], seen)
+    # In this thread, where the observer is, whatever device the model is on.
+    with observing(observer), torch.autograd.set_multithreading_enabled(False):
         torch.autograd.grad(loss, leaves_of(subject), allow_unused=True, retain_graph=True)
     return True
 

@@ -34,7 +34,7 @@ def prepare(
             compiled.load_state_dict(loaded(weights))
         except RuntimeError as error:
             raise BindError(f"{weights} does not fit the spec: {error}") from error
-    graphs = compiled._graphs
+    graphs = compiled.graphs
     assert isinstance(graphs, CompiledGraphs)
     inputs = loaded(data) if data is not None else made(graphs.program, batch, sizes)
     compiled.interface.measure(compiled.interface.bind((), inputs))

@@ -28,7 +28,7 @@ def audit(subject: Subject) -> list[Finding]:
     """Run every diagnostic; kernels that do not repeat end it, since nothing else could hold.
 
     A model that cannot be run at all fails the diagnostic that finds out. The model is left as it
-    was but for `model.bits.runs`, which starts again.
+    was.
     """
     found: list[Finding] = []
     for check in CHECKS:

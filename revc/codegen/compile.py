@@ -9,18 +9,18 @@ from torch import nn
 
 from revc.codegen import builtins
 from revc.codegen.graphs import CompiledGraphs
-from revc.codegen.interface import emits_of, free_sizes
+from revc.codegen.interface import emits_of, free_sizes, sizes_of
 from revc.codegen.metering import plan_of, polynomial
-from revc.codegen.root import segments_of
+from revc.codegen.segments import Cut
 from revc.codegen.supported import refuse_unsupported
-from revc.errors import BindError
+from revc.errors import BindError, InternalError
 from revc.ir.dims import Dim
-from revc.ir.nets import Builtin, NetSlot, TorchClass
+from revc.ir.nets import Builtin, NetSlot, Replaced, TorchClass
 from revc.ir.program import Program, Register
 from revc.ir.types import Lattice
 from revc.passes.spec import build
 from revc.runtime.binding import Binder, Net, check_state, import_net
-from revc.runtime.interface import Interface, Slot
+from revc.runtime.interface import Interface, SegmentPlan, Slot
 from revc.runtime.model import ReversibleModel
 
 
@@ -31,6 +31,7 @@ def compile(
     dims: Mapping[str, int] | None = None,
     nets: Mapping[str, Net] | None = None,
     chunks: int = 1,
+    plain: bool = False,
 ) -> ReversibleModel:
     """Compile a spec into a module that trains without storing activations.
 
@@ -42,6 +43,8 @@ def compile(
             with one module an instance, in program order.
         chunks: pieces along the batch in which separable nets run, in every direction; the
             transient memory is divided by it.
+        plain: return the one result as a tensor, and not in a named tuple, so that the model fits
+            where torch's own layers do (`nn.Sequential`).
 
     Returns:
         A module; see `ReversibleModel`. Its parameters start from torch's random generator.
@@ -49,14 +52,14 @@ def compile(
     Raises:
         SpecError: the spec does not parse or check; carries located diagnostics.
         UnsupportedError: it uses a statement that cannot be compiled yet.
-        BindError: `nets` or `chunks` do not fit the program.
+        BindError: `nets`, `chunks` or `plain` do not fit the program.
     """
     check_chunks(chunks)
     given = dict(nets or {})
     program = build(source, model=model, dims=dims or {}, nets=given.keys())
     refuse_unsupported(program)
     modules = make_nets(program, given)
-    return assemble(program, modules, chunks)
+    return assemble(program, modules, chunks, plain)
 
 
 def check_chunks(chunks: int) -> None:
@@ -69,15 +72,17 @@ def check_chunks(chunks: int) -> None:
         raise BindError(f"chunks = {chunks}: there must be at least one")
 
 
-def assemble(program: Program, modules: Sequence[nn.Module], chunks: int) -> ReversibleModel:
+def assemble(
+    program: Program, modules: Sequence[nn.Module], chunks: int, plain: bool = False
+) -> ReversibleModel:
     """Return the module of a program whose net instances are `modules`."""
     graphs = CompiledGraphs(program, chunks)
-    return ReversibleModel(interface_of(program, chunks, graphs.exact), modules, graphs)
+    return ReversibleModel(interface_of(graphs), modules, graphs, plain)
 
 
-def interface_of(program: Program, chunks: int, exact: bool) -> Interface:
+def interface_of(graphs: CompiledGraphs) -> Interface:
     """Return what the runtime needs to know of a program."""
-    block = program.model
+    program, block = graphs.program, graphs.program.model
     order = sorted((*block.takes, *block.givens), key=lambda r: (r.span.line, r.span.column))
     return Interface(
         name=block.name,
@@ -88,11 +93,37 @@ def interface_of(program: Program, chunks: int, exact: bool) -> Interface:
         emits=emits_of(block),
         sizes=free_sizes(block),
         nets=tuple(slot.name for slot in block.nets),
-        segments=tuple(segment for segment, _ in segments_of(block)),
-        exact=exact,
-        chunks=chunks,
+        builtin=tuple(isinstance(slot.source, Builtin) for slot in block.nets),
+        segments=tuple(
+            _segment(cut, graph, graphs)
+            for cut, graph in zip(graphs.cuts, graphs.keys, strict=True)
+        ),
+        exact=graphs.exact,
+        chunks=graphs.chunks,
         program_hash=program_hash(program),
         plan=plan_of(program),
+    )
+
+
+def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
+    names = [slot.name for slot in graphs.program.model.nets]
+    registers = zip((*cut.takes, *cut.gives), (*cut.block.takes, *cut.block.gives), strict=True)
+    givens = zip(cut.givens, cut.block.givens, strict=True)
+    kinds = {name: register.type.numerics.kind for name, register in (*registers, *givens)}
+    return SegmentPlan(
+        name=cut.name,
+        graph=graph,
+        takes=cut.takes,
+        gives=cut.gives,
+        givens=cut.givens,
+        emits=emits_of(cut.block),
+        sizes=(*sizes_of(cut.block), *cut.block.turns),
+        rows=tuple(tuple(names[slot] for slot in row) for row in cut.rows),
+        turns=None if cut.count is None else polynomial(cut.count),
+        index=cut.index,
+        backwards=cut.backwards,
+        metered=graphs.library.metered(cut.block),
+        labels=tuple(sorted(name for name, kind in kinds.items() if kind == "label")),
     )
 
 
@@ -132,6 +163,8 @@ def _make(slot: NetSlot, binder: Binder) -> nn.Module:
     if isinstance(source, TorchClass):
         args, kwargs = imported_with(source)
         return import_net(_located(slot), source.target, args, kwargs)
+    if isinstance(source, Replaced):
+        raise InternalError(f"{slot.name}: a spec has no replaced net")
     return binder.bind(source.name)
 
 

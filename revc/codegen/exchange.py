@@ -12,7 +12,7 @@ from revc.ir.instructions.metered import Coded, Distribution, Metered
 from revc.runtime.metered import counts, floats, ops
 
 if TYPE_CHECKING:
-    from revc.codegen.forward import Forward
+    from revc.codegen.body import Body as Forward
 
 
 def exchange(body: "Forward", step: Coded) -> None:

@@ -1,16 +1,80 @@
 """The graphs of one program, lowered when they are first asked for."""
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import nn
 
-from revc.codegen.body import Options
 from revc.codegen.library import Library
 from revc.codegen.metering import rows_of
-from revc.codegen.pull import Needs
-from revc.codegen.root import AuditedInverse, RootForward, RootInverse, RootPull, is_exact
-from revc.ir.program import Program
+from revc.codegen.options import Asked, Needs, Options
+from revc.codegen.replaced import replaced, spread
+from revc.codegen.root import RootForward, RootPull, is_exact
+from revc.codegen.segments import Cut, segments_of, without_emits
+from revc.ir.invert import invert_block
+from revc.ir.keys import code_key
+from revc.ir.program import Block, Program
+
+
+class BlockGraphs:
+    """The three graphs of a segment's block; `traced` are functional, for a compiler."""
+
+    def __init__(
+        self,
+        block: Block,
+        library: Library,
+        chunks: int,
+        traced: bool = False,
+        asked: Asked = None,
+    ) -> None:
+        self.block, self.library, self.asked = block, library, asked
+        self.options = Options(chunks, traced=traced)
+        self._label = tuple(r.type.numerics.kind == "label" for r in block.givens)
+
+    @cached_property
+    def forward(self) -> nn.Module:
+        """The forward graph."""
+        return self.library.forward(self.block, self.options, self.asked)
+
+    @cached_property
+    def inverse(self) -> nn.Module:
+        """The graph of the inverse block, without emits and code lengths."""
+        options = Options(self.options.chunks, self.options.traced, measured=False)
+        return self.library.forward(invert_block(without_emits(self.block)), options, self.asked)
+
+    def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> nn.Module:
+        """Return the VJP graph for the givens and nets that want cotangents."""
+        wanted = tuple(w and not label for w, label in zip(givens, self._label, strict=True))
+        return self.library.vjp(self.block, Needs(wanted, tuple(nets)), self.options, self.asked)
+
+
+class CompiledByTorch:
+    """A segment's graphs under torch.compile, each compiled once for all segments that share it."""
+
+    def __init__(self, graphs: BlockGraphs, compiler: Callable[[nn.Module], Any]) -> None:
+        self._graphs, self._compiler = graphs, compiler
+        self._made: dict[nn.Module, Any] = {}
+
+    @property
+    def forward(self) -> Any:
+        """The forward graph, compiled."""
+        return self._compiled(self._graphs.forward)
+
+    @property
+    def inverse(self) -> Any:
+        """The inverse graph, compiled."""
+        return self._compiled(self._graphs.inverse)
+
+    def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> Any:
+        """Return the VJP graph, compiled."""
+        return self._compiled(self._graphs.vjp(givens, nets))
+
+    def _compiled(self, graph: nn.Module) -> Any:
+        if graph not in self._made:
+            self._made[graph] = self._compiler(graph)
+        return self._made[graph]
 
 
 class CompiledGraphs:
@@ -19,46 +83,94 @@ class CompiledGraphs:
     It pickles as the program, and lowers again where it is loaded; copies share it.
     """
 
+    traced_forward: nn.Module
+    traced_vjp: nn.Module
+
     def __init__(self, program: Program, chunks: int) -> None:
         self.program, self.chunks = program, chunks
         self.exact = is_exact(program)
-        self._library = Library(rows_of(program.model))
-        eager, traced = Options(chunks), Options(chunks, traced=True)
-        model = program.model
-        self.forward: nn.Module = RootForward(model, self._library, eager, self.exact).build()
-        self.traced_forward = RootForward(model, self._library, traced, self.exact).build()
-        needs = Needs(self._givens(), (True,) * len(model.nets))
-        self.traced_vjp = RootPull(model, needs, self._library, traced, self.exact).build()
-        self._vjps: dict[Needs, nn.Module] = {}
+        self.cuts = segments_of(program.model)
+        self.library = Library(rows_of(program.model))
+        self._made: dict[Any, Any] = {}
 
     @cached_property
-    def inverse(self) -> nn.Module:
-        """The inverse graph, lowered when it is first asked for: training never does."""
-        options = Options(self.chunks, measured=False)
-        return RootInverse(self.program.model, self._library, options).build()
+    def names(self) -> dict[str, Cut]:
+        """The distinct graphs of segments by name; equal blocks share one."""
+        return {name: cut for cut, name in reversed(list(zip(self.cuts, self.keys, strict=True)))}
 
     @cached_property
-    def audited_inverse(self) -> nn.Module:
-        """The inverse graph with the forward graph's checks, for audits; no artifact has it."""
-        options = Options(self.chunks, measured=False)
-        return AuditedInverse(self.program.model, self._library, options).build()
+    def keys(self) -> list[str]:
+        """The name of each segment's graphs, in program order."""
+        known: dict[Any, str] = {}
+        taken: set[str] = set()
+        for cut in self.cuts:
+            key = code_key(cut.block)
+            if key not in known:
+                known[key] = fresh(cut.wish, taken)
+        return [known[code_key(cut.block)] for cut in self.cuts]
 
-    def _givens(self) -> tuple[bool, ...]:
-        return tuple(given.type.numerics.kind != "label" for given in self.program.model.givens)
+    def segment(
+        self, name: str, brought: frozenset[int] = frozenset(), asked: Asked = None
+    ) -> BlockGraphs:
+        """Return the graphs of a segment in which the nets of some slots run as brought ones.
 
-    def vjp(self, givens: tuple[bool, ...], nets: tuple[bool, ...]) -> nn.Module:
-        """Return the VJP graph for the givens and nets that want cotangents."""
-        wanted = tuple(a and b for a, b in zip(givens, self._givens(), strict=True))
-        needs = Needs(wanted, nets)
-        if needs not in self._vjps:
-            root = RootPull(
-                self.program.model, needs, self._library, Options(self.chunks), self.exact
-            )
-            self._vjps[needs] = root.build()
-        return self._vjps[needs]
+        `asked` says of which of its givens a cotangent may be wanted, None of all.
+        """
+        return self._of(name, brought, traced=False, asked=asked)
+
+    def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
+        """Return the slots that run as brought ones where `brought` do: turns share their code."""
+        return spread(self.names[name].block, brought)
+
+    def compiled(
+        self,
+        name: str,
+        brought: frozenset[int],
+        how: tuple[tuple[str, Any], ...],
+        asked: Asked = None,
+    ) -> CompiledByTorch:
+        """Return the graphs of a segment under ``torch.compile(graph, **how)``."""
+        key = (name, brought, how, asked)
+        if key not in self._made:
+            graphs = self._of(name, brought, traced=True, asked=asked)
+            self._made[key] = CompiledByTorch(graphs, lambda g: torch.compile(g, **dict(how)))
+        return self._made[key]
+
+    def _of(self, name: str, brought: frozenset[int], traced: bool, asked: Asked) -> BlockGraphs:
+        key = (name, brought, traced, asked)
+        if key not in self._made:
+            block = self.names[name].block
+            block = replaced(block, brought) if brought else block
+            self._made[key] = BlockGraphs(block, self.library, self.chunks, traced, asked)
+        return self._made[key]
+
+    def lower_traced(self) -> None:
+        """Lower the graphs of the whole program for torch.compile, if they are not."""
+        if "traced_forward" in self.__dict__:
+            return
+        model = self.program.model
+        givens = tuple(given.type.numerics.kind != "label" for given in model.givens)
+        needs = Needs(givens, (True,) * len(model.nets))
+        pull = RootPull(model, needs, self.library, self._traced, self.exact)
+        self.traced_vjp = pull.build()
+        self.traced_forward = RootForward(model, self.library, self._traced, self.exact).build()
+
+    @property
+    def _traced(self) -> Options:
+        return Options(self.chunks, traced=True)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "CompiledGraphs":
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CompiledGraphs, (self.program, self.chunks)
+
+
+def fresh(wish: str, taken: set[str]) -> str:
+    """Return a name like `wish` that is not taken, and take it."""
+    name, count = wish, 1
+    while name in taken:
+        count += 1
+        name = f"{wish}_{count}"
+    taken.add(name)
+    return name

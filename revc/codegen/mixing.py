@@ -11,7 +11,7 @@ from revc.ir.instructions import Mix
 from revc.runtime.metered import mixes
 
 if TYPE_CHECKING:
-    from revc.codegen.forward import Forward
+    from revc.codegen.body import Body as Forward
     from revc.codegen.pull import Pull
 
 

@@ -1,40 +1,32 @@
-"""The graphs of a whole program: blocks between the caller's tensors and raw state, with checks."""
+"""The graphs of a whole program for torch.compile, which takes forward and backward pass as one.
+
+Segments are what a run in eager mode executes one by one; here they are stretches of one graph,
+each with its checksums.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.fx import GraphModule, Node
 
-from revc.codegen.body import Options
+from revc.codegen.body import Body
 from revc.codegen.forward import Forward
 from revc.codegen.interface import emits_of, free_sizes
 from revc.codegen.live_types import typed
-from revc.codegen.pull import Needs, Pull
+from revc.codegen.options import Needs, Options
+from revc.codegen.pull import Pull
 from revc.codegen.reuse import finish
-from revc.ir.instructions import Emit, Instruction, Repeat
-from revc.ir.invert import invert_block
+from revc.codegen.segments import Cut, segments_of
+from revc.codegen.statements import repeat
+from revc.ir.instructions import Repeat
 from revc.ir.program import Block, Program
 from revc.ir.types import Lattice, RegType
-from revc.runtime import boundary, checksum, traced
-from revc.runtime.interface import Segment
+from revc.runtime import boundary, traced
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library
 
 aten = torch.ops.aten
-
-
-def segments_of(block: Block) -> list[tuple[Segment, list[Instruction]]]:
-    """Cut a model's body into checked segments: a repeat is one a turn, the rest in stretches."""
-    result: list[tuple[Segment, list[Instruction]]] = []
-    for step in block.body:
-        if isinstance(step, Repeat):
-            result.append((Segment(step.label, loop=True), [step]))
-        elif result and not result[-1][0].loop:
-            result[-1][1].append(step)
-        else:
-            result.append((Segment(f"line {step.span.line}", loop=False), [step]))
-    return result
 
 
 def is_exact(program: Program) -> bool:
@@ -69,8 +61,8 @@ class RootForward(_Root, Forward):
             node = self.state[register.name]
             self.state[register.name] = self.entering(node, register.type)
         enter_givens(self)
-        for segment, steps in segments_of(self.block):
-            self._segment(segment, steps)
+        for cut in segments_of(self.block):
+            self._segment(cut)
         raw = [self.state[r.name] for r in self.block.gives]
         views = [self.leaving(node, r.type) for node, r in zip(raw, self.block.gives, strict=True)]
         emits = [self.emitted[name] for name in emits_of(self.block)]
@@ -90,18 +82,17 @@ class RootForward(_Root, Forward):
             return self.tape.call(boundary.view, node, kind.numerics.fraction_bits, self.dtype)
         return node
 
-    def _segment(self, segment: Segment, steps: list[Instruction]) -> None:
-        if segment.loop and self.exact:
+    def _segment(self, cut: Cut) -> None:
+        steps = cut.steps
+        if isinstance(steps[0], Repeat) and cut.count is not None and self.exact:
             with self.marking(steps[0]):
-                self._checked_repeat(steps[0])  # type: ignore[arg-type]
+                self._checked_repeat(steps[0])
             return
         if self.exact:
             registers = [self.state[name] for name in sorted(self.types)]
             self.checks.append(checksum_row(self, registers))
         for step in steps:
-            with self.marking(step):
-                step.lower(self)
-            step.step(self.types)
+            self.step(step)
         self.trail.append(self.tape.call(aten.unsqueeze.default, self.health, 0))
 
     def _checked_repeat(self, step: Repeat) -> None:
@@ -109,59 +100,9 @@ class RootForward(_Root, Forward):
         others = [name for name in sorted(self.types) if name not in step.registers]
         if others:
             step = carry(step, [(name, self.types[name]) for name in others])
-        out, count = self.loop(step, checked=True)
+        out, count = repeat.loop(self, step, checked=True)
         self.checks.append(self.tape.item(out, count))
         self.trail.append(self.tape.item(out, count + 1))
-
-
-def first_registers(block: Block) -> list[str]:
-    """Return the registers under the first checksum of a program, in the order of the row."""
-    segments = segments_of(block)
-    takes = sorted(register.name for register in block.takes)
-    if not segments or not segments[0][0].loop:
-        return takes
-    loop = segments[0][1][0]
-    inside = loop.registers if isinstance(loop, Repeat) else ()
-    return [*inside, *(name for name in takes if name not in inside)]
-
-
-class RootInverse(RootForward):
-    """The inverse graph: takes raw state; gives the caller's tensors, the health, and checksums.
-
-    The checksums are those of the rebuilt inputs, as the forward graph took them of its own.
-    """
-
-    def __init__(self, block: Block, library: "Library", options: Options) -> None:
-        super().__init__(invert_block(without_emits(block)), library, options, exact=False)
-        self.order = first_registers(block)
-
-    def entering(self, node: Node, kind: RegType) -> Node:
-        """Return a copy: the caller keeps the state that it passed."""
-        return self.tape.call(boundary.own, node)
-
-    def build(self) -> GraphModule:
-        """Lower the inverse program and return the graph."""
-        for register in self.block.takes:
-            self.state[register.name] = self.entering(self.state[register.name], register.type)
-        enter_givens(self)
-        self.run()
-        gives = self.block.gives
-        views = [self.leaving(self.state[r.name], r.type) for r in gives]
-        row = checksum_row(self, [self.state[name] for name in self.order])
-        self.graph.output((*views, self.tape.call(aten.unsqueeze.default, self.health, 0), row))
-        return finish(self.modules, self.graph, f"{self.block.name}_inverse")
-
-
-class AuditedInverse(RootInverse):
-    """The inverse graph with a checksum of the state before every segment and turn."""
-
-    def run(self) -> None:
-        """Lower the inverse program in checked segments."""
-        self.exact = True
-        for segment, steps in segments_of(self.block):
-            self._segment(segment, steps)
-        for node in self.checks:
-            node.meta["effect"] = True  # they are for who observes, and no result
 
 
 class RootPull(_Root, Pull):
@@ -181,35 +122,27 @@ class RootPull(_Root, Pull):
         self._own()
         enter_givens(self)
         steps = typed(self.block)
-        for index, (segment, part) in reversed(list(enumerate(segments_of(self.block)))):
-            taken = [steps.pop() for _ in part]
-            if segment.loop and self.exact:
-                with self.marking(part[0]):
-                    self._checked_repeat(part[0], self.checks[index], taken[0])  # type: ignore[arg-type]
+        for index, cut in reversed(list(enumerate(segments_of(self.block)))):
+            taken = [steps.pop() for _ in cut.steps]
+            step = cut.steps[0]
+            if isinstance(step, Repeat) and cut.count is not None and self.exact:
+                with self.marking(step):
+                    self._checked_repeat(step, self.checks[index], taken[0])
                 continue
             for step, before, after in taken:
-                self.types = after
-                with self.marking(step):
-                    step.pull(self)
-                self.types = before
+                self.step(step, before, after)
             if self.exact:
                 registers = [self.state[name] for name in sorted(self.types)]
                 row = checksum_row(self, registers)
                 self.wrong.append(self.tape.call(boundary.mismatches, row, self.checks[index]))
         cots = [self.cots[r.name] for r in self.block.takes]
-        givens = [self.given_cots[r.name] for r in self.block.givens]
-        nets = [self.net_cotangents(slot) for slot in range(len(self.block.nets))]
-        self.graph.output((*cots, *givens, *nets, *reversed(self.wrong)))
+        self.graph.output((*cots, *self.other_cotangents(), *reversed(self.wrong)))
         return finish(self.modules, self.graph, f"{self.block.name}_vjp")
 
     def _own(self) -> None:
         """Copy state and cotangents, which the graph changes, away from the caller's."""
         for name, node in self.cots.items():
             self.cots[name] = self.tape.call(boundary.own, node)
-        if not self.options.traced:
-            for name, node in self.state.items():
-                self.state[name] = self.tape.call(boundary.own, node)
-            return
         names = list(self.state)
         if not names:
             return
@@ -227,7 +160,7 @@ class RootPull(_Root, Pull):
         others = [name for name in sorted(after) if name not in step.registers]
         if others:
             step = carry(step, [(name, after[name]) for name in others])
-        out, count = self.pull_loop(step, checks)
+        out, count = repeat.pull_loop(self, step, checks)
         self.wrong.append(self.tape.item(out, count))
         self.types = before
 
@@ -249,14 +182,12 @@ def carry(step: Repeat, others: list[tuple[str, RegType]]) -> Repeat:
     return step.model_copy(update={"body": body, "registers": registers})
 
 
-def checksum_row(body: Forward, registers: list[Node]) -> Node:
+def checksum_row(body: Body, registers: list[Node]) -> Node:
     """Emit the checksums of registers."""
-    if body.options.traced:
-        return body.tape.call(traced.checksum, *registers)
-    return body.tape.call(checksum.checksum, registers)
+    return body.tape.call(traced.checksum, *registers)
 
 
-def enter_givens(body: Forward) -> None:
+def enter_givens(body: Body) -> None:
     """Encode the givens that the spec holds on a lattice."""
     for register in body.block.givens:
         kind = register.type.numerics
@@ -265,17 +196,3 @@ def enter_givens(body: Forward) -> None:
             body.givens[register.name] = body.tape.call(
                 boundary.encode, node, kind.fraction_bits, kind.width
             )
-
-
-def without_emits(block: Block) -> Block:
-    """Return the block without its emits, callees included: an inverse hands out nothing."""
-    body = []
-    for step in block.body:
-        if isinstance(step, Emit):
-            continue
-        if step.kind == "call":
-            step = step.model_copy(update={"block": without_emits(step.block)})
-        elif step.kind == "repeat":
-            step = step.model_copy(update={"body": without_emits(step.body)})
-        body.append(step)
-    return block.model_copy(update={"body": tuple(body)})

@@ -1,9 +1,9 @@
 """Refuse what cannot be compiled yet, all at once, before anything is made."""
 
 from revc.grammar.diagnostics import UnsupportedError
-from revc.grammar.signatures import builtin_signatures
 from revc.ir.instructions import Apply
 from revc.ir.instructions.base import unsupported
+from revc.ir.net_kinds import signature_of
 from revc.ir.nets import Builtin
 from revc.ir.program import Program
 from revc.runtime.metered.floats import BIJECTIONS
@@ -33,5 +33,5 @@ def _own_randomness(source: object) -> str | None:
     """Return the option by which a built-in net would draw random numbers that nobody books."""
     if not isinstance(source, Builtin):
         return None
-    option = builtin_signatures()[source.name].random
+    option = signature_of(source).random
     return option if option is not None and source.settings.get(option) else None

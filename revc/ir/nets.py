@@ -38,7 +38,17 @@ class Hole(IRNode):
     name: str
 
 
-Source = Annotated[Builtin | TorchClass | Hole, Field(discriminator="kind")]
+class Replaced(IRNode):
+    """A built-in net that runs as a module, since its owner replaced or hooked it.
+
+    No spec has one: code generation makes it when a model first runs so.
+    """
+
+    kind: Literal["replaced"] = "replaced"
+    builtin: Builtin
+
+
+Source = Annotated[Builtin | TorchClass | Hole | Replaced, Field(discriminator="kind")]
 
 
 class NetSlot(Located):

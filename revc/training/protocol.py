@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from revc.errors import BindError
+from revc.runtime.metered.books import Books
 from revc.runtime.model import ReversibleModel
 
 Schedule = Callable[[float], float]
@@ -21,7 +22,7 @@ def cosine(start: float, end: float) -> Schedule:
 
 
 class Protocol:
-    """A callback: ``protocol.step()`` after each run sets the throttles of the next.
+    """A callback: ``protocol.step(out)`` after each run sets the throttles of the next.
 
     During `warmup` steps every valve is exact. Then alpha is what the budget allows: 1 - b / l, for
     b the schedule's bits and l what the valve wrote on average so far, both a unit. `history` has
@@ -57,11 +58,22 @@ class Protocol:
         for meter in self.meters:
             model.throttle[meter] = 1.0
 
-    def step(self) -> dict[str, Any]:
-        """Note what the last run did, and set the throttles of the next; return the note."""
+    def step(self, out: Any) -> dict[str, Any]:
+        """Note what a run did, and set the throttles of the next.
+
+        Args:
+            out: the run's result.
+
+        Returns:
+            The note, as in `history`.
+
+        Raises:
+            BindError: the result was copied without its ledger.
+        """
+        books = out.ledger
         row: dict[str, Any] = {"step": self.done}
         for meter in self.meters:
-            row[meter] = self._measured(meter)
+            row[meter] = self._measured(books, meter)
             self._sums[meter] += row[meter]["written"]
         self.done += 1
         self.history.append(row)
@@ -71,8 +83,7 @@ class Protocol:
                 self.model.throttle[meter] = self._alpha(meter, self.budget(progress))
         return row
 
-    def _measured(self, meter: str) -> dict[str, float]:
-        books = self.model.ledger
+    def _measured(self, books: Books, meter: str) -> dict[str, float]:
         row = {
             account: float(books.bits(account, meter).mean()) / self.units
             for account in ("written", "drawn", "net")

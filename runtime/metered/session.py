@@ -2,9 +2,10 @@
 
 import itertools
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -18,17 +19,18 @@ from revc.runtime.bits.filespill import FileSpill
 from revc.runtime.bits.spill import HostSpill
 from revc.runtime.metered.books import Books
 from revc.runtime.metered.plan import RESERVOIR, TAPE, Budget, Plan
-from revc.runtime.metered.settings import BitSettings
+from revc.runtime.metered.settings import BitSettings, stack_seed
 from revc.runtime.sizes import evaluate
 
 _serial = itertools.count(1)
 _sessions: "weakref.WeakValueDictionary[int, Session]" = weakref.WeakValueDictionary()
 
 _files: "weakref.WeakValueDictionary[str, Session]" = weakref.WeakValueDictionary()
+_files_lock = Lock()
 
 
 def session_of(token: Tensor) -> "Session":
-    """Return the session behind a token.
+    """Return the session behind a token or a ticket.
 
     Raises:
         LaneError: it is gone.
@@ -45,7 +47,9 @@ class Options:
 
     `given` holds values for draws, by meter, in place of drawing them, one for each occurrence.
     `together` codes all examples as one sequence, so that a file needs one set of heads. With
-    `sampling` what comes off the tape is drawn from it: no escape, which would be noise.
+    `sampling` what comes off the tape is drawn from it: no escape, which would be noise. `lanes`
+    and `seed` stand in for those of the module's settings, `loaded` for fresh stacks, by name.
+    `observer` is called with the session as it is opened.
     """
 
     given: Mapping[str, Sequence[Tensor]] = field(default_factory=dict)
@@ -54,6 +58,7 @@ class Options:
     lanes: int | None = None
     seed: int | None = None
     loaded: Mapping[str, BitStack] = field(default_factory=dict)
+    observer: "Callable[[Session], None] | None" = None
 
 
 class Session:
@@ -88,14 +93,11 @@ class Session:
         _sessions[self.serial] = self
 
     def _stacks(self, settings: BitSettings) -> dict[str, BitStack]:
-        tape, reservoir = settings.seeds(self.options.seed)
+        number = settings.number() if self.options.seed is None else self.options.seed
+        declared = {stack.name: stack.seed for stack in self.plan.stacks}
         made = {}
-        for number, (name, kind) in enumerate(self.kinds.items()):
-            declared = next((s for s in self.plan.stacks if s.name == name), None)
-            own = declared.seed if declared is not None else None
-            seed = (tape if kind == TAPE else reservoir) + (number << 55)
-            if own is not None:
-                seed = settings.declared(own, fresh=self.options.seed is None)
+        for place, (name, kind) in enumerate(self.kinds.items()):
+            seed = stack_seed(number, place, kind != TAPE, declared.get(name))
             made[name] = BitStack(self.sequences, self.lanes, seed, self.device)
         if settings.spill is not None:
             store = self._store(settings.spill)
@@ -107,11 +109,12 @@ class Session:
         if spill == "host":
             return HostSpill()
         path = str(Path(spill).resolve())
-        earlier = _files.get(path)
-        if earlier is not None:
-            earlier.spent = True  # its tape is about to be written over
-        _files[path] = self
-        return FileSpill(spill)
+        with _files_lock:
+            earlier = _files.get(path)
+            if earlier is not None:
+                earlier.spent = True  # its tape is about to be written over
+            _files[path] = self
+            return FileSpill(spill)
 
     # --- stacks ----------------------------------------------------------------------------------
 

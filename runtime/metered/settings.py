@@ -1,10 +1,13 @@
 """How a module's bits are kept: what its owner sets between two runs."""
 
+import hashlib
 from collections import UserDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import torch
 
 from revc.errors import BindError
 from revc.runtime.bits.constants import DEFAULT_LANES
@@ -13,20 +16,27 @@ Mode = Literal["lossless", "audit", "deployed"]
 MODES = ("lossless", "audit", "deployed")
 
 
+_SEEDS = 1 << 31
+"""What a seed that is set lies below, and the numbers that are drawn do not: none is both."""
+
+_NUMBERS = 1 << 54
+"""What the number of a run lies below: it leaves a stack's seed a bit and eight for its place."""
+
+
 @dataclass
 class BitSettings:
     """The settings that each run of a module starts from.
 
     `mode`: ``lossless`` keeps tape and reservoir, so that a run can be undone; ``audit`` writes raw
     bit patterns in place of coded values, whatever the distributions say; ``deployed`` throws the
-    tape away as the run ends, and counts it as erased. `seed` and `runs`, the number of runs so
-    far, fix the random bits of the next run. `lanes` are the coders of a sequence. `spill` is a
-    file that the tape streams to as it grows (one run at a time), or ``"host"`` for host memory.
+    tape away as the run ends, and counts it as erased. `seed`: None draws the random bits of each
+    run by torch's default generator on the CPU, as torch's own dropout does; a number in [0, 2**31)
+    gives every run the same ones. `lanes` are the coders of a sequence. `spill` is a file that the
+    tape streams to as it grows (one run at a time), or ``"host"`` for host memory.
     """
 
     mode: Mode = "lossless"
-    seed: int = 0
-    runs: int = 0
+    seed: int | None = None
     lanes: int = DEFAULT_LANES
     spill: str | Path | None = None
 
@@ -40,25 +50,33 @@ class BitSettings:
             raise BindError(f"no mode {self.mode!r}: there are {', '.join(MODES)}")
         if self.lanes < 1:
             raise BindError(f"lanes = {self.lanes}: a sequence needs at least one")
-        if not 0 <= self.seed < 1 << 31 or self.runs < 0:
-            raise BindError(f"seed = {self.seed}, runs = {self.runs}: want 0 <= seed < 2**31")
+        if self.seed is not None and not 0 <= self.seed < _SEEDS:
+            raise BindError(f"seed = {self.seed}: want None, or 0 <= seed < 2**31")
 
-    def declared(self, seed: int, fresh: bool) -> int:
-        """Return the seed of a stack that has one in the spec; `fresh` is another for each run.
+    def number(self) -> int:
+        """Return the number that all random bits of the next run depend on: the seed, or drawn.
 
-        Bit 30 tells it from what `seeds` gives.
+        Drawn from torch's default generator, so that whoever restores its state, as
+        `torch.utils.checkpoint` does, repeats the run's bits exactly.
         """
-        return (seed << 31) + (1 << 30) + (self.runs % (1 << 29) if fresh else 0)
+        if self.seed is not None:
+            return self.seed
+        return int(torch.randint(_SEEDS, _NUMBERS, (), dtype=torch.int64, device="cpu"))
 
-    def seeds(self, own: int | None = None) -> tuple[int, int]:
-        """Return the seeds of tape and reservoir of the next run: no two runs share one.
 
-        A run with a seed of its own does not count on those before it.
-        """
-        number = (self.seed << 31) + (self.runs % (1 << 29) << 1)
-        if own is not None:
-            number = own << 31
-        return number, number + 1
+def stack_seed(number: int, place: int, reservoir: bool, own: int | None) -> int:
+    """Return the seed of a run's stack, in [0, 2**63).
+
+    Args:
+        number: that of the run.
+        place: of the stack among those of the program, below 256.
+        reservoir: whether it is one, and no tape.
+        own: the seed that the spec gives the stack, if it does; then the place does not count.
+    """
+    if own is None:
+        return (place << 55) + (number << 1) + reservoir
+    digest = hashlib.blake2b(f"{own} {number}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
 
 
 class Throttle(UserDict[str, float]):

@@ -47,7 +47,7 @@ def check_laws(model: ReversibleModel, tolerance: float = 1e-9, **inputs: Tensor
     leaves += leaves_of(model)
     out = model(**inputs)
     mine = gradients(weighted(out._asdict()), leaves)
-    program = model._graphs.program
+    program = model.graphs.program
     wanted = Reference(program, model.net_modules())(**inputs)
     theirs = gradients(weighted(wanted), leaves)
     for name, value in out._asdict().items():

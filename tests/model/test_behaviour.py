@@ -26,7 +26,7 @@ def pair(grad: bool = True) -> tuple[Tensor, Tensor]:
 
 
 def oracle(model: ReversibleModel, **inputs: Tensor) -> dict[str, Tensor]:
-    return Reference(model._graphs.program, model.net_modules())(**inputs)
+    return Reference(model.graphs.program, model.net_modules())(**inputs)
 
 
 def close(found: list[Tensor], wanted: list[Tensor]) -> None:

@@ -177,7 +177,7 @@ def test_float_state_is_near() -> None:
     model = model.double()
     inputs = {"a": a.double().requires_grad_(), "b": b.double().requires_grad_()}
     mine = gradients(weighted(model(**inputs)._asdict()), list(inputs.values()))
-    oracle = Reference(model._graphs.program, model.net_modules())
+    oracle = Reference(model.graphs.program, model.net_modules())
     theirs = gradients(weighted(oracle(**inputs)), list(inputs.values()))
     for one, other in zip(mine, theirs, strict=True):
         torch.testing.assert_close(one, other)

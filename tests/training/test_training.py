@@ -126,8 +126,8 @@ def test_the_protocol_measures_first_and_throttles_then() -> None:
     protocol = Protocol(model, linear(0.0, 2.0), steps=4, warmup=3, units=TOKENS * TURNS)
     alphas = []
     for _ in range(9):
-        model(*inputs)
-        alphas.append(protocol.step()["va"]["alpha"])
+        out = model(*inputs)
+        alphas.append(protocol.step(out)["va"]["alpha"])
     assert alphas[:4] == [1.0] * 4
     assert alphas[4:] == sorted(alphas[4:], reverse=True)
     written = sum(row["va"]["written"] for row in protocol.history[:8]) / 8

@@ -6,12 +6,12 @@ from revc.grammar import ast
 from revc.grammar.signatures import Signature, builtin_signatures
 from revc.ir.instructions import Instruction
 from revc.ir.make import make
+from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
 from revc.ir.types import RegType, Shape
 from revc.passes.analysis.arguments import Formals
 from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
-from revc.passes.elaborate.nets.calls import MATRICES
 from revc.passes.elaborate.nets.settings import given_settings, sort_args
 from revc.passes.elaborate.nets.slots import Draft, Namer, Net, called, closure
 from revc.passes.elaborate.scope.names import number, size

@@ -8,12 +8,13 @@ from revc.grammar.signatures import builtin_signatures
 from revc.ir.expr import Expr, NetCall
 from revc.ir.instructions import Apply, Instruction, Mix
 from revc.ir.make import make
+from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin, Hole
 from revc.ir.types import Label, Lattice, RegType, shape_text
 from revc.passes.analysis.arguments import Formals
 from revc.passes.analysis.doubts import Doubt
 from revc.passes.elaborate.arguments import matched
-from revc.passes.elaborate.nets.calls import MATRICES, declared_call, inline
+from revc.passes.elaborate.nets.calls import declared_call, inline
 from revc.passes.elaborate.nets.lookup import find_net
 from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import number

@@ -11,7 +11,6 @@ from revc.ir.expr import Expr, Place, reads
 from revc.ir.types import Located, RegType
 
 if TYPE_CHECKING:
-    from revc.ir.lowering import Lowering, Pulling
     from revc.ir.program import Block
 
 Env = dict[str, RegType]
@@ -35,14 +34,6 @@ class Instruction(Located):
     @abstractmethod
     def inverse(self) -> "Instruction":
         """Return the instruction that undoes this one."""
-
-    @abstractmethod
-    def lower(self, to: "Lowering") -> None:
-        """Emit the forward step."""
-
-    @abstractmethod
-    def pull(self, to: "Pulling") -> None:
-        """Emit the step that rebuilds the input from the output and pulls the cotangents back."""
 
     def values(self) -> tuple[Expr, ...]:
         """Return the expressions that the instruction evaluates."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from revc.errors import ReconstructionError, RevcError
-from revc.runtime.interface import Interface
+from revc.runtime.interface import Interface, SegmentPlan
 
 
 class NonFiniteError(RevcError):
@@ -32,28 +32,26 @@ def register(interface: Interface) -> str:
     return interface.program_hash
 
 
-def settle_now(trail: Tensor, counts: Sequence[int], interface: Interface) -> None:
+def settle_now(trail: Tensor, names: Sequence[str], program: str) -> None:
     """Raise if the health after some segment, [segments, 2], shows that it went wrong.
 
     Raises:
         NonFiniteError: an increment was not finite, or a freed register not as promised.
     """
-    rows = trail.tolist()
-    names = segment_names(interface, counts)
-    for (size, wrong), name in zip(rows, names, strict=True):
+    for (size, wrong), name in zip(trail.tolist(), names, strict=True):
         if not size < float("inf"):
-            raise NonFiniteError(f"{interface.name}, {name}: an increment is not finite")
+            raise NonFiniteError(f"{program}, {name}: an increment is not finite")
         if size >= 1:
-            text = f"{interface.name}, {name}: an increment is beyond the lattice and was clamped"
+            text = f"{program}, {name}: an increment is beyond the lattice and was clamped"
             warnings.warn(text, ClampWarning, stacklevel=2)
         if wrong:
             raise NonFiniteError(
-                f"{interface.name}, {name}: {int(wrong)} elements of a freed register do not hold "
+                f"{program}, {name}: {int(wrong)} elements of a freed register do not hold "
                 "the value that the spec says"
             )
 
 
-def verify_now(wrong: Tensor, counts: Sequence[int], interface: Interface) -> None:
+def verify_now(wrong: Tensor, names: Sequence[str], program: str) -> None:
     """Raise if some segment's rebuilt input, [segments], differs from the forward pass's.
 
     Raises:
@@ -62,24 +60,30 @@ def verify_now(wrong: Tensor, counts: Sequence[int], interface: Interface) -> No
     found = wrong.tolist()
     for index in reversed(range(len(found))):
         if found[index]:
-            name = segment_names(interface, counts)[index]
             raise ReconstructionError(
-                f"{interface.name}, {name}: {found[index]} of its registers could not be rebuilt "
+                f"{program}, {names[index]}: {found[index]} of its registers could not be rebuilt "
                 "bit for bit. Between forward and backward something changed: a parameter "
                 "(through .data), the state itself, or a net that does not repeat its result "
                 "(dropout, a random or nondeterministic operation)"
             )
 
 
+def readable(value: Tensor) -> bool:
+    """Say whether a tensor has data: fake and meta tensors have none to check."""
+    return value.device.type != "meta" and type(value) in (Tensor, torch.nn.Parameter)
+
+
 def segment_names(interface: Interface, counts: Sequence[int]) -> list[str]:
     """Return a name for each checked place; segment i has ``counts[i]`` of them, its turns."""
     names: list[str] = []
     for segment, count in zip(interface.segments, counts, strict=True):
-        if segment.loop:
-            names += [f"segment {segment.name}, turn {turn}" for turn in range(count)]
-        else:
-            names += [f"segment {segment.name}"] * count
+        names += [step_name(segment, turn) for turn in range(count)]
     return names
+
+
+def step_name(segment: SegmentPlan, turn: int) -> str:
+    """Return what messages call a segment, or a turn of one."""
+    return f"segment {segment.name}, turn {turn}" if segment.loop else f"segment {segment.name}"
 
 
 @torch.library.custom_op("revc::anchor", mutates_args=())
@@ -96,7 +100,8 @@ def _(state: Sequence[Tensor], cotangent: Tensor) -> list[Tensor]:
 @torch.library.custom_op("revc::settle", mutates_args=())
 def settle(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
     """Run `settle_now`; return a 0-dim zero."""
-    settle_now(trail, counts, _interfaces[key])
+    at = _interfaces[key]
+    settle_now(trail, segment_names(at, counts), at.name)
     return trail.new_zeros(())
 
 
@@ -108,7 +113,8 @@ def _(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
 @torch.library.custom_op("revc::verify", mutates_args=())
 def verify(wrong: Tensor, counts: Sequence[int], key: str) -> Tensor:
     """Run `verify_now`; return a 0-dim float32 zero."""
-    verify_now(wrong, counts, _interfaces[key])
+    at = _interfaces[key]
+    verify_now(wrong, segment_names(at, counts), at.name)
     return wrong.new_zeros((), dtype=torch.float32)
 
 

@@ -1,6 +1,7 @@
 """One program, several directions: scoring, compressing, decompressing, sampling."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -8,9 +9,9 @@ from torch import Tensor
 
 from revc.errors import BindError
 from revc.runtime.metered import archive
-from revc.runtime.metered.runs import undoing
 from revc.runtime.metered.session import Options
-from revc.runtime.modes import mode_of
+from revc.runtime.run.inverse import go_back, open_bits, single
+from revc.runtime.run.modes import mode_of
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
@@ -90,11 +91,10 @@ def decompress(
     packed = archive.unpack(data, model, givens)
     options = Options(together=True, lanes=packed.lanes, seed=0, loaded=packed.stacks)
     values = [*packed.raw, *givens]
-    mode = mode_of(model, model.nets, packed.sizes, at.sizes, values, options)
-    session = model.open_session(packed.examples, mode)
-    with undoing(session, at.exact):
-        views = model.run_inverse(mode, packed.raw, givens, session, packed.check)
-    return views[0] if len(views) == 1 else tuple(views)
+    mode = mode_of(model, packed.sizes, at.sizes, values, options)
+    mode = replace(mode, examples=packed.examples)
+    named = {slot.name: value for slot, value in zip(at.givens, givens, strict=True)}
+    return single(go_back(model, mode, packed.raw, named, open_bits(model, mode), packed.check))
 
 
 @torch.no_grad()
@@ -123,10 +123,9 @@ def sample(model: "ReversibleModel", n: int, seed: int, kwargs: Mapping[str, Any
     if missing := [name for name in at.sizes if name not in sizes]:
         raise BindError(f"sampling {at.name} needs {', '.join(missing)}")
     options = Options(sampling=True, seed=seed)
-    mode = mode_of(model, model.nets, sizes, at.sizes, givens, options)
-    session = model.open_session(n, mode)
-    views = model.run_inverse(mode, [], givens, session)
-    return views[0] if len(views) == 1 else tuple(views)
+    mode = replace(mode_of(model, sizes, at.sizes, givens, options), examples=n)
+    named = {slot.name: value for slot, value in zip(at.givens, givens, strict=True)}
+    return single(go_back(model, mode, [], named, open_bits(model, mode), None, undo=False))
 
 
 def _givens(

@@ -1,0 +1,1 @@
+"""How each statement is lowered: its forward emission beside its pull, one file a statement."""

@@ -1,0 +1,123 @@
+"""A way back through a run: the state on its way from the end to the start."""
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from revc.errors import ReconstructionError
+from revc.runtime.bits.errors import BitsError
+from revc.runtime.checksum import observed
+from revc.runtime.memory import new_health
+from revc.runtime.run import guard
+from revc.runtime.run.rows import Rows
+
+if TYPE_CHECKING:
+    from revc.runtime.run.run import Run
+
+
+class Descent:
+    """The state of a run at `position`, brought there from the end; the run itself stays as it is.
+
+    `recorded` says that segments on the way are taken back with the nets' tensors that they ran
+    with, and checked, as in a backward pass, and not with those of today. `undo` says that the
+    run's session is turned around; else the way back is a run itself.
+
+    Opening one turns the run's session around; `arrive` and `leave` turn it forth again.
+    """
+
+    def __init__(self, run: "Run", recorded: bool = True, undo: bool = True) -> None:
+        self.run, self.recorded, self.undo = run, recorded, undo
+        self.thread = threading.get_ident()
+        self.keeps_graph = bool(torch._C._autograd._get_current_graph_task_keep_graph())
+        self._restart()
+
+    def _restart(self) -> None:
+        self.position = len(self.run.steps)
+        self.health = new_health(self.run.mode.device)
+        self.wrong = Rows(len(self.run.steps), 1, torch.int64, self.run.mode.device)
+        self.state: dict[str, Tensor] = self.run.start()
+        self.row: Tensor | None = None
+        session = self.run.session
+        self.kept: dict[str, Any] | None = None
+        if session is not None and self.undo:
+            self.kept = session.turn_back()
+        if observed() and not self.recorded:
+            self.run.checksums(sorted(self.state), self.state)
+
+    def reach(self, position: int) -> None:
+        """Bring the state to `position`: onwards from where it is, or again from the end."""
+        if position > self.position:
+            self.leave()
+            self._restart()
+        while self.position > position:
+            at = self.position - 1
+            step = self.run.steps[at]
+            known = self.run.calls.get(at) if self.recorded else None
+            call = known or step.segment.call(self.run, at)
+            self.run.untake(at, call, self)
+            if self.recorded:
+                self.run.verify(at, self)
+            elif at == 0 or observed():
+                self.row = self.run.checksums(step.segment.live, self.state)
+
+    def note(self, position: int, wrong: Tensor) -> None:
+        """Take note of how many registers differ at `position`, [1].
+
+        Raises:
+            ReconstructionError: some do. Devices that would have to be waited for tell at the end.
+        """
+        self.wrong.put(position, wrong)
+        if wrong.device.type == "cpu" and guard.readable(wrong):
+            self._verify(wrong, position)
+
+    def _verify(self, wrong: Tensor, position: int) -> None:
+        guard.verify_now(wrong, [self.run.names[position]], self.run.interface.name)
+
+    def arrive(self) -> None:
+        """End the way back, having checked where it led.
+
+        Raises:
+            ReconstructionError: a register, or a stack at the start, is not what it was.
+        """
+        session, at = self.run.session, self.run.interface
+        try:
+            if at.exact and self.recorded and (observed() or self._is_nearly_down()):
+                self.reach(0)
+            if self.wrong.table.device.type != "cpu" and guard.readable(self.wrong.table):
+                guard.verify_now(self.wrong.filled[:, 0], self.run.names, at.name)
+            if session is not None and self.kept and at.exact and self.position == 0:
+                session.check_start()
+        finally:
+            self.leave()
+
+    def _is_nearly_down(self) -> bool:
+        """Say whether what is left is without nets: autograd stops where it has nothing to do."""
+        rest = self.run.steps[: self.position]
+        return not any(step.segment.row(step.turn) for step in rest)
+
+    def leave(self) -> None:
+        """End the way back where it stands."""
+        self.state = {}
+        if self.kept is not None and self.run.session is not None:
+            self.run.session.come_forth(self.kept)
+            self.kept = None
+
+
+class reading_bits:
+    """``with reading_bits():`` say of bits that cannot be read that they are not the run's.
+
+    Raises:
+        ReconstructionError: a stack could not be read.
+    """
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, _trace: Any) -> None:
+        if isinstance(error, BitsError):
+            raise ReconstructionError(
+                f"the run could not be undone with the bits that it left: {error}. Other "
+                "parameters, another state or another batch than its own were used"
+            ) from error

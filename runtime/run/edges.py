@@ -1,0 +1,54 @@
+"""The two ends of a run: from the caller's tensors to raw state, and back to floats."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from revc.runtime import boundary
+from revc.runtime.run.run import Run, encoded
+from revc.runtime.run.segment import refuse_double
+
+
+class Enter(torch.autograd.Function):
+    """Takes the registers' values; gives their carriers."""
+
+    @staticmethod
+    def forward(ctx: Any, run: Run, *values: Tensor) -> Any:
+        """Return a carrier for each register that is no label."""
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = [value.dtype for value in values]
+        slots = [slot for slot in run.interface.takes if slot.kind != "label"]
+        for slot, value in zip(slots, values, strict=True):
+            run.state[slot.name] = encoded(slot, value)
+        return tuple(run.carrier(value) for value in values)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> Any:
+        """Return the cotangents in the values' dtypes."""
+        refuse_double()
+        pairs = zip(cotangents, ctx.dtypes, strict=True)
+        return (None, *(None if cot is None else cot.to(dtype) for cot, dtype in pairs))
+
+
+class Leave(torch.autograd.Function):
+    """Takes the carriers of the results; gives what the caller sees of them."""
+
+    @staticmethod
+    def forward(ctx: Any, run: Run, *_: Tensor) -> Any:
+        """Return floats for each register that is no label, and the code lengths if there are any.
+
+        Ends the forward pass.
+        """
+        ctx.set_materialize_grads(False)
+        slots = [slot for slot in run.interface.gives if slot.kind != "label"]
+        views = [run.seen(slot, run.state[slot.name]) for slot in slots]
+        run.finish()
+        # A run that held an output would hold its own graph, which holds the run.
+        return (*views, *([] if run.lengths is None else [run.lengths.detach()]))
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> Any:
+        """Return copies of the cotangents, which segments may write to."""
+        refuse_double()
+        return (None, *(None if cot is None else boundary.own(cot) for cot in cotangents))

@@ -1,0 +1,97 @@
+"""The forward pass in eager mode: segment by segment."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from revc.runtime.run.edges import Enter, Leave
+from revc.runtime.run.modes import RunMode, without_autocast
+from revc.runtime.run.result import Ran
+from revc.runtime.run.run import Run, encoded
+
+if TYPE_CHECKING:
+    from revc.runtime.model import ReversibleModel
+
+_LENGTHS = "code lengths"  # no register is called so: a name has no space
+
+
+def run_forward(
+    model: "ReversibleModel", mode: RunMode, sizes: Mapping[str, int], values: Mapping[str, Tensor]
+) -> tuple[list[Tensor], Ran]:
+    """Run a program; return what the caller sees of results and emits, and what the run leaves."""
+    at = model.interface
+    session = None
+    if at.plan:
+        how = (mode.device, model.training, mode.options, mode.sizes)
+        session = model.stacks.open(mode.examples, *how)
+    run = Run(model, mode, sizes, session)
+    with without_autocast(mode.device):
+        run.give(values)
+        run.begin()
+        flow = _enter(run, values)
+        emits = _pass_all(run, flow, values)
+        views = _leave(run, flow)
+    assert run.final is not None
+    raw = tuple(run.final[slot.name] for slot in at.gives)
+    givens = tuple(values[slot.name] for slot in at.givens)
+    lengths = views.pop() if at.plan else None
+    seen = iter(views)
+    shown = [r if s.kind == "label" else next(seen) for s, r in zip(at.gives, raw, strict=True)]
+    ran = Ran(raw, givens, lengths, at.plan.rows, session, mode, run.check)
+    return [*shown, *(emits[name] for name in at.emits)], ran
+
+
+def _enter(run: Run, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Make the state of a run; return the carriers of its registers and code lengths."""
+    at = run.interface
+    for slot in at.takes:
+        if slot.kind == "label":
+            run.state[slot.name] = encoded(slot, values[slot.name])
+    names = [slot.name for slot in at.takes if slot.kind != "label"]
+    flow = {}
+    if names:
+        flow = dict(zip(names, Enter.apply(run, *(values[n] for n in names)), strict=True))
+    if run.lengths is not None:
+        flow[_LENGTHS] = run.carrier(run.lengths)
+    return flow
+
+
+def _pass_all(run: Run, flow: dict[str, Tensor], values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Run all segments; return what they emit, that of turns stacked."""
+    emits: dict[str, Tensor] = {}
+    turns: dict[str, dict[int, Tensor]] = {}
+    for position, (segment, turn) in enumerate(run.steps):
+        plan = segment.plan
+        names = [*plan.floats(plan.takes), *plan.floats(plan.givens)]
+        tensors = [flow[name] if name in flow else values[name] for name in names]
+        tensors += [flow[_LENGTHS]] if plan.metered else []
+        out = list(segment(run, position, *tensors))
+        del tensors
+        for name in plan.floats(plan.takes):
+            del flow[name]
+        if plan.metered:
+            flow[_LENGTHS] = out.pop()
+        gives = plan.floats(plan.gives)
+        flow.update(zip(gives, out, strict=False))
+        for name, value in zip(plan.emits, out[len(gives) :], strict=True):
+            if plan.loop:
+                turns.setdefault(name, {})[turn] = value
+            else:
+                emits[name] = value
+    while turns:
+        name, stacked = turns.popitem()
+        emits[name] = torch.stack([value for _, value in sorted(stacked.items())])
+    return emits
+
+
+def _leave(run: Run, flow: Mapping[str, Tensor]) -> list[Tensor]:
+    """End a run; return what the caller sees of its results, and its code lengths if it has any."""
+    names = [slot.name for slot in run.interface.gives if slot.kind != "label"]
+    carriers = [flow[name] for name in names]
+    carriers += [] if run.lengths is None else [flow[_LENGTHS]]
+    if not carriers:
+        run.finish()
+        return []
+    return list(Leave.apply(run, *carriers))

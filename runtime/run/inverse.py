@@ -1,0 +1,143 @@
+"""Programs run backwards, from a result of theirs or from any values of the right shapes."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from revc.errors import BindError, ReconstructionError
+from revc.runtime.metered.session import Options, Session
+from revc.runtime.run import guard
+from revc.runtime.run.descent import Descent, reading_bits
+from revc.runtime.run.modes import RunMode, mode_of, without_autocast
+from revc.runtime.run.result import Ran, origin_of
+from revc.runtime.run.run import Run, encoded
+
+if TYPE_CHECKING:
+    from revc.runtime.model import ReversibleModel
+
+
+def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> Any:
+    """Return the inputs that give `out`, or the results `values`; see `ReversibleModel.inverse`."""
+    at = model.interface
+    if out is None:
+        return single(_invert_values(model, dict(values)))
+    ran, shown = _opened(model, out)
+    shown |= values
+    if ran is None:
+        return single(_invert_values(model, shown))
+    if ran.mode is None:
+        raise BindError(
+            "this result comes from torch.compile, whose nets round differently than the "
+            f"inverse's: run {at.name} in eager mode to invert it bit for bit"
+        )
+    edited = {n: v for n, v in shown.items() if _is_edited(n, v, values)}
+    if edited and at.plan:
+        raise BindError(
+            f"{', '.join(edited)} changed since the run, and the bits that {at.name} left do not "
+            "fit that: pass all results by name, and what the tape held is drawn afresh"
+        )
+    if at.plan and ran.session is None:
+        raise BindError(
+            f"this result of {at.name} was copied without its bits: invert the one that the "
+            "forward pass returned"
+        )
+    names = [slot.name for slot in at.givens]
+    givens = dict(zip(names, ran.givens, strict=True)) | {n: shown[n] for n in names if n in shown}
+    raw = [
+        encoded(slot, edited[slot.name]) if slot.name in edited else value
+        for slot, value in zip(at.gives, ran.raw, strict=True)
+    ]
+    check = None if edited or set(values) else ran.check
+    return single(go_back(model, ran.mode, raw, givens, ran.session, check))
+
+
+def _opened(model: "ReversibleModel", out: Any) -> tuple[Ran | None, dict[str, Tensor]]:
+    """Return the run of a result, and its values by name."""
+    at = model.interface
+    if model.plain and isinstance(out, Tensor):
+        origin = origin_of(out)
+        holder = None if origin is None else origin.holder
+        return (None if holder is None else holder.ran), {at.gives[0].name: out}
+    if not isinstance(out, model._result):
+        raise BindError(f"inverse takes what {at.name} returned, not a {type(out).__name__}")
+    found: Any = out
+    return found.run, {n: v for n, v in found._asdict().items() if n not in at.emits}
+
+
+def _is_edited(name: str, value: Tensor, values: Mapping[str, Tensor]) -> bool:
+    if name in values or not guard.readable(value):
+        return name in values
+    origin = origin_of(value)
+    return origin is None or origin.field != name or not origin.is_untouched(value)
+
+
+def _invert_values(model: "ReversibleModel", values: dict[str, Tensor]) -> list[Tensor]:
+    """Go back from values of the results; a program with bits draws what its tape would hold."""
+    at = model.interface
+    slots = (*at.gives, *at.givens)
+    names = [slot.name for slot in slots]
+    if missing := [name for name in names if name not in values]:
+        raise BindError(f"inverse of {at.name} needs {', '.join(missing)}")
+    if unknown := [name for name in values if name not in names]:
+        raise BindError(f"{at.name} gives {', '.join(names)}; {unknown[0]!r} does not fit")
+    sizes = at.fit(slots, values)
+    options = Options(sampling=bool(at.plan))
+    mode = mode_of(model, sizes, at.sizes, [values[name] for name in names], options)
+    session = open_bits(model, mode) if at.plan else None
+    raw = [encoded(slot, values[slot.name]) for slot in at.gives]
+    givens = {slot.name: values[slot.name] for slot in at.givens}
+    return go_back(model, mode, raw, givens, session, None, undo=False)
+
+
+def go_back(
+    model: "ReversibleModel", mode: RunMode, raw: Sequence[Tensor], givens: Mapping[str, Tensor],
+    session: Session | None, check: Tensor | None, undo: bool = True,
+) -> list[Tensor]:  # fmt: skip
+    """Take a run back from its raw results; return the inputs, which have checksums `check`.
+
+    `undo` says that `session` is a run's own, which is turned around for the time; else the inverse
+    is a run itself.
+
+    Raises:
+        NonFiniteError: an allocated register does not come back to its value.
+        ReconstructionError: the inputs are not those of the run.
+    """
+    at = model.interface
+    run = Run(model, mode, dict(zip(at.sizes, mode.sizes, strict=True)), session)
+    run.final = {slot.name: value for slot, value in zip(at.gives, raw, strict=True)}
+    with without_autocast(mode.device), reading_bits():
+        run.give(givens)
+        descent = Descent(run, recorded=False, undo=undo)
+        done = False
+        try:
+            descent.reach(0)
+            if guard.readable(descent.health):
+                guard.settle_now(descent.health[None], ["segment inverse"], at.name)
+            _check_start(at.name, descent.row, check)
+            views = [run.seen(slot, descent.state[slot.name]) for slot in at.takes]
+            done = True
+        finally:
+            descent.arrive() if done else descent.leave()
+    return views
+
+
+def _check_start(program: str, row: Tensor | None, check: Tensor | None) -> None:
+    if check is None or row is None or not guard.readable(check):
+        return
+    if not torch.equal(row, check):
+        raise ReconstructionError(
+            f"{program}: the inverse does not come back to the inputs of the run. Its "
+            "parameters, or the result itself, have changed since"
+        )
+
+
+def open_bits(model: "ReversibleModel", mode: RunMode) -> Session:
+    """Open the session of a run."""
+    return model.stacks.open(mode.examples, mode.device, model.training, mode.options, mode.sizes)
+
+
+def single(views: Sequence[Tensor]) -> Any:
+    """Return inputs as the caller gets them: a tensor, or a tuple of several."""
+    return views[0] if len(views) == 1 else tuple(views)

@@ -1,0 +1,86 @@
+"""The mode of a forward pass: what is restored when its nets run again."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from revc.runtime.leaves import set_training
+from revc.runtime.metered.session import Options
+
+NO_OPTIONS = Options()
+
+
+@dataclass(frozen=True)
+class RunMode:
+    """How one forward pass ran, to be restored in its backward pass.
+
+    `dtype` is the nets' dtype, `low` that of matmuls (another under autocast only), `examples` the
+    batch size; `options` say how its bits run. `training` has the training flag of every module of
+    the nets, in order, where torch.compile traces the run; else each net keeps its own. `asked`
+    are the givens whose gradient may be asked for.
+    """
+
+    sizes: tuple[int, ...]
+    dtype: torch.dtype
+    low: torch.dtype
+    device: torch.device
+    training: tuple[bool, ...] = ()
+    examples: int = 1
+    options: Options = NO_OPTIONS
+    asked: frozenset[str] = frozenset()
+
+    @property
+    def tail(self) -> tuple[Any, ...]:
+        """The arguments that every graph takes behind its sizes, but for bits and health."""
+        return (self.dtype, self.low, self.device)
+
+    @property
+    def wide(self) -> torch.dtype:
+        """The dtype of cotangents and of what the caller sees: float64 if the nets are, or 32."""
+        return torch.float64 if self.dtype == torch.float64 else torch.float32
+
+    @property
+    def cast(self) -> torch.dtype | None:
+        """The dtype of the autocast under which brought nets run, None without."""
+        return None if self.low == self.dtype else self.low
+
+
+def mode_of(
+    owner: nn.Module, sizes: Mapping[str, int], order: Sequence[str], values: Sequence[Tensor],
+    options: Options = NO_OPTIONS,
+) -> RunMode:  # fmt: skip
+    """Return the mode in which a module would run on `values` now."""
+    first = next((p for p in owner.parameters() if p.is_floating_point()), None)
+    device = first.device if first is not None else values[0].device if values else None
+    device = device or torch.device("cpu")
+    dtype = first.dtype if first is not None else torch.float32
+    low = dtype
+    if dtype == torch.float32 and device.type != "meta" and torch.is_autocast_enabled(device.type):
+        low = torch.get_autocast_dtype(device.type)
+    ordered = tuple(sizes[name] for name in order)
+    examples = int(values[0].shape[0]) if values and values[0].dim() else 1
+    return RunMode(ordered, dtype, low, device, (), examples, options)
+
+
+def without_autocast(device: torch.device) -> Any:
+    """Return a context without autocast: graphs cast explicitly."""
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
+
+
+@contextmanager
+def canonical(nets: nn.Module, mode: RunMode) -> Iterator[None]:
+    """Restore the mode of a traced forward pass."""
+    modules = list(nets.modules())
+    now = [module.training for module in modules]
+    set_training(modules, now, mode.training)
+    try:
+        with torch.autocast(mode.device.type, enabled=False):
+            yield
+    finally:
+        set_training(modules, mode.training, now)

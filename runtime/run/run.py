@@ -1,0 +1,298 @@
+"""A run: everything that belongs to one forward pass of a model and to its way back."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from revc.errors import BindError, ReconstructionError
+from revc.runtime import boundary, lattice
+from revc.runtime.checksum import checksum
+from revc.runtime.interface import Interface, Slot
+from revc.runtime.memory import new_health
+from revc.runtime.metered.session import Session
+from revc.runtime.run import guard
+from revc.runtime.run.descent import Descent
+from revc.runtime.run.modes import RunMode
+from revc.runtime.run.rows import Rows
+
+if TYPE_CHECKING:
+    from revc.runtime.model import ReversibleModel
+    from revc.runtime.run.segment import Call, Segment
+
+__all__ = ["Run", "Step"]
+
+
+class Step(NamedTuple):
+    """A segment as a run passes it: which, in which turn."""
+
+    segment: "Segment"
+    turn: int
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return guard.step_name(self.segment.plan, self.turn)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A tensor that the way back reads and that the caller can reach; `version` counts writes."""
+
+    name: str
+    tensor: Tensor
+    version: int
+
+
+class Run:
+    """One run of a model: its mode and bits, and the raw state at a position between two segments.
+
+    `state` maps the registers that are live at `position` to their raw tensors; at the end it
+    becomes `final`, which the backward pass and the inverse start from. Nothing of it lies on the
+    module: runs of one model in several threads do not meet.
+    """
+
+    def __init__(
+        self, model: "ReversibleModel", mode: RunMode, sizes: Mapping[str, int],
+        session: Session | None = None,
+    ) -> None:  # fmt: skip
+        self.model, self.mode, self.session = model, mode, session
+        self.sizes = dict(sizes)
+        self.steps: tuple[Step, ...] = model.steps(self.sizes)
+        self.names = [step.name for step in self.steps]
+        self.state: dict[str, Tensor] = {}
+        self.givens: dict[str, Tensor] = {}
+        self.final: dict[str, Tensor] | None = None
+        self.lengths: Tensor | None = None
+        self.health = new_health(mode.device)
+        self.calls: dict[int, Call] = {}
+        self.watched: list[Watched] = []
+        self.check: Tensor | None = None
+        width = max((len(step.segment.live) for step in self.steps), default=0)
+        self.checks = Rows(len(self.steps), width, torch.int64, mode.device)
+        self.trail = Rows(len(self.steps), 2, torch.float32, mode.device)
+        self._descents: dict[int, Descent] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def interface(self) -> Interface:
+        """What the program says of itself."""
+        return self.model.interface
+
+    # --- the forward pass ------------------------------------------------------------------------
+
+    def give(self, values: Mapping[str, Tensor]) -> None:
+        """Take the givens, which segments read as they are held."""
+        for slot in self.interface.givens:
+            value = values[slot.name]
+            self.watched.append(Watched(slot.name, value, version(value)))
+            self.givens[slot.name] = encoded(slot, value) if slot.kind == "lattice" else value
+
+    def begin(self) -> None:
+        """Make room for code lengths, if the program has any."""
+        rows = self.interface.plan.rows
+        if rows:
+            shape = (len(rows), self.mode.examples)
+            self.lengths = torch.zeros(shape, dtype=self.mode.wide, device=self.mode.device)
+
+    def pass_by(self, position: int, call: "Call") -> list[Tensor]:
+        """Run the forward graph of the segment at `position`; return what it emits."""
+        plan, step = call.segment.plan, self.steps[position]
+        if self.interface.exact:
+            row = self.checksums(step.segment.live, self.state)
+            self.checks.put(position, row)
+            if position == 0:
+                self.check = row
+        graph = call.graphs.forward
+        args: list[Any] = [
+            *self._taken(self.state, plan.takes),
+            *self._read(self.state, plan.givens),
+        ]
+        bits = [self._token, self.lengths] if plan.metered else []
+        args += [*call.nets, *self._sizes(call), *self.mode.tail, *bits, self.health]
+        out = plan.ports.outcome(graph(*args))
+        self.state.update(zip(plan.gives, out.gives, strict=True))
+        self.health = out.health
+        self.trail.put(position, out.health)
+        return out.emits
+
+    def finish(self) -> None:
+        """End the forward pass: check its health, and close its session."""
+        self.final = {name: value.detach() for name, value in self.state.items()}
+        self.state = {}
+        for slot in self.interface.gives:
+            if slot.kind != "lattice":  # the caller sees the register itself
+                value = self.final[slot.name]
+                self.watched.append(Watched(slot.name, value, version(value)))
+        if guard.readable(self.health):
+            guard.settle_now(self.trail.filled, self.names, self.interface.name)
+        if self.session is not None:
+            self.session.finish()
+
+    @property
+    def _token(self) -> Tensor:
+        assert self.session is not None
+        return self.session.token
+
+    def _sizes(self, call: "Call") -> list[int]:
+        plan = call.segment.plan
+        return [call.turn if name == plan.index else self.sizes[name] for name in plan.sizes]
+
+    def _taken(self, state: dict[str, Tensor], names: Sequence[str]) -> list[Tensor]:
+        return [state.pop(name) for name in names]
+
+    def _read(self, state: Mapping[str, Tensor], names: Sequence[str]) -> list[Tensor]:
+        return [state[name] if name in state else self.givens[name] for name in names]
+
+    def checksums(self, names: Sequence[str], state: Mapping[str, Tensor]) -> Tensor:
+        """Return the checksums of registers, in their order."""
+        registers = [state[name] for name in names]
+        row = checksum(registers)
+        return row.to(self.mode.device) if not registers else row
+
+    # --- the way back ----------------------------------------------------------------------------
+
+    def untake(self, position: int, call: "Call", descent: Descent) -> None:
+        """Take back the segment at `position` by its inverse graph."""
+        plan, state = call.segment.plan, descent.state
+        args: list[Any] = [
+            *self._taken(state, plan.gives),
+            *self._read(state, plan.givens),
+            *call.nets,
+        ]
+        bits = [self._token, None] if plan.metered else []
+        args += [*self._sizes(call), *self.mode.tail, *bits, descent.health]
+        takes, descent.health = plan.ports.undone(call.graphs.inverse(*args))
+        state.update(zip(plan.takes, takes, strict=True))
+        descent.position = position
+
+    def pull_back(
+        self, position: int, call: "Call", descent: Descent, cots: Sequence[Tensor | None],
+        d_emits: Sequence[Tensor], d_lengths: Tensor | None, wanted: Sequence[bool],
+    ) -> tuple[list[Tensor], list[Tensor | None], list[Any]]:  # fmt: skip
+        """Take back the segment at `position`, and pull cotangents through it.
+
+        Returns the cotangents of the registers it took, of its givens, and of its nets.
+
+        Raises:
+            ReconstructionError: the rebuilt state is not the forward pass's.
+        """
+        plan, state = call.segment.plan, descent.state
+        raws = self._taken(state, plan.gives)
+        d_raws = [
+            self.zero(raw) if cot is None else cot for raw, cot in zip(raws, cots, strict=True)
+        ]
+        givens = self._read(state, plan.givens)
+        flags = list(wanted[: len(givens)])
+        d_givens = [self.zero(g) if want else None for g, want in zip(givens, flags, strict=True)]
+        graph = call.graphs.vjp(flags, wanted[len(givens) :])
+        bits = [self._token, d_lengths] if plan.metered else []
+        args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *self._sizes(call)]
+        args += [*self.mode.tail, *bits, new_health(self.mode.device)]
+        del raws, d_raws, givens, d_givens, d_emits
+        out = plan.ports.pulled(graph(*args))
+        state.update(zip(plan.takes, out.takes, strict=True))
+        descent.position = position
+        self.verify(position, descent)
+        return out.cotangents, out.givens, out.nets
+
+    def verify(self, position: int, descent: Descent) -> None:
+        """Compare the rebuilt state in front of a segment with the forward pass's."""
+        if not self.interface.exact:
+            return
+        segment = self.steps[position].segment
+        now = self.checksums(segment.live, descent.state)
+        wrong = boundary.mismatches(now, self.checks.row(position, len(segment.live)))
+        descent.note(position, wrong)
+
+    def zero(self, value: Tensor) -> Tensor:
+        """Return a cotangent of zero for a raw value, of its shape."""
+        return torch.zeros(value.shape, dtype=self.mode.wide, device=value.device)
+
+    def descent(self, task: int) -> Descent:
+        """Return the way back that a backward pass is on, at its start if it has just begun.
+
+        Raises:
+            ReconstructionError: what it starts from was changed in place.
+        """
+        with self._lock:
+            found = self._descents.get(task)
+            if found is None:
+                self.check_watched()
+                here = threading.get_ident()
+                for old in [t for t, d in self._descents.items() if d.thread == here]:
+                    self._descents.pop(old).leave()  # a pass that an exception ended
+                found = self._descents[task] = Descent(self)
+                torch.autograd.Variable._execution_engine.queue_callback(lambda: self._arrive(task))
+        return found
+
+    def _arrive(self, task: int) -> None:
+        """End a backward pass; what the run holds for it goes with the graph."""
+        with self._lock:
+            descent = self._descents.pop(task, None)
+        if descent is None:
+            return
+        if not descent.keeps_graph:
+            self.final = None
+            self.calls.clear()
+        descent.arrive()
+
+    def drop(self, task: int) -> None:
+        """Give up a backward pass that failed."""
+        with self._lock:
+            descent = self._descents.pop(task, None)
+        if descent is not None:
+            descent.leave()
+
+    def check_watched(self) -> None:
+        """Check that nobody wrote to what the way back reads.
+
+        Raises:
+            ReconstructionError: somebody did.
+        """
+        for one in self.watched:
+            if version(one.tensor) != one.version:
+                raise ReconstructionError(
+                    f"{self.interface.name}: `{one.name}` was changed in place after the forward "
+                    "pass, which the way back starts from"
+                )
+
+    def start(self) -> dict[str, Tensor]:
+        """Return a copy of the final state, which a way back may change.
+
+        Raises:
+            BindError: a backward pass has been here, and did not retain the graph.
+        """
+        if self.final is None:
+            raise BindError(
+                f"{self.interface.name}: this run was already taken back; to go back through it "
+                "again, say retain_graph=True the first time"
+            )
+        return {name: boundary.own(value) for name, value in self.final.items()}
+
+    # --- what the caller sees --------------------------------------------------------------------
+
+    def carrier(self, value: Tensor) -> Tensor:
+        """Return a float tensor of a value's shape that occupies nothing."""
+        return torch.zeros((), dtype=self.mode.wide, device=value.device).expand(value.shape)
+
+    def seen(self, slot: Slot, raw: Tensor) -> Tensor:
+        """Return what the caller sees of a register."""
+        if slot.kind != "lattice":
+            return raw
+        return boundary.view(raw, slot.fraction_bits, self.mode.dtype)
+
+
+def encoded(slot: Slot, value: Tensor) -> Tensor:
+    """Return raw state of the run's own for a tensor of the caller."""
+    if slot.kind == "lattice":
+        return lattice.encode(value, slot.fraction_bits, slot.width)
+    return boundary.own(value)
+
+
+def version(value: Tensor) -> int:
+    """Return how often a tensor was written to; inference tensors do not count, nor then do we."""
+    return 0 if value.is_inference() else value._version

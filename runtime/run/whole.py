@@ -1,0 +1,238 @@
+"""The whole program as one autograd Function: what torch.compile traces.
+
+A compiler takes the forward pass as one graph and the backward pass as another; nothing but tensors
+goes from one to the other. In eager mode a run goes segment by segment instead.
+"""
+
+import itertools
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from revc.errors import BindError
+from revc.runtime.interface import Interface
+from revc.runtime.leaves import Leaf
+from revc.runtime.memory import new_health
+from revc.runtime.metered import run_ops
+from revc.runtime.ports import take
+from revc.runtime.run import guard
+from revc.runtime.run.bound import Made, bind
+from revc.runtime.run.modes import RunMode, canonical
+from revc.runtime.run.segment import Graphs, refuse_double
+
+if TYPE_CHECKING:
+    from revc.runtime.model import ReversibleModel
+
+
+def run_whole(
+    model: "ReversibleModel", mode: RunMode, values: dict[str, Tensor]
+) -> tuple[list[Tensor], list[Tensor], list[Tensor], Tensor | None, Tensor | None]:
+    """Run a traced program.
+
+    Returns views and emits, raw results, givens, code lengths and the ticket of the session, which
+    are None where no bits are exchanged.
+    """
+    at = model.interface
+    lower(model.code)
+    mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
+    givens = [values[slot.name] for slot in at.givens]
+    tensors = [t for net in _bounds(model) for t in net]
+    takes = [values[slot.name] for slot in at.takes]
+    out = Whole.apply(model, mode, *takes, *givens, *tensors)
+    count = len(at.gives) + len(at.emits)
+    lengths = out[count] if at.plan else None
+    rest = [*out[count + bool(at.plan) :]]
+    ticket = rest.pop() if at.plan else None
+    hidden = iter(rest)
+    views = out[: len(at.gives)]
+    raw = [
+        view if slot.kind == "float32" else next(hidden)
+        for slot, view in zip(at.gives, views, strict=True)
+    ]
+    return list(out[:count]), raw, givens, lengths, ticket
+
+
+def _bounds(model: "ReversibleModel") -> list[tuple[Tensor, ...]]:
+    return [_tensors(model, name) for name in model.interface.nets]
+
+
+def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
+    """Return the tensors of a net.
+
+    Raises:
+        BindError: it is a built-in net that was replaced or hooked.
+    """
+    known: Made = model.made[name]
+    bound = bind(name, model.nets.get_submodule(name), known)
+    if bound.brought and known.kind is not None:
+        raise BindError(
+            f"net {name} was replaced, or has hooks: torch.compile of the whole model takes "
+            "built-in nets as they were made; run it in eager mode"
+        )
+    return bound.tensors
+
+
+_graphs: "weakref.WeakValueDictionary[str, Graphs]" = weakref.WeakValueDictionary()
+
+
+_numbers = itertools.count(1)
+
+
+def register(graphs: Graphs) -> str:
+    """Make the graphs of a program known to the compiler; return the key that it asks by."""
+    key = f"graphs {next(_numbers)}"
+    _graphs[key] = graphs
+    return key
+
+
+def lower(key: str) -> bool:
+    """Let a program's traced graphs be lowered as a compiler first asks: it cannot trace that."""
+    _graphs[key].lower_traced()
+    return True
+
+
+# What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
+lower._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+class Whole(torch.autograd.Function):
+    """Forward runs the forward graph; backward rebuilds every activation in the VJP graph."""
+
+    @staticmethod
+    def forward(ctx: Any, model: "ReversibleModel", mode: RunMode, *tensors: Tensor) -> Any:
+        """Return views.., emits.., code lengths if there are any, raw lattice and label registers..
+
+        `tensors` are the registers, the givens and the tensors of the nets. A run with bits gives
+        its ticket last.
+        """
+        at = model.interface
+        registers = tensors[: len(at.takes) + len(at.givens)]
+        bits, lengths = _open(model, mode)
+        with canonical(model.nets, mode):
+            nets = _nets(model, mode, tensors[len(registers) :])
+            args = (*registers, *nets, *mode.sizes, *mode.tail, *bits[:1], *lengths)
+            out = list(model.graphs.traced_forward(*args, new_health(mode.device)))
+        views, emits, raw, checks, trail = _cut(at, out)
+        ctx.rows = [int(part.shape[0]) for part in trail]
+        # A label is its own raw state: Dynamo loses track of a result that is there twice.
+        views = [v if v.is_floating_point() else v.clone() for v in views]
+        outputs = views or emits or lengths
+        done = [guard.settle(torch.cat(trail), ctx.rows, model.key)]
+        done += [run_ops.finish_run(*bits, mode.device)] if bits else []
+        outputs[0] = outputs[0] + sum(done).to(outputs[0].dtype)
+        ctx.model, ctx.mode = model, mode
+        ctx.dtypes = [tensor.dtype for tensor in tensors]
+        ctx.counts = [len(_tensors(model, name)) for name in at.nets]
+        ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
+        ticket = bits[1:]
+        ctx.tickets, ctx.lengths = len(ticket), [(x.shape, x.dtype) for x in lengths]
+        ctx.save_for_backward(*raw, *tensors[len(at.takes) :], *checks, *ticket)
+        hidden = [value for value in raw if not value.is_floating_point()]
+        ctx.mark_non_differentiable(*hidden, *ticket)
+        ctx.set_materialize_grads(False)  # zeros for the hidden state would be two more streams
+        return (*views, *emits, *lengths, *hidden, *ticket)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor) -> Any:
+        """Return the cotangents of what `forward` took.
+
+        Raises:
+            DoubleBackwardError: the gradient is to be differentiated again.
+            ReconstructionError: the rebuilt state is not the forward pass's.
+        """
+        refuse_double()
+        needed = ctx.needs_input_grad[2:]
+        found = _pull(ctx, cotangents)
+        cast = [
+            grad.to(dtype) if needs and grad is not None else None
+            for grad, dtype, needs in zip(found, ctx.dtypes, needed, strict=True)
+        ]
+        return (None, None, *cast)
+
+
+def _cut(at: Interface, out: list[Tensor]) -> tuple[list[Tensor], ...]:
+    gives, emits, segments = len(at.gives), len(at.emits), len(at.segments)
+    ends = (gives, gives + emits, 2 * gives + emits, len(out) - segments, len(out))
+    return tuple(out[start:end] for start, end in zip((0, *ends), ends, strict=False))
+
+
+def _open(model: "ReversibleModel", mode: RunMode) -> tuple[list[Tensor], list[Tensor]]:
+    """Open the session of a run; return its token and ticket, and its code lengths, if any."""
+    plan = model.interface.plan
+    if not plan:
+        return [], []
+    lengths = torch.zeros(len(plan.rows), mode.examples, dtype=mode.wide, device=mode.device)
+    run = (model.stacks.key, mode.examples, mode.device, model.training, list(mode.sizes))
+    return list(run_ops.open_run(*run)), [lengths]
+
+
+def _nets(model: "ReversibleModel", mode: RunMode, tensors: Sequence[Tensor]) -> list[Any]:
+    """Return what the graphs take for each net: its tensors, or the brought module."""
+    values = iter(tensors)
+    nets: list[Any] = []
+    for name in model.interface.nets:
+        net = model.nets.get_submodule(name)
+        own = tuple(take(values, len(_tensors(model, name))))
+        known = model.made[name].kind is not None
+        leaf = None if known else Leaf(net, own, name, mode.cast, model.custom[name], _names(net))
+        nets.append(own if leaf is None else leaf)
+    return nets
+
+
+def _names(net: nn.Module) -> tuple[str, ...]:
+    return tuple(name for name, _ in net.named_parameters())
+
+
+def _zeros(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.zeros(tuple(shape), dtype=dtype, device=device)
+
+
+def _pull(ctx: Any, cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Run the VJP graph, whose checks the gradients then depend on."""
+    model, mode = ctx.model, ctx.mode
+    at, wide, device = model.interface, ctx.mode.wide, ctx.mode.device
+    values = iter(ctx.saved_tensors)
+    groups = (len(at.gives), len(at.givens), sum(ctx.counts))
+    raw, givens, tensors = (take(values, size) for size in groups)
+    checks = list(values)
+    ticket = [checks.pop()] if ctx.tickets else []
+    cots = iter(cotangents)
+    d_views = [
+        _zeros(value.shape, wide, value.device) if cot is None else cot
+        for value, cot in zip(raw, take(cots, len(raw)), strict=True)
+    ]
+    shapes = [*ctx.emitted, *ctx.lengths]
+    d_rest = [
+        _zeros(shape, dtype, device) if cot is None else cot
+        for cot, (shape, dtype) in zip(cots, shapes, strict=False)
+    ]
+    d_emits, d_lengths = d_rest[: len(ctx.emitted)], d_rest[len(ctx.emitted) :]
+    d_givens = [_zeros(value.shape, wide, value.device) for value in givens]
+    first = [*d_views, *d_emits, *d_lengths][:1]
+    token = [run_ops.turn_back(one, first[0]) for one in ticket]
+    with canonical(model.nets, mode):
+        args = (*raw, *d_views, *givens, *d_givens, *d_emits, *_nets(model, mode, tensors))
+        tail = (*mode.sizes, *mode.tail, *token, *d_lengths, new_health(device), *checks)
+        out = iter(model.graphs.traced_vjp(*args, *tail))
+    found: list[Tensor | None] = take(out, len(at.takes) + len(at.givens))
+    for count in ctx.counts:
+        grads = next(out)
+        found += [None] * count if grads is None else list(grads)
+    if wrong := list(out):
+        add_to_smallest(found, guard.verify(torch.cat(wrong), ctx.rows, model.key))
+    if token:
+        add_to_smallest(found, run_ops.come_forth(token[0], ticket[0], at.exact, device))
+    return found
+
+
+def add_to_smallest(found: list[Tensor | None], zero: Tensor) -> None:
+    """Make a gradient depend on a check: the compiler keeps what a result depends on."""
+    sizes = [(grad.numel(), i) for i, grad in enumerate(found) if grad is not None]
+    index = min(sizes)[1]
+    grad = found[index]
+    if grad is not None:
+        found[index] = grad + zero.to(grad.dtype)
