@@ -15,6 +15,7 @@ from torch.fx import Graph, GraphModule, Node
 
 from revc.codegen.expressions import Cotangents, Emitter
 from revc.codegen.interface import Names
+from revc.codegen.lowered import Lowered
 from revc.codegen.reuse import base_of, drop_dead, rebuild_cheap
 from revc.codegen.tape import Tape
 from revc.codegen.values import place_keys
@@ -244,4 +245,4 @@ def _extract(inputs: list[Node], body: list[Node], results: Any, name: str) -> G
     graph.output(tuple(outputs))
     drop_dead(graph)
     graph.lint()
-    return GraphModule({}, graph, class_name=name)
+    return Lowered({}, graph, name).coded()

@@ -6,8 +6,10 @@ no shape is needed, so one graph serves every batch size, dtype and device.
 """
 
 import operator
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,6 +24,30 @@ Vjp = Callable[[Node], Cotangents]
 class _Entry:
     out: Node
     vjp: Vjp
+
+
+def append(
+    graph: Graph,
+    target: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None = None,
+) -> Node:
+    """Append a call to a graph.
+
+    The arguments are set afterwards: those that a node is made with torch searches for sizes that
+    it traces, which there are none of here, and which takes as long as all the rest.
+    """
+    node = graph.create_node("call_function", target, name=_wish(target))
+    node.args = args
+    if kwargs:
+        node.kwargs = kwargs
+    return node
+
+
+@cache
+def _wish(target: Callable[..., Any]) -> str:
+    """Return what a call's result is called, as torch would: ``sum_dim_int_list``."""
+    return re.sub("(?<=[a-z])([A-Z])", r"_\1", target.__name__).lower()
 
 
 @dataclass
@@ -41,7 +67,7 @@ class Tape:
 
     def call(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Node:
         """Append a call."""
-        node = self.graph.call_function(target, args, kwargs)
+        node = append(self.graph, target, args, kwargs)
         node.meta["pulling"] = self.pulling
         return node
 

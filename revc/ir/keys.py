@@ -61,7 +61,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_plain(item) for item in value)
     if isinstance(value, Dim):
-        return "dim", str(value)
+        return "dim", tuple((names, f.numerator, f.denominator) for names, f in value.terms)
     if isinstance(value, dict):
         return "dict", tuple((name, _plain(item)) for name, item in sorted(value.items()))
     if value is None or isinstance(value, str | int | float):
