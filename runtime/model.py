@@ -1,6 +1,7 @@
 """A compiled program as a torch module: a thin face over its runs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from revc.runtime.run.modes import NO_OPTIONS, mode_of
 from revc.runtime.run.result import Ran, make_result, result_class
 from revc.runtime.run.run import Step
 from revc.runtime.run.segment import Graphs
-from revc.runtime.run.tree import place, place_segments
+from revc.runtime.run.tree import grow
 
 
 class ReversibleModel(nn.Module):
@@ -32,6 +33,8 @@ class ReversibleModel(nn.Module):
     ``model.inverse(out)`` returns the inputs, bit for bit on a lattice. Net instances are the
     submodules ``model.nets.<dotted instance name>``; `segments` are what a run executes, in order.
     """
+
+    nets: nn.Module
 
     def __init__(
         self, interface: Interface, nets: Sequence[nn.Module], graphs: Graphs, plain: bool = False
@@ -46,10 +49,7 @@ class ReversibleModel(nn.Module):
         named = list(zip(interface.nets, nets, interface.builtin, strict=True))
         self.made = {name: made(net, builtin) for name, net, builtin in named}
         self.custom = {name: None if b else custom_function(net) for name, net, b in named}
-        self.nets = nn.Module()
-        self._places = place_segments(self, interface, graphs)
-        for name, net, _ in named:
-            place(self.nets, name, net)
+        self._paths = grow(self, interface, nets, graphs)
         self.stacks = Bits(interface.plan, interface.sizes)
         self._enter()
 
@@ -72,12 +72,12 @@ class ReversibleModel(nn.Module):
     @property
     def segments(self) -> list[nn.Module]:
         """The segments of a run in program order; a shared repeat is one, whatever its turns."""
-        return [self.get_submodule(path) for paths in self._places for path in paths]
+        return [self.get_submodule(path) for paths in self._paths for path in paths]
 
     def steps(self, sizes: Mapping[str, int]) -> tuple[Step, ...]:
         """Return the segments that a run of these sizes passes, in order, turn by turn."""
         found: list[Step] = []
-        for plan, paths in zip(self.interface.segments, self._places, strict=True):
+        for plan, paths in zip(self.interface.segments, self._paths, strict=True):
             turns = range(plan.count(sizes))
             parts: list[Any] = [self.get_submodule(path) for path in paths]
             for turn in reversed(turns) if plan.backwards else turns:
@@ -124,6 +124,7 @@ class ReversibleModel(nn.Module):
             seen, raw, givens, lengths, ticket = whole.run_whole(self, mode, values)
             ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)
             return make_result(self._result, seen, ran, known=False)
+        mode = replace(mode, asked=at.asked(values))
         seen, ran = run_forward(self, mode, sizes, values)
         return make_result(self._result, seen, ran, held=self.plain)
 

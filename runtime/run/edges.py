@@ -52,4 +52,3 @@ class Leave(torch.autograd.Function):
         """Return copies of the cotangents, which segments may write to."""
         refuse_double()
         return (None, *(None if cot is None else boundary.own(cot) for cot in cotangents))
-

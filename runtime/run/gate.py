@@ -25,7 +25,7 @@ def check(at: Interface, values: Mapping[str, Tensor]) -> None:
             "backward pass rebuilds the state of one run. Use loss.backward() or "
             "torch.autograd.grad, and a batch axis instead of vmap"
         )
-    if torch.jit.is_tracing():
+    if torch._C._is_tracing():
         raise BindError(
             f"{at.name} cannot be traced by torch.jit: use torch.compile, torch.export, or write a "
             "package with `revc compile`"
@@ -33,5 +33,5 @@ def check(at: Interface, values: Mapping[str, Tensor]) -> None:
     for name, value in values.items():
         if value.is_floating_point() and forward_ad.unpack_dual(value).tangent is not None:
             raise BindError(
-                f"{name} has a tangent: {at.name} differentiates backwards only, not in forward mode"
+                f"{name} has a tangent: {at.name} differentiates backwards, not in forward mode"
             )

@@ -70,8 +70,8 @@ def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
     bound = bind(name, model.nets.get_submodule(name), known)
     if bound.brought and known.kind is not None:
         raise BindError(
-            f"net {name} was replaced, or has hooks: torch.compile of the whole model takes built-in "
-            "nets as they were made; run it in eager mode"
+            f"net {name} was replaced, or has hooks: torch.compile of the whole model takes "
+            "built-in nets as they were made; run it in eager mode"
         )
     return bound.tensors
 
@@ -89,11 +89,14 @@ def register(graphs: Graphs) -> str:
     return key
 
 
-@torch.compiler.assume_constant_result
 def lower(key: str) -> bool:
     """Let a program's traced graphs be lowered as a compiler first asks: it cannot trace that."""
     _graphs[key].lower_traced()
     return True
+
+
+# What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
+lower._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 class Whole(torch.autograd.Function):
