@@ -18,9 +18,8 @@ from torch import Tensor, nn
 import revc
 from revc.codegen.package import package
 from revc.ir.nets import Hole
-from revc.passes.frontend import build
-from revc.passes.invert import invert_spec
 from revc.passes.lint import lint
+from revc.passes.spec import build
 from tests.metered.oracle import recorded
 from tests.model.laws import gradients, randomize
 from tests.programs.generate import Program
@@ -77,7 +76,7 @@ class Case:
 
     def run(self, model: nn.Module, values: Mapping[str, Tensor]) -> Any:
         """Run a model with the random bits of its first run."""
-        model.bits.runs = 0
+        model.bits.seed = 0
         return model(**values)
 
     def inputs(self) -> dict[str, Tensor]:
@@ -109,7 +108,7 @@ def objective(views: Mapping[str, Tensor], rows: Mapping[tuple[str, str], Tensor
 def pulled(case: Case, model: nn.Module, call: Callable[..., Any] | None = None) -> Any:
     """Return a run, its inputs' and its parameters' gradients."""
     inputs = case.inputs()
-    model.bits.runs = 0
+    model.bits.seed = 0
     out = (model if call is None else call)(**inputs)
     leaves = [x for x in inputs.values() if x.requires_grad]
     leaves += [p for p in model.parameters() if p.requires_grad]
@@ -263,9 +262,9 @@ def written(case: Case):
 
 def inverts_as_source(case: Case) -> None:
     """The inverted source compiles and loads the same weights; without bits it undoes the run."""
-    text = invert_spec(case.program.source)
+    text = revc.invert(case.program.source)
     assert not lint(text).denied, f"the inverse is refused:\n{text}"
-    build(invert_spec(text), nets=None)
+    build(revc.invert(text), nets=None)
     inverse = case.compiled(text).to(case.program.dtype)
     assert sorted(inverse.state_dict()) == sorted(case.model.state_dict())
     inverse.load_state_dict(case.model.state_dict())
