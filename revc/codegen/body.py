@@ -77,8 +77,7 @@ class Body:
 
     def finished(self, name: str) -> Lowered:
         """Return the graph, optimised, as a module called `name`."""
-        module = finish(self.modules, self.graph, name)
-        return module.coded() if self.options.traced else module
+        return finish(self.modules, self.graph, name)
 
     @contextmanager
     def marking(self, step: Instruction) -> Iterator[None]:

@@ -37,7 +37,7 @@ class Lowered(GraphModule):
         return []  # they have code of their own
 
     def coded(self) -> Self:
-        """Make the code now, as a tracer needs it; return the module."""
+        """Make the code, if there is none yet; return the module."""
         if "_code" not in self.__dict__:
             self.recompile()
         return self
@@ -52,3 +52,11 @@ class Lowered(GraphModule):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return super(Lowered, self.coded()).__reduce__()
+
+
+def coded(graph: nn.Module) -> nn.Module:
+    """Make the code of a graph and of all that it calls, as a tracer needs; return the graph."""
+    for part in graph.modules():
+        if isinstance(part, Lowered):
+            part.coded()
+    return graph

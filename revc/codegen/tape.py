@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch.fx import Graph, Node
+from torch.fx.node import map_arg
 
 aten = torch.ops.aten
 Cotangents = Iterable[tuple[Node, Node]]
@@ -42,6 +43,16 @@ def append(
     if kwargs:
         node.kwargs = kwargs
     return node
+
+
+def copied(graph: Graph, node: Node, at: Callable[[Node], Node]) -> Node:
+    """Append a copy of a call of another graph, its arguments replaced by ``at(argument)``."""
+    copy = graph.create_node("call_function", node.target, name=node.name)
+    copy.args = map_arg(node.args, at)
+    if node.kwargs:
+        copy.kwargs = map_arg(node.kwargs, at)
+    copy.meta = {**node.meta}
+    return copy
 
 
 @cache
