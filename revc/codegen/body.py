@@ -9,8 +9,9 @@ import torch
 from torch.fx import Graph, Node
 
 from revc.codegen import places
-from revc.codegen.expressions import Emitter
+from revc.codegen.expressions import Emitter, decoded
 from revc.codegen.interface import METERED, MODE, Names, sizes_of
+from revc.codegen.metering import Exchanging
 from revc.codegen.registers import Registers
 from revc.codegen.tape import Tape
 from revc.errors import InternalError
@@ -66,7 +67,7 @@ class Body:
         mode["dtype"].meta["mode"] = True
         self.dtype, self.low, self.device = mode["dtype"], mode["low"], mode["device"]
         if self.metered:
-            self.bits, self.lengths = mode["bits"], mode["lengths"]
+            self.bits, self.lengths, self.sites = mode["bits"], mode["lengths"], mode["sites"]
         self.health = mode["health"]
         self.tape = self.new_tape()
         self.state = Registers(self.tape, self.size)
@@ -108,7 +109,7 @@ class Body:
 
     def tail(self, callee: Block) -> list[Node]:
         """Return the arguments that a callee takes last."""
-        bits = [self.bits, self.lengths] if self.library.metered(callee) else []
+        bits = [self.bits, self.lengths, self.sites] if self.library.metered(callee) else []
         return [self.dtype, self.low, self.device, *bits, self.health]
 
     def whole(self, name: str) -> tuple[Node, Numerics]:
@@ -127,6 +128,14 @@ class Body:
         """Return the node of a place, a view, and how it is held."""
         node, numerics = self.whole(place.name)
         return places.view(self.tape, node, place, self.size), numerics
+
+    def floats(self, name: str, raw: Node) -> Node:
+        """Return the floats that raw values of a register stand for."""
+        return decoded(self.tape, raw, self.types[name].numerics)
+
+    def site(self, step: Exchanging) -> int:
+        """Return the number of a statement in the table of sites."""
+        return self.library.site(step, self.types)
 
     def emitter(self, tape: Tape, pieces: dict[str, Node] | None = None) -> Emitter:
         """Return an emitter of this block's expressions; `pieces` replace places by key."""

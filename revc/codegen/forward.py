@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.fx import GraphModule, Node
 
-from revc.codegen import exchange, mixing, places
+from revc.codegen import places
 from revc.codegen.body import Body, Options, brought_nets, place_keys
 from revc.codegen.expressions import Cotangents, dim_value, int_value
 from revc.codegen.interface import emits_of
 from revc.codegen.reuse import finish, is_fresh
+from revc.codegen.statements.apply import apply
+from revc.codegen.statements.mix import mix
+from revc.codegen.statements.put_draw import exchange
+from revc.codegen.statements.scale import scale
+from revc.codegen.statements.valve import valve
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, Place
 from revc.ir.instructions import Apply, BlockCall, Mix, Repeat, Scale, Valve
@@ -168,23 +173,23 @@ class Forward(Body):
 
     def exchange(self, step: Coded) -> None:
         """Push a register, or pop one."""
-        exchange.exchange(self, step)
+        exchange(self, step)
 
     def valve(self, step: Valve) -> None:
         """Reset a slot, or undo that."""
-        exchange.valve(self, step)
+        valve(self, step)
 
     def scale(self, step: Scale) -> None:
         """Multiply or divide."""
-        exchange.scale(self, step)
+        scale(self, step)
 
     def apply(self, step: Apply) -> None:
         """Apply a named bijection, or undo it."""
-        exchange.apply(self, step)
+        apply(self, step)
 
     def mix(self, step: Mix) -> None:
         """Multiply the last axis by a matrix, or its inverse."""
-        mixing.mix(self, step)
+        mix(self, step)
 
     # --- reads -----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from revc.codegen.body import Options
 from revc.codegen.library import Library
-from revc.codegen.metering import rows_of
+from revc.codegen.metering import sites_of
 from revc.codegen.pull import Needs
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
@@ -83,7 +83,7 @@ class CompiledGraphs:
         self.program, self.chunks = program, chunks
         self.exact = is_exact(program)
         self.cuts = segments_of(program.model)
-        self.library = Library(rows_of(program.model))
+        self.library = Library(sites_of(program.model))
         self._made: dict[Any, Any] = {}
 
     @cached_property
@@ -137,9 +137,7 @@ class CompiledGraphs:
         needs = Needs(givens, (True,) * len(model.nets))
         pull = RootPull(model, needs, self.library, self._traced, self.exact)
         self.traced_vjp = pull.build()
-        self.traced_forward = RootForward(
-            model, self.library, self._traced, self.exact
-        ).build()
+        self.traced_forward = RootForward(model, self.library, self._traced, self.exact).build()
 
     @property
     def _traced(self) -> Options:

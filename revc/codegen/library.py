@@ -9,15 +9,15 @@ from torch.fx import GraphModule, Node
 from revc.codegen.body import Options, place_keys
 from revc.codegen.forward import Forward, used_slots
 from revc.codegen.interface import emits_of, sizes_of
-from revc.codegen.metering import uses_bits
+from revc.codegen.metering import Exchanging, site_of, uses_bits
 from revc.codegen.pull import Needs, Pull
 from revc.codegen.region import Region, build_region
 from revc.ir.expr import Expr
-from revc.ir.instructions import Repeat
+from revc.ir.instructions import Env, Repeat
 from revc.ir.invert import invert_block
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
-from revc.runtime.metered.plan import Row
+from revc.runtime.metered.plan import Site
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Library:
-    """Caches the graphs by what they are made of; `rows` are those of the code lengths."""
+    """Caches the graphs by what they are made of; `sites` are the program's that exchange bits."""
 
-    rows: tuple[Row, ...] = ()
+    sites: tuple[Site, ...] = ()
     made: "dict[Hashable, Any]" = field(default_factory=dict)
     bits: dict[int, tuple[Block, bool]] = field(default_factory=dict)
     keys: dict[int, tuple[Block, str]] = field(default_factory=dict)
@@ -43,6 +43,11 @@ class Library:
     def metered(self, block: Block) -> bool:
         """Say whether a block exchanges bits."""
         return uses_bits(block, self.bits)
+
+    def site(self, step: Exchanging, env: Env) -> int:
+        """Return the number of a statement that exchanges bits, with the types around it."""
+        rows = list(dict.fromkeys((site.meter, site.side) for site in self.sites))
+        return self.sites.index(site_of(step, env, rows))
 
     def oriented(self, block: Block, undo: bool) -> Block:
         """Return the block, or its inverse."""

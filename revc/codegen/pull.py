@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.fx import GraphModule, Node
 
-from revc.codegen import exchange_pull, mixing
 from revc.codegen.body import Options, brought_nets
 from revc.codegen.expressions import Cotangents, int_value
 from revc.codegen.forward import Forward, used_slots, view_shape
@@ -20,6 +19,11 @@ from revc.codegen.interface import emits_of
 from revc.codegen.live_types import typed
 from revc.codegen.registers import Registers
 from revc.codegen.reuse import finish
+from revc.codegen.statements.apply import pull_apply
+from revc.codegen.statements.mix import pull_mix
+from revc.codegen.statements.put_draw import pull_exchange
+from revc.codegen.statements.scale import pull_scale
+from revc.codegen.statements.valve import pull_valve
 from revc.codegen.tape import Tape
 from revc.ir.expr import Expr, Place, slots
 from revc.ir.instructions import Apply, BlockCall, Mix, Repeat, Scale, Valve
@@ -238,23 +242,23 @@ class Pull(Gathering):
 
     def pull_exchange(self, step: Coded) -> None:
         """Pop what was pushed, or push what was popped."""
-        exchange_pull.pull_exchange(self, step)
+        pull_exchange(self, step)
 
     def pull_valve(self, step: Valve) -> None:
         """Undo a valve."""
-        exchange_pull.pull_valve(self, step)
+        pull_valve(self, step)
 
     def pull_scale(self, step: Scale) -> None:
         """Divide what was multiplied."""
-        exchange_pull.pull_scale(self, step)
+        pull_scale(self, step)
 
     def pull_apply(self, step: Apply) -> None:
         """Undo a bijection."""
-        exchange_pull.pull_apply(self, step)
+        pull_apply(self, step)
 
     def pull_mix(self, step: Mix) -> None:
         """Multiply by the inverse."""
-        mixing.pull_mix(self, step)
+        pull_mix(self, step)
 
     # --- registers -------------------------------------------------------------------------------
 
