@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from revc.ir.expr import Read, walk
-from revc.ir.instructions import BlockCall, Instruction, Let, Repeat
+from revc.ir.instructions import Instruction, Let
 from revc.ir.program import Block, Program
 from revc.passes.rewrite import rewrite
 
@@ -25,17 +24,8 @@ def _block(block: Block) -> Block:
     for step in reversed(block.body):
         if isinstance(step, Let) and step.name not in needed:
             continue
-        needed |= _read(step)
+        needed.update(step.names_read())
         kept.append(step)
     if len(kept) == len(block.body):
         return block
     return block.model_copy(update={"body": tuple(reversed(kept))})
-
-
-def _read(step: Instruction) -> set[str]:
-    names = {n.place.name for v in step.values() for n in walk(v) if isinstance(n, Read)}
-    if isinstance(step, BlockCall):
-        names |= {place.name for place in step.givens}
-    if isinstance(step, Repeat):
-        names |= set(step.givens)
-    return names

@@ -7,6 +7,7 @@ from typing import Any
 
 from revc.grammar import ast
 from revc.grammar.signatures import Signature, builtin_signatures
+from revc.ir.net_kinds import MATRICES
 
 
 def hoist(
@@ -67,7 +68,7 @@ class _Hoist:
     def _mix(self, node: ast.Mix, by: ast.Call | ast.Name) -> ast.Mix:
         """Declare the matrix of a `mix` that was written on the spot."""
         func = by.id if isinstance(by, ast.Name) else by.func
-        if func not in ("orthogonal", "householder", "lu"):
+        if func not in MATRICES:
             return node
         if isinstance(by, ast.Name):
             by = ast.Call.model_construct(span=by.span, func=func, func_span=by.span, args=())

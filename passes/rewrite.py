@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from revc.ir.expr import Elementwise, Expr, NetCall
-from revc.ir.instructions import BlockCall, Instruction, Repeat
 from revc.ir.program import Block, Program
 
 Rewrite = Callable[[Block], Block]
@@ -11,26 +10,11 @@ Rewrite = Callable[[Block], Block]
 
 def rewrite(program: Program, change: Rewrite) -> Program:
     """Return the program with `change` applied to every block."""
-    model = _block(program.model, change, {})
+    done: dict[int, Block] = {}
+    for block in program.model.inner_first():
+        done[id(block)] = change(block.map_inner(lambda inner: done[id(inner)]))
+    model = done[id(program.model)]
     return program if model is program.model else program.model_copy(update={"model": model})
-
-
-def _block(block: Block, change: Rewrite, done: dict[int, Block]) -> Block:
-    if id(block) not in done:
-        body = tuple(_step(step, change, done) for step in block.body)
-        same = all(new is old for new, old in zip(body, block.body, strict=True))
-        done[id(block)] = change(block if same else block.model_copy(update={"body": body}))
-    return done[id(block)]
-
-
-def _step(step: Instruction, change: Rewrite, done: dict[int, Block]) -> Instruction:
-    if isinstance(step, BlockCall):
-        inner = _block(step.block, change, done)
-        return step if inner is step.block else step.model_copy(update={"block": inner})
-    if isinstance(step, Repeat):
-        inner = _block(step.body, change, done)
-        return step if inner is step.body else step.model_copy(update={"body": inner})
-    return step
 
 
 def map_expr(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from revc.grammar.signatures import builtin_signatures
 from revc.ir.dims import Dim
 from revc.ir.expr import At, Elementwise, Expr, NetCall, Number, Place, Read, Slice
+from revc.ir.keys import Key, key
+from revc.ir.net_kinds import signature_of
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Shape
 
 
 def batch_places(
     value: Expr, target: Place, shape: Shape, slots: Sequence[NetSlot]
-) -> frozenset[str] | None:
+) -> frozenset[Key] | None:
     """Return the keys of the places to cut along axis 0, or None if `value` must run whole.
 
     `value` is an increment of `target`, a place of a register of shape `shape`. It splits when
@@ -21,8 +22,8 @@ def batch_places(
     """
     if not shape or not _is_whole(target):
         return None
-    cut: set[str] = set()
-    whole: set[str] = set()
+    cut: set[Key] = set()
+    whole: set[Key] = set()
     if not _sort(value, len(shape), shape[0], slots, cut, whole) or not cut or cut & whole:
         return None
     return frozenset(cut)
@@ -32,7 +33,7 @@ _NEVER = 1 << 30  # a rank that no read has: all reads below stay whole
 
 
 def _sort(
-    value: Expr, rank: int, batch: Dim, slots: Sequence[NetSlot], cut: set[str], whole: set[str]
+    value: Expr, rank: int, batch: Dim, slots: Sequence[NetSlot], cut: set[Key], whole: set[Key]
 ) -> bool:
     """Sort the reads of a value that stands where values have `rank` axes, the first the batch."""
     match value:
@@ -46,24 +47,22 @@ def _sort(
             if len(value.shape) < rank or value.shape[0] != batch:
                 return all(_sort(arg, _NEVER, batch, slots, cut, whole) for arg in args)
             source = slots[value.slot].source
-            if isinstance(source, Builtin) and (
-                "batch" not in builtin_signatures()[source.name].separable
-            ):
+            if isinstance(source, Builtin) and "batch" not in signature_of(source).separable:
                 return False
             own = all(arg.shape and arg.shape[0] == batch for arg in args)
             return own and all(_sort(arg, len(arg.shape), batch, slots, cut, whole) for arg in args)
 
 
 def _sort_read(
-    value: Read, place: Place, rank: int, batch: Dim, cut: set[str], whole: set[str]
+    value: Read, place: Place, rank: int, batch: Dim, cut: set[Key], whole: set[Key]
 ) -> bool:
-    key = place.model_dump_json()
+    name = key(place)
     if len(value.shape) < rank or not value.shape or value.shape[0].integer == 1:
-        whole.add(key)
+        whole.add(name)
         return True
     if value.shape[0] != batch or not _is_whole(place):
         return False
-    cut.add(key)
+    cut.add(name)
     return True
 
 

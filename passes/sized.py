@@ -7,7 +7,7 @@ from revc.grammar.diagnostics import SpecError
 from revc.grammar.signatures import builtin_signatures
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
-from revc.ir.instructions import BlockCall, Repeat
+from revc.ir.instructions import Repeat
 from revc.ir.nets import Builtin, NetSlot, TorchClass
 from revc.ir.program import Block, Program
 from revc.passes.elaborate.linking import names_in
@@ -44,7 +44,7 @@ class Sized:
             for dim in _sizing(slot):
                 for name in sorted(dim.names):
                     findings.add(dim_needed(name, "sizes a parameter", slot.span))
-        for name, what, span in _needed(program.model, frozenset(), set()):
+        for name, what, span in _needed(program.model):
             if what != _UNTOLD or name not in program.free:
                 findings.add(dim_needed(name, what, span))
         if findings.denied:
@@ -71,20 +71,15 @@ def _sizing(slot: NetSlot) -> Iterator[Dim]:
                 yield dim
 
 
-def _needed(block: Block, turns: frozenset[str], seen: set[int]) -> Iterator[tuple[str, str, Span]]:
-    """Yield the names that the instructions of a block, and of those in it, use, and what for."""
-    if id(block) in seen:
-        return
-    seen.add(id(block))
-    for step in block.body:
-        inner = turns
-        if isinstance(step, Repeat):
-            if not step.share:
-                for name in sorted(step.count.names - turns):
-                    yield name, "counts the turns of an unshared repeat", step.span
-            inner = turns | ({step.index} if step.index else set())
-            yield from _needed(step.body, inner, seen)
-        elif isinstance(step, BlockCall):
-            yield from _needed(step.block, turns, seen)
-        for name in sorted(names_in(step) - inner):
-            yield name, _UNTOLD, step.span
+def _needed(model: Block) -> Iterator[tuple[str, str, Span]]:
+    """Yield the names that the instructions of a model, at any depth, use, and what for."""
+    for block in model.walk():
+        for step in block.body:
+            bound = {*block.turns}
+            if isinstance(step, Repeat):
+                if not step.share:
+                    for name in sorted(step.count.names - bound):
+                        yield name, "counts the turns of an unshared repeat", step.span
+                bound.add(step.index or "")
+            for name in sorted(names_in(step) - bound):
+                yield name, _UNTOLD, step.span

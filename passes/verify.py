@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from revc.errors import InternalError
 from revc.ir.expr import Elementwise, Expr, NetCall, Place, Read, walk
 from revc.ir.instructions import BlockCall, Env, Instruction, Let, Repeat
+from revc.ir.memo import per_node
+from revc.ir.net_kinds import kind_of
 from revc.ir.nets import Builtin
 from revc.ir.program import Block, Program, Register
 from revc.ir.types import Float, RegType
@@ -20,27 +22,24 @@ def verify(program: Program) -> None:
     Raises:
         InternalError: a register, slot, map or shape does not fit.
     """
-    seen: set[int] = set()
-    verify_block(program.model, seen)
+    for block in program.model.walk():
+        verify_block(block)
 
 
-def verify_block(block: Block, seen: set[int] | None = None) -> None:
-    """Check one block and those that it calls, each once.
+@per_node
+def verify_block(block: Block) -> None:
+    """Check one block by itself, once for all.
 
     Raises:
         InternalError: a register, slot, map or shape does not fit.
     """
-    seen = set() if seen is None else seen
-    if id(block) in seen:
-        return
-    seen.add(id(block))
     _distinct(block, [r.name for r in (*block.takes, *block.givens)], "register")
     _distinct(block, [slot.name for slot in block.nets], "slot")
     _ties(block)
     env: Env = {register.name: register.type for register in block.takes}
     reads = {register.name: register.type for register in block.givens}
     for step in block.body:
-        _step(block, step, env, reads, seen)
+        _step(block, step, env, reads)
     gives = {register.name: register.type for register in block.gives}
     if not (env == gives):
         raise _breach(block, f"ends with {_names(env)}, gives {_names(gives)}")
@@ -50,9 +49,7 @@ def _names(env: Mapping[str, RegType]) -> str:
     return ", ".join(f"{name}: {kind}" for name, kind in env.items())
 
 
-def _step(
-    block: Block, step: Instruction, env: Env, reads: dict[str, RegType], seen: set[int]
-) -> None:
+def _step(block: Block, step: Instruction, env: Env, reads: dict[str, RegType]) -> None:
     for value in step.values():
         for node in walk(value):
             _expression(block, node, {**env, **reads})
@@ -61,10 +58,8 @@ def _step(
             _place(block, place, env)
     if isinstance(step, BlockCall):
         _call(block, step, {**env, **reads})
-        verify_block(step.block, seen)
     if isinstance(step, Repeat):
         _repeat(block, step, {**env, **reads})
-        verify_block(step.body, seen)
     step.step(env)
     if isinstance(step, Let):
         reads[step.name] = RegType(numerics=Float(), shape=step.value.shape)
@@ -150,8 +145,8 @@ def _ties(block: Block) -> None:
     for slot in block.nets:
         if isinstance(slot.source, Builtin) and slot.source.tied is not None:
             tied = block.nets[slot.source.tied].source
-            good = isinstance(tied, Builtin) and tied.name == "embedding"
-            if not (good):
+            kind = kind_of(tied)
+            if kind is None or not kind.lends:
                 raise _breach(block, f"{slot.name} is tied to {tied}")
 
 

@@ -8,19 +8,20 @@ import hashlib
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from revc.errors import ArtifactError
+from revc.errors import ArtifactError, BindError
 from revc.runtime.binding import Binder, Net, check_state
 from revc.runtime.cotangents import zeros_for
-from revc.runtime.interface import Interface
+from revc.runtime.interface import Interface, SegmentPlan
 from revc.runtime.model import ReversibleModel
 
-FORMAT = "revc artifact 1"
+FORMAT = "revc artifact 2"
 PROGRAM = "program.json"
 
 
@@ -134,10 +135,13 @@ def _read(path: Path) -> bytes:
         raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
 
 
+Function = Callable[..., tuple[Any, ...]]
+
+
 class Code(nn.Module):
     """A function of an artifact as a graph: the `count` nets from the `at`-th on are one tuple."""
 
-    def __init__(self, function: Callable[..., tuple[Any, ...]], at: int, count: int) -> None:
+    def __init__(self, function: Function, at: int, count: int) -> None:
         super().__init__()
         self.function, self.at, self.count = function, at, count
 
@@ -147,23 +151,32 @@ class Code(nn.Module):
         return self.function(*args[: self.at], args[self.at : end], *args[end:])
 
 
-class FullVjp(Code):
-    """The VJP for every cotangent: where one is not wanted, it is computed and left."""
+class FullVjp:
+    """A VJP function for every cotangent: where one is not wanted, it is computed and left."""
 
-    def __init__(self, function: Callable[..., tuple[Any, ...]], interface: Interface) -> None:
-        first = 2 * len(interface.gives)
-        self.givens = range(first, first + len(interface.givens))
-        at = first + 2 * len(interface.givens) + len(interface.emits)
-        super().__init__(function, at, len(interface.nets))
+    def __init__(self, function: Function, plan: SegmentPlan) -> None:
+        first = 2 * len(plan.gives)
+        self.function, self.givens = function, range(first, first + len(plan.givens))
 
-    def forward(self, *args: Any) -> tuple[Any, ...]:
+    def __call__(self, *args: Any) -> tuple[Any, ...]:
         """Run the function; givens without a cotangent get one of zero."""
         values = list(args)
         for given in self.givens:
             place = given + len(self.givens)
-            if values[place] is None and values[given].is_floating_point():
+            if values[place] is None and values[given].dtype != torch.int64:
                 values[place] = zeros_for(values[given])
-        return super().forward(*values)
+        return self.function(*values)
+
+
+class ArtifactSegment:
+    """The graphs of a segment of an artifact."""
+
+    def __init__(self, forward: Function, inverse: Function, vjp: Function) -> None:
+        self.forward, self.inverse, self._vjp = forward, inverse, vjp
+
+    def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> Function:
+        """Return the VJP graph, which serves whatever is wanted."""
+        return self._vjp
 
 
 class ArtifactGraphs:
@@ -172,21 +185,56 @@ class ArtifactGraphs:
     def __init__(self, package: str, file: str, digest: str, interface: Interface) -> None:
         self.interface = interface
         self._source = (package, file, digest)
-        entry = {
+        code = {
             name: importlib.import_module(f"{package}.{name}")
             for name in ("forward", "inverse", "vjp", "traced")
         }
+        self._segments = {
+            plan.graph: ArtifactSegment(
+                getattr(code["forward"], plan.graph),
+                getattr(code["inverse"], plan.graph),
+                FullVjp(getattr(code["vjp"], plan.graph), plan),
+            )
+            for plan in interface.segments
+        }
         nets, givens = len(interface.nets), len(interface.givens)
-        first, last = len(interface.takes) + givens, len(interface.gives) + givens
-        self.forward: nn.Module = Code(entry["forward"].forward, first, nets)
-        self.inverse: nn.Module = Code(entry["inverse"].inverse, last, nets)
-        self.traced_forward: nn.Module = Code(entry["traced"].forward, first, nets)
-        self.traced_vjp: nn.Module = FullVjp(entry["traced"].vjp, interface)
-        self._vjp = FullVjp(entry["vjp"].vjp, interface)
+        takes, gives = len(interface.takes), len(interface.gives)
+        last = 2 * gives + 2 * givens + len(interface.emits)
+        self.traced_forward: nn.Module = Code(code["traced"].forward, takes + givens, nets)
+        self.traced_vjp: nn.Module = Code(code["traced"].vjp, last, nets)
 
-    def vjp(self, givens: tuple[bool, ...], nets: tuple[bool, ...]) -> nn.Module:
-        """Return the VJP graph, which serves whatever is wanted."""
-        return self._vjp
+    def lower_traced(self) -> None:
+        """Leave the graphs for torch.compile as they are: an artifact has them."""
+
+    def segment(self, name: str, brought: frozenset[int] = frozenset()) -> ArtifactSegment:
+        """Return the graphs of a segment.
+
+        Raises:
+            BindError: built-in nets were replaced or hooked; only the compiler can lower that.
+        """
+        if brought:
+            raise BindError(
+                f"{self.interface.name}: built-in nets of an artifact can be parametrised, not "
+                "replaced or hooked: compile the spec in Python for that"
+            )
+        return self._segments[name]
+
+    def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
+        """Return the slots that run as modules where `brought` do: there are none."""
+        return brought
+
+    def compiled(
+        self, name: str, brought: frozenset[int], how: tuple[tuple[str, Any], ...]
+    ) -> ArtifactSegment:
+        """Refuse: an artifact has no code for compilers but that of the whole program.
+
+        Raises:
+            BindError: always.
+        """
+        raise BindError(
+            f"{self.interface.name}: the segments of an artifact are not compiled one by one: use "
+            "torch.compile on the whole model, or compile the spec in Python"
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "ArtifactGraphs":
         return self

@@ -1,8 +1,10 @@
 """Nets brought from Python: torch modules that the graphs call as they are.
 
-A module always runs in one canonical mode: gradients enabled, inputs detached and requiring a
-gradient. Some modules take other kernels under ``no_grad`` (an LSTM in training mode, attention in
-eval mode), which would give the rebuild other bits than the forward pass had. In eager mode the VJP
+A module always runs in one canonical mode: gradients enabled, inputs detached, and requiring a
+gradient where the graph says so. Some modules take other kernels under ``no_grad`` (an LSTM in
+training mode, attention in eval mode), which would give the rebuild other bits than the forward pass
+had: a graph and its VJP graph say the same. An input whose gradient nobody can ask for requires
+none: attention would make that of its mask, as large as all its weights. In eager mode the VJP
 is ``torch.autograd.grad``, under ``torch.compile`` it is ``torch.func.vjp``; the module's hooks run
 either way.
 """
@@ -37,36 +39,52 @@ class Leaf(NamedTuple):
 
 
 class Handle(NamedTuple):
-    """What the VJP of one evaluation needs: inputs, parameters and the output, or a vjp closure."""
+    """What the VJP of one evaluation needs: inputs, parameters and the output, or a vjp closure.
+
+    `wanted` says which inputs the closure gives a cotangent of.
+    """
 
     inputs: tuple[Tensor, ...]
+    wanted: tuple[bool, ...]
     output: Tensor | None
     vjp: Callable[[Tensor], Any] | None
     params: tuple[Tensor, ...] = ()
 
 
-def run(leaf: Leaf, *inputs: Tensor) -> tuple[Tensor, Handle]:
+def run(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor, Handle]:
     """Evaluate a brought module, with what its VJP needs.
+
+    `asked` says of each input whether its gradient may be asked for; one of integers has none.
 
     Raises:
         BindError: the module changed its input in place.
     """
+    wanted = tuple(a and x.is_floating_point() for a, x in zip(asked, inputs, strict=True))
     if torch.compiler.is_compiling():
-        return _run_traced(leaf, inputs)
-    own = tuple(_leaf_input(x) for x in inputs)
+        return _run_traced(leaf, wanted, inputs)
+    own = tuple(x.detach().requires_grad_(w) for x, w in zip(inputs, wanted, strict=True))
+    versions = _versions(own)
     params = _params(leaf)
     with torch.enable_grad(), _autocast(leaf, own), _as_then(leaf):
         try:
             out = _single(_called(leaf, params, own))
         except RuntimeError as error:
-            # The inputs are leaves that want gradients: torch itself refuses to change them.
+            # Inputs that want gradients are leaves: torch itself refuses to change them.
             if "in-place" in str(error):
-                text = (
-                    f"net {leaf.name!r} changes its input in place, but a net only reads: {error}"
-                )
-                raise BindError(text) from error
+                raise BindError(f"{_changes(leaf)}: {error}") from error
             raise
-    return out.detach(), Handle(own, out, None, params)
+    if versions != _versions(own):
+        raise BindError(_changes(leaf))
+    return out.detach(), Handle(own, wanted, out, None, params)
+
+
+def _versions(inputs: tuple[Tensor, ...]) -> list[int]:
+    """Return how often each input was changed in place; inference mode does not count."""
+    return [0 if x.is_inference() else x._version for x in inputs]
+
+
+def _changes(leaf: Leaf) -> str:
+    return f"net {leaf.name!r} changes its input in place, but a net only reads"
 
 
 def _params(leaf: Leaf) -> tuple[Tensor, ...]:
@@ -106,9 +124,7 @@ def _as_then(leaf: Leaf) -> Iterator[None]:
             set_training(modules, leaf.training, now)
 
 
-def set_training(
-    modules: Sequence[nn.Module], now: Sequence[bool], wanted: Sequence[bool]
-) -> None:
+def set_training(modules: Sequence[nn.Module], now: Sequence[bool], wanted: Sequence[bool]) -> None:
     """Set the training flags that differ."""
     for module, old, new in zip(modules, now, wanted, strict=True):
         if old != new:
@@ -132,11 +148,9 @@ def _autocast(leaf: Leaf, inputs: tuple[Tensor, ...]) -> torch.autocast:
     return torch.autocast(device, dtype=leaf.cast, enabled=leaf.cast is not None)
 
 
-def _leaf_input(x: Tensor) -> Tensor:
-    return x.detach().requires_grad_(x.is_floating_point())
-
-
-def _run_traced(leaf: Leaf, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Handle]:
+def _run_traced(
+    leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]
+) -> tuple[Tensor, Handle]:
     if leaf.custom is not None:
         raise BindError(
             f"net {leaf.name} uses autograd.Function {leaf.custom}, whose backward torch.compile "
@@ -150,29 +164,36 @@ def _run_traced(leaf: Leaf, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Handle]
             "differentiate here: run this model in eager mode"
         )
 
-    def function(params: tuple[Tensor, ...], *args: Tensor) -> Tensor:
-        named = dict(zip(names, params, strict=True))
+    def function(params: tuple[Tensor, ...], *chosen: Tensor) -> Tensor:
+        named, rest = dict(zip(names, params, strict=True)), list(chosen)
+        args = tuple(rest.pop(0) if w else x for x, w in zip(inputs, wanted, strict=True))
         with _autocast(leaf, args):
             return _single(torch.func.functional_call(leaf.module, named, args))
 
-    pulled = torch.func.vjp(function, leaf.params, *inputs)
-    return pulled[0], Handle(inputs, None, pulled[1])
+    chosen = [x for x, w in zip(inputs, wanted, strict=True) if w]
+    pulled = torch.func.vjp(function, leaf.params, *chosen)
+    return pulled[0], Handle(inputs, wanted, None, pulled[1])
 
 
 def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
     """Return the cotangents of the parameters, as a tuple, and of each input.
 
-    A parameter that the module did not use has None.
+    A parameter that the module did not use has None, and so has an input that none is wanted of.
+
+    Raises:
+        BindError: the module computed with a tensor whose gradient has nowhere to go.
     """
     if handle.vjp is not None:
-        by_params, *by_inputs = handle.vjp(cotangent)
-        return (tuple(by_params), *by_inputs)
+        by_params, *pulled = handle.vjp(cotangent)
+        return (tuple(by_params), *(pulled.pop(0) if w else None for w in handle.wanted))
     if handle.output is None:
         raise BindError(f"net {leaf.name!r} was not evaluated")
     wanted = [p for p in handle.params if p.requires_grad]
     floats = [x for x in handle.inputs if x.requires_grad]
     if not handle.output.requires_grad:
-        return (tuple(None for _ in leaf.params), *(torch.zeros_like(x) for x in handle.inputs))
+        zeros = (torch.zeros_like(x) if x.requires_grad else None for x in handle.inputs)
+        return (tuple(None for _ in leaf.params), *zeros)
+    _check_leaves(leaf, handle, handle.output)
     found = iter(
         torch.autograd.grad(
             handle.output,
@@ -186,6 +207,30 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
         _unshared(next(found), cotangent) if p.requires_grad else None for p in handle.params
     )
     return (by_params, *by_inputs)
+
+
+def _check_leaves(leaf: Leaf, handle: Handle, output: Tensor) -> None:
+    """Check that all that the module computed with is among its inputs and parameters."""
+    known = {id(x) for x in (*handle.inputs, *handle.params)}
+    if output.grad_fn is None and id(output) not in known:
+        raise BindError(_lost(leaf))
+    seen: set[Any] = {None}
+    waiting: list[Any] = [output.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if type(node).__name__ == "AccumulateGrad" and id(node.variable) not in known:
+            raise BindError(_lost(leaf))
+        waiting += [function for function, _ in node.next_functions]
+
+
+def _lost(leaf: Leaf) -> str:
+    return (
+        f"net {leaf.name!r} computes with a tensor that is none of its parameters (sharded, or "
+        "held outside the module): its gradient would be lost"
+    )
 
 
 def _unshared(gradient: Tensor | None, cotangent: Tensor) -> Tensor | None:

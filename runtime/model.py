@@ -21,7 +21,7 @@ from revc.runtime.run.modes import NO_OPTIONS, mode_of
 from revc.runtime.run.result import Ran, make_result, result_class
 from revc.runtime.run.run import Step
 from revc.runtime.run.segment import Graphs
-from revc.runtime.run.tree import place, place_segments
+from revc.runtime.run.tree import grow
 
 
 class ReversibleModel(nn.Module):
@@ -32,6 +32,8 @@ class ReversibleModel(nn.Module):
     ``model.inverse(out)`` returns the inputs, bit for bit on a lattice. Net instances are the
     submodules ``model.nets.<dotted instance name>``; `segments` are what a run executes, in order.
     """
+
+    nets: nn.Module
 
     def __init__(
         self, interface: Interface, nets: Sequence[nn.Module], graphs: Graphs, plain: bool = False
@@ -46,10 +48,7 @@ class ReversibleModel(nn.Module):
         named = list(zip(interface.nets, nets, interface.builtin, strict=True))
         self.made = {name: made(net, builtin) for name, net, builtin in named}
         self.custom = {name: None if b else custom_function(net) for name, net, b in named}
-        self.nets = nn.Module()
-        self._places = place_segments(self, interface, graphs)
-        for name, net, _ in named:
-            place(self.nets, name, net)
+        self._paths = grow(self, interface, nets, graphs)
         self.stacks = Bits(interface.plan, interface.sizes)
         self._enter()
 
@@ -59,7 +58,7 @@ class ReversibleModel(nn.Module):
         names = tuple(slot.name for slot in at.gives) + at.emits
         self._result = result_class(at.name, names)
         self.key = guard.register(at)
-        whole.register(self.key, self.graphs)
+        self.code = whole.register(self.graphs)
 
     def __getstate__(self) -> dict[str, Any]:
         # The result's class is made as the program runs: no module has it by its name.
@@ -72,12 +71,12 @@ class ReversibleModel(nn.Module):
     @property
     def segments(self) -> list[nn.Module]:
         """The segments of a run in program order; a shared repeat is one, whatever its turns."""
-        return [self.get_submodule(path) for paths in self._places for path in paths]
+        return [self.get_submodule(path) for paths in self._paths for path in paths]
 
     def steps(self, sizes: Mapping[str, int]) -> tuple[Step, ...]:
         """Return the segments that a run of these sizes passes, in order, turn by turn."""
         found: list[Step] = []
-        for plan, paths in zip(self.interface.segments, self._places, strict=True):
+        for plan, paths in zip(self.interface.segments, self._paths, strict=True):
             turns = range(plan.count(sizes))
             parts: list[Any] = [self.get_submodule(path) for path in paths]
             for turn in reversed(turns) if plan.backwards else turns:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.expr import Number
-from revc.ir.instructions import BlockCall, Free, Instruction, Repeat
+from revc.ir.instructions import Free, Instruction
 from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.passes.elaborate.linking import names_in, renumbered
@@ -73,6 +73,5 @@ def _check_frees(scope: Scope, block: Block) -> None:
 
 def _depth(scope: Scope, steps: list[Instruction]) -> int:
     """Return how deep a body nests, itself counted."""
-    inner = [step.block for step in steps if isinstance(step, BlockCall)]
-    inner += [step.body for step in steps if isinstance(step, Repeat)]
+    inner = [block for step in steps for block in step.inner()]
     return 1 + max((scope.blocks.depths[id(block)] for block in inner), default=0)

@@ -14,6 +14,7 @@ from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read, walk
 from revc.ir.instructions import Add, Distribution, Draw, Instruction, Put
 from revc.ir.make import make
+from revc.ir.net_kinds import kind_of
 from revc.ir.nets import Builtin
 from revc.ir.types import Label, RegType, Shape
 from revc.passes.elaborate.scope import Scope
@@ -73,7 +74,8 @@ def _rate(scope: Scope, expr: Expr) -> float | None:
     if not isinstance(expr, NetCall):
         return None
     source = scope.slots.drafts[expr.slot].source
-    if not isinstance(source, Builtin) or source.name != "dropout":
+    kind = kind_of(source)
+    if not isinstance(source, Builtin) or kind is None or not kind.masks:
         return None
     rate = source.settings["p"]
     assert isinstance(rate, int | float)

@@ -1,10 +1,10 @@
 """Keys of nets: two nets with one key make equal blocks of a block that takes a net."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 
-from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read, Slice
+from revc.ir.keys import key
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
-from revc.passes.elaborate.slots import Net, Slots
+from revc.passes.elaborate.slots import Net, Slots, renumber
 
 
 def net_key(net: Net, slots: Slots) -> Hashable:
@@ -16,7 +16,7 @@ def net_key(net: Net, slots: Slots) -> Hashable:
         # and a call before that is by the same net.
         sources[0] = _declared(net, slots.drafts[net.uses[0]].source, order)
     params = tuple((n, t.shape, str(t.numerics)) for n, t in net.params) if net.params else None
-    body = expr_key(net.body, order) if net.body is not None else None
+    body = key(renumber(net.body, order)) if net.body is not None else None
     return params, net.result, tuple(sources), body
 
 
@@ -39,27 +39,3 @@ def _source(source: Source, order: dict[int, int]) -> Hashable:
 
 def _settings(settings: dict[str, Setting]) -> Hashable:
     return tuple((name, type(value).__name__, value) for name, value in settings.items())
-
-
-def expr_key(expr: Expr, order: Mapping[int, int]) -> Hashable:
-    """Return what `expr` says, wherever it stands; `order` renumbers the slots that it names."""
-    match expr:
-        case Number():
-            return expr.value
-        case Read():
-            return _place(expr.place)
-        case Elementwise():
-            return expr.function, tuple(expr_key(arg, order) for arg in expr.args)
-        case NetCall():
-            return (
-                order.get(expr.slot, expr.slot),
-                expr.shape,
-                tuple(expr_key(arg, order) for arg in expr.args),
-            )
-    raise TypeError(type(expr))
-
-
-def _place(place: Place) -> Hashable:
-    return place.name, tuple(
-        (item.lo, item.hi) if isinstance(item, Slice) else item.position for item in place.index
-    )

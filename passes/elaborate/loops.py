@@ -7,7 +7,7 @@ from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.instructions import Instruction, Repeat
 from revc.ir.make import make
-from revc.ir.nets import Builtin
+from revc.ir.net_kinds import kind_of
 from revc.ir.program import Register
 from revc.passes.elaborate.bodies import Body, close
 from revc.passes.elaborate.linking import adopt
@@ -73,7 +73,7 @@ def _masking(scope: Scope, node: ast.Repeat) -> Iterator[str]:
     for name in sorted(called):
         net = scope.net(name)
         sources = [scope.slots.drafts[slot].source for slot in net.uses] if net else []
-        if any(isinstance(one, Builtin) and one.name == "dropout" for one in sources):
+        if any(kind is not None and kind.masks for kind in map(kind_of, sources)):
             yield name
 
 

@@ -9,6 +9,7 @@ from revc.grammar.span import Span
 from revc.ir.expr import Expr, NetCall
 from revc.ir.instructions import Apply, Draw, Instruction, Mix, Put, Scale, Valve
 from revc.ir.make import make
+from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin, Hole
 from revc.ir.types import Float, Label, Lattice, RegType, shape_text
 from revc.passes.elaborate.distributions import distribution
@@ -16,7 +17,7 @@ from revc.passes.elaborate.dropouts import no_dropout
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.interval import bounds
 from revc.passes.elaborate.names import number
-from revc.passes.elaborate.netcalls import MATRICES, declared_call, inline
+from revc.passes.elaborate.netcalls import declared_call, inline
 from revc.passes.elaborate.proof import Doubt
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.slots import Net

@@ -9,6 +9,7 @@ from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Read
 from revc.ir.make import make
+from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin
 from revc.ir.types import FLOAT, Label, RegType, Shape, shape_text
 from revc.passes.elaborate.expressions import value
@@ -31,7 +32,6 @@ from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argume
 from revc.passes.rules.s004_shape_mismatch import mismatch
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
-MATRICES = ("orthogonal", "householder", "lu")
 """The built-in nets whose value is a matrix for `mix`."""
 
 

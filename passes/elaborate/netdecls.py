@@ -6,11 +6,11 @@ from revc.grammar import ast
 from revc.grammar.signatures import Signature, builtin_signatures
 from revc.ir.instructions import Instruction
 from revc.ir.make import make
+from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
 from revc.ir.types import RegType, Shape, shape_text
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.names import number, size
-from revc.passes.elaborate.netcalls import MATRICES
 from revc.passes.elaborate.registers import Registers
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.settings import given_settings, sort_args

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from revc.grammar import ast
 from revc.grammar.signatures import Option, Signature
 from revc.ir.dims import Dim
-from revc.ir.nets import Builtin, Setting
+from revc.ir.net_kinds import kind_of
+from revc.ir.nets import Setting
 from revc.ir.types import Shape
 from revc.passes.elaborate.names import number, size
 from revc.passes.elaborate.scope import Scope
@@ -87,7 +88,8 @@ def _net(scope: Scope, signature: Signature, arg: ast.Arg) -> Net:
         known = scope.known_nets()
         raise scope.findings.refuse(unknown_name("net", arg.value.id, arg.value.span, known))
     source = scope.slots.drafts[net.uses[0]].source if net.uses else None
-    if net.body is not None or not isinstance(source, Builtin) or source.name != "embedding":
+    kind = kind_of(source)
+    if net.body is not None or kind is None or not kind.lends:
         text = f"is tied to an embedding, which `{net.name}` is not"
         raise scope.findings.refuse(bad_argument(signature.name, text, arg.span))
     return net

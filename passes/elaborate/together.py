@@ -1,14 +1,14 @@
 """`a, b <- e1, e2`: why it is refused, and two states that it would send to one."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from revc.grammar import ast
 from revc.ir.expr import Elementwise, Expr, Place, Read, reads, walk
 from revc.ir.instructions import Instruction
+from revc.ir.keys import Key, key
 from revc.ir.types import Lattice, RegType
 from revc.passes.closed_form import evaluate, is_closed
 from revc.passes.elaborate.expressions import value
-from revc.passes.elaborate.keys import expr_key
 from revc.passes.elaborate.proof import Doubt
 from revc.passes.elaborate.scope import Scope
 from revc.passes.elaborate.updates import check_fits, target
@@ -72,13 +72,13 @@ def with_lets(scope: Scope, expr: Expr) -> Expr:
 
 def _rotated(names: Sequence[str], values: Sequence[Expr]) -> str | None:
     """Return the target that an angle reads: the argument of both a sine and a cosine."""
-    found: dict[str, dict[Hashable, Expr]] = {"sin": {}, "cos": {}}
+    found: dict[str, dict[Key, Expr]] = {"sin": {}, "cos": {}}
     for expr in values:
         for part in walk(expr):
             if isinstance(part, Elementwise) and part.function in found:
-                found[part.function][expr_key(part.args[0], {})] = part.args[0]
-    for key in found["sin"].keys() & found["cos"].keys():
-        for read in reads(found["sin"][key]):
+                found[part.function][key(part.args[0])] = part.args[0]
+    for angle in (found["sin"][both] for both in found["sin"] if both in found["cos"]):
+        for read in reads(angle):
             if read.place.name in names:
                 return read.place.name
     return None

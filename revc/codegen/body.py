@@ -2,47 +2,49 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.fx import Graph, Node
 
 from revc.codegen import places
+from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Emitter, decoded
 from revc.codegen.interface import METERED, MODE, Names, sizes_of
 from revc.codegen.metering import Exchanging
+from revc.codegen.options import Asked, Options
 from revc.codegen.registers import Registers
 from revc.codegen.tape import Tape
+from revc.codegen.targets.base import Pieces, Target
+from revc.codegen.targets.eager import EAGER
+from revc.codegen.targets.traced import TRACED
 from revc.errors import InternalError
-from revc.ir.expr import Expr, Place, Read, slots, walk
+from revc.ir.expr import Expr, Place
 from revc.ir.instructions import Env, Instruction
-from revc.ir.nets import Builtin
+from revc.ir.keys import key
 from revc.ir.program import Block
 from revc.ir.types import Numerics, RegType
-from revc.passes.separable import batch_places
+from revc.runtime import memory
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to lower.
-
-    `chunks` pieces along the batch; `traced` for torch.compile; `measured` with code lengths.
-    """
-
-    chunks: int = 1
-    traced: bool = False
-    measured: bool = True
+def asked_givens(block: Block, asked: Asked) -> dict[str, bool]:
+    """Return whether the cotangents of a block's givens may be wanted, by name."""
+    flags = (True,) * len(block.givens) if asked is None else asked
+    return {given.name: flag for given, flag in zip(block.givens, flags, strict=True)}
 
 
 class Body:
     """A block's graph under construction; subclasses say which way it runs."""
 
-    def __init__(self, block: Block, library: "Library", options: Options) -> None:
+    def __init__(
+        self, block: Block, library: "Library", options: Options, asked: Asked = None
+    ) -> None:
         self.block, self.library, self.options = block, library, options
+        self._asked = asked_givens(block, asked)
+        self.target: Target = TRACED if options.traced else EAGER
         self.graph = Graph()
         self.names = Names(self.graph)
         self.types: Env = {}
@@ -95,22 +97,39 @@ class Body:
         """Return the nodes of what has a name at this point of the program."""
         return {**self.givens, **self.state, "health": self.health}
 
+    # --- sizes and callees -----------------------------------------------------------------------
+
     def size_names(self) -> tuple[str, ...]:
         """Return the free sizes that the graph takes."""
         return sizes_of(self.block)
-
-    def new_tape(self) -> Tape:
-        """Return a tape on this graph with nothing on it."""
-        return Tape(self.graph, self.dtype, self.low)
 
     def size(self, name: str) -> Node:
         """Return the node of a free size or turn."""
         return self.sizes[name]
 
+    def sizes_for(self, callee: Block, index: str | None = None) -> list[Node]:
+        """Return the sizes and turns that a callee takes; a loop adds its own turn itself."""
+        names = (*sizes_of(callee), *callee.turns)
+        return [self.sizes[name] for name in names if name != index]
+
     def tail(self, callee: Block) -> list[Node]:
         """Return the arguments that a callee takes last."""
         bits = [self.bits, self.lengths, self.sites] if self.library.metered(callee) else []
         return [self.dtype, self.low, self.device, *bits, self.health]
+
+    def module(self, wish: str, module: torch.nn.Module) -> str:
+        """Add a submodule under a readable unique name, or return the name that it has."""
+        for name, known in self.modules.items():
+            if known is module:
+                return name
+        name, count = wish, 1
+        while name in self.modules:
+            count += 1
+            name = f"{wish}_{count}"
+        self.modules[name] = module
+        return name
+
+    # --- places ----------------------------------------------------------------------------------
 
     def whole(self, name: str) -> tuple[Node, Numerics]:
         """Return the node of a register, a given or a let, and how it is held.
@@ -129,51 +148,55 @@ class Body:
         node, numerics = self.whole(place.name)
         return places.view(self.tape, node, place, self.size), numerics
 
-    def floats(self, name: str, raw: Node) -> Node:
-        """Return the floats that raw values of a register stand for."""
-        return decoded(self.tape, raw, self.types[name].numerics)
-
     def site(self, step: Exchanging) -> int:
         """Return the number of a statement in the table of sites."""
         return self.library.site(step, self.types)
 
-    def emitter(self, tape: Tape, pieces: dict[str, Node] | None = None) -> Emitter:
+    def replace(self, target: Place, fresh: Node) -> None:
+        """Put new values into a place."""
+        self.target.replace(self, self.state, target, fresh)
+
+    # --- values ----------------------------------------------------------------------------------
+
+    def new_tape(self) -> Tape:
+        """Return a tape on this graph with nothing on it."""
+        return Tape(self.graph, self.dtype, self.low)
+
+    def effect(self, function: Any, *args: Any, **kwargs: Any) -> Node:
+        """Append a call that changes its first argument."""
+        node = self.tape.call(function, *args, **kwargs)
+        node.meta["effect"] = True
+        return node
+
+    def value(self, value: Expr, pieces: Pieces | None = None) -> Node:
+        """Evaluate an expression; a plain number becomes a 0-dim tensor."""
+        return self.target.value(self, value, pieces)
+
+    def floats(self, name: str, raw: Node) -> Node:
+        """Return the floats that raw values of a register stand for."""
+        return decoded(self.tape, raw, self.types[name].numerics)
+
+    def tensor(self, value: Any) -> Node:
+        """Return a node of a tensor: numbers become 0-dim tensors."""
+        if is_tensor(value):
+            node: Node = value
+            return node
+        return self.tape.call(memory.scalar, value, self.device)
+
+    def emitter(self, tape: Tape, pieces: Pieces | None = None) -> Emitter:
         """Return an emitter of this block's expressions; `pieces` replace places by key."""
 
         def raw(place: Place) -> tuple[Node, Numerics]:
             node, numerics = self.raw(place)
-            known = (pieces or {}).get(place.model_dump_json())
+            known = (pieces or {}).get(key(place))
             return (node if known is None else known), numerics
 
-        return Emitter(tape, self.block.nets, raw, self.size, lambda slot: self.nets[slot])
+        net = self.nets.__getitem__
+        return Emitter(tape, self.block.nets, raw, self.size, net, asked=self.asked)
 
-    def cut_places(self, target: Place, value: Expr) -> frozenset[str] | None:
-        """Return which reads of an increment are cut along the batch, None if it runs whole."""
-        if self.options.chunks == 1:
-            return None
-        shape = self.types[target.name].shape
-        return batch_places(value, target, shape, self.block.nets)
+    def asked(self, place: Place) -> bool:
+        """Say whether the cotangent of a place may be wanted in a VJP graph of this block.
 
-    def module(self, wish: str, module: torch.nn.Module) -> str:
-        """Add a submodule under a readable unique name, or return the name that it has."""
-        for name, known in self.modules.items():
-            if known is module:
-                return name
-        name, count = wish, 1
-        while name in self.modules:
-            count += 1
-            name = f"{wish}_{count}"
-        self.modules[name] = module
-        return name
-
-
-def brought_nets(value: Expr, block: Block) -> list[str]:
-    """Return the names of the nets brought from Python that an expression calls."""
-    called = (block.nets[slot] for slot in slots(value))
-    return [slot.name for slot in called if not isinstance(slot.source, Builtin)]
-
-
-def place_keys(value: Expr) -> dict[str, Place]:
-    """Return the places that an expression reads, each once, by key."""
-    found = (node.place for node in walk(value) if isinstance(node, Read))
-    return {place.model_dump_json(): place for place in found}
+        That of a register or a let may always be; that of a given if the caller says so.
+        """
+        return self._asked.get(place.name, True)

@@ -1,9 +1,10 @@
-"""The built-in nets: how each is made as a module, and how its call is emitted.
+"""The built-in nets in torch: how the call of each kind is emitted, and how its module is made.
 
-`EMITTERS[name]` gets the call's arguments as nodes, the net's parameters in the module's order, and
-the settings of its signature; `RECIPES[name]` tells which module holds the parameters.
+`EMITTERS[name]` gets the call's arguments as nodes, the net's parameters in order, and the settings
+of its signature. What else is known of a kind is in `revc.ir.net_kinds`.
 """
 
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,8 @@ from torch.fx import Node
 from revc.codegen import ops
 from revc.codegen.elementwise import binary, unary
 from revc.codegen.tape import Tape
-from revc.ir.dims import Dim
-from revc.ir.nets import Builtin, NetSlot
-from revc.runtime import nets
+from revc.ir.net_kinds import arguments_of, builtin, signature_of
+from revc.ir.nets import NetSlot
 
 aten = torch.ops.aten
 
@@ -124,85 +124,13 @@ EMITTERS: dict[str, Callable[[Tape, Call], Node]] = {
     "cross_entropy": _cross_entropy,
 }
 
-Recipe = tuple[type[nn.Module], tuple[Any, ...]]
-RECIPES: dict[str, Callable[[int, int, dict[str, Any], bool], Recipe]] = {
-    "linear": lambda n, out, s, tied: (nets.Linear, (n, out, s["bias"], tied)),
-    "gate": lambda n, out, s, tied: (nets.Gate, (n, out)),
-    "attention": lambda n, out, s, tied: (
-        nets.Attention,
-        (n, s["heads"], s["kv_heads"], s["causal"], s["rotary"], s["window"]),
-    ),
-    "mlp": lambda n, out, s, tied: (nets.Mlp, (n, s["width"], out, s["act"])),
-    "conv": lambda n, out, s, tied: (
-        nets.Conv,
-        (n, s["width"], out, s["kernel"], s["layers"], s["act"]),
-    ),
-    "norm": lambda n, out, s, tied: (nets.Norm, (n, s["kind"], float(s["eps"]))),
-    "embedding": lambda n, out, s, tied: (nets.Embedding, (s["size"], out)),
-    "parameter": lambda n, out, s, tied: (nets.Parameter, (s["shape"], s["init"])),
-    "cross_entropy": lambda n, out, s, tied: (nets.CrossEntropy, (n, s["out"], s["chunk"], tied)),
-    "dropout": lambda n, out, s, tied: (nets.Dropout, (float(s["p"]),)),
-    "lu": lambda n, out, s, tied: (nets.LU, (out,)),
-    "orthogonal": lambda n, out, s, tied: (nets.Orthogonal, (out,)),
-    "householder": lambda n, out, s, tied: (nets.Householder, (out, s["k"])),
-}
 
-
-def settings_of(source: Builtin) -> dict[str, Any]:
-    """Return the settings with every dim as the int it is bound to."""
-    return {name: _plain(value) for name, value in source.settings.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Dim):
-        return value.integer
-    if isinstance(value, tuple):
-        return tuple(_plain(item) for item in value)
-    return value
-
-
-def join_axis(name: str) -> int:
-    """Return the axis, from the end, on which a net's arguments are joined and `out` is counted."""
-    return -3 if name == "conv" else -1
-
-
-def sizes_of(slot: NetSlot, name: str) -> tuple[int, ...]:
-    """Return the bound sizes of the slot's inputs on their joined axis; a label has none."""
-    axis = join_axis(name)
-    known = [i.shape[axis].integer for i in slot.inputs if i.numerics.kind != "label"]
-    return tuple(size for size in known if size is not None)
-
-
-def recipe(slot: NetSlot) -> tuple[type[nn.Module], tuple[Any, ...]]:
-    """Return the class of a built-in slot's module, and what it is made with."""
-    source = slot.source
-    if not isinstance(source, Builtin):
-        raise TypeError(f"{slot.name} is not a built-in net")
-    axis = join_axis(source.name)
-    out = slot.output[axis].integer if slot.output else None
-    inputs = sum(sizes_of(slot, source.name))
-    return RECIPES[source.name](inputs, out or 0, settings_of(source), source.tied is not None)
+def module_class(slot: NetSlot) -> type[nn.Module]:
+    """Return the class of a built-in slot's module."""
+    found: type[nn.Module] = pkgutil.resolve_name(signature_of(builtin(slot)).torch)
+    return found
 
 
 def make(slot: NetSlot) -> nn.Module:
     """Make the module of a built-in slot, with fresh parameters from torch's generator."""
-    kind, args = recipe(slot)
-    return kind(*args)
-
-
-def parameter_count(slot: NetSlot) -> int:
-    """Return how many parameter tensors a built-in slot's module has."""
-    source = slot.source
-    if not isinstance(source, Builtin):
-        raise TypeError(f"{slot.name} is not a built-in net")
-    own = 0 if source.tied is not None else 1
-    match source.name:
-        case "linear":
-            return own + bool(source.settings["bias"])
-        case "cross_entropy":
-            return own
-        case "norm":
-            return 2 if source.settings["kind"] == "layer" else 1
-        case "conv":
-            return 2 * settings_of(source)["layers"]
-    return {"gate": 2, "attention": 4, "mlp": 4, "dropout": 0}.get(source.name, 1)
+    return module_class(slot)(**arguments_of(slot))

@@ -95,7 +95,8 @@ def interface_of(graphs: CompiledGraphs) -> Interface:
         nets=tuple(slot.name for slot in block.nets),
         builtin=tuple(isinstance(slot.source, Builtin) for slot in block.nets),
         segments=tuple(
-            _segment(cut, graph, graphs) for cut, graph in zip(graphs.cuts, graphs.keys, strict=True)
+            _segment(cut, graph, graphs)
+            for cut, graph in zip(graphs.cuts, graphs.keys, strict=True)
         ),
         exact=graphs.exact,
         chunks=graphs.chunks,

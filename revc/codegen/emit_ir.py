@@ -47,18 +47,8 @@ def undone(block: Block) -> Block:
 
 def callees(block: Block) -> list[Block]:
     """Return the distinct blocks that a block calls, at any depth, callees first."""
-    found: dict[int, Block] = {}
-
-    def visit(body: Block) -> None:
-        for step in body.body:
-            if isinstance(step, Repeat):
-                visit(step.body)
-            elif isinstance(step, BlockCall) and id(step.block) not in found:
-                visit(step.block)
-                found[id(step.block)] = step.block
-
-    visit(block)
-    return list(found.values())
+    called = {id(step.block) for step in block.instructions() if isinstance(step, BlockCall)}
+    return [inner for inner in block.inner_first() if id(inner) in called]
 
 
 def _resolved(block: Block, done: dict[tuple[int, bool], Block]) -> Block:

@@ -16,6 +16,8 @@ from revc.codegen.elementwise import binary, is_tensor, numbers, unary
 from revc.codegen.tape import Tape
 from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read
+from revc.ir.keys import Key, key
+from revc.ir.net_kinds import parameter_names, settings_of, sizes_of
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Lattice, Numerics
 from revc.runtime import lattice, leaves
@@ -29,7 +31,9 @@ class Emitter:
     """Emits expressions of one block.
 
     `raw(place)` returns the node of a place as it is held, and its numerics; `size(name)` the node
-    of a size or turn; `net(slot)` the node of a slot's parameters, a tuple.
+    of a size or turn; `net(slot)` the node of a slot's parameters, a tuple. `wanted(leaf)` says
+    whether a leaf wants a cotangent in this graph, `asked(place)` whether it might in a VJP graph:
+    forward and VJP graph of a block have the same answer.
     """
 
     tape: Tape
@@ -38,7 +42,8 @@ class Emitter:
     size: Callable[[str], Node]
     net: Callable[[int], Node]
     wanted: Callable[[Place | int], bool] = lambda _leaf: True
-    leaves: dict[str, tuple[Place, Node]] = field(default_factory=dict)
+    asked: Callable[[Place], bool] = lambda _place: True
+    leaves: dict[Key, tuple[Place, Node]] = field(default_factory=dict)
     params: dict[int, list[Node]] = field(default_factory=dict)
     nets: dict[int, Node] = field(default_factory=dict)
 
@@ -55,14 +60,14 @@ class Emitter:
                 return self._call(expr)
 
     def _read(self, read: Read) -> Node:
-        key = read.place.model_dump_json()
-        if key in self.leaves:
-            return self.leaves[key][1]
+        name = key(read.place)
+        if name in self.leaves:
+            return self.leaves[name][1]
         raw, numerics = self.raw(read.place)
         node = decoded(self.tape, raw, numerics)
         if numerics.kind != "label" and self.wanted(read.place):
             self.tape.watch(node)
-        self.leaves[key] = (read.place, node)
+        self.leaves[name] = (read.place, node)
         return node
 
     def _elementwise(self, expr: Elementwise) -> Any:
@@ -84,22 +89,21 @@ class Emitter:
         slot = self.slots[expr.slot]
         args = tuple(self.emit(arg) for arg in expr.args)
         if not isinstance(slot.source, Builtin):
-            return self._leaf(expr.slot, args)
+            return self._leaf(expr, args)
         name = slot.source.name
-        settings = builtins.settings_of(slot.source)
         tied = slot.source.tied
         call = builtins.Call(
             args=args,
             params=tuple(self._params(expr.slot)),
-            sizes=builtins.sizes_of(slot, name),
-            settings=settings,
+            sizes=sizes_of(slot),
+            settings=settings_of(slot.source),
             tied=None if tied is None else self._params(tied)[0],
         )
         return builtins.EMITTERS[name](self.tape, call)
 
     def _params(self, slot: int) -> list[Node]:
         if slot not in self.params:
-            whole, count = self.net(slot), builtins.parameter_count(self.slots[slot])
+            whole, count = self.net(slot), len(parameter_names(self.slots[slot]))
             nodes = [self.tape.item(whole, i) for i in range(count)]
             for node in nodes:
                 node.meta["dtype"] = self.tape.dtype
@@ -108,13 +112,14 @@ class Emitter:
             self.params[slot] = nodes
         return self.params[slot]
 
-    def _leaf(self, slot: int, args: tuple[Node, ...]) -> Node:
+    def _leaf(self, expr: NetCall, args: tuple[Node, ...]) -> Node:
+        slot = expr.slot
         if slot not in self.nets:
             self.nets[slot] = self.net(slot)
             if self.wanted(slot):
                 self.tape.watch(self.nets[slot])
         net, tape = self.nets[slot], self.tape
-        both = tape.call(leaves.run, net, *args)
+        both = tape.call(leaves.run, net, tuple(map(self._is_asked, expr.args)), *args)
         out, handle = tape.item(both, 0), tape.item(both, 1)
 
         def vjp(g: Node) -> list[tuple[Node, Node]]:
@@ -123,6 +128,15 @@ class Emitter:
             return mine + [(arg, tape.item(back, i + 1)) for i, arg in enumerate(args)]
 
         return tape.record(out, (net, *args), vjp)
+
+    def _is_asked(self, expr: Expr) -> bool:
+        """Say whether a brought net must be able to give the gradient of an argument."""
+        match expr:
+            case Read(place=place):
+                return self.asked(place)
+            case Elementwise(args=args):
+                return any(map(self._is_asked, args))
+        return isinstance(expr, NetCall)
 
     def cotangents(self, found: dict[Node, Node]) -> "Cotangents":
         """Sort a pullback's result by what the leaves are."""

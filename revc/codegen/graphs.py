@@ -7,40 +7,47 @@ from typing import Any
 import torch
 from torch import nn
 
-from revc.codegen.body import Options
 from revc.codegen.library import Library
 from revc.codegen.metering import sites_of
-from revc.codegen.pull import Needs
+from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
 from revc.codegen.segments import Cut, segments_of, without_emits
 from revc.ir.invert import invert_block
+from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
 
 
 class BlockGraphs:
     """The three graphs of a segment's block; `traced` are functional, for a compiler."""
 
-    def __init__(self, block: Block, library: Library, chunks: int, traced: bool = False) -> None:
-        self.block, self.library = block, library
+    def __init__(
+        self,
+        block: Block,
+        library: Library,
+        chunks: int,
+        traced: bool = False,
+        asked: Asked = None,
+    ) -> None:
+        self.block, self.library, self.asked = block, library, asked
         self.options = Options(chunks, traced=traced)
         self._label = tuple(r.type.numerics.kind == "label" for r in block.givens)
 
     @cached_property
     def forward(self) -> nn.Module:
         """The forward graph."""
-        return self.library.forward(self.block, self.options)
+        return self.library.forward(self.block, self.options, self.asked)
 
     @cached_property
     def inverse(self) -> nn.Module:
         """The graph of the inverse block, without emits and code lengths."""
         options = Options(self.options.chunks, self.options.traced, measured=False)
-        return self.library.forward(invert_block(without_emits(self.block)), options)
+        return self.library.forward(invert_block(without_emits(self.block)), options, self.asked)
 
     def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> nn.Module:
         """Return the VJP graph for the givens and nets that want cotangents."""
         wanted = tuple(w and not label for w, label in zip(givens, self._label, strict=True))
-        return self.library.vjp(self.block, Needs(wanted, tuple(nets)), self.options)
+        return self.library.vjp(self.block, Needs(wanted, tuple(nets)), self.options, self.asked)
 
 
 class CompiledByTorch:
@@ -97,35 +104,44 @@ class CompiledGraphs:
         known: dict[Any, str] = {}
         taken: set[str] = set()
         for cut in self.cuts:
-            key = self.library.key(cut.block)
+            key = code_key(cut.block)
             if key not in known:
                 known[key] = fresh(cut.wish, taken)
-        return [known[self.library.key(cut.block)] for cut in self.cuts]
+        return [known[code_key(cut.block)] for cut in self.cuts]
 
-    def segment(self, name: str, brought: frozenset[int] = frozenset()) -> BlockGraphs:
-        """Return the graphs of a segment in which the nets of some slots run as brought ones."""
-        return self._of(name, brought, traced=False)
+    def segment(
+        self, name: str, brought: frozenset[int] = frozenset(), asked: Asked = None
+    ) -> BlockGraphs:
+        """Return the graphs of a segment in which the nets of some slots run as brought ones.
+
+        `asked` says of which of its givens a cotangent may be wanted, None of all.
+        """
+        return self._of(name, brought, traced=False, asked=asked)
 
     def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
         """Return the slots that run as brought ones where `brought` do: turns share their code."""
         return spread(self.names[name].block, brought)
 
     def compiled(
-        self, name: str, brought: frozenset[int], how: tuple[tuple[str, Any], ...]
+        self,
+        name: str,
+        brought: frozenset[int],
+        how: tuple[tuple[str, Any], ...],
+        asked: Asked = None,
     ) -> CompiledByTorch:
         """Return the graphs of a segment under ``torch.compile(graph, **how)``."""
-        key = (name, brought, how)
+        key = (name, brought, how, asked)
         if key not in self._made:
-            graphs = self._of(name, brought, traced=True)
+            graphs = self._of(name, brought, traced=True, asked=asked)
             self._made[key] = CompiledByTorch(graphs, lambda g: torch.compile(g, **dict(how)))
         return self._made[key]
 
-    def _of(self, name: str, brought: frozenset[int], traced: bool) -> BlockGraphs:
-        key = (name, brought, traced)
+    def _of(self, name: str, brought: frozenset[int], traced: bool, asked: Asked) -> BlockGraphs:
+        key = (name, brought, traced, asked)
         if key not in self._made:
             block = self.names[name].block
             block = replaced(block, brought) if brought else block
-            self._made[key] = BlockGraphs(block, self.library, self.chunks, traced)
+            self._made[key] = BlockGraphs(block, self.library, self.chunks, traced, asked)
         return self._made[key]
 
     def lower_traced(self) -> None:

@@ -20,30 +20,33 @@ from torch.fx import Graph, Node
 
 from revc.ir.dims import Dim
 from revc.ir.expr import At, Number, Place, Read, Slice, walk
-from revc.ir.instructions import Alloc, BlockCall, Emit, Free, Instruction, Repeat, Reshape
+from revc.ir.instructions import Alloc, Emit, Free, Instruction, Repeat, Reshape
 from revc.ir.instructions.metered import Coded
+from revc.ir.memo import per_node
 from revc.ir.program import Block
 
 MODE = ("dtype", "low", "device", "health")
 METERED = ("dtype", "low", "device", "bits", "lengths", "sites", "health")
 
 
+@per_node
 def emits_of(block: Block) -> tuple[str, ...]:
     """Return the names that a block emits, its callees' included, in program order."""
     names: list[str] = []
     for step in block.body:
         if isinstance(step, Emit):
             names.append(step.name)
-        elif isinstance(step, BlockCall):
-            names += emits_of(step.block)
-        elif isinstance(step, Repeat):
-            names += emits_of(step.body)
+        names += [name for inner in step.inner() for name in emits_of(inner)]
     return tuple(names)
 
 
+@per_node
 def sizes_of(block: Block) -> tuple[str, ...]:
     """Return the free sizes that a block's code needs, sorted; turn indices are not among them."""
-    return tuple(sorted(_names(block) - set(block.turns)))
+    found: set[str] = set()
+    for step in block.body:
+        found.update(*(dim.names for dim in _dims(step)), *map(sizes_of, step.inner()))
+    return tuple(sorted(found.difference(block.turns)))
 
 
 def free_sizes(block: Block) -> tuple[str, ...]:
@@ -52,19 +55,8 @@ def free_sizes(block: Block) -> tuple[str, ...]:
     return tuple(sorted({name for r in registers for dim in r.type.shape for name in dim.names}))
 
 
-def _names(block: Block) -> set[str]:
-    found: set[str] = set()
-    for step in block.body:
-        found |= {name for dim in _dims(step) for name in dim.names}
-        if isinstance(step, BlockCall):
-            found |= _names(step.block)
-        elif isinstance(step, Repeat):
-            found |= _names(step.body) - {step.index}
-    return found
-
-
 def _dims(step: Instruction) -> Iterable[Dim]:
-    for place in (*step.targets(), *(step.givens if isinstance(step, BlockCall) else ())):
+    for place in (*step.targets(), *step.passed()):
         yield from _place_dims(place)
     for value in step.values():
         for node in walk(value):

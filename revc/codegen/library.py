@@ -4,17 +4,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
-from torch.fx import GraphModule, Node
+from torch.fx import GraphModule
 
-from revc.codegen.body import Options, place_keys
-from revc.codegen.forward import Forward, used_slots
+from revc.codegen.body import Body
+from revc.codegen.compile_unit import CompileUnit, build_unit
+from revc.codegen.forward import Forward
 from revc.codegen.interface import emits_of, sizes_of
 from revc.codegen.metering import Exchanging, site_of, uses_bits
-from revc.codegen.pull import Needs, Pull
-from revc.codegen.region import Region, build_region
+from revc.codegen.options import Asked, Needs, Options
+from revc.codegen.pull import Pull
+from revc.codegen.statements.repeat import used_slots
+from revc.codegen.values import brings_nets, place_keys
+from revc.errors import InternalError
 from revc.ir.expr import Expr
 from revc.ir.instructions import Env, Repeat
 from revc.ir.invert import invert_block
+from revc.ir.keys import code_key, key, nameless
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
 from revc.runtime.metered.plan import Site
@@ -30,15 +35,6 @@ class Library:
     sites: tuple[Site, ...] = ()
     made: "dict[Hashable, Any]" = field(default_factory=dict)
     bits: dict[int, tuple[Block, bool]] = field(default_factory=dict)
-    keys: dict[int, tuple[Block, str]] = field(default_factory=dict)
-
-    def key(self, block: Block) -> str:
-        """Return what a block's code depends on: all of it but its name and its slots' names."""
-        if id(block) not in self.keys:
-            named: Any = {"name": True, "nets": {"__all__": {"name"}}}
-            text = block.model_dump_json(exclude=named)
-            self.keys[id(block)] = (block, text)  # the block is kept, so that its id stays its own
-        return self.keys[id(block)][1]
 
     def metered(self, block: Block) -> bool:
         """Say whether a block exchanges bits."""
@@ -53,36 +49,46 @@ class Library:
         """Return the block, or its inverse."""
         if not undo:
             return block
-        key = ("inverse", self.key(block))
-        if key not in self.made:
-            self.made[key] = invert_block(block)
-        return self.made[key]
+        made = ("inverse", code_key(block))
+        if made not in self.made:
+            self.made[made] = invert_block(block)
+        return self.made[made]
 
-    def forward(self, block: Block, options: Options) -> GraphModule:
-        """Return the graph of a block."""
-        key = ("forward", self.key(block), options)
-        if key not in self.made:
-            self.made[key] = Forward(block, self, options).build()
-            self.made[key].meta["block"] = block
-        return self.made[key]
+    def forward(self, block: Block, options: Options, asked: Asked = None) -> GraphModule:
+        """Return the graph of a block; `asked` must be what its VJP graphs are lowered with."""
+        asked = _distinct(block, asked)
+        made = ("forward", code_key(block), options, asked)
+        if made not in self.made:
+            self.made[made] = Forward(block, self, options, asked).build()
+            self.made[made].meta["block"] = block
+        return self.made[made]
 
-    def vjp(self, block: Block, needs: Needs, options: Options) -> GraphModule:
-        """Return the VJP graph of a block for what wants cotangents."""
-        key = ("vjp", self.key(block), needs, options)
-        if key not in self.made:
-            self.made[key] = Pull(block, needs, self, options).build()
-            self.made[key].meta["block"] = block
-        return self.made[key]
+    def vjp(self, block: Block, needs: Needs, options: Options, asked: Asked = None) -> GraphModule:
+        """Return the VJP graph of a block for what wants cotangents.
 
-    def forward_loop(self, step: Repeat, options: Options, checked: bool = False) -> nn.Module:
+        Raises:
+            InternalError: a given wants a cotangent that is not `asked` for.
+        """
+        if asked is not None and any(w and not a for w, a in zip(needs.givens, asked, strict=True)):
+            raise InternalError(f"{block.name}: wants {needs.givens}, asks for {asked}")
+        asked = _distinct(block, asked)
+        made = ("vjp", code_key(block), needs, options, asked)
+        if made not in self.made:
+            self.made[made] = Pull(block, needs, self, options, asked).build()
+            self.made[made].meta["block"] = block
+        return self.made[made]
+
+    def forward_loop(
+        self, step: Repeat, options: Options, asked: Asked, checked: bool = False
+    ) -> nn.Module:
         """Return the loop of a repeat."""
-        return Loop(self.forward(step.body, options), self.layout(step, checked))
+        return Loop(self.forward(step.body, options, asked), self.layout(step, checked))
 
     def vjp_loop(
-        self, step: Repeat, needs: Needs, options: Options, checked: bool = False
+        self, step: Repeat, needs: Needs, options: Options, asked: Asked, checked: bool = False
     ) -> nn.Module:
         """Return the VJP loop of a repeat."""
-        return VjpLoop(self.vjp(step.body, needs, options), self.layout(step, checked))
+        return VjpLoop(self.vjp(step.body, needs, options, asked), self.layout(step, checked))
 
     def layout(self, step: Repeat, checked: bool) -> Layout:
         """Return how a repeat passes its values to its body."""
@@ -101,19 +107,17 @@ class Library:
             checked=checked,
         )
 
-    def size_arguments(
-        self, callee: Block, index: str | None, sizes: dict[str, Node]
-    ) -> list[Node]:
-        """Return the sizes and turns that a callee takes, but for a loop's own turn."""
-        names = (*sizes_of(callee), *callee.turns)
-        return [sizes[name] for name in names if name != index]
+    def unit(self, value: Expr, body: Body) -> CompileUnit:
+        """Return the unit of compilation of an expression of a block."""
+        numerics = {name: body.whole(place.name)[1] for name, place in place_keys(value).items()}
+        slots = tuple(nameless(slot) for slot in body.block.nets)
+        kinds = tuple((name, key(kind)) for name, kind in numerics.items())
+        made = ("unit", key(value), kinds, slots)
+        if made not in self.made:
+            self.made[made] = build_unit(value, body.block.nets, numerics)
+        return self.made[made]
 
-    def region(self, value: Expr, body: Forward) -> Region:
-        """Return the region of an expression of a block."""
-        numerics = {key: body.whole(place.name)[1] for key, place in place_keys(value).items()}
-        slots = tuple(slot.model_dump_json(exclude={"name"}) for slot in body.block.nets)
-        texts = tuple((key, kind.model_dump_json()) for key, kind in numerics.items())
-        key = ("region", value.model_dump_json(), texts, slots)
-        if key not in self.made:
-            self.made[key] = build_region(value, body.block.nets, numerics)
-        return self.made[key]
+
+def _distinct(block: Block, asked: Asked) -> Asked:
+    """Return what `asked` changes of a block's code: nothing without brought nets."""
+    return asked if asked is not None and not all(asked) and brings_nets(block) else None

@@ -9,7 +9,7 @@ from torch import nn
 from torch.fx import GraphModule
 
 from revc.codegen.compile import check_chunks, interface_of
-from revc.codegen.graphs import CompiledGraphs
+from revc.codegen.graphs import BlockGraphs, CompiledGraphs
 from revc.codegen.interface import emits_of
 from revc.codegen.package_code import Face
 from revc.codegen.package_file import CodeFile, Root, results
@@ -17,10 +17,9 @@ from revc.codegen.package_nets import nets_text
 from revc.codegen.package_program import json_text, program_json
 from revc.codegen.package_runtime import runtime_signatures
 from revc.codegen.package_write import write_package
-from revc.codegen.root import segments_of, without_emits
+from revc.codegen.segments import segments_of
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import InternalError
-from revc.ir.invert import invert_block
 from revc.ir.nets import Hole
 from revc.ir.program import Block, Program, Register
 from revc.passes.depth import deep
@@ -37,7 +36,7 @@ def package_files(program: Program, chunks: int = 1) -> dict[str, str]:
     refuse_unsupported(program)
     graphs = CompiledGraphs(program, chunks)
     files = code_files(graphs) | {"nets.py": nets_text(program.model)}
-    interface = interface_of(program, chunks, graphs.exact)
+    interface = interface_of(graphs)
     described = {
         "format": artifact.FORMAT,
         "revc": version("revc"),
@@ -85,32 +84,48 @@ def package(
 
 def code_files(graphs: CompiledGraphs) -> dict[str, str]:
     """Return the graphs of a program as Python files."""
-    model, vjp = graphs.program.model, _full_vjp(graphs)
+    model, parts = graphs.program.model, _segments(graphs)
+    graphs.lower_traced()
+    traced = [_forward(graphs.traced_forward, model), _vjp(graphs.traced_vjp, model)]
     return {
-        "forward.py": _file("The forward graph", model, [_forward(graphs.forward, model)]),
-        "inverse.py": _file("The graph of the inverse", model, [_inverse(graphs.inverse, model)]),
-        "vjp.py": _file("The VJP graph", model, [_vjp(vjp, model)]),
-        "traced.py": _file(
-            "The graphs that torch.compile compiles",
-            model,
-            [_forward(graphs.traced_forward, model), _vjp(graphs.traced_vjp, model)],
-        ),
-    }
+        "forward.py": _file("The forward graphs of the segments", model, [
+            _part(name, one.forward) for name, one in parts
+        ]),
+        "inverse.py": _file("The inverse graphs of the segments", model, [
+            _part(name, one.inverse) for name, one in parts
+        ]),
+        "vjp.py": _file("The VJP graphs of the segments", model, [
+            _part(name, _full_vjp(one)) for name, one in parts
+        ]),
+        "traced.py": _file("The graphs that torch.compile compiles", model, traced),
+    }  # fmt: skip
 
 
-def _full_vjp(graphs: CompiledGraphs) -> nn.Module:
-    model = graphs.program.model
-    return graphs.vjp((True,) * len(model.givens), (True,) * len(model.nets))
+def _segments(graphs: CompiledGraphs) -> list[tuple[str, BlockGraphs]]:
+    """Return the graphs of the distinct segments, by name."""
+    return [(name, graphs.segment(name)) for name in dict.fromkeys(graphs.keys)]
+
+
+def _full_vjp(graphs: BlockGraphs) -> nn.Module:
+    return graphs.vjp((True,) * len(graphs.block.givens), (True,) * len(graphs.block.nets))
 
 
 def _all(graphs: CompiledGraphs) -> list[nn.Module]:
-    traced = [graphs.traced_forward, graphs.traced_vjp]
-    return [graphs.forward, graphs.inverse, _full_vjp(graphs), *traced]
+    graphs.lower_traced()
+    parts = [p for _, g in _segments(graphs) for p in (g.forward, g.inverse, _full_vjp(g))]
+    return [*parts, graphs.traced_forward, graphs.traced_vjp]
 
 
 def _file(what: str, model: Block, roots: list[Root]) -> str:
     source = Path(model.span.file).name
     return CodeFile(f"{what} of {model.name}, compiled by revc from {source}.").write(roots)
+
+
+def _part(name: str, graph: nn.Module) -> Root:
+    """Return a segment's graph under its own name."""
+    if not isinstance(graph, GraphModule):
+        raise InternalError(f"{name} is a {type(graph).__name__}, not a graph")
+    return Root(graph, name)
 
 
 def _forward(graph: object, model: Block) -> Root:
@@ -126,16 +141,6 @@ def _forward(graph: object, model: Block) -> Root:
     about += " and the health behind each segment."
     returns += [*checks, *_numbered("trail", count)]
     return _root(graph, model, Face("forward", about, grouped=True, returns=tuple(returns)))
-
-
-def _inverse(graph: object, model: Block) -> Root:
-    returns = (*_names(model.takes), "trail", "row")
-    about = (
-        f"Undo {model.name}. Takes the raw results; returns the inputs, the health and the inputs' "
-        "checksums."
-    )
-    face = Face("inverse", about, grouped=True, returns=returns)
-    return _root(graph, invert_block(without_emits(model)), face)
 
 
 def _vjp(graph: object, model: Block) -> Root:
@@ -155,7 +160,7 @@ def _vjp(graph: object, model: Block) -> Root:
 def _root(graph: object, block: Block, face: Face) -> Root:
     if not isinstance(graph, GraphModule):
         raise InternalError(f"{face.name} is a {type(graph).__name__}, not a graph")
-    return Root(graph, block, face)
+    return Root(graph, face.name, block, face)
 
 
 def _results(graph: object) -> int:
@@ -192,8 +197,8 @@ _INIT = '''"""{name}, an exactly reversible torch module, compiled by revc from 
     out = model({call})
     inputs = model.inverse(out)
 
-`forward.py`, `inverse.py` and `vjp.py` hold its graphs, `traced.py` those for torch.compile,
-`nets.py` makes its nets, and `program.json` tells what was compiled.
+`forward.py`, `inverse.py` and `vjp.py` hold the graphs of its segments, `traced.py` those of the
+whole for torch.compile, `nets.py` makes its nets, and `program.json` tells what was compiled.
 """
 
 from collections.abc import Mapping

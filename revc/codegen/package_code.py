@@ -10,10 +10,10 @@ from torch.fx import GraphModule, Node
 
 from revc.codegen.ir_text import by_name, step_text
 from revc.codegen.package_layout import INDENT, WIDTH, call, comment, docstring, statement, tupled
-from revc.codegen.package_nets import parameter_names
 from revc.codegen.package_plan import LIGHT, is_number, is_owned, make_plan
 from revc.codegen.package_targets import wish
 from revc.codegen.package_values import Values
+from revc.ir.net_kinds import parameter_names
 from revc.ir.program import Block
 
 _LEAST_RUN = 3
@@ -137,7 +137,7 @@ class Function:
     def _unpack(self, owner: Node) -> None:
         """Name the parameters of a net."""
         picks, slot = self.plan.parts[owner], owner.meta["slot"]
-        known = parameter_names(slot)
+        known = [name.replace(".", "_") for name in parameter_names(slot)]
         named = {i: self.values.fresh(known[i]) for i in sorted(picks)}
         for index, name in named.items():
             self.names.update(dict.fromkeys(picks[index], name))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import nn
 from torch.fx import GraphModule
 
+from revc.codegen.compile_unit import Unit
 from revc.codegen.ir_text import registers_text
 from revc.codegen.package_code import Face, Function
 from revc.codegen.package_layout import (
@@ -20,7 +21,6 @@ from revc.codegen.package_layout import (
     tupled,
 )
 from revc.codegen.package_targets import module_of
-from revc.codegen.region import Unit
 from revc.errors import InternalError
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
@@ -30,11 +30,12 @@ _ALWAYS = {"aten", "torch", "int", "float", "Layout", "Loop", "VjpLoop", "nested
 
 @dataclass(frozen=True)
 class Root:
-    """An entry of a file: a whole program's graph."""
+    """An entry of a file, called `name`: a segment's graph, or with a `face` a whole program's."""
 
     module: GraphModule
-    block: Block
-    face: Face
+    name: str
+    block: Block | None = None
+    face: Face | None = None
 
 
 @dataclass
@@ -58,10 +59,10 @@ class CodeFile:
     def write(self, roots: Iterable[Root]) -> str:
         """Return the text of the file."""
         roots = list(roots)
-        self.taken |= _ALWAYS | {root.face.name for root in roots}
+        self.taken |= _ALWAYS | {root.name for root in roots}
         for root in roots:
             self._collect(root.module)
-            self.parts[id(root.module)] = _Part(root.face.name, root.module, root)
+            self.parts[id(root.module)] = _Part(root.name, root.module, root)
         reserved = self.taken | {name.rpartition(".")[2] for name in self.imports}
         body: list[str] = []
         looped = True
@@ -125,7 +126,7 @@ class CodeFile:
         return write.write()
 
     def _face(self, part: _Part, graph: GraphModule) -> tuple[Block | None, Face]:
-        if part.faced is not None:
+        if part.faced is not None and part.faced.face is not None:
             return part.faced.block, part.faced.face
         if isinstance(part.module, Unit):
             about = "One increment, or its pullback, which is compiled once."

@@ -17,6 +17,11 @@ class Bracket:
     tail: str = ")"
     comma: bool = False
 
+    @property
+    def is_literal(self) -> bool:
+        """Whether it is a tuple or a list, which formatters break item by item, and no call."""
+        return self.head[-2:-1] in ("", "=", " ")
+
     def __str__(self) -> str:
         inside = ", ".join(map(str, self.items))
         return f"{self.head}{inside}{',' if self.comma else ''}{self.tail}"
@@ -48,7 +53,8 @@ def statement(left: str, code: Code, depth: int, right: str = "") -> list[str]:
         return [flat]
     inner = ", ".join(map(str, code.items)) + ("," if code.comma else "")
     lines = [f"{margin}{left}{code.head}"]
-    if len(inner) + len(margin) + len(INDENT) <= WIDTH and not code.comma:
+    whole = not code.comma and not code.is_literal
+    if len(inner) + len(margin) + len(INDENT) <= WIDTH and whole:
         lines.append(f"{margin}{INDENT}{inner}")
     else:
         for item in code.items:
@@ -67,5 +73,6 @@ def docstring(text: str, depth: int) -> list[str]:
     margin = INDENT * depth
     if len(margin) + len(text) + 6 <= WIDTH:
         return [f'{margin}"""{text}"""']
-    lines = wrap(text, WIDTH, initial_indent=f'{margin}"""', subsequent_indent=margin)
+    # Room for the quotes at the end: formatters join a text of one line with them.
+    lines = wrap(text, WIDTH - 3, initial_indent=f'{margin}"""', subsequent_indent=margin)
     return [*lines, f'{margin}"""']

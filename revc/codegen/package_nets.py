@@ -1,22 +1,13 @@
 """The nets of an artifact: how each instance is made, as Python code."""
 
-import inspect
 from typing import Any
 
-import torch
-
-from revc.codegen import builtins
+from revc.codegen.builtins import module_class
 from revc.codegen.compile import imported_with
 from revc.codegen.package_layout import INDENT, Code, call, docstring, listed, statement, tupled
+from revc.ir.net_kinds import arguments_of
 from revc.ir.nets import Builtin, Hole, NetSlot, TorchClass
 from revc.ir.program import Block
-
-
-def parameter_names(slot: NetSlot) -> tuple[str, ...]:
-    """Return the names of a built-in net's parameters, in the order in which graphs take them."""
-    with torch.device("meta"):
-        made = builtins.make(slot)
-    return tuple(name.replace(".", "_") for name, _ in made.named_parameters())
 
 
 def nets_text(model: Block) -> str:
@@ -38,9 +29,7 @@ def _imports(slots: tuple[NetSlot, ...]) -> list[str]:
     lines = []
     if any(isinstance(slot.source, TorchClass) for slot in slots):
         lines.append("from revc.runtime.binding import import_net")
-    kinds = {
-        builtins.recipe(slot)[0].__name__ for slot in slots if isinstance(slot.source, Builtin)
-    }
+    kinds = {module_class(slot).__name__ for slot in slots if isinstance(slot.source, Builtin)}
     if kinds:
         lines.append(f"from revc.runtime.nets import {', '.join(sorted(kinds))}")
     return lines
@@ -56,10 +45,8 @@ def _made(slot: NetSlot) -> Code:
         named = f"{{{', '.join(pairs)}}}"
         head = [f'"{slot.name}"', f'"{source.target}"', constant(args), named]
         return call("import_net", head)
-    kind, values = builtins.recipe(slot)
-    names = list(inspect.signature(kind).parameters)
-    items = [f"{name}={constant(value)}" for name, value in zip(names, values, strict=False)]
-    return call(kind.__name__, items)
+    items = [f"{name}={constant(value)}" for name, value in arguments_of(slot).items()]
+    return call(module_class(slot).__name__, items)
 
 
 def constant(value: Any) -> str:

@@ -38,6 +38,7 @@ class _Blocks:
     def __init__(self) -> None:
         self.found: dict[str, Any] = {}
         self._names: dict[int, str] = {}
+        self._taken: set[str] = set()
 
     def block(self, block: Block) -> dict[str, Any]:
         """Return a block as data."""
@@ -55,9 +56,10 @@ class _Blocks:
     def _name(self, block: Block) -> str:
         if id(block) not in self._names:
             name, count = block.name, 1
-            while name in self._names.values():
+            while name in self._taken:
                 count += 1
                 name = f"{block.name}_{count}"
             self._names[id(block)] = name
+            self._taken.add(name)
             self.found[name] = self.block(block)
         return self._names[id(block)]

@@ -18,7 +18,7 @@ from revc.runtime.loop import Layout, Loop, VjpLoop
 def runtime_signatures(graphs: Iterable[nn.Module], model: Block) -> dict[str, str]:
     """Return the signature of each function and class of the runtime, by its full name."""
     called: list[Callable[..., Any]] = [Layout, Loop, VjpLoop, binding.import_net]
-    called += [builtins.recipe(s)[0] for s in model.nets if isinstance(s.source, Builtin)]
+    called += [builtins.module_class(s) for s in model.nets if isinstance(s.source, Builtin)]
     for graph in graphs:
         for part in graph.modules():
             nodes = part.graph.nodes if isinstance(part, GraphModule) else ()

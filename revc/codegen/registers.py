@@ -8,8 +8,10 @@ from collections.abc import Callable
 import torch
 from torch.fx import Node
 
+from revc.codegen import places
 from revc.codegen.expressions import int_value
 from revc.codegen.tape import Tape
+from revc.ir.expr import Place
 from revc.ir.types import Shape
 
 aten = torch.ops.aten
@@ -21,6 +23,16 @@ class Registers(dict[str, Node]):
     def __init__(self, tape: Tape, size: Callable[[str], Node]) -> None:
         super().__init__()
         self.tape, self.size = tape, size
+
+    def view(self, place: Place) -> Node:
+        """Return the node of a place, a view of its register."""
+        return places.view(self.tape, self[place.name], place, self.size)
+
+    def write(self, place: Place, part: Node) -> None:
+        """Put `part` at a place, in a copy of the register unless that is all of it."""
+        if not places.is_whole(place):
+            part = places.scatter(self.tape, self[place.name], part, place, self.size)
+        self[place.name] = part
 
     def swap(self, left: str, right: str) -> None:
         """Exchange two names."""

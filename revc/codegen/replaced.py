@@ -1,4 +1,4 @@
-"""Blocks in which built-in nets run as modules: what a user replaced or hooked, graphs must call."""
+"""Blocks in which built-in nets run as modules: graphs must call what was replaced or hooked."""
 
 from revc.errors import BindError
 from revc.ir.instructions import BlockCall, Mix, Repeat

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.fx import GraphModule, Node
 
-from revc.codegen.body import Options
+from revc.codegen.body import Body
 from revc.codegen.forward import Forward
 from revc.codegen.interface import emits_of, free_sizes
 from revc.codegen.live_types import typed
-from revc.codegen.pull import Needs, Pull
+from revc.codegen.options import Needs, Options
+from revc.codegen.pull import Pull
 from revc.codegen.reuse import finish
 from revc.codegen.segments import Cut, segments_of
+from revc.codegen.statements import repeat
 from revc.ir.instructions import Repeat
 from revc.ir.program import Block, Program
 from revc.ir.types import Lattice, RegType
@@ -90,9 +92,7 @@ class RootForward(_Root, Forward):
             registers = [self.state[name] for name in sorted(self.types)]
             self.checks.append(checksum_row(self, registers))
         for step in steps:
-            with self.marking(step):
-                step.lower(self)
-            step.step(self.types)
+            self.step(step)
         self.trail.append(self.tape.call(aten.unsqueeze.default, self.health, 0))
 
     def _checked_repeat(self, step: Repeat) -> None:
@@ -100,7 +100,7 @@ class RootForward(_Root, Forward):
         others = [name for name in sorted(self.types) if name not in step.registers]
         if others:
             step = carry(step, [(name, self.types[name]) for name in others])
-        out, count = self.loop(step, checked=True)
+        out, count = repeat.loop(self, step, checked=True)
         self.checks.append(self.tape.item(out, count))
         self.trail.append(self.tape.item(out, count + 1))
 
@@ -130,18 +130,13 @@ class RootPull(_Root, Pull):
                     self._checked_repeat(step, self.checks[index], taken[0])
                 continue
             for step, before, after in taken:
-                self.types = after
-                with self.marking(step):
-                    step.pull(self)
-                self.types = before
+                self.step(step, before, after)
             if self.exact:
                 registers = [self.state[name] for name in sorted(self.types)]
                 row = checksum_row(self, registers)
                 self.wrong.append(self.tape.call(boundary.mismatches, row, self.checks[index]))
         cots = [self.cots[r.name] for r in self.block.takes]
-        givens = [self.given_cots[r.name] for r in self.block.givens]
-        nets = [self.net_cotangents(slot) for slot in range(len(self.block.nets))]
-        self.graph.output((*cots, *givens, *nets, *reversed(self.wrong)))
+        self.graph.output((*cots, *self.other_cotangents(), *reversed(self.wrong)))
         return finish(self.modules, self.graph, f"{self.block.name}_vjp")
 
     def _own(self) -> None:
@@ -165,7 +160,7 @@ class RootPull(_Root, Pull):
         others = [name for name in sorted(after) if name not in step.registers]
         if others:
             step = carry(step, [(name, after[name]) for name in others])
-        out, count = self.pull_loop(step, checks)
+        out, count = repeat.pull_loop(self, step, checks)
         self.wrong.append(self.tape.item(out, count))
         self.types = before
 
@@ -187,12 +182,12 @@ def carry(step: Repeat, others: list[tuple[str, RegType]]) -> Repeat:
     return step.model_copy(update={"body": body, "registers": registers})
 
 
-def checksum_row(body: Forward, registers: list[Node]) -> Node:
+def checksum_row(body: Body, registers: list[Node]) -> Node:
     """Emit the checksums of registers."""
     return body.tape.call(traced.checksum, *registers)
 
 
-def enter_givens(body: Forward) -> None:
+def enter_givens(body: Body) -> None:
     """Encode the givens that the spec holds on a lattice."""
     for register in body.block.givens:
         kind = register.type.numerics

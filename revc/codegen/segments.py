@@ -11,6 +11,7 @@ from revc.codegen.live_types import typed
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, NetCall, Read, slots, walk
 from revc.ir.instructions import BlockCall, Emit, Env, Instruction, Let, Repeat
+from revc.ir.invert import invert_block
 from revc.ir.make import make
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.program import Block, Register
@@ -101,10 +102,19 @@ def _cut(model: Block, part: Sequence[Typed]) -> Cut:
             step.label, step.label, step.body, step.registers, step.registers, step.givens,
             step.nets or ((),), (step,), step.count, step.index, step.reversed,
         )  # fmt: skip
-    called = isinstance(step, BlockCall) and len(part) == 1
-    name = step.label if called else f"line {step.span.line}"
-    wish = step.block.name if called else f"line_{step.span.line}"
-    return _stretch(model, name, wish, part)
+    if len(part) == 1 and isinstance(step, BlockCall) and step.nets:
+        return _call(model, step, part)
+    line = step.span.line
+    return _stretch(model, f"line {line}", f"line_{line}", part)
+
+
+def _call(model: Block, step: BlockCall, part: Sequence[Typed]) -> Cut:
+    """Cut a call: its callee is the block, unless it is given slices, which the run cannot pass."""
+    if any(place.index for place in step.givens):
+        return _stretch(model, step.label, step.block.name, part)
+    block = invert_block(step.block) if step.undo else step.block
+    names = tuple(place.name for place in step.givens)
+    return Cut(step.label, block.name, block, step.args, step.results, names, (step.nets,), (step,))
 
 
 def _stretch(model: Block, name: str, wish: str, part: Sequence[Typed]) -> Cut:

@@ -243,12 +243,7 @@ def _last_reads(block: Block) -> dict[str, int]:
     """Return the place of the last statement that reads each name."""
     found: dict[str, int] = {}
     for index, step in enumerate(block.body):
-        names = [read.place.name for value in step.values() for read in reads(value)]
-        if isinstance(step, BlockCall):
-            names += [place.name for place in step.givens]
-        elif isinstance(step, Repeat):
-            names += step.givens
-        found.update(dict.fromkeys(names, index))
+        found.update(dict.fromkeys(step.names_read(), index))
     return found
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from textwrap import wrap
 
 from revc.codegen.ir_text import Named, expr_text, setting_text
-from revc.grammar.signatures import builtin_signatures
 from revc.ir.expr import Expr, NetCall, walk
+from revc.ir.net_kinds import signature_of
 from revc.ir.nets import Builtin, Hole, NetSlot
 from revc.ir.program import Block
 
@@ -61,7 +61,7 @@ def _note(call: NetCall, block: Block) -> str:
 
 def _unusual(source: Builtin, size: str) -> list[str]:
     """Return the settings that are not the signature's defaults."""
-    defaults = {option.name: option.default for option in builtin_signatures()[source.name].options}
+    defaults = {option.name: option.default for option in signature_of(source).options}
     found = []
     for name, value in source.settings.items():
         default = defaults.get(name)

@@ -1,13 +1,11 @@
 """Refuse what cannot be compiled yet, all at once, before anything is made."""
 
-from collections.abc import Iterator
-
 from revc.grammar.diagnostics import UnsupportedError
-from revc.grammar.signatures import builtin_signatures
-from revc.ir.instructions import Apply, BlockCall, Instruction, Repeat
+from revc.ir.instructions import Apply
 from revc.ir.instructions.base import unsupported
+from revc.ir.net_kinds import signature_of
 from revc.ir.nets import Builtin
-from revc.ir.program import Block, Program
+from revc.ir.program import Program
 from revc.runtime.metered.floats import BIJECTIONS
 
 
@@ -19,7 +17,7 @@ def refuse_unsupported(program: Program) -> None:
     """
     found = {
         step.span: unsupported("apply by a declared bijection", step.span)
-        for step in _steps(program.model, set())
+        for step in program.model.instructions()
         if isinstance(step, Apply) and step.bijection not in BIJECTIONS
     }
     for slot in program.model.nets:
@@ -35,18 +33,5 @@ def _own_randomness(source: object) -> str | None:
     """Return the option by which a built-in net would draw random numbers that nobody books."""
     if not isinstance(source, Builtin):
         return None
-    option = builtin_signatures()[source.name].random
+    option = signature_of(source).random
     return option if option is not None and source.settings.get(option) else None
-
-
-def _steps(block: Block, seen: set[int]) -> Iterator[Instruction]:
-    """Yield the instructions of a block and of what it calls, each distinct block once."""
-    if id(block) in seen:
-        return
-    seen.add(id(block))
-    for step in block.body:
-        yield step
-        if isinstance(step, BlockCall):
-            yield from _steps(step.block, seen)
-        elif isinstance(step, Repeat):
-            yield from _steps(step.body, seen)

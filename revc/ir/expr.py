@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from revc.ir.dims import Dim
+from revc.ir.keys import Key, key
 from revc.ir.types import Located, Shape
 
 FUNCTIONS = (
@@ -90,10 +91,10 @@ def walk(expr: Expr) -> Iterator[Expr]:
 
 def reads(expr: Expr) -> tuple[Read, ...]:
     """Return the reads of `expr` in order, each place once."""
-    seen: dict[str, Read] = {}
+    seen: dict[Key, Read] = {}
     for node in walk(expr):
         if isinstance(node, Read):
-            seen.setdefault(node.place.model_dump_json(), node)
+            seen.setdefault(key(node.place), node)
     return tuple(seen.values())
 
 

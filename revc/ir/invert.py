@@ -4,11 +4,12 @@ A `let` is no step but the start of a stretch; run backwards, it stands in front
 uses, where nothing that it reads has changed (rule L109).
 """
 
-from revc.ir.expr import Expr, Read, walk
-from revc.ir.instructions import BlockCall, Instruction, Let, Repeat
+from revc.ir.instructions import Instruction, Let
+from revc.ir.memo import per_node
 from revc.ir.program import Block
 
 
+@per_node
 def invert_block(block: Block) -> Block:
     """Return the block that undoes `block`: takes what it gives and gives what it takes."""
     body = invert_body(block.body)
@@ -20,26 +21,16 @@ def invert_body(body: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
     pending = {step.name: step for step in body if isinstance(step, Let)}
     result: list[Instruction] = []
 
-    def demand(names: list[str]) -> None:
+    def demand(names: tuple[str, ...]) -> None:
         for name in names:
             if let := pending.pop(name, None):
-                demand(_read_names(let.values()))
+                demand(let.names_read())
                 result.append(let)
 
     for step in reversed(body):
         if isinstance(step, Let):
-            demand([step.name])
+            demand((step.name,))
             continue
-        demand(_read_names(step.values()) + _given_names(step))
+        demand(step.names_read())
         result.append(step.inverse())
     return tuple(result)
-
-
-def _read_names(values: tuple[Expr, ...]) -> list[str]:
-    return [node.place.name for v in values for node in walk(v) if isinstance(node, Read)]
-
-
-def _given_names(step: Instruction) -> list[str]:
-    if isinstance(step, BlockCall):
-        return [place.name for place in step.givens]
-    return list(step.givens) if isinstance(step, Repeat) else []

@@ -5,6 +5,7 @@ names no instance, and equal blocks share one graph. The model's slots, in progr
 net instances of the whole program.
 """
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from revc.ir.nets import NetSlot
@@ -34,6 +35,64 @@ class Block(Located):
     turns: tuple[str, ...]
     nets: tuple[NetSlot, ...]
     body: "tuple[Instruction, ...]"
+
+    def instructions(self) -> "Iterator[Instruction]":
+        """Yield the instructions at any depth in program order, those of an inner block once."""
+        seen, open_bodies = {id(self)}, [iter(self.body)]
+        while open_bodies:
+            step = next(open_bodies[-1], None)
+            if step is None:
+                open_bodies.pop()
+                continue
+            yield step
+            fresh = [block for block in step.inner() if id(block) not in seen]
+            seen.update(map(id, fresh))
+            open_bodies += [iter(block.body) for block in reversed(fresh)]
+
+    def walk(self) -> "Iterator[Block]":
+        """Yield the block and those in it at any depth, each distinct one once, outer ones first.
+
+        The inner blocks of a block come in program order.
+        """
+        seen, waiting = set[int](), [self]
+        while waiting:
+            block = waiting.pop()
+            if id(block) in seen:
+                continue
+            seen.add(id(block))
+            yield block
+            waiting += reversed([inner for step in block.body for inner in step.inner()])
+
+    def inner_first(self) -> "Iterator[Block]":
+        """Yield what `walk` does, every block after all that are in it."""
+        seen = {id(self)}
+        path = [(self, _inner(self))]
+        while path:
+            block, rest = path[-1]
+            inner = next((one for one in rest if id(one) not in seen), None)
+            if inner is None:
+                path.pop()
+                yield block
+            else:
+                seen.add(id(inner))
+                path.append((inner, _inner(inner)))
+
+    def map_inner(self, change: "Callable[[Block], Block]") -> "Block":
+        """Return the block with ``change(inner)`` in place of every block directly in it."""
+        body = tuple(_changed(step, change) for step in self.body)
+        if all(new is old for new, old in zip(body, self.body, strict=True)):
+            return self
+        return self.model_copy(update={"body": body})
+
+
+def _inner(block: Block) -> Iterator[Block]:
+    return (inner for step in block.body for inner in step.inner())
+
+
+def _changed(step: "Instruction", change: Callable[[Block], Block]) -> "Instruction":
+    old = step.inner()
+    new = tuple(change(block) for block in old)
+    return step if all(a is b for a, b in zip(new, old, strict=True)) else step.with_inner(new)
 
 
 class Budget(Located):

@@ -9,7 +9,12 @@ from revc.ir.dims import Dim
 
 
 class IRNode(BaseModel):
-    """Root of the intermediate form's nodes: immutable and strict."""
+    """Root of the intermediate form's nodes: immutable and strict.
+
+    `_facts` is where `revc.ir.memo` keeps what was found out about a node.
+    """
+
+    __slots__ = ("_facts",)
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 

@@ -116,5 +116,3 @@ def _check_whole(name: str, tensor: Tensor) -> None:
 def flat(bounds: Iterable[Bound]) -> list[Tensor]:
     """Return the tensors of nets, one after the other."""
     return [tensor for bound in bounds for tensor in bound.tensors]
-
-

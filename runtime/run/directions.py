@@ -94,9 +94,7 @@ def decompress(
     mode = mode_of(model, packed.sizes, at.sizes, values, options)
     mode = replace(mode, examples=packed.examples)
     named = {slot.name: value for slot, value in zip(at.givens, givens, strict=True)}
-    return single(
-        go_back(model, mode, packed.raw, named, open_bits(model, mode), packed.check)
-    )
+    return single(go_back(model, mode, packed.raw, named, open_bits(model, mode), packed.check))
 
 
 @torch.no_grad()

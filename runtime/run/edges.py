@@ -44,11 +44,11 @@ class Leave(torch.autograd.Function):
         slots = [slot for slot in run.interface.gives if slot.kind != "label"]
         views = [run.seen(slot, run.state[slot.name]) for slot in slots]
         run.finish()
-        return (*views, *([] if run.lengths is None else [run.lengths]))
+        # A run that held an output would hold its own graph, which holds the run.
+        return (*views, *([] if run.lengths is None else [run.lengths.detach()]))
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> Any:
         """Return copies of the cotangents, which segments may write to."""
         refuse_double()
         return (None, *(None if cot is None else boundary.own(cot) for cot in cotangents))
-

@@ -58,9 +58,7 @@ def _enter(run: Run, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return flow
 
 
-def _pass_all(
-    run: Run, flow: dict[str, Tensor], values: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
+def _pass_all(run: Run, flow: dict[str, Tensor], values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Run all segments; return what they emit, that of turns stacked."""
     emits: dict[str, Tensor] = {}
     turns: dict[str, dict[int, Tensor]] = {}

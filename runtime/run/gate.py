@@ -33,5 +33,5 @@ def check(at: Interface, values: Mapping[str, Tensor]) -> None:
     for name, value in values.items():
         if value.is_floating_point() and forward_ad.unpack_dual(value).tangent is not None:
             raise BindError(
-                f"{name} has a tangent: {at.name} differentiates backwards only, not in forward mode"
+                f"{name} has a tangent: {at.name} differentiates backwards, not in forward mode"
             )

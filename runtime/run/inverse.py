@@ -135,9 +135,7 @@ def _check_start(run: Run, descent: Descent, check: Tensor | None) -> None:
 
 def open_bits(model: "ReversibleModel", mode: RunMode) -> Session:
     """Open the session of a run."""
-    return model.stacks.open(
-        mode.examples, mode.device, model.training, mode.options, mode.sizes
-    )
+    return model.stacks.open(mode.examples, mode.device, model.training, mode.options, mode.sizes)
 
 
 def single(views: Sequence[Tensor]) -> Any:

@@ -1,9 +1,9 @@
 """What a model returns: a named tuple of what the caller sees, which keeps the run behind it.
 
-A result that PyTorch or its users build anew from its tensors (``out._replace``, ``type(out)(*out)``,
-``tree_map``, a full backward hook, ``detach``) finds its run again: the storage of each tensor that
-a run gave knows the run. Values that were changed or replaced count as they are, all others with
-their raw state.
+A result that PyTorch or its users build anew from its tensors (``out._replace``,
+``type(out)(*out)``, ``tree_map``, a full backward hook, ``detach``) finds its run again: the
+storage of each tensor that a run gave knows the run. Values that were changed or replaced count as
+they are, all others with their raw state.
 """
 
 import weakref

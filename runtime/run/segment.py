@@ -147,9 +147,7 @@ class Segment(nn.Module):
             own = tuple(take(values, len(one.tensors)))
             if one.brought:
                 custom = run.model.custom.get(one.name)
-                nets.append(
-                    Leaf(one.module, own, one.name, cast, custom, one.names, one.training)
-                )
+                nets.append(Leaf(one.module, own, one.name, cast, custom, one.names, one.training))
             else:
                 nets.append(own)
         return tuple(nets)
@@ -277,4 +275,3 @@ def _owned(cot: Tensor | None, hooked: bool) -> Tensor | None:
     if cot is None or (cot.is_contiguous() and not hooked):
         return cot
     return cot.clone(memory_format=torch.contiguous_format)
-

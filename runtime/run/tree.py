@@ -1,72 +1,66 @@
 """Where the segments and nets of a model stand in its module tree."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 
 from revc.runtime.interface import Interface, SegmentPlan
 from revc.runtime.run.segment import Graphs, Segment
 
-if TYPE_CHECKING:
-    from revc.runtime.model import ReversibleModel
-
+NETS = "nets"
 OTHERS = "stretches"
 
-
-def place(root: nn.Module, name: str, module: nn.Module) -> None:
-    """Add a module below `root` under a dotted name."""
-    *path, last = name.split(".")
-    for part in path:
-        if part not in root._modules:
-            root.add_module(part, nn.Module())
-        root = root.get_submodule(part)
-    root.add_module(last, module)
+Paths = tuple[tuple[str, ...], ...]
 
 
-def place_segments(
-    model: "ReversibleModel", at: Interface, graphs: Graphs
-) -> tuple[tuple[str, ...], ...]:
-    """Add the segments of a program to the model's tree; return their paths, by plan and turn.
+def grow(root: nn.Module, at: Interface, nets: Sequence[nn.Module], graphs: Graphs) -> Paths:
+    """Add the nets and segments of a program below `root`; return the segments' paths.
 
     The module that stands above the nets of one turn, or of one call, is the segment itself, so
-    that nets keep their names. Segments without such a place stand apart.
+    that nets keep their names, ``nets.<instance>``. Segments without such a place stand apart.
+
+    Returns:
+        For each segment of the interface its path, or a path a turn.
     """
-    others = nn.Module()
-    live = {slot.name for slot in at.takes}
-    found = []
+    root.add_module(NETS, nn.Module())
+    homes: dict[str, Segment] = {}
+    others, live, found = nn.Module(), {slot.name for slot in at.takes}, []
     for number, plan in enumerate(at.segments):
         paths = []
-        for home in _homes(plan):
+        wanted = _homes(plan)
+        for turn, home in enumerate(wanted):
             segment = Segment(plan, graphs, live)
-            if home is not None and _is_free(model.nets, at, home):
-                place(model.nets, home, segment)
-                paths.append(f"nets.{home}")
+            if home not in homes and any(name.startswith(f"{home}.") for name in at.nets):
+                homes[home] = segment
+                paths.append(f"{NETS}.{home}")
             else:
-                name = f"segment_{number}" + (f"_{len(paths)}" if len(_homes(plan)) > 1 else "")
+                name = f"segment_{number}" + (f"_{turn}" if len(wanted) > 1 else "")
                 others.add_module(name, segment)
                 paths.append(f"{OTHERS}.{name}")
         found.append(tuple(paths))
         live = (live - set(plan.takes)) | set(plan.gives)
-    if len(others._modules):
-        model.add_module(OTHERS, others)
+    for name, net in zip(at.nets, nets, strict=True):
+        _place(root.get_submodule(NETS), name, net, homes)
+    if others._modules:
+        root.add_module(OTHERS, others)
     return tuple(found)
 
 
-def _homes(plan: SegmentPlan) -> list[str | None]:
-    """Return the path of each of a plan's segments below the nets, None where it has none."""
-    if not plan.loop:
-        return [plan.name if " " not in plan.name else None]
-    if len(plan.rows) > 1:
+def _homes(plan: SegmentPlan) -> list[str]:
+    """Return the path of each of a plan's segments below the nets, whether nets are there or not.
+
+    That of a stretch of statements is no path: its name has a space.
+    """
+    if plan.loop and len(plan.rows) > 1:
         return [f"{plan.name}.{turn}" for turn in range(len(plan.rows))]
     return [plan.name]
 
 
-def _is_free(nets: nn.Module, at: Interface, home: str) -> bool:
-    """Say whether some net lies below a path, and no other segment stands there."""
-    if not any(name.startswith(f"{home}.") for name in at.nets):
-        return False
-    for part in home.split("."):
-        if part not in nets._modules:
-            return True
-        nets = nets.get_submodule(part)
-    return False
+def _place(root: nn.Module, name: str, module: nn.Module, homes: Mapping[str, nn.Module]) -> None:
+    """Add a module below `root` under a dotted name; `homes` stand where they belong on the way."""
+    *path, last = name.split(".")
+    for depth, part in enumerate(path, 1):
+        if part not in root._modules:
+            root.add_module(part, homes.get(".".join(path[:depth])) or nn.Module())
+        root = root.get_submodule(part)
+    root.add_module(last, module)

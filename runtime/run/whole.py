@@ -4,6 +4,7 @@ A compiler takes the forward pass as one graph and the backward pass as another;
 goes from one to the other. In eager mode a run goes segment by segment instead.
 """
 
+import itertools
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +37,7 @@ def run_whole(
     are None where no bits are exchanged.
     """
     at = model.interface
-    lower(model.key)
+    lower(model.code)
     mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
     givens = [values[slot.name] for slot in at.givens]
     tensors = [t for net in _bounds(model) for t in net]
@@ -69,8 +70,8 @@ def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
     bound = bind(name, model.nets.get_submodule(name), known)
     if bound.brought and known.kind is not None:
         raise BindError(
-            f"net {name} was replaced, or has hooks: torch.compile of the whole model takes built-in "
-            "nets as they were made; run it in eager mode"
+            f"net {name} was replaced, or has hooks: torch.compile of the whole model takes "
+            "built-in nets as they were made; run it in eager mode"
         )
     return bound.tensors
 
@@ -78,16 +79,24 @@ def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
 _graphs: "weakref.WeakValueDictionary[str, Graphs]" = weakref.WeakValueDictionary()
 
 
-def register(key: str, graphs: Graphs) -> None:
-    """Make the graphs of a program known to the compiler."""
+_numbers = itertools.count(1)
+
+
+def register(graphs: Graphs) -> str:
+    """Make the graphs of a program known to the compiler; return the key that it asks by."""
+    key = f"graphs {next(_numbers)}"
     _graphs[key] = graphs
+    return key
 
 
-@torch.compiler.assume_constant_result
 def lower(key: str) -> bool:
     """Let a program's traced graphs be lowered as a compiler first asks: it cannot trace that."""
     _graphs[key].lower_traced()
     return True
+
+
+# What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
+lower._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 class Whole(torch.autograd.Function):

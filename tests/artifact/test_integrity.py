@@ -73,8 +73,8 @@ def test_a_description_hashed_anew_is_refused_by_the_package(write: Write) -> No
     ("text", "message"),
     [
         ("{", "is not JSON"),
-        ("[]", "is not a 'revc artifact 1'"),
-        ('{"format": "something else"}', "is not a 'revc artifact 1'"),
+        ("[]", "is not a 'revc artifact 2'"),
+        ('{"format": "something else"}', "is not a 'revc artifact 2'"),
     ],
 )
 def test_another_file_in_its_place_is_refused(write: Write, text: str, message: str) -> None:
@@ -118,7 +118,9 @@ def test_an_artifact_says_what_it_is(write: Write) -> None:
     assert 'load(nets={"F": ...})' in str(module.__doc__)
     assert "out = model(a, b)" in str(module.__doc__)
     forward = importlib.import_module(f"{module.__name__}.forward")
-    assert str(forward.forward.__doc__).startswith("Run Net.")
+    assert str(forward.repeat_0.__doc__).startswith("The turn repeat_0(")
+    traced = importlib.import_module(f"{module.__name__}.traced")
+    assert str(traced.forward.__doc__).startswith("Run Net.")
 
 
 def test_a_runtime_that_is_called_otherwise_is_refused(

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError, ReconstructionError
-from revc.runtime.run.guard import ClampWarning, NonFiniteError
 from revc.runtime.model import ReversibleModel
+from revc.runtime.run.guard import ClampWarning, NonFiniteError
 from tests.model import specs
 from tests.model.test_behaviour import make, pair
 

@@ -1,1 +1,1 @@
-"""What each statement becomes in graphs: a file a statement, its forward beside its pull."""
+"""How each statement is lowered: its forward emission beside its pull, one file a statement."""

@@ -10,11 +10,11 @@ from revc.ir.instructions import Apply
 from revc.runtime.metered import counts, floats, ops
 
 if TYPE_CHECKING:
-    from revc.codegen.forward import Forward
+    from revc.codegen.body import Body
     from revc.codegen.pull import Pull
 
 
-def apply(body: "Forward", step: Apply) -> None:
+def lower(body: "Body", step: Apply) -> None:
     """Apply a named bijection, or undo it."""
     view = body.raw(step.target)[0]
     fresh = _applied(body, step, view, step.undo)
@@ -25,7 +25,7 @@ def apply(body: "Forward", step: Apply) -> None:
     body.replace(step.target, fresh)
 
 
-def pull_apply(body: "Pull", step: Apply) -> None:
+def pull(body: "Pull", step: Apply) -> None:
     """Undo a bijection; the cotangent is multiplied by its derivative."""
     view, cot = body.raw(step.target)[0], body.cotangent(step.target)
     old = _applied(body, step, view, not step.undo)
@@ -40,7 +40,7 @@ def pull_apply(body: "Pull", step: Apply) -> None:
     body.replace_cotangent(step.target, d_value)
 
 
-def _applied(body: "Forward", step: Apply, view: Node, undo: bool) -> Node:
+def _applied(body: "Body", step: Apply, view: Node, undo: bool) -> Node:
     if not exchanges(step, body.types):
         return body.tape.call(floats.apply, view, step.bijection, undo)
     return body.effect(ops.squash, body.bits, view, body.site(step), undo)

@@ -9,8 +9,9 @@ from revc.ir.instructions.metered import Coded, Distribution
 from revc.runtime.metered import counts
 
 if TYPE_CHECKING:
-    from revc.codegen.forward import Forward
-    from revc.codegen.pull import Pull, Puller
+    from revc.codegen.body import Body
+    from revc.codegen.pull import Pull
+    from revc.codegen.targets.base import Evaluation
 
 Step = Coded | Valve
 
@@ -20,23 +21,24 @@ def sign(undo: bool) -> int:
     return -1 if undo else 1
 
 
-def parameters(body: "Forward", by: Distribution) -> Node | None:
+def parameters(body: "Body", by: Distribution) -> Node | None:
     """Evaluate the parameters of a distribution."""
     return body.value(by.params[0]) if by.params else None
 
 
-def note(body: "Forward", step: Step, raw: Node, params: Node | None) -> None:
+def note(body: "Body", step: Step, raw: Node, params: Node | None) -> None:
     """Add a value's length to the row of its meter."""
     if body.options.measured:
         how = (body.site(step), sign(step.undo))
         body.effect(counts.count, body.lengths, body.sites, *how, raw, params)
 
 
-def evaluated(body: "Pull", by: Distribution) -> "tuple[Node | None, Puller | None]":
-    """Evaluate the parameters; return them and what pulls a cotangent of them back."""
+def evaluated(body: "Pull", by: Distribution) -> "tuple[Node | None, Evaluation | None]":
+    """Evaluate the parameters, if there are any; return them and what pulls them back."""
     if not by.params:
         return None, None
-    return body.evaluation(by.params[0])
+    found = body.evaluate(by.params[0])
+    return found.node, found
 
 
 def counted(body: "Pull", step: Step, raw: Node, params: Node | None) -> tuple[Node, Node]:
@@ -52,7 +54,7 @@ def drawn(body: "Pull", step: Step, cot: Node, raw: Node, params: Node | None) -
     return body.tape.call(counts.drawn_vjp, body.bits, body.sites, at, cot, raw, params)
 
 
-def pull_parameters(puller: "Puller | None", cot: Node) -> None:
+def pull_parameters(body: "Pull", found: "Evaluation | None", cot: Node) -> None:
     """Pull a cotangent of the parameters back, if there are any."""
-    if puller is not None:
-        puller(cot)
+    if found is not None:
+        body.gather(found.pull(cot))

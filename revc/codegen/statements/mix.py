@@ -11,11 +11,11 @@ from revc.ir.instructions import Mix
 from revc.runtime.metered import mixes
 
 if TYPE_CHECKING:
-    from revc.codegen.forward import Forward
+    from revc.codegen.body import Body
     from revc.codegen.pull import Pull
 
 
-def mix(body: "Forward", step: Mix) -> None:
+def lower(body: "Body", step: Mix) -> None:
     """Multiply a place by a matrix, or by its inverse."""
     view, params = body.raw(step.target)[0], _params(body, step)
     if exchanges(step, body.types) and body.options.measured:
@@ -24,7 +24,7 @@ def mix(body: "Forward", step: Mix) -> None:
     body.replace(step.target, _mixed(body, step, view, params, step.undo))
 
 
-def pull_mix(body: "Pull", step: Mix) -> None:
+def pull(body: "Pull", step: Mix) -> None:
     """Multiply by the inverse, and the cotangent by the transpose."""
     view, cot, params = body.raw(step.target)[0], body.cotangent(step.target), _params(body, step)
     old = _mixed(body, step, view, params, not step.undo)
@@ -41,7 +41,7 @@ def pull_mix(body: "Pull", step: Mix) -> None:
         body.gather(Cotangents([], {step.slot: [body.tape.item(both, 1)]}, {}))
 
 
-def _params(body: "Forward", step: Mix) -> list[Node]:
+def _params(body: "Body", step: Mix) -> list[Node]:
     return [] if step.slot is None else [body.tape.item(body.nets[step.slot], 0)]
 
 
@@ -49,7 +49,7 @@ def _seed(step: Mix) -> int:
     return int(step.settings.get("seed") or 0)
 
 
-def _mixed(body: "Forward", step: Mix, view: Node, params: list[Node], undo: bool) -> Node:
+def _mixed(body: "Body", step: Mix, view: Node, params: list[Node], undo: bool) -> Node:
     if exchanges(step, body.types):
         return body.effect(mixes.mix_lu, body.bits, view, params[0], body.site(step), undo)
     return body.tape.call(mixes.mix, view, params, step.family, _seed(step), undo)

@@ -18,11 +18,11 @@ from revc.runtime import cotangents
 from revc.runtime.metered import counts, ops
 
 if TYPE_CHECKING:
-    from revc.codegen.forward import Forward
+    from revc.codegen.body import Body
     from revc.codegen.pull import Pull
 
 
-def exchange(body: "Forward", step: Coded) -> None:
+def lower(body: "Body", step: Coded) -> None:
     """Push a register, or pop one; note its length."""
     params = parameters(body, step.by)
     if step.takes:
@@ -34,28 +34,28 @@ def exchange(body: "Forward", step: Coded) -> None:
     _pushed(body, step, raw, params)
 
 
-def pull_exchange(body: "Pull", step: Coded) -> None:
+def pull(body: "Pull", step: Coded) -> None:
     """Pop what was pushed, or push what was popped."""
-    params, puller = evaluated(body, step.by)
+    params, found = evaluated(body, step.by)
     if not step.takes:
         raw = _popped(body, step, params)
         body.state[step.target] = raw
         body.cots[step.target], d_params = counted(body, step, raw, params)
-        pull_parameters(puller, d_params)
+        pull_parameters(body, found, d_params)
         return
     raw, cot = body.state.pop(step.target), body.cots.pop(step.target)
     d_value, d_params = counted(body, step, raw, params)
     cot = body.tape.call(cotangents.add, d_value, cot)
     by_draw = drawn(body, step, cot, raw, params)
-    pull_parameters(puller, body.tape.call(counts.total, d_params, by_draw))
+    pull_parameters(body, found, body.tape.call(counts.total, d_params, by_draw))
     _pushed(body, step, raw, params)
 
 
-def _pushed(body: "Forward", step: Coded, raw: Node, params: Node | None) -> None:
+def _pushed(body: "Body", step: Coded, raw: Node, params: Node | None) -> None:
     body.effect(ops.give, body.bits, raw, params, body.site(step))
 
 
-def _popped(body: "Forward", step: Coded, params: Node | None) -> Node:
+def _popped(body: "Body", step: Coded, params: Node | None) -> Node:
     number = body.site(step)
     shape = [int_value(body.tape, dim, body.size) for dim in step.type.shape]
     dtype = body.library.sites[number].coding.dtype

@@ -10,11 +10,11 @@ from revc.ir.instructions import Scale
 from revc.runtime.metered import counts, floats, ops
 
 if TYPE_CHECKING:
-    from revc.codegen.forward import Forward
+    from revc.codegen.body import Body
     from revc.codegen.pull import Pull
 
 
-def scale(body: "Forward", step: Scale) -> None:
+def lower(body: "Body", step: Scale) -> None:
     """Multiply or divide a place."""
     view, factor = body.raw(step.target)[0], body.value(step.factor)
     if exchanges(step, body.types) and body.options.measured:
@@ -24,9 +24,10 @@ def scale(body: "Forward", step: Scale) -> None:
     body.replace(step.target, _scaled(body, step, view, factor, step.undo))
 
 
-def pull_scale(body: "Pull", step: Scale) -> None:
+def pull(body: "Pull", step: Scale) -> None:
     """Undo a scaling; factor and place get their cotangents from what was multiplied."""
-    factor, puller = body.evaluation(step.factor)
+    found = body.evaluate(step.factor)
+    factor = found.node
     view, cot = body.raw(step.target)[0], body.cotangent(step.target)
     old = _scaled(body, step, view, factor, not step.undo)
     value, bounds = body.floats(step.target.name, old), (step.lo, step.hi)
@@ -37,10 +38,10 @@ def pull_scale(body: "Pull", step: Scale) -> None:
         both = body.tape.call(floats.scale_vjp, cot, value, factor, *bounds, step.undo)
     body.replace(step.target, old)
     body.replace_cotangent(step.target, body.tape.item(both, 0))
-    puller(body.tape.item(both, 1))
+    body.gather(found.pull(body.tape.item(both, 1)))
 
 
-def _scaled(body: "Forward", step: Scale, view: Node, factor: Node, undo: bool) -> Node:
+def _scaled(body: "Body", step: Scale, view: Node, factor: Node, undo: bool) -> Node:
     """Emit an exact scaling, or that of a float register."""
     if not exchanges(step, body.types):
         return body.tape.call(floats.scale, view, factor, step.lo, step.hi, undo)

@@ -18,13 +18,13 @@ from revc.runtime import cotangents
 from revc.runtime.metered import counts, ops
 
 if TYPE_CHECKING:
-    from revc.codegen.forward import Forward
+    from revc.codegen.body import Body
     from revc.codegen.pull import Pull
 
 aten = torch.ops.aten
 
 
-def valve(body: "Forward", step: Valve) -> None:
+def lower(body: "Body", step: Valve) -> None:
     """Reset a slot, or undo that."""
     params, view = parameters(body, step.by), body.raw(step.target)[0]
     if not step.undo:
@@ -35,9 +35,9 @@ def valve(body: "Forward", step: Valve) -> None:
     body.replace(step.target, fresh)
 
 
-def pull_valve(body: "Pull", step: Valve) -> None:
+def pull(body: "Pull", step: Valve) -> None:
     """Undo a valve: the fresh value passes its cotangent to the distribution, then goes back."""
-    params, puller = evaluated(body, step.by)
+    params, found = evaluated(body, step.by)
     view, cot = body.raw(step.target)[0], body.cotangent(step.target)
     if step.undo:
         d_value, by_length = counted(body, step, view, params)
@@ -49,8 +49,8 @@ def pull_valve(body: "Pull", step: Valve) -> None:
         d_value, by_length = counted(body, step, old, params)
     body.replace(step.target, old)
     body.replace_cotangent(step.target, d_value)
-    pull_parameters(puller, body.tape.call(counts.total, by_length, by_draw))
+    pull_parameters(body, found, body.tape.call(counts.total, by_length, by_draw))
 
 
-def _valved(body: "Forward", step: Valve, view: Node, params: Node | None, undo: bool) -> Node:
+def _valved(body: "Body", step: Valve, view: Node, params: Node | None, undo: bool) -> Node:
     return body.effect(ops.valve, body.bits, view, params, body.site(step), undo)

@@ -7,13 +7,10 @@ Network" (2017), eqs. 6 and 7.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions.base import Env, Instruction, live
-
-if TYPE_CHECKING:
-    from revc.ir.lowering import Lowering, Pulling
 
 
 class Add(Instruction):
@@ -31,14 +28,6 @@ class Add(Instruction):
     def inverse(self) -> "Add":
         """Subtract what was added."""
         return self.model_copy(update={"sign": -self.sign})
-
-    def lower(self, to: "Lowering") -> None:
-        """Evaluate and add."""
-        to.add(self.target, self.sign, self.value)
-
-    def pull(self, to: "Pulling") -> None:
-        """Evaluate once: subtract the value, and pull the target's cotangent through it."""
-        to.pull_add(self.target, self.sign, self.value)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the increment."""

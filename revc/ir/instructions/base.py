@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Self
 from revc.errors import InternalError
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
-from revc.ir.expr import Expr, Place
+from revc.ir.expr import Expr, Place, reads
 from revc.ir.types import Located, RegType
 
 if TYPE_CHECKING:
-    from revc.ir.lowering import Lowering, Pulling
+    from revc.ir.program import Block
 
 Env = dict[str, RegType]
 
@@ -35,14 +35,6 @@ class Instruction(Located):
     def inverse(self) -> "Instruction":
         """Return the instruction that undoes this one."""
 
-    @abstractmethod
-    def lower(self, to: "Lowering") -> None:
-        """Emit the forward step."""
-
-    @abstractmethod
-    def pull(self, to: "Pulling") -> None:
-        """Emit the step that rebuilds the input from the output and pulls the cotangents back."""
-
     def values(self) -> tuple[Expr, ...]:
         """Return the expressions that the instruction evaluates."""
         return ()
@@ -50,6 +42,23 @@ class Instruction(Located):
     def targets(self) -> tuple[Place, ...]:
         """Return the places that the instruction changes; registers made or moved count too."""
         return ()
+
+    def inner(self) -> tuple["Block", ...]:
+        """Return the blocks that the instruction runs."""
+        return ()
+
+    def with_inner(self, blocks: tuple["Block", ...]) -> Self:
+        """Return the instruction with other blocks in place of those that `inner` returns."""
+        return self
+
+    def passed(self) -> tuple[Place, ...]:
+        """Return the places that the givens of the inner blocks read."""
+        return ()
+
+    def names_read(self) -> tuple[str, ...]:
+        """Return the names that the values and inner blocks read, in order, each once."""
+        found = [read.place for value in self.values() for read in reads(value)]
+        return tuple(dict.fromkeys(place.name for place in (*found, *self.passed())))
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Return the instruction with every expression replaced by ``expr(expression)``."""

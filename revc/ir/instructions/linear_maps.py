@@ -7,13 +7,10 @@ Householder Flow" (2016).
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from revc.ir.expr import Expr, NetCall, Place
 from revc.ir.instructions.base import Env, Instruction, live
-
-if TYPE_CHECKING:
-    from revc.ir.lowering import Lowering, Pulling
 
 
 class Mix(Instruction):
@@ -36,14 +33,6 @@ class Mix(Instruction):
     def inverse(self) -> "Mix":
         """Multiply by the inverse."""
         return self.model_copy(update={"undo": not self.undo})
-
-    def lower(self, to: "Lowering") -> None:
-        """Multiply."""
-        to.mix(self)
-
-    def pull(self, to: "Pulling") -> None:
-        """Multiply by the inverse, and the cotangent by the transpose."""
-        to.pull_mix(self)
 
     @property
     def slot(self) -> int | None:
@@ -81,14 +70,6 @@ class Apply(Instruction):
     def inverse(self) -> "Apply":
         """Apply the inverse."""
         return self.model_copy(update={"undo": not self.undo})
-
-    def lower(self, to: "Lowering") -> None:
-        """Apply the bijection."""
-        to.apply(self)
-
-    def pull(self, to: "Pulling") -> None:
-        """Apply the inverse, and multiply the cotangent by the derivative."""
-        to.pull_apply(self)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the place that changes."""

@@ -5,15 +5,12 @@ Source: Bennett, "Logical Reversibility of Computation" (1973): ancillas return 
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions.base import Env, Instruction, live
 from revc.ir.make import make
 from revc.ir.types import RegType
-
-if TYPE_CHECKING:
-    from revc.ir.lowering import Lowering, Pulling
 
 
 class Alloc(Instruction):
@@ -31,14 +28,6 @@ class Alloc(Instruction):
     def inverse(self) -> "Free":
         """Check and remove it."""
         return make(Free, span=self.span, name=self.name, type=self.type, value=self.value)
-
-    def lower(self, to: "Lowering") -> None:
-        """Fill a new tensor."""
-        to.alloc(self.name, self.type, self.value)
-
-    def pull(self, to: "Pulling") -> None:
-        """Check the rebuilt value; its cotangent goes to what the value read."""
-        to.pull_alloc(self.name, self.type, self.value)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the value."""
@@ -69,14 +58,6 @@ class Free(Instruction):
     def inverse(self) -> Alloc:
         """Make it again."""
         return make(Alloc, span=self.span, name=self.name, type=self.type, value=self.value)
-
-    def lower(self, to: "Lowering") -> None:
-        """Check the value and drop the tensor."""
-        to.free(self.name, self.type, self.value)
-
-    def pull(self, to: "Pulling") -> None:
-        """Make the register again, with a cotangent of zero."""
-        to.pull_free(self.name, self.type, self.value)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the value."""

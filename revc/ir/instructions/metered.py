@@ -7,15 +7,12 @@ for exact scaling.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions.base import Env, Instruction, live
 from revc.ir.make import make
 from revc.ir.types import IRNode, RegType
-
-if TYPE_CHECKING:
-    from revc.ir.lowering import Lowering, Pulling
 
 Side = Literal["put", "draw"]
 
@@ -73,14 +70,6 @@ class Coded(Metered):
         live(env, self.target)
         del env[self.target]
 
-    def lower(self, to: "Lowering") -> None:
-        """Push the value, or pop it."""
-        to.exchange(self)
-
-    def pull(self, to: "Pulling") -> None:
-        """Pop what was pushed, or push what was popped."""
-        to.pull_exchange(self)
-
     def values(self) -> tuple[Expr, ...]:
         """Return the distribution's parameters."""
         return self.by.params
@@ -119,14 +108,6 @@ class Valve(Metered):
         """Leave all types as they are."""
         live(env, self.target.name)
 
-    def lower(self, to: "Lowering") -> None:
-        """Push the old value and pop the fresh one."""
-        to.valve(self)
-
-    def pull(self, to: "Pulling") -> None:
-        """Push the fresh value back and pop the old one."""
-        to.pull_valve(self)
-
     def values(self) -> tuple[Expr, ...]:
         """Return the distribution's parameters."""
         return self.by.params
@@ -152,14 +133,6 @@ class Scale(Metered):
     def step(self, env: Env) -> None:
         """Leave all types as they are."""
         live(env, self.target.name)
-
-    def lower(self, to: "Lowering") -> None:
-        """Multiply, exchanging remainders with the tape."""
-        to.scale(self)
-
-    def pull(self, to: "Pulling") -> None:
-        """Divide, and pull the cotangent through the product."""
-        to.pull_scale(self)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the factor."""

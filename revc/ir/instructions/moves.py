@@ -4,7 +4,7 @@ They reorder elements or rename registers and so are exact on every numerics.
 Source of `squeeze` (space to depth): Dinh, Sohl-Dickstein, Bengio, "Real NVP" (2017), section 3.6.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from revc.ir.dims import Dim
 from revc.ir.expr import Place
@@ -12,16 +12,9 @@ from revc.ir.instructions.base import Env, Instruction, live
 from revc.ir.make import make
 from revc.ir.types import RegType, Shape
 
-if TYPE_CHECKING:
-    from revc.ir.lowering import Lowering, Pulling
-
 
 class Move(Instruction):
     """A step whose VJP is the inverse move on the cotangents."""
-
-    def pull(self, to: "Pulling") -> None:
-        """Move state and cotangents back."""
-        to.pull_move(self)
 
 
 class Swap(Move):
@@ -38,10 +31,6 @@ class Swap(Move):
     def inverse(self) -> "Swap":
         """Swap back."""
         return self
-
-    def lower(self, to: "Lowering") -> None:
-        """Rename."""
-        to.swap(self.left, self.right)
 
     def targets(self) -> tuple[Place, ...]:
         """Return both registers."""
@@ -76,10 +65,6 @@ class Split(Move):
             axis=self.axis,
             part=self.type,
         )
-
-    def lower(self, to: "Lowering") -> None:
-        """Cut the tensor."""
-        to.split(self.source, self.parts, self.axis)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the whole and its parts."""
@@ -116,10 +101,6 @@ class Join(Move):
             type=self.part,
         )
 
-    def lower(self, to: "Lowering") -> None:
-        """Concatenate the tensors."""
-        to.join(self.parts, self.target, self.axis)
-
     def targets(self) -> tuple[Place, ...]:
         """Return the parts and the whole."""
         names = (*self.parts, self.target)
@@ -144,10 +125,6 @@ class Permute(Move):
         back = tuple(self.order.index(axis) for axis in range(len(self.order)))
         return self.model_copy(update={"order": back})
 
-    def lower(self, to: "Lowering") -> None:
-        """Permute the tensor."""
-        to.permute(self.target, self.order)
-
     def targets(self) -> tuple[Place, ...]:
         """Return the register."""
         return (make(Place, span=self.span, name=self.target),)
@@ -169,10 +146,6 @@ class Reshape(Move):
     def inverse(self) -> "Reshape":
         """Go back to the old shape."""
         return self.model_copy(update={"before": self.after, "after": self.before})
-
-    def lower(self, to: "Lowering") -> None:
-        """Reshape the tensor."""
-        to.reshape(self.target, self.after)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register."""
@@ -201,10 +174,6 @@ class Squeeze(Move):
     def inverse(self) -> "Squeeze":
         """Move back."""
         return self.model_copy(update={"undo": not self.undo})
-
-    def lower(self, to: "Lowering") -> None:
-        """Reorder the tensor."""
-        to.squeeze(self.target, self.factor, self.undo)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register."""

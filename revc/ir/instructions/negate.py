@@ -1,12 +1,9 @@
 """``negate y``: two's complement on a lattice, which is its own inverse; log|det| = 0."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from revc.ir.expr import Place
 from revc.ir.instructions.base import Env, Instruction, live
-
-if TYPE_CHECKING:
-    from revc.ir.lowering import Lowering, Pulling
 
 
 class Negate(Instruction):
@@ -22,14 +19,6 @@ class Negate(Instruction):
     def inverse(self) -> "Negate":
         """Negate once more."""
         return self
-
-    def lower(self, to: "Lowering") -> None:
-        """Negate the state."""
-        to.negate(self.target)
-
-    def pull(self, to: "Pulling") -> None:
-        """Negate the state and its cotangent."""
-        to.pull_negate(self.target)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register that changes sign."""

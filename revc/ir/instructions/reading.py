@@ -6,13 +6,10 @@ to the caller; cotangents enter where it stands.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from revc.ir.expr import Expr
 from revc.ir.instructions.base import Env, Instruction
-
-if TYPE_CHECKING:
-    from revc.ir.lowering import Lowering, Pulling
 
 
 class Let(Instruction):
@@ -28,14 +25,6 @@ class Let(Instruction):
     def inverse(self) -> "Let":
         """Read the same; `revc.ir.invert` moves it in front of its uses."""
         return self
-
-    def lower(self, to: "Lowering") -> None:
-        """Evaluate and keep."""
-        to.let(self.name, self.value)
-
-    def pull(self, to: "Pulling") -> None:
-        """Pull the value's gathered cotangent through it."""
-        to.pull_let(self.name, self.value)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the value."""
@@ -59,14 +48,6 @@ class Emit(Instruction):
     def inverse(self) -> "Emit":
         """Read the same."""
         return self
-
-    def lower(self, to: "Lowering") -> None:
-        """Evaluate and hand out."""
-        to.emit(self.name, self.value)
-
-    def pull(self, to: "Pulling") -> None:
-        """Pull the caller's cotangent through the value."""
-        to.pull_emit(self.name, self.value)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the value."""

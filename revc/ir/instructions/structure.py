@@ -4,7 +4,7 @@ The inverse of a call runs the callee backwards; that of a repeat takes the turn
 order. VJPs follow the same way.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from revc.errors import InternalError
 from revc.ir.dims import Dim
@@ -12,9 +12,6 @@ from revc.ir.expr import Place
 from revc.ir.instructions.base import Env, Instruction, live
 from revc.ir.make import make
 from revc.ir.program import Block
-
-if TYPE_CHECKING:
-    from revc.ir.lowering import Lowering, Pulling
 
 
 class BlockCall(Instruction):
@@ -49,18 +46,22 @@ class BlockCall(Instruction):
         update = {"undo": not self.undo, "args": self.results, "results": self.args}
         return self.model_copy(update=update)
 
-    def lower(self, to: "Lowering") -> None:
-        """Call the block's graph."""
-        to.call(self)
-
-    def pull(self, to: "Pulling") -> None:
-        """Call the block's VJP graph."""
-        to.pull_call(self)
-
     def targets(self) -> tuple[Place, ...]:
         """Return the registers that the block works on."""
         names = dict.fromkeys((*self.args, *self.results))
         return tuple(make(Place, span=self.span, name=name) for name in names)
+
+    def inner(self) -> tuple[Block, ...]:
+        """Return the callee."""
+        return (self.block,)
+
+    def with_inner(self, blocks: tuple[Block, ...]) -> "BlockCall":
+        """Call another block."""
+        return self.model_copy(update={"block": blocks[0]})
+
+    def passed(self) -> tuple[Place, ...]:
+        """Return what the callee's givens read."""
+        return self.givens
 
 
 class Repeat(Instruction):
@@ -96,14 +97,18 @@ class Repeat(Instruction):
             update={"body": invert_block(self.body), "reversed": not self.reversed}
         )
 
-    def lower(self, to: "Lowering") -> None:
-        """Emit the loop."""
-        to.repeat(self)
-
-    def pull(self, to: "Pulling") -> None:
-        """Emit the loop of the body's VJP, in the other order."""
-        to.pull_repeat(self)
-
     def targets(self) -> tuple[Place, ...]:
         """Return the registers that the body works on."""
         return tuple(make(Place, span=self.span, name=name) for name in self.registers)
+
+    def inner(self) -> tuple[Block, ...]:
+        """Return the body."""
+        return (self.body,)
+
+    def with_inner(self, blocks: tuple[Block, ...]) -> "Repeat":
+        """Repeat another body."""
+        return self.model_copy(update={"body": blocks[0]})
+
+    def passed(self) -> tuple[Place, ...]:
+        """Return the places that are passed on under their own names."""
+        return tuple(make(Place, span=self.span, name=name) for name in self.givens)

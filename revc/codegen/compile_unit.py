@@ -13,19 +13,21 @@ import torch
 from torch.compiler import nested_compile_region
 from torch.fx import Graph, GraphModule, Node
 
-from revc.codegen.body import place_keys
-from revc.codegen.builtins import parameter_count
 from revc.codegen.expressions import Cotangents, Emitter
 from revc.codegen.interface import Names
 from revc.codegen.reuse import base_of, drop_dead, rebuild_cheap
 from revc.codegen.tape import Tape
+from revc.codegen.values import place_keys
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, Place, slots, walk
+from revc.ir.keys import Key, key
+from revc.ir.net_kinds import parameter_names
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Numerics
 
 if TYPE_CHECKING:
-    from revc.codegen.forward import Forward
+    from revc.codegen.body import Body
+    from revc.codegen.gather import Gathering
 
 aten = torch.ops.aten
 
@@ -53,39 +55,35 @@ class Unit(torch.nn.Module):
 
 
 @dataclass(frozen=True)
-class Region:
+class CompileUnit:
     """An expression's primal and pullback, and how to call them from a block."""
 
     inputs: "Inputs"
     primal_unit: Unit
     pull_unit: Unit | None
     residuals: int
-    read_order: tuple[str, ...]
+    read_order: tuple[Key, ...]
     param_order: tuple[tuple[int, int], ...]
 
-    def primal(self, body: "Forward", pieces: Any) -> tuple[Node, list[Node]]:
+    def primal(self, body: "Body", pieces: Any) -> tuple[Node, list[Node]]:
         """Call the primal; return the value and the residuals."""
         name = body.module("primal", self.primal_unit)
         out = body.graph.call_module(name, tuple(self.inputs.arguments(body, pieces)))
         items = [body.tape.item(out, index) for index in range(self.residuals + 1)]
         return items[0], items[1:]
 
-    def forward(self, body: "Forward", pieces: Any) -> Node:
-        """Call the primal for its value alone."""
-        return self.primal(body, pieces)[0]
-
-    def pull(self, body: Any, pieces: Any, residuals: list[Node], cot: Node) -> Cotangents:
+    def pull(self, body: "Gathering", pieces: Any, residuals: list[Node], cot: Node) -> Cotangents:
         """Call the pullback; return the cotangents that `body` wants."""
         if self.pull_unit is None:
             return Cotangents([], {}, {})
         name = body.module("pullback", self.pull_unit)
         args = (*self.inputs.arguments(body, pieces), *residuals, cot)
         out = body.graph.call_module(name, args)
-        keys = dict(self.inputs.places)
+        places = dict(self.inputs.places)
         reads = [
-            (keys[key], body.tape.item(out, index))
-            for index, key in enumerate(self.read_order)
-            if body.wanted(keys[key])
+            (places[name], body.tape.item(out, index))
+            for index, name in enumerate(self.read_order)
+            if body.wanted(places[name])
         ]
         params: dict[int, list[Node | None]] = {}
         for index, (position, item) in enumerate(self.param_order):
@@ -98,18 +96,18 @@ class Region:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a region reads, in the order of its arguments."""
+    """What a unit reads, in the order of its arguments."""
 
-    places: tuple[tuple[str, Place], ...]
+    places: tuple[tuple[Key, Place], ...]
     slots: tuple[int, ...]
     counts: tuple[int, ...]
     sizes: tuple[str, ...]
 
-    def arguments(self, body: "Forward", pieces: dict[str, Node] | None) -> list[Any]:
+    def arguments(self, body: "Body", pieces: dict[Key, Node] | None) -> list[Any]:
         """Return the arguments, from the block that calls."""
         args: list[Any] = []
-        for key, place in self.places:
-            known = (pieces or {}).get(key)
+        for name, place in self.places:
+            known = (pieces or {}).get(name)
             args.append(body.raw(place)[0] if known is None else known)
         for slot, count in zip(self.slots, self.counts, strict=True):
             args += [body.tape.item(body.nets[slot], index) for index in range(count)]
@@ -117,8 +115,10 @@ class Inputs:
         return [*args, body.dtype, body.low]
 
 
-def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[str, Numerics]) -> Region:
-    """Build the region of an expression whose places have the numerics given by key."""
+def build_unit(
+    value: Expr, nets: tuple[NetSlot, ...], numerics: dict[Key, Numerics]
+) -> CompileUnit:
+    """Build the unit of an expression whose places have the numerics given by key."""
     inputs = _inputs(value, nets)
     graph = Graph()
     names = Names(graph)
@@ -137,7 +137,7 @@ def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[str, Num
     emitter = Emitter(
         tape,
         nets,
-        lambda place: (raws[place.model_dump_json()], numerics[place.model_dump_json()]),
+        lambda place: (raws[key(place)], numerics[key(place)]),
         sizes.__getitem__,
         lambda slot: params[slot][0],
     )
@@ -151,7 +151,7 @@ def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[str, Num
         out = tape.call(aten.scalar_tensor.default, out)
     cot = names.placeholder("cotangent")
     found = emitter.cotangents(tape.pullback(out, cot))
-    reads = tuple((place.model_dump_json(), node) for place, node in found.reads)
+    reads = tuple((key(place), node) for place, node in found.reads)
     by_param = tuple(
         ((inputs.slots.index(slot), index), node)
         for slot, nodes in found.params.items()
@@ -160,13 +160,13 @@ def build_region(value: Expr, nets: tuple[NetSlot, ...], numerics: dict[str, Num
     )
     results = [node for _, node in (*reads, *by_param)]
     primal, pull, residuals = _partition(graph, out, results, cot)
-    return Region(
+    return CompileUnit(
         inputs,
         Unit(primal),
         Unit(pull) if pull is not None else None,
         residuals,
-        tuple(key for key, _ in reads),
-        tuple(key for key, _ in by_param),
+        tuple(name for name, _ in reads),
+        tuple(position for position, _ in by_param),
     )
 
 
@@ -174,9 +174,9 @@ def _inputs(value: Expr, nets: tuple[NetSlot, ...]) -> Inputs:
     used: dict[int, int] = {}
     for slot in slots(value):
         source = nets[slot].source
-        used[slot] = parameter_count(nets[slot])
+        used[slot] = len(parameter_names(nets[slot]))
         if isinstance(source, Builtin) and source.tied is not None:
-            used[source.tied] = parameter_count(nets[source.tied])
+            used[source.tied] = len(parameter_names(nets[source.tied]))
     names: set[str] = set()
     for node in walk(value):
         if isinstance(node, Number) and isinstance(node.value, Dim):

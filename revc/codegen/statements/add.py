@@ -1,0 +1,116 @@
+"""``y += e``: evaluated, in pieces along the batch if asked for, rounded and added.
+
+Its pull evaluates once: the value takes the state back, its VJP takes the target's cotangent.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.fx import Node
+
+from revc.codegen.expressions import Cotangents
+from revc.codegen.targets.base import Pieces
+from revc.codegen.values import brought_nets, place_keys, view_shape
+from revc.ir.instructions import Add
+from revc.ir.keys import Key, key
+from revc.passes.separable import batch_places
+from revc.runtime import cotangents, leaves
+
+if TYPE_CHECKING:
+    from revc.codegen.body import Body
+    from revc.codegen.pull import Pull
+
+aten = torch.ops.aten
+
+
+def lower(body: "Body", step: Add) -> None:
+    """Evaluate and add."""
+    views, pieces, _ = _views(body, step)
+    kind = body.types[step.target.name].numerics
+    changed = []
+    for view, piece in zip(views, pieces, strict=True):
+        value = _fitting(body, step, view, piece)
+        changed.append(body.target.add(body, kind, view, value, step.sign))
+    body.target.settle(body.state, step.target, changed)
+
+
+def pull(body: "Pull", step: Add) -> None:
+    """Take the state back, and the target's cotangent through the increment."""
+    views, pieces, cut = _views(body, step)
+    cots = [body.cotangent(step.target)]
+    cots = cots if cut is None else _cut(body, cots[0])
+    changed = []
+    for index, (view, cot, piece) in enumerate(zip(views, cots, pieces, strict=True)):
+        node, found = _retracted(body, step, view, cot, piece)
+        changed.append(node)
+        if cut is not None:
+            _gather_piece(body, found, index, cut)
+    body.target.settle(body.state, step.target, changed)
+    if cut is None:
+        body.gather(found)
+
+
+def _views(
+    body: "Body", step: Add
+) -> tuple[list[Node], list[Pieces | None], frozenset[Key] | None]:
+    """Return the batch pieces of the target, of what its value reads, and which reads are cut.
+
+    An increment that runs whole is one piece, and nothing is cut.
+    """
+    cut = _cut_places(body, step)
+    if cut is None:
+        return [body.raw(step.target)[0]], [None], None
+    reads: list[Pieces | None] = [{} for _ in range(body.options.chunks)]
+    for name, place in place_keys(step.value).items():
+        if name in cut:
+            for read, node in zip(reads, _cut(body, body.raw(place)[0]), strict=True):
+                if read is not None:
+                    read[name] = node
+    return _cut(body, body.raw(step.target)[0]), reads, cut
+
+
+def _cut_places(body: "Body", step: Add) -> frozenset[Key] | None:
+    """Return which reads of an increment are cut along the batch, None if it runs whole."""
+    if body.options.chunks == 1:
+        return None
+    shape = body.types[step.target.name].shape
+    return batch_places(step.value, step.target, shape, body.block.nets)
+
+
+def _cut(body: "Body", node: Node) -> list[Node]:
+    whole = body.tape.call(aten.tensor_split.sections, node, body.options.chunks, 0)
+    return [body.tape.item(whole, index) for index in range(body.options.chunks)]
+
+
+def _fitting(body: "Body", step: Add, view: Node, pieces: Pieces | None) -> Node:
+    """Evaluate an increment; one that brought nets make is checked against the target."""
+    node = body.value(step.value, pieces)
+    brought = brought_nets(step.value, body.block)
+    if not brought or _is_broadcast(body, step):
+        return node
+    return body.tape.call(leaves.check_shape, node, view, brought[0])
+
+
+def _is_broadcast(body: "Body", step: Add) -> bool:
+    return step.value.shape != view_shape(body.types[step.target.name], step.target)
+
+
+def _retracted(
+    body: "Pull", step: Add, view: Node, cot: Node, pieces: Pieces | None
+) -> tuple[Node, Cotangents]:
+    """Evaluate once; return the rebuilt view of the target and the leaves' cotangents."""
+    found = body.evaluate(step.value, pieces)
+    kind = body.types[step.target.name].numerics
+    changed = body.target.retract(body, kind, view, found.node, step.sign)
+    cot = cot if step.sign > 0 else body.tape.call(aten.neg.default, cot)
+    if _is_broadcast(body, step):
+        cot = body.tape.call(cotangents.reduce_like, cot, found.node)
+    return changed, found.pull(cot)
+
+
+def _gather_piece(body: "Pull", found: Cotangents, index: int, cut: frozenset[Key]) -> None:
+    """Gather one piece's cotangents: those of reads that were cut go to their piece."""
+    piece = (index, body.options.chunks)
+    for place, part in found.reads:
+        body.add_cotangent(place, part, piece if key(place) in cut else None)
+    body.gather(Cotangents([], found.params, found.nets))

@@ -1,0 +1,74 @@
+"""``alloc`` and ``free``: registers that begin and end with a known value."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.fx import Node
+
+from revc.codegen.expressions import dim_value, int_value
+from revc.ir.dims import Dim
+from revc.ir.expr import Expr, Number, slots
+from revc.ir.instructions import Alloc, Free
+from revc.ir.types import Label, Lattice, RegType
+from revc.runtime import cotangents, lattice, memory
+
+if TYPE_CHECKING:
+    from revc.codegen.body import Body
+    from revc.codegen.pull import Pull
+
+aten = torch.ops.aten
+
+
+def lower_alloc(body: "Body", step: Alloc) -> None:
+    """Make the register."""
+    body.state[step.name] = _filled(body, step.type, step.value)
+
+
+def pull_alloc(body: "Pull", step: Alloc) -> None:
+    """Check the rebuilt value; its cotangent goes to what the value read."""
+    _check(body, body.state.pop(step.name), step.type, step.value)
+    cot = body.cots.pop(step.name)
+    if slots(step.value):
+        found = body.evaluate(step.value)
+        body.gather(found.pull(body.tape.call(cotangents.reduce_like, cot, found.node)))
+
+
+def lower_free(body: "Body", step: Free) -> None:
+    """Check and drop the register."""
+    _check(body, body.state.pop(step.name), step.type, step.value)
+
+
+def pull_free(body: "Pull", step: Free) -> None:
+    """Make the register again, with a cotangent of zero."""
+    body.state[step.name] = _filled(body, step.type, step.value)
+    body.cots[step.name] = body.tape.call(cotangents.zeros_for, body.state[step.name])
+
+
+def _check(body: "Body", node: Node, kind: RegType, value: Expr) -> None:
+    """Count in the health where a register is not `value`; float state only comes near it."""
+    if kind.numerics.kind != "float32":
+        expected = _filled(body, kind, value)
+        body.health = body.tape.call(memory.check, node, expected, body.health)
+
+
+def _filled(body: "Body", kind: RegType, value: Expr) -> Node:
+    """Return a new register of a type that holds `value`."""
+    shape = [int_value(body.tape, dim, body.size) for dim in kind.shape]
+    if isinstance(value, Number):
+        number = value.value
+        if isinstance(number, Dim):
+            number = dim_value(body.tape, number, body.size)
+        return _constant(body, kind, shape, number)
+    held = body.tape.call(aten.expand.default, body.value(value), shape)
+    if isinstance(kind.numerics, Lattice):
+        bits, width = kind.numerics.fraction_bits, kind.numerics.width
+        return body.tape.call(lattice.encode, held, bits, width)
+    return body.tape.call(aten.clone.default, held)
+
+
+def _constant(body: "Body", kind: RegType, shape: list[Any], number: Any) -> Node:
+    if isinstance(kind.numerics, Lattice):
+        bits, width = kind.numerics.fraction_bits, kind.numerics.width
+        return body.tape.call(memory.fill, shape, number, bits, width, body.device)
+    dtype = torch.int64 if isinstance(kind.numerics, Label) else torch.float32
+    return body.tape.call(memory.fill_plain, shape, number, dtype, body.device)

@@ -1,0 +1,26 @@
+"""``emit``: a value for the caller; its cotangent enters where it stands."""
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from revc.codegen.reuse import is_fresh
+from revc.ir.instructions import Emit
+
+if TYPE_CHECKING:
+    from revc.codegen.forward import Forward
+    from revc.codegen.pull import Pull
+
+aten = torch.ops.aten
+
+
+def lower(body: "Forward", step: Emit) -> None:
+    """Hand a value out; a copy, if it shares memory with a register that may change."""
+    node = body.value(step.value)
+    fresh = is_fresh(node) or node.op == "call_module"
+    body.emitted[step.name] = node if fresh else body.tape.call(aten.clone.default, node)
+
+
+def pull(body: "Pull", step: Emit) -> None:
+    """Pull the caller's cotangent through the value."""
+    body.gather(body.evaluate(step.value).pull(body.emit_cots[step.name]))

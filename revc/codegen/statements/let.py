@@ -1,0 +1,42 @@
+"""``let``: evaluated where it stands; in a pull, where its last use asks for it first."""
+
+from typing import TYPE_CHECKING
+
+from revc.ir.expr import Expr
+from revc.ir.instructions import Let
+from revc.ir.make import make
+from revc.ir.types import FLOAT, RegType
+from revc.runtime import cotangents
+
+if TYPE_CHECKING:
+    from revc.codegen.body import Body
+    from revc.codegen.pull import Pull
+
+
+def lower(body: "Body", step: Let) -> None:
+    """Keep the value under its name."""
+    body.givens[step.name] = body.value(step.value)
+    body.given_types[step.name] = _type(step.value)
+
+
+def evaluated(body: "Pull", name: str) -> None:
+    """Evaluate the let called `name`, if there is one and nothing has asked for it yet."""
+    if name not in body.pending or name in body.givens:
+        return
+    value = body.pending[name].value
+    found = body.evaluate(value)
+    body.givens[name] = found.node
+    body.given_types[name] = _type(value)
+    body.let_values[name] = found
+    body.given_cots[name] = body.tape.call(cotangents.zeros_for, found.node)
+
+
+def pull(body: "Pull", step: Let) -> None:
+    """Pull the let's gathered cotangent through its value."""
+    if step.name in body.let_values:
+        found = body.let_values.pop(step.name)
+        body.gather(found.pull(body.given_cots.pop(step.name)))
+
+
+def _type(value: Expr) -> RegType:
+    return make(RegType, numerics=FLOAT, shape=value.shape)

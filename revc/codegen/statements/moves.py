@@ -1,0 +1,40 @@
+"""Moves: what they do to registers, the inverse does to registers and cotangents alike."""
+
+from typing import TYPE_CHECKING
+
+from revc.codegen.registers import Registers
+from revc.ir.instructions import Join, Permute, Reshape, Split, Squeeze, Swap
+from revc.ir.instructions.base import Instruction
+from revc.ir.instructions.moves import Move
+
+if TYPE_CHECKING:
+    from revc.codegen.body import Body
+    from revc.codegen.pull import Pull
+
+
+def lower(body: "Body", step: Move) -> None:
+    """Move registers."""
+    _move(body.state, step)
+
+
+def pull(body: "Pull", step: Move) -> None:
+    """Move state and cotangents back."""
+    inverse = step.inverse()
+    _move(body.state, inverse)
+    _move(body.cots, inverse)
+
+
+def _move(registers: Registers, step: Instruction) -> None:
+    match step:
+        case Swap():
+            registers.swap(step.left, step.right)
+        case Split():
+            registers.split(step.source, step.parts, step.axis)
+        case Join():
+            registers.join(step.parts, step.target, step.axis)
+        case Permute():
+            registers.permute(step.target, step.order)
+        case Reshape():
+            registers.reshape(step.target, step.after)
+        case Squeeze():
+            registers.squeeze(step.target, step.factor, step.undo)

@@ -1,0 +1,114 @@
+"""What a kind of graph decides: how values are evaluated, and how registers change."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch.fx import Node
+
+from revc.codegen.elementwise import is_tensor
+from revc.codegen.expressions import Cotangents, int_value
+from revc.codegen.registers import Registers
+from revc.ir.expr import Expr, Place
+from revc.ir.keys import Key
+from revc.ir.types import Label, Lattice, Numerics
+from revc.runtime import lattice
+
+if TYPE_CHECKING:
+    from revc.codegen.body import Body
+    from revc.codegen.gather import Gathering
+
+Pieces = dict[Key, Node]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A value's node, and what pulls a cotangent of it back to the leaves of its expression."""
+
+    node: Node
+    pull: Callable[[Node], Cotangents]
+
+
+class Target(ABC):
+    """A kind of graph. `pieces` are batch pieces of places, by key, that stand for the whole."""
+
+    def value(self, body: "Body", value: Expr, pieces: Pieces | None = None) -> Node:
+        """Evaluate; a plain number becomes a 0-dim tensor."""
+        return body.tensor(body.emitter(body.new_tape(), pieces).emit(value))
+
+    def evaluate(self, body: "Gathering", value: Expr, pieces: Pieces | None = None) -> Evaluation:
+        """Evaluate for a pull: once, for the rebuild and for the cotangents."""
+        tape = body.new_tape()
+        emitter = body.emitter(tape, pieces)
+        emitter.wanted = body.wanted
+        node = emitter.emit(value)
+        if not is_tensor(node):
+            return Evaluation(body.tensor(node), lambda _: Cotangents([], {}, {}))
+        return Evaluation(node, lambda cot: emitter.cotangents(tape.pullback(node, cot)))
+
+    def add(self, body: "Body", kind: Numerics, view: Node, value: Node, sign: int) -> Node:
+        """Add ``sign * value`` to a view of a register; return the changed view."""
+        if isinstance(kind, Label):
+            return _add_label(body, kind, view, value, sign)
+        if isinstance(kind, Lattice):
+            return self.add_lattice(body, kind, view, value, sign)
+        return self.add_float(body, view, value, sign)
+
+    def retract(self, body: "Body", kind: Numerics, view: Node, value: Node, sign: int) -> Node:
+        """Take back what `add` added; return the changed view."""
+        if isinstance(kind, Label):
+            return _add_label(body, kind, view, value, -sign)
+        if isinstance(kind, Lattice):
+            return self.retract_lattice(body, kind, view, value, sign)
+        return self.retract_float(body, view, value, sign)
+
+    @abstractmethod
+    def add_lattice(self, body: "Body", kind: Lattice, view: Node, value: Node, sign: int) -> Node:
+        """Add a rounded value, of which the health takes note."""
+
+    @abstractmethod
+    def retract_lattice(
+        self, body: "Body", kind: Lattice, view: Node, value: Node, sign: int
+    ) -> Node:
+        """Subtract a rounded value."""
+
+    @abstractmethod
+    def add_float(self, body: "Body", view: Node, value: Node, sign: int) -> Node:
+        """Add to float state."""
+
+    @abstractmethod
+    def retract_float(self, body: "Body", view: Node, value: Node, sign: int) -> Node:
+        """Subtract from float state."""
+
+    @abstractmethod
+    def settle(self, registers: Registers, place: Place, changed: list[Node]) -> None:
+        """Let a register be what changed views of a place, in batch pieces, make of it."""
+
+    @abstractmethod
+    def negate(self, body: "Body", registers: Registers, place: Place) -> None:
+        """Negate a place."""
+
+    @abstractmethod
+    def replace(self, body: "Body", registers: Registers, place: Place, fresh: Node) -> None:
+        """Put new values into a place."""
+
+    @abstractmethod
+    def accumulate(
+        self,
+        body: "Body",
+        cots: Registers,
+        place: Place,
+        part: Node,
+        piece: tuple[int, int] | None = None,
+    ) -> None:
+        """Add to the cotangent of a place; of batch piece i of n if `piece` is (i, n)."""
+
+    @abstractmethod
+    def returned(self, cots: Registers, place: Place, total: Node) -> None:
+        """Take the cotangent of a place from a callee that was given it to add to."""
+
+
+def _add_label(body: "Body", kind: Label, view: Node, value: Node, sign: int) -> Node:
+    size = int_value(body.tape, kind.size, body.size)
+    return body.effect(lattice.add_label_, view, value, sign, size)

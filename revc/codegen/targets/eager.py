@@ -1,0 +1,77 @@
+"""Graphs that run as they are: state and cotangents belong to the graph and change in place."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.fx import Node
+
+from revc.codegen import places
+from revc.codegen.registers import Registers
+from revc.codegen.targets.base import Target
+from revc.ir.expr import Place
+from revc.ir.types import Lattice
+from revc.runtime import lattice, memory
+
+if TYPE_CHECKING:
+    from revc.codegen.body import Body
+
+aten = torch.ops.aten
+
+
+class Eager(Target):
+    """Changes registers through views of them."""
+
+    def add_lattice(self, body: "Body", kind: Lattice, view: Node, value: Node, sign: int) -> Node:
+        """Watch the value, then add it."""
+        bits = kind.fraction_bits
+        body.health = body.tape.call(memory.watch, value, bits, kind.width, body.health)
+        return body.effect(lattice.add_, view, value, sign, bits)
+
+    def retract_lattice(
+        self, body: "Body", kind: Lattice, view: Node, value: Node, sign: int
+    ) -> Node:
+        """Add the negative, which rounds to the negative."""
+        return body.effect(lattice.add_, view, value, -sign, kind.fraction_bits)
+
+    def add_float(self, body: "Body", view: Node, value: Node, sign: int) -> Node:
+        """Add in place."""
+        return body.effect(aten.add_.Tensor, view, value, alpha=sign)
+
+    def retract_float(self, body: "Body", view: Node, value: Node, sign: int) -> Node:
+        """Subtract in place."""
+        return body.effect(aten.sub_.Tensor, view, value, alpha=sign)
+
+    def settle(self, registers: Registers, place: Place, changed: list[Node]) -> None:
+        """Do nothing: the register changed with its views."""
+
+    def negate(self, body: "Body", registers: Registers, place: Place) -> None:
+        """Negate in place."""
+        body.effect(aten.neg_.default, registers.view(place))
+
+    def replace(self, body: "Body", registers: Registers, place: Place, fresh: Node) -> None:
+        """Copy over a part of a register; a whole one is the new tensor."""
+        if places.is_whole(place):
+            registers.write(place, fresh)
+        else:
+            body.effect(aten.copy_.default, registers.view(place), fresh)
+
+    def accumulate(
+        self,
+        body: "Body",
+        cots: Registers,
+        place: Place,
+        part: Node,
+        piece: tuple[int, int] | None = None,
+    ) -> None:
+        """Add in place, through a view."""
+        view = cots.view(place)
+        if piece is not None:
+            pieces = body.tape.call(aten.tensor_split.sections, view, piece[1], 0)
+            view = body.tape.item(pieces, piece[0])
+        body.effect(aten.add_.Tensor, view, part)
+
+    def returned(self, cots: Registers, place: Place, total: Node) -> None:
+        """Do nothing: the callee added through the view that it was given."""
+
+
+EAGER = Eager()

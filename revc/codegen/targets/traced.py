@@ -1,0 +1,97 @@
+"""Graphs for torch.compile: steps are functional, expressions are units that compile once.
+
+The forward pass and the rebuild call one unit, so no compiler can fuse them differently. Nets
+brought from Python are called outside of units, as they are.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.fx import Node
+
+from revc.codegen.registers import Registers
+from revc.codegen.targets.base import Evaluation, Pieces, Target
+from revc.codegen.values import brought_nets
+from revc.ir.expr import Expr, Place
+from revc.ir.types import Lattice
+from revc.runtime import cotangents, traced
+
+if TYPE_CHECKING:
+    from revc.codegen.body import Body
+    from revc.codegen.gather import Gathering
+
+aten = torch.ops.aten
+
+
+class Traced(Target):
+    """Makes new tensors and writes them into copies of the registers that they are parts of."""
+
+    def value(self, body: "Body", value: Expr, pieces: Pieces | None = None) -> Node:
+        """Call the unit of the expression for its value alone."""
+        if brought_nets(value, body.block):
+            return super().value(body, value, pieces)
+        return body.library.unit(value, body).primal(body, pieces)[0]
+
+    def evaluate(self, body: "Gathering", value: Expr, pieces: Pieces | None = None) -> Evaluation:
+        """Call the unit of the expression, and its pullback."""
+        if brought_nets(value, body.block):
+            return super().evaluate(body, value, pieces)
+        unit = body.library.unit(value, body)
+        node, residuals = unit.primal(body, pieces)
+        return Evaluation(node, lambda cot: unit.pull(body, pieces, residuals, cot))
+
+    def add_lattice(self, body: "Body", kind: Lattice, view: Node, value: Node, sign: int) -> Node:
+        """Add and watch in one step."""
+        both = body.tape.call(traced.update, view, value, sign, kind.fraction_bits, body.health)
+        body.health = body.tape.item(both, 1)
+        return body.tape.item(both, 0)
+
+    def retract_lattice(
+        self, body: "Body", kind: Lattice, view: Node, value: Node, sign: int
+    ) -> Node:
+        """Subtract."""
+        return body.tape.call(traced.retract, view, value, sign, kind.fraction_bits)
+
+    def add_float(self, body: "Body", view: Node, value: Node, sign: int) -> Node:
+        """Return the sum."""
+        return body.effect(aten.add.Tensor, view, value, alpha=sign)
+
+    def retract_float(self, body: "Body", view: Node, value: Node, sign: int) -> Node:
+        """Return the difference."""
+        return body.effect(aten.sub.Tensor, view, value, alpha=sign)
+
+    def settle(self, registers: Registers, place: Place, changed: list[Node]) -> None:
+        """Write the changed pieces."""
+        first, *others = changed
+        if others:
+            first = registers.tape.call(aten.cat.default, changed, 0)
+        registers.write(place, first)
+
+    def negate(self, body: "Body", registers: Registers, place: Place) -> None:
+        """Write the negative."""
+        registers.write(place, body.tape.call(aten.neg.default, registers.view(place)))
+
+    def replace(self, body: "Body", registers: Registers, place: Place, fresh: Node) -> None:
+        """Write the new values."""
+        registers.write(place, fresh)
+
+    def accumulate(
+        self,
+        body: "Body",
+        cots: Registers,
+        place: Place,
+        part: Node,
+        piece: tuple[int, int] | None = None,
+    ) -> None:
+        """Write the sum."""
+        view = cots.view(place)
+        if piece is not None:
+            part = body.tape.call(cotangents.at_piece, part, view, *piece)
+        cots.write(place, body.tape.call(traced.accumulate, view, part))
+
+    def returned(self, cots: Registers, place: Place, total: Node) -> None:
+        """Write the sum that the callee returns."""
+        cots.write(place, total)
+
+
+TRACED = Traced()

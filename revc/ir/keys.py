@@ -1,0 +1,69 @@
+"""Structural keys: equal keys are equal nodes, wherever in a file they stand.
+
+A key is a digest of the node's kind and fields, in which the digests of the nodes in it stand for
+them. So each node is read once, however often it is shared, and a key costs the same to compare and
+to hash whatever is below it. Numbers that compare equal and print otherwise (1, 1.0, True; 0.0 and
+-0.0) have different keys, as they make different code.
+"""
+
+from functools import cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from revc.errors import InternalError
+from revc.ir.dims import Dim
+from revc.ir.memo import per_node
+from revc.ir.types import IRNode
+
+if TYPE_CHECKING:
+    from revc.ir.program import Block
+
+Key = bytes
+
+
+@per_node
+def key(node: IRNode) -> Key:
+    """Return the key of a node: of all its fields but places in files.
+
+    Raises:
+        InternalError: a field holds what no node of the intermediate form may hold.
+    """
+    return _digest(node, ())
+
+
+@per_node
+def nameless(node: IRNode) -> Key:
+    """Return the key of a node without its own name; those below it count."""
+    return _digest(node, ("name",))
+
+
+@per_node
+def code_key(block: "Block") -> Key:
+    """Return what a block's code depends on: all of it but its name and those of its slots."""
+    return _digest(block, ("name", "nets"), *(nameless(slot) for slot in block.nets))
+
+
+def _digest(node: IRNode, without: tuple[str, ...], *more: Key) -> Key:
+    kind, values = type(node).__name__, node.__dict__
+    fields = tuple(_plain(values[name]) for name in _fields(type(node)) if name not in without)
+    return blake2b(repr((kind, fields, more)).encode(), digest_size=20).digest()
+
+
+@cache
+def _fields(kind: type[IRNode]) -> tuple[str, ...]:
+    return tuple(name for name, field in kind.model_fields.items() if not field.exclude)
+
+
+def _plain(value: Any) -> Any:
+    """Return a field's value as data whose `repr` tells it from every other."""
+    if isinstance(value, IRNode):
+        return key(value)
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    if isinstance(value, Dim):
+        return "dim", str(value)
+    if isinstance(value, dict):
+        return "dict", tuple((name, _plain(item)) for name, item in sorted(value.items()))
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise InternalError(f"a node of the intermediate form holds {value!r}")

@@ -1,0 +1,1 @@
+"""The intermediate form: regions, structural keys."""

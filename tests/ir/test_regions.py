@@ -1,0 +1,46 @@
+"""An instruction says what is inside it, and a block walks: each distinct block once."""
+
+from revc.ir.instructions import Add, BlockCall, Repeat
+from revc.passes.frontend import build
+from tests.ir.specs import NESTED
+
+
+def test_a_walk_meets_each_distinct_block_once_outer_ones_first() -> None:
+    model = build(NESTED).model
+    blocks = list(model.walk())
+    assert len({id(block) for block in blocks}) == len(blocks)
+    names = [block.name for block in blocks]
+    assert names[0] == "M"
+    assert [names.count(name) for name in ("Outer", "Inner", "Wider", "Same")] == [1, 1, 1, 1]
+    assert names.index("Outer") < names.index("Inner")
+
+
+def test_inner_first_meets_the_same_blocks_after_all_that_are_in_them() -> None:
+    model = build(NESTED).model
+    seen: set[int] = set()
+    for block in model.inner_first():
+        assert all(id(inner) in seen for step in block.body for inner in step.inner())
+        seen.add(id(block))
+    assert seen == {id(block) for block in model.walk()}
+
+
+def test_instructions_come_in_program_order_those_of_a_block_once() -> None:
+    model = build(NESTED).model
+    steps = list(model.instructions())
+    assert len(steps) == sum(len(block.body) for block in model.walk())
+    kinds = [type(step) for step in steps]
+    # Outer: Inner: its increment, the repeat in Outer, which calls Inner again.
+    assert kinds[:5] == [BlockCall, BlockCall, Add, Repeat, BlockCall]
+
+
+def test_what_is_inside_can_be_put_back() -> None:
+    model = build(NESTED).model
+    for step in model.instructions():
+        assert step.with_inner(step.inner()) == step
+
+
+def test_mapping_inner_blocks_to_themselves_changes_nothing() -> None:
+    model = build(NESTED).model
+    assert model.map_inner(lambda block: block) is model
+    named = model.map_inner(lambda block: block.model_copy(update={"name": "x"}))
+    assert {inner.name for step in named.body for inner in step.inner()} == {"x"}
