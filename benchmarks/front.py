@@ -15,8 +15,8 @@ dim B, T, d = 8
 state lattice(Q12.20)
 """
 BLOCK = """block Layer{i}(a, b: [B, T, d]) {{
-  a += mlp(norm(b), width = 16)
-  b += mlp(norm(a), width = 16)
+  a += mlp(norm(b), width = {width})
+  b += mlp(norm(a), width = {width})
 }}
 """
 
@@ -33,12 +33,23 @@ def _run(command: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def long_spec(blocks: int) -> str:
-    """Return a spec of so many blocks, each called once."""
+def long_spec(blocks: int, *, alike: bool = True) -> str:
+    """Return a spec of so many blocks, each called once, of one width or each of its own."""
     calls = "\n".join(f"  Layer{i}(a, b)" for i in range(blocks))
-    body = "".join(BLOCK.format(i=i) for i in range(blocks))
+    body = "".join(BLOCK.format(i=i, width=16 + (0 if alike else i)) for i in range(blocks))
     model = f"model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {{\n{calls}\n}}\n"
     return LONG_HEAD + body + model
+
+
+def build_seconds(blocks: int = 1000) -> float:
+    """Return how long the front end takes for a long spec of blocks that all differ."""
+    from revc.passes.spec import build
+
+    build(long_spec(1))
+    text = long_spec(blocks, alike=False)
+    start = time.perf_counter()
+    build(text)
+    return time.perf_counter() - start
 
 
 def compile_seconds(blocks: int = 1000) -> float:

@@ -1,7 +1,7 @@
 """`revc invert`: the inverse of a spec's models, as a spec.
 
 Blocks, nets and dims stay as they are. A model's inputs and outputs change places, and so do its
-statements (see `revc.passes.inverse_source`); givens stay givens.
+statements (see `revc.passes.transform.inverse_statements`); givens stay givens.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from revc.errors import BindError
 from revc.grammar import ast
-from revc.grammar.diagnostics import SpecError, UnsupportedError
+from revc.grammar.diagnostics import SpecError
 from revc.grammar.printer import print_file
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -19,94 +19,79 @@ from revc.ir.instructions import Free, Put, Repeat, Reshape
 from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
-from revc.passes.depth import deep
-from revc.passes.elaborate.blocks import Blocks
-from revc.passes.elaborate.names import number
-from revc.passes.frontend import refuse
-from revc.passes.inverse_source import Reader, inverse_body
-from revc.passes.modules import Loader, nowhere
-from revc.passes.opening import open_spec
-from revc.passes.report import Findings
+from revc.passes.elaborate.scope.names import number
+from revc.passes.modules import Module, nowhere
+from revc.passes.recursion_limit import recursion_limit
 from revc.passes.rules.base import hint
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
+from revc.passes.spec import Spec
+from revc.passes.transform.inverse_statements import Reader, inverse_body
 
 
-def invert_spec(source: str | Path, model: str | None = None) -> str:
+def invert(source: str | Path, *, model: str | None = None) -> str:
     """Return the spec, as source, whose models undo those of `source`.
 
-    With `model` the one of that name alone is inverted.
+    It compiles as any spec does, and its models load the same `state_dict`.
+
+    Args:
+        source: a path to a `.rev` file, or source text.
+        model: the model to invert; left out, all of the file are.
 
     Raises:
         SpecError: the spec is wrong, or has no model.
-        UnsupportedError: a model has a statement without an inverse.
+        UnsupportedError: a model has a statement that cannot be compiled yet.
         BindError: there is no such model.
     """
-    with deep():
-        return _invert_spec(source, model)
+    with recursion_limit():
+        return _invert_spec(Spec(source), model)
 
 
-def _invert_spec(source: str | Path, model: str | None) -> str:
-    blocks, loader = _checked(source)
-    models = {d.name: d for d in blocks.main.decls.values() if isinstance(d, ast.ModelDecl)}
+def _invert_spec(spec: Spec, model: str | None) -> str:
+    file = spec.tree
+    models = {decl.name: decl for decl in spec.models}
     if not models:
-        at = nowhere(blocks.main.file.span.file)
+        at = nowhere(file.span.file)
         raise SpecError([UNKNOWN.at(at, "no model in this file: there is nothing to invert")])
     if model is not None and model not in models:
         raise BindError(f"no model `{model}`{hint(model, models)}")
     chosen = models if model is None else {model: models[model]}
     items = []
-    for item in blocks.main.file.items:
+    for item in file.items:
         if isinstance(item, ast.ModelDecl) and item.name in chosen:
-            item = _invert(blocks, loader, source, item)
+            item = _invert(spec, item)
         items.append(item)
-    return print_file(blocks.main.file.model_copy(update={"items": tuple(items)}))
+    return print_file(file.model_copy(update={"items": tuple(items)}))
 
 
-def _checked(source: str | Path) -> tuple[Blocks, Loader]:
-    findings = Findings()
-    blocks, loader = open_spec(source, findings)
-    refuse(findings, loader)
-    return blocks, loader
-
-
-def _invert(
-    blocks: Blocks, loader: Loader, source: str | Path, decl: ast.ModelDecl
-) -> ast.ModelDecl:
-    built = blocks.alone(blocks.main, decl)
-    refuse(blocks.findings, loader)
-    assert built is not None
-    if blocks.refused:
-        raise UnsupportedError(blocks.refused.values())
-    block = _with_names(source, decl.name) or built.block
-    state = blocks.numerics(blocks.main)
-    reader = Reader(_builtin(blocks), dict(_types(block, state)))
-    reader = reader.among(n for n in blocks.main.items(ast.NetDecl) if isinstance(n, ast.NetDecl))
+def _invert(spec: Spec, decl: ast.ModelDecl) -> ast.ModelDecl:
+    declared = spec.declared(decl.name)
+    block = _with_names(spec, decl) or declared.block
+    state = spec.numerics
+    reader = Reader(_builtin(spec.main), dict(_types(block, state)))
+    reader = reader.among(n for n in spec.main.items(ast.NetDecl) if isinstance(n, ast.NetDecl))
     body = inverse_body(decl.body, reader)
     return decl.model_copy(update={**_interface(decl, block, state), "body": body})
 
 
-def _builtin(blocks: Blocks) -> frozenset[str]:
-    return frozenset(name for name, module in blocks.main.imports.items() if module is None)
+def _builtin(main: Module) -> frozenset[str]:
+    return frozenset(name for name, module in main.imports.items() if module is None)
 
 
-def _with_names(source: str | Path, model: str) -> Block | None:
+def _with_names(spec: Spec, decl: ast.ModelDecl) -> Block | None:
     """Return a model's block with its dims by name, so that types print as `[B, T, d]`.
 
     None where the spec needs the values of its dims.
     """
-    findings = Findings()
-    blocks, _ = open_spec(source, findings)
-    dims = blocks.names(blocks.main)
-    for item in blocks.main.items(ast.DimDecl):
+    elaboration = spec.elaboration()
+    findings, dims = elaboration.findings, elaboration.names(spec.main)
+    for item in spec.main.items(ast.DimDecl):
         assert isinstance(item, ast.DimDecl)
         for entry in item.entries:
             if entry.value is None or isinstance(entry.value, ast.Num):
                 dims[entry.name] = Dim.of(entry.name)
             else:
                 dims[entry.name] = number(entry.value, dims, findings)
-    decl = blocks.main.decls[model]
-    assert isinstance(decl, ast.ModelDecl)
-    built = blocks.alone(blocks.main, decl)
+    built = elaboration.elaborate_root(spec.main, decl)
     return built.block if built is not None and not findings.denied else None
 
 

@@ -1,24 +1,15 @@
-"""Lint a spec: every rule, every block and model, with verdicts and their proofs."""
+"""Lint a spec: which of its findings count, with verdicts and their proofs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, SpecError
-from revc.passes.allow import apply_allows
-from revc.passes.charged import float_states, random_nets
-from revc.passes.depth import deep
-from revc.passes.elaborate.blocks import Blocks
-from revc.passes.elaborate.budgets import budgets, stacks
-from revc.passes.feasible import findings as infeasible
-from revc.passes.feasible import own_budgets, verdict
-from revc.passes.meters import budget_errors, without_budget
-from revc.passes.modules import Module
-from revc.passes.opening import open_spec
-from revc.passes.proof import Proof, prove
-from revc.passes.report import Findings
-from revc.passes.rules.b200_unknown_verdict import unknown_verdict
+from revc.passes.analysis.proof import Proof
+from revc.passes.rules.registry import checks
+from revc.passes.rules.report import by_place
+from revc.passes.sources import DISK, Sources
+from revc.passes.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -41,11 +32,12 @@ class Selection:
     def raised(self, finding: Diagnostic) -> Diagnostic:
         """Return the finding at the level that it has here."""
         denied = "warnings" in self.deny or finding.code in self.deny
-        if not denied or finding.level == "deny":
-            return finding
-        return Diagnostic(
-            finding.code, finding.name, "deny", finding.message, finding.span, finding.notes
-        )
+        return replace(finding, level="deny") if denied else finding
+
+    def of(self, findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """Return those of some findings that count, sorted by place."""
+        counted = [self.raised(finding) for finding in findings if self.keeps(finding)]
+        return tuple(sorted(counted, key=by_place))
 
 
 EVERYTHING = Selection()
@@ -66,77 +58,22 @@ class LintResult:
 
 
 def lint(
-    source: str | Path, selection: Selection = EVERYTHING, dims: Mapping[str, int] = {}
+    source: str | Path,
+    selection: Selection = EVERYTHING,
+    dims: Mapping[str, int] = {},
+    sources: Sources = DISK,
 ) -> LintResult:
     """Check a spec, a path or source text; all that is wrong with it is in the findings.
 
     Raises:
         BindError: `dims` has a dim that the file does not declare.
     """
-    findings = Findings()
     try:
-        blocks, loader = open_spec(source, findings, dims)
+        spec = Spec(source, dims, sources)
     except SpecError as error:
-        return LintResult(tuple(d for d in error.diagnostics if selection.keeps(d)))
-    proofs: tuple[Proof, ...] = ()
-    if not any(module.broken for module in loader.modules):
-        with deep():
-            proofs = tuple(_check(blocks, "unknown" in selection.deny))
-    kept, about = apply_allows(findings.all, loader.modules)
-    counted = [selection.raised(d) for d in [*kept, *about] if selection.keeps(d)]
-    texts = {module.file.span.file: module.text for module in loader.modules}
-    return LintResult(tuple(sorted(counted, key=_place)), proofs, texts)
-
-
-def _place(finding: Diagnostic) -> tuple[str, int, int, str]:
-    at = finding.span
-    return at.file, at.line, at.column, finding.code
-
-
-def _check(blocks: Blocks, deny_unknown: bool) -> Iterator[Proof]:
-    """Elaborate each block and model of the main file, and run the rules on what comes of it."""
-    main, findings = blocks.main, blocks.findings
-    _nets(blocks, main)
-    done: dict[int, Proof] = {}
-    for item in main.file.items:
-        if isinstance(item, ast.BlockDecl | ast.ModelDecl):
-            proof = _decl(blocks, item, done)
-            if deny_unknown and proof.verdict == "UNKNOWN":
-                findings.add(unknown_verdict(item.name, proof.reason, item.name_span))
-            yield proof
-    others = (*float_states(main), *budget_errors(main), *without_budget(main))
-    for finding in others:
-        findings.add(finding)
-
-
-def _nets(blocks: Blocks, main: Module) -> None:
-    """Check the file's own nets, also those that nothing calls."""
-    home = blocks.file_scope(main)
-    for item in main.file.items:
-        if isinstance(item, ast.NetDecl):
-            blocks.file_net(home, item)
-    _all(blocks, random_nets(home.slots.freeze()[0]))
-
-
-def _decl(blocks: Blocks, item: ast.BlockDecl | ast.ModelDecl, done: dict[int, Proof]) -> Proof:
-    findings = blocks.findings
-    before = findings.count
-    built = blocks.alone(blocks.main, item)
-    if built is None:
-        return Proof(item.name, "UNKNOWN", "it could not be checked", item.name_span)
-    _all(blocks, random_nets(built.block.nets))
-    proof = prove(built.block, built.doubts, done)
-    if isinstance(item, ast.ModelDecl):
-        bounds = own_budgets(item.name, built.block, budgets(blocks))
-        _all(blocks, infeasible(built.block, bounds, stacks(blocks)))
-        lines = tuple(verdict(built.block, bound, bounds).line() for bound in bounds)
-        proof = replace(proof, notes=lines)
-    if findings.count > before and proof.verdict in ("PROVED", "ASSUMED", "BOUNDED"):
-        reason = "statements that were refused have no proof"
-        return Proof(item.name, "UNKNOWN", reason, item.name_span, proof.steps)
-    return proof
-
-
-def _all(blocks: Blocks, found: Iterable[Diagnostic]) -> None:
-    for finding in found:
-        blocks.findings.add(finding)
+        return LintResult(selection.of(error.diagnostics))
+    findings = list(spec.findings)
+    if "unknown" in selection.deny:
+        for rule in checks("proof"):
+            findings += [found for proof in spec.proofs for found in rule(proof)]
+    return LintResult(selection.of(findings), spec.proofs, spec.texts)

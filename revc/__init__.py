@@ -1,22 +1,75 @@
-"""revc: a declarative compiler from a model spec to an exactly reversible PyTorch graph."""
+"""revc: a declarative compiler from a model spec to an exactly reversible PyTorch graph.
 
+Names are imported when they are first asked for: linting and inverting never import torch.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from revc.codegen.compile import compile
     from revc.codegen.show import show
+    from revc.errors import (
+        ArtifactError,
+        BindError,
+        DoubleBackwardError,
+        InternalError,
+        OutputError,
+        ReconstructionError,
+        RevcError,
+    )
+    from revc.grammar.diagnostics import SpecError, UnsupportedError
+    from revc.passes.invert import invert
+    from revc.passes.lint import lint
+    from revc.runtime.model import ReversibleModel
 
-__all__ = ["compile", "show"]
+    __version__: str
+
+_HOMES = {
+    "compile": "revc.codegen.compile",
+    "show": "revc.codegen.show",
+    "invert": "revc.passes.invert",
+    "lint": "revc.passes.lint",
+    "ReversibleModel": "revc.runtime.model",
+    "SpecError": "revc.grammar.diagnostics",
+    "UnsupportedError": "revc.grammar.diagnostics",
+    "ArtifactError": "revc.errors",
+    "BindError": "revc.errors",
+    "DoubleBackwardError": "revc.errors",
+    "InternalError": "revc.errors",
+    "OutputError": "revc.errors",
+    "ReconstructionError": "revc.errors",
+    "RevcError": "revc.errors",
+}
+
+__all__ = [
+    "ArtifactError",
+    "BindError",
+    "DoubleBackwardError",
+    "InternalError",
+    "OutputError",
+    "ReconstructionError",
+    "RevcError",
+    "ReversibleModel",
+    "SpecError",
+    "UnsupportedError",
+    "__version__",
+    "compile",
+    "invert",
+    "lint",
+    "show",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # The command line's lint, fmt and explain must not pay for importing torch.
-    if name == "compile":
-        from revc.codegen.compile import compile
+    if name == "__version__":
+        from importlib.metadata import version  # slow to import, and seldom asked for
 
-        return compile
-    if name == "show":
-        from revc.codegen.show import show
-
-        return show
+        return version("revc")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

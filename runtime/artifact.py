@@ -206,8 +206,11 @@ class ArtifactGraphs:
     def lower_traced(self) -> None:
         """Leave the graphs for torch.compile as they are: an artifact has them."""
 
-    def segment(self, name: str, brought: frozenset[int] = frozenset()) -> ArtifactSegment:
-        """Return the graphs of a segment.
+    def segment(
+        self, name: str, brought: frozenset[int] = frozenset(),
+        asked: tuple[bool, ...] | None = None,
+    ) -> ArtifactSegment:  # fmt: skip
+        """Return the graphs of a segment, which serve whatever is asked for.
 
         Raises:
             BindError: built-in nets were replaced or hooked; only the compiler can lower that.
@@ -224,8 +227,9 @@ class ArtifactGraphs:
         return brought
 
     def compiled(
-        self, name: str, brought: frozenset[int], how: tuple[tuple[str, Any], ...]
-    ) -> ArtifactSegment:
+        self, name: str, brought: frozenset[int], how: tuple[tuple[str, Any], ...],
+        asked: tuple[bool, ...] | None = None,
+    ) -> ArtifactSegment:  # fmt: skip
         """Refuse: an artifact has no code for compilers but that of the whole program.
 
         Raises:

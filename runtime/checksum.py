@@ -35,6 +35,11 @@ def observing(observer: Observer) -> Iterator[None]:
         _observer.reset(outer)
 
 
+def observed() -> bool:
+    """Say whether somebody observes what this thread checks."""
+    return _observer.get() is not None
+
+
 def checksum(registers: list[Tensor]) -> Tensor:
     """Return one int64 checksum a register, shape ``[len(registers)]``; contiguous or not."""
     if not torch.compiler.is_compiling():

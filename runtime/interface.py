@@ -68,9 +68,8 @@ class SegmentPlan:
     @property
     def ports(self) -> Ports:
         """What its graphs take and return."""
-        nets = len(self.rows[0])
-        groups = (self.takes, self.gives, self.givens, self.emits)
-        return Ports(*(len(group) for group in groups), nets)
+        takes, gives, givens = len(self.takes), len(self.gives), len(self.givens)
+        return Ports(takes, gives, givens, len(self.emits), len(self.rows[0]))
 
     def count(self, sizes: Mapping[str, int]) -> int:
         """Return the number of turns, 1 if it is no loop."""
@@ -161,6 +160,13 @@ class Interface:
         if batch < self.chunks:
             raise BindError(f"{self.chunks} chunks of a batch of {batch}: some would be empty")
         return sizes
+
+    def asked(self, values: Mapping[str, Tensor]) -> frozenset[str]:
+        """Return the givens whose gradients somebody may ask for."""
+        if not torch.is_grad_enabled():
+            return frozenset()
+        names = (slot.name for slot in self.givens)
+        return frozenset(name for name in names if values[name].requires_grad)
 
     def batch_sizes(self, examples: int) -> dict[str, int]:
         """Return the free size that the number of examples binds, if axis 0 is one."""

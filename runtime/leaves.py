@@ -2,11 +2,11 @@
 
 A module always runs in one canonical mode: gradients enabled, inputs detached, and requiring a
 gradient where the graph says so. Some modules take other kernels under ``no_grad`` (an LSTM in
-training mode, attention in eval mode), which would give the rebuild other bits than the forward pass
-had: a graph and its VJP graph say the same. An input whose gradient nobody can ask for requires
-none: attention would make that of its mask, as large as all its weights. In eager mode the VJP
-is ``torch.autograd.grad``, under ``torch.compile`` it is ``torch.func.vjp``; the module's hooks run
-either way.
+training mode, attention in eval mode), which would give the rebuild other bits than the forward
+pass had: a graph and its VJP graph say the same. An input whose gradient nobody can ask for
+requires none: attention would make that of its mask, as large as all its weights. In eager mode
+the VJP is ``torch.autograd.grad``, under ``torch.compile`` it is ``torch.func.vjp``; the module's
+hooks run either way.
 """
 
 import threading

@@ -1,6 +1,7 @@
 """A compiled program as a torch module: a thin face over its runs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -123,6 +124,7 @@ class ReversibleModel(nn.Module):
             seen, raw, givens, lengths, ticket = whole.run_whole(self, mode, values)
             ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)
             return make_result(self._result, seen, ran, known=False)
+        mode = replace(mode, asked=at.asked(values))
         seen, ran = run_forward(self, mode, sizes, values)
         return make_result(self._result, seen, ran, held=self.plain)
 

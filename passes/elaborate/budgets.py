@@ -5,41 +5,42 @@ from typing import TYPE_CHECKING
 from revc.grammar import ast
 from revc.ir.make import make
 from revc.ir.program import Budget, StackDecl
-from revc.passes.elaborate.names import number
-from revc.passes.report import Reported
-from revc.passes.rules.m503_missing_meter import missing_meter
-from revc.passes.rules.s003_unknown_argument import bad_argument, unknown_argument
+from revc.passes.analysis.arguments import Formals
+from revc.passes.elaborate.arguments import matched
+from revc.passes.elaborate.scope.names import number
+from revc.passes.rules.report import Reported
+from revc.passes.rules.s003_unknown_argument import bad_argument
 
 if TYPE_CHECKING:
-    from revc.passes.elaborate.blocks import Blocks
+    from revc.passes.elaborate.elaboration import Elaboration
 
 UNITS = ("token", "step", "example", "element", "valve")
 
 
-def budgets(blocks: "Blocks") -> tuple[Budget, ...]:
+def budgets(elaboration: "Elaboration") -> tuple[Budget, ...]:
     """Return the budgets of the main file; findings for those that are wrong."""
     found = []
-    for item in blocks.main.file.items:
+    for item in elaboration.main.file.items:
         if isinstance(item, ast.BudgetDecl):
             try:
-                found.append(_budget(blocks, item))
+                found.append(_budget(elaboration, item))
             except Reported:
                 continue
     return tuple(found)
 
 
-def _budget(blocks: "Blocks", item: ast.BudgetDecl) -> Budget:
-    findings = blocks.findings
+def _budget(elaboration: "Elaboration", item: ast.BudgetDecl) -> Budget:
+    findings = elaboration.findings
     if item.meter is None:
-        raise findings.refuse(missing_meter(item.span))
+        raise Reported  # M503, which looks at the file
     for unit in item.units:
         if unit not in UNITS:
             text = f"is bits per {', '.join(UNITS)}, not `{unit}`"
-            raise findings.refuse(bad_argument("a budget", text, item.span))
-    bound = number(item.bound, blocks.names(blocks.main), findings).constant
+            raise findings.reject(bad_argument("a budget", text, item.span))
+    bound = number(item.bound, elaboration.names(elaboration.main), findings).constant
     if bound is None or bound < 0:
         text = "is a number of at least 0, and its dims are bound"
-        raise findings.refuse(bad_argument("a budget", text, item.bound.span))
+        raise findings.reject(bad_argument("a budget", text, item.bound.span))
     targets = tuple(name.id for name in item.targets)
     return make(
         Budget,
@@ -51,34 +52,29 @@ def _budget(blocks: "Blocks", item: ast.BudgetDecl) -> Budget:
     )
 
 
-def stacks(blocks: "Blocks") -> tuple[StackDecl, ...]:
+def stacks(elaboration: "Elaboration") -> tuple[StackDecl, ...]:
     """Return the tapes and reservoirs of the main file; findings for those that are wrong."""
     found = []
-    for item in blocks.main.file.items:
+    for item in elaboration.main.file.items:
         if isinstance(item, ast.TapeDecl):
             found.append(make(StackDecl, span=item.span, name=item.name, kind="tape"))
         elif isinstance(item, ast.ReservoirDecl):
             try:
-                found.append(_reservoir(blocks, item))
+                found.append(_reservoir(elaboration, item))
             except Reported:
                 continue
     return tuple(found)
 
 
-def _reservoir(blocks: "Blocks", item: ast.ReservoirDecl) -> StackDecl:
-    findings, values = blocks.findings, dict[str, int]()
-    for arg in item.args:
-        if arg.name is None or arg.name in values:
-            text = "takes `seed = ..` and `bits = ..`, each once"
-            raise findings.refuse(bad_argument("reservoir", text, arg.span))
-        if arg.name not in ("seed", "bits"):
-            what = unknown_argument("reservoir", arg.name, arg.span, ("seed", "bits"))
-            raise findings.refuse(what)
-        known = number(arg.value, blocks.names(blocks.main), findings).integer
+def _reservoir(elaboration: "Elaboration", item: ast.ReservoirDecl) -> StackDecl:
+    findings, values = elaboration.findings, dict[str, int]()
+    takes = Formals("reservoir", (), ("seed", "bits"))
+    for name, arg in matched(findings, item.args, takes).given.items():
+        known = number(arg.value, elaboration.names(elaboration.main), findings).integer
         if known is None or not 0 <= known < 1 << 31:
-            text = f"takes a whole number from 0 to 2**31 - 1 for `{arg.name}`"
-            raise findings.refuse(bad_argument("reservoir", text, arg.span))
-        values[arg.name] = known
+            text = f"takes a whole number from 0 to 2**31 - 1 for `{name}`"
+            raise findings.reject(bad_argument("reservoir", text, arg.span))
+        values[name] = known
     return make(
         StackDecl,
         span=item.span,

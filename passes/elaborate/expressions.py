@@ -7,10 +7,10 @@ from revc.ir.dims import Dim
 from revc.ir.expr import FUNCTIONS, Elementwise, Expr, Number, Place, Read, walk
 from revc.ir.make import make
 from revc.ir.types import Label, Shape, shape_text
-from revc.passes.elaborate.names import arithmetic
-from revc.passes.elaborate.places import name_of, place
-from revc.passes.elaborate.scope import Scope
-from revc.passes.elaborate.shapes import broadcast, indexed
+from revc.passes.analysis.shapes import broadcast, indexed
+from revc.passes.elaborate.scope.names import arithmetic
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.scope.state_places import name_of, place
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import bad_argument
@@ -46,10 +46,10 @@ def value(scope: Scope, node: ast.Expr, expected: Shape | None = None) -> Expr:
             return _call(scope, node, expected)
         case ast.Torch():
             text = f'declare it first: `net N(x: ...) -> ... = torch "{node.target}"`'
-            raise scope.findings.refuse(
+            raise scope.findings.reject(
                 bad_argument("a torch module", f"is a net: {text}", node.span)
             )
-    raise scope.findings.refuse(bad_argument("an expression", "cannot hold this here", node.span))
+    raise scope.findings.reject(bad_argument("an expression", "cannot hold this here", node.span))
 
 
 def read(scope: Scope, node: ast.Name | ast.Index) -> Expr:
@@ -69,10 +69,10 @@ def read(scope: Scope, node: ast.Name | ast.Index) -> Expr:
 def _not_a_value(scope: Scope, name: ast.Name) -> None:
     if scope.net(name.id) is not None or scope.module.imports.get(name.id, scope) is None:
         text = f"`{name.id}` is a net: give it what it reads, `{name.id}(...)`"
-        raise scope.findings.refuse(UNKNOWN.at(name.span, text))
+        raise scope.findings.reject(UNKNOWN.at(name.span, text))
     regs = scope.regs
     known = [*regs.live, *regs.givens, *regs.lets, *scope.names]
-    raise scope.findings.refuse(unknown_name("register", name.id, name.span, known))
+    raise scope.findings.reject(unknown_name("register", name.id, name.span, known))
 
 
 def _static(scope: Scope, node: ast.Expr) -> Dim | None:
@@ -101,19 +101,19 @@ def _binary(scope: Scope, node: ast.Binary, left: Expr, right: Expr) -> Expr:
     shape = broadcast(left.shape, right.shape)
     if shape is None:
         one, two = shape_text(left.shape), shape_text(right.shape)
-        raise scope.findings.refuse(mismatch(node.span, f"{one} and {two} do not fit `{node.op}`"))
+        raise scope.findings.reject(mismatch(node.span, f"{one} and {two} do not fit `{node.op}`"))
     return make(
         Elementwise, span=node.span, function=_OPERATORS[node.op], args=(left, right), shape=shape
     )
 
 
 def _call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
-    from revc.passes.elaborate.netcalls import net_call
+    from revc.passes.elaborate.nets.calls import net_call
 
     if node.func not in FUNCTIONS:
         return net_call(scope, node, expected)
     if len(node.args) != 1 or node.args[0].name is not None:
-        raise scope.findings.refuse(bad_argument(node.func, "takes one value", node.span))
+        raise scope.findings.reject(bad_argument(node.func, "takes one value", node.span))
     arg = value(scope, node.args[0].value, expected)
     return make(Elementwise, span=node.span, function=node.func, args=(arg,), shape=arg.shape)
 

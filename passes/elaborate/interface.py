@@ -9,22 +9,21 @@ from revc.grammar.span import Span
 from revc.ir.expr import Read
 from revc.ir.make import make
 from revc.ir.program import Register
-from revc.ir.types import Label, Numerics, RegType, shape_text
-from revc.passes.elaborate.names import Names
-from revc.passes.elaborate.netcalls import arg_type
-from revc.passes.elaborate.scope import Scope
-from revc.passes.elaborate.types import regtype
+from revc.ir.types import Label, Numerics, RegType
+from revc.passes.elaborate.nets.calls import arg_type
+from revc.passes.elaborate.scope.names import Names
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.scope.types import regtype
 from revc.passes.elaborate.unify import unify
 from revc.passes.modules import Module
-from revc.passes.report import Reported
 from revc.passes.rules.l101_dropped_state import dropped
+from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
-from revc.passes.rules.s004_shape_mismatch import mismatch
-from revc.passes.rules.s007_numeric_mix import numeric_mix
+from revc.passes.rules.s007_numeric_mix import other_type
 from revc.passes.rules.s009_redefined_name import redefined
 
 if TYPE_CHECKING:
-    from revc.passes.elaborate.blocks import Blocks
+    from revc.passes.elaborate.elaboration import Elaboration
 
 Decl = ast.BlockDecl | ast.ModelDecl
 
@@ -48,14 +47,16 @@ class Interface:
         return types, str(self.numerics), tuple(self.names.items())
 
 
-def own_interface(blocks: "Blocks", module: Module, decl: Decl) -> Interface:
+def own_interface(elaboration: "Elaboration", module: Module, decl: Decl) -> Interface:
     """Return the interface that a block or model declares.
 
     Raises:
         Reported: a parameter has no type, or a wrong one.
     """
-    names, numerics = blocks.names(module), blocks.numerics(module)
-    types = {p.name: _type(blocks, p, decl, numerics, names) for p in _params(blocks, decl)}
+    names, numerics = elaboration.names(module), elaboration.numerics(module)
+    types = {
+        p.name: _type(elaboration, p, decl, numerics, names) for p in _params(elaboration, decl)
+    }
     return _interface(decl, types, names, numerics)
 
 
@@ -76,23 +77,26 @@ def interface(
     Raises:
         Reported: an argument does not fit.
     """
-    blocks = caller.blocks
+    elaboration = caller.elaboration
     passed = {param.name: kind for param, kind in zip(_state(decl, undo), state, strict=True)}
     passed |= {name: arg_type(caller, at) for name, at in givens.items()}
-    params = {param.name: param for param in _params(blocks, decl)}
+    params = {param.name: param for param in _params(elaboration, decl)}
     if undo and decl.results is not None:
         params |= {param.name: param for param in ast.typed(decl.results)}
-    names = {name: caller.names[name] for name in blocks.names(module) if name in caller.names}
+    names = {name: caller.names[name] for name in elaboration.names(module) if name in caller.names}
     numerics = caller.numerics
     if module is not caller.module:
-        numerics = _adapted(blocks, module, params, passed)
-        names = unify(blocks, module, params, passed)
+        numerics = _adapted(elaboration, module, params, passed)
+        names = unify(elaboration, module, params, passed)
     for name, kind in passed.items():
-        wanted = _type(blocks, params[name], decl, numerics, names, kind)
-        _check(caller, node, name, kind, wanted)
+        wanted = _type(elaboration, params[name], decl, numerics, names, kind)
+        says = f"`{node.block}` takes {{want}} for `{name}`, but is given {{have}}"
+        caller.findings.demand(other_type(kind, wanted, says, node.span))
     types = {
-        p.name: _type(blocks, p, decl, numerics, names, passed.get(p.name) if p.given else None)
-        for p in _params(blocks, decl)
+        p.name: _type(
+            elaboration, p, decl, numerics, names, passed.get(p.name) if p.given else None
+        )
+        for p in _params(elaboration, decl)
     }
     return _interface(decl, types, names, numerics)
 
@@ -114,17 +118,17 @@ def _state(decl: ast.BlockDecl, undo: bool) -> list[ast.Param]:
     return [param for param in params if not param.given]
 
 
-def _params(blocks: "Blocks", decl: Decl) -> tuple[ast.Param, ...]:
+def _params(elaboration: "Elaboration", decl: Decl) -> tuple[ast.Param, ...]:
     seen: set[str] = set()
     for param in decl.params:
         if param.name in seen:
-            raise blocks.findings.refuse(redefined(param.name, "a parameter", param.span))
+            raise elaboration.findings.reject(redefined(param.name, "a parameter", param.span))
         seen.add(param.name)
     return ast.typed(decl.params)
 
 
 def _type(
-    blocks: "Blocks",
+    elaboration: "Elaboration",
     param: ast.Param,
     decl: Decl,
     numerics: Numerics,
@@ -134,34 +138,24 @@ def _type(
     """Return a parameter's type; a given that names no numerics has those of what is passed."""
     if param.type is None:
         text = f"says no type for `{param.name}`"
-        raise blocks.findings.refuse(bad_argument(decl.name, text, param.span))
+        raise elaboration.findings.reject(bad_argument(decl.name, text, param.span))
     if param.given and passed is not None and not isinstance(passed.numerics, Label):
         numerics = passed.numerics
-    return regtype(param.type, numerics, names, blocks.findings)
+    return regtype(param.type, numerics, names, elaboration.findings)
 
 
 def _adapted(
-    blocks: "Blocks", module: Module, params: Mapping[str, ast.Param], passed: Mapping[str, RegType]
+    elaboration: "Elaboration",
+    module: Module,
+    params: Mapping[str, ast.Param],
+    passed: Mapping[str, RegType],
 ) -> Numerics:
     for name, kind in passed.items():
         param = params[name]
         bare = param.type is not None and param.type.numerics is None and not param.given
         if bare and not isinstance(kind.numerics, Label):
             return kind.numerics
-    return blocks.numerics(module)
-
-
-def _check(caller: Scope, node: ast.BlockCall, name: str, have: RegType, want: RegType) -> None:
-    if have.shape != want.shape:
-        text = f"`{node.block}` takes {_dims(want)} for `{name}`, but is given {_dims(have)}"
-        raise caller.findings.refuse(mismatch(node.span, text))
-    if have.numerics != want.numerics:
-        text = f"`{node.block}` takes {want.numerics} for `{name}`, but is given {have.numerics}"
-        raise caller.findings.refuse(numeric_mix(node.span, text))
-
-
-def _dims(kind: RegType) -> str:
-    return shape_text(kind.shape)
+    return elaboration.numerics(module)
 
 
 def results(scope: Scope, decl: Decl, face: Interface) -> tuple[Register, ...]:
@@ -191,17 +185,15 @@ def _result(scope: Scope, decl: Decl, param: ast.Param) -> Register | None:
     try:
         if param.type is None:
             text = f"says no type for the result `{param.name}`"
-            raise scope.findings.refuse(bad_argument(decl.name, text, param.span))
+            raise scope.findings.reject(bad_argument(decl.name, text, param.span))
         want = regtype(param.type, scope.numerics, scope.names, scope.findings)
         have = scope.regs.target(param.name, param.span)
     except Reported:
         return None
-    if have.shape != want.shape:
-        text = f"`{param.name}` is declared {_dims(want)}, but ends as {_dims(have)}"
-        scope.findings.add(mismatch(param.span, text))
-    elif have.numerics != want.numerics:
-        text = f"`{param.name}` is declared {want.numerics}, but ends as {have.numerics}"
-        scope.findings.add(numeric_mix(param.span, text))
+    says = f"`{param.name}` is declared {{want}}, but ends as {{have}}"
+    wrong = other_type(have, want, says, param.span)
+    if wrong is not None:
+        scope.findings.add(wrong)
     return make(Register, span=param.span, name=param.name, type=have)
 
 

@@ -3,16 +3,15 @@
 from collections.abc import Hashable, Mapping
 from typing import Protocol
 
-from revc.ir.dims import Dim
 from revc.ir.expr import NetCall, walk
 from revc.ir.instructions import BlockCall, Instruction, Repeat
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.program import Block
 from revc.ir.types import shape_text
-from revc.passes.elaborate.scope import Scope
-from revc.passes.elaborate.slots import Draft, renumber, retied
-from revc.passes.elaborate.ties import is_implied
-from revc.passes.report import Reported
+from revc.passes.elaborate.nets.slots import Draft, renumber, retied
+from revc.passes.elaborate.nets.tied_embeddings import is_implied
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch
 
@@ -31,7 +30,7 @@ class Linked(Protocol):
         """One for each of its slots."""
 
 
-def adopt(
+def instantiate(
     scope: Scope, inner: Linked, prefix: str, known: Mapping[Hashable, int]
 ) -> tuple[int, ...]:
     """Return the slots of `scope` for those of `inner`; own ones are made, named by `prefix`.
@@ -39,13 +38,13 @@ def adopt(
     Raises:
         Reported: a linked net is called with other shapes than before, or there are too many nets.
     """
-    blocks = scope.blocks
-    if blocks.full:
+    elaboration = scope.elaboration
+    if elaboration.full:
         raise Reported
     if len(scope.slots.drafts) + len(inner.links) > MOST_NETS:
-        blocks.full = True
+        elaboration.full = True
         text = f"has more than {MOST_NETS} nets; `repeat .. share` has one set for all turns"
-        raise scope.findings.refuse(bad_argument(scope.path, text, inner.block.span))
+        raise scope.findings.reject(bad_argument(scope.path, text, inner.block.span))
     nets = []
     for slot, link in zip(inner.block.nets, inner.links, strict=True):
         nets.append(_one(scope, slot, link, prefix, known))
@@ -70,7 +69,7 @@ def _file_slot(scope: Scope, link: Hashable) -> int:
     """Return this body's slot for one of a file's nets, as ``("file", full name, k)``."""
     assert isinstance(link, tuple)
     _, full, k = link
-    home, decl = scope.blocks.file_decl(full)
+    home, decl = scope.elaboration.file_decl(full)
     net = scope.shared_net(home, decl)
     assert net is not None
     return net.uses[k]
@@ -91,7 +90,7 @@ def _settle(scope: Scope, draft: Draft, slot: NetSlot) -> None:
             f"`{draft.name}` is one net: called for {shape_text(slot.output)} here, "
             f"for {shape_text(draft.output)} before"
         )
-        raise scope.findings.refuse(mismatch(slot.span, text))
+        raise scope.findings.reject(mismatch(slot.span, text))
 
 
 def renumbered(step: Instruction, where: dict[int, int]) -> Instruction:
@@ -106,22 +105,3 @@ def renumbered(step: Instruction, where: dict[int, int]) -> Instruction:
 
 def _calls(step: Instruction) -> bool:
     return any(isinstance(node, NetCall) for value in step.values() for node in walk(value))
-
-
-def names_in(step: Instruction) -> frozenset[str]:
-    """Return the dims and turns that an instruction names, blocks' own turns included."""
-    if isinstance(step, Repeat):
-        inner = frozenset(step.body.turns) - {step.index}
-        return inner | step.count.names
-    return frozenset(name for dim in _dims(step) for name in dim.names)
-
-
-def _dims(node: object) -> list[Dim]:
-    if isinstance(node, Dim):
-        return [node]
-    if isinstance(node, tuple):
-        return [dim for item in node for dim in _dims(item)]
-    if isinstance(node, Block):
-        return []
-    fields = getattr(type(node), "model_fields", {})
-    return [dim for name in fields for dim in _dims(getattr(node, name))]

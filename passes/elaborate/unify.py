@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.types import Label, RegType
-from revc.passes.elaborate.names import Names, size
+from revc.passes.elaborate.scope.names import Names, size
 from revc.passes.modules import Module
 
 if TYPE_CHECKING:
-    from revc.passes.elaborate.blocks import Blocks
+    from revc.passes.elaborate.elaboration import Elaboration
 
 
 def unify(
-    blocks: "Blocks",
+    elaboration: "Elaboration",
     module: Module,
     params: Mapping[str, ast.Param],
     passed: Mapping[str, RegType],
@@ -24,16 +24,16 @@ def unify(
 
     A dim is bound where it stands alone or with a factor; the types are compared afterwards.
     """
-    names = blocks.names(module)
+    names = elaboration.names(module)
     bound: dict[str, Dim] = {}
     for name, kind in passed.items():
         written = params[name].type
         if written is None:
             continue
-        dims = [size(dim, names, blocks.findings) for dim in written.dims]
+        dims = [size(dim, names, elaboration.findings) for dim in written.dims]
         given = list(kind.shape)
         if isinstance(kind.numerics, Label) and written.numerics and written.numerics.size:
-            dims.append(size(written.numerics.size, names, blocks.findings))
+            dims.append(size(written.numerics.size, names, elaboration.findings))
             given.append(kind.numerics.size)
         for dim, value in zip(dims, given, strict=False):
             _solve(dim.substitute(bound), value, bound)

@@ -1,7 +1,9 @@
 """B200: a block that is not proved a bijection; only with `--deny unknown`."""
 
+from collections.abc import Iterator
+
 from revc.grammar.diagnostics import Diagnostic
-from revc.grammar.span import Span
+from revc.passes.analysis.proof import Proof
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -36,6 +38,7 @@ block Couple(a, b: [B, c]) {
 )
 
 
-def unknown_verdict(name: str, reason: str, span: Span) -> Diagnostic:
-    """Return the finding for the block `name`."""
-    return RULE.at(span, f"`{name}` is not proved: {reason}")
+def check(proof: Proof) -> Iterator[Diagnostic]:
+    """Yield a finding if a block's or model's proof says UNKNOWN."""
+    if proof.verdict == "UNKNOWN":
+        yield RULE.at(proof.span, f"`{proof.subject}` is not proved: {proof.reason}")

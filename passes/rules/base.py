@@ -1,11 +1,25 @@
-"""What a rule is: its code, its level, its page, and how it makes a finding."""
+"""What a rule is: its code, its level, its page, its check, and how it makes a finding.
 
-from collections.abc import Iterable
+A rule is one file. It holds `RULE` and either a `check`, which the front door runs on what the
+registry says, or the predicates that elaboration asks as it goes, since it cannot go on without.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from revc.grammar.diagnostics import Diagnostic, Level
 from revc.grammar.span import Span
+
+Subject = Literal["file", "nets", "block", "model", "program", "proof"]
+"""What a check looks at.
+
+``file``: the main file, a `Module`. ``nets``: each `NetSlot` of a block or file. ``block``: a
+`Block`, and the places that are checked as they run. ``model``: the `Program` of each model, before
+any pass. ``program``: the one that is compiled, whose sizes must be bound. ``proof``: the `Proof`
+of each block and model, where unknown verdicts are denied.
+"""
+Check = Callable[..., Iterator[Diagnostic]]
 
 
 @dataclass(frozen=True, slots=True)

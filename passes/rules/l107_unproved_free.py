@@ -1,7 +1,12 @@
 """L107: a `free` whose value is not certain."""
 
+from collections.abc import Collection, Iterator
+
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.expr import Expr, Number
+from revc.ir.program import Block
+from revc.passes.analysis.free_proof import unproved_frees
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -41,7 +46,21 @@ model M(a, b: [B, c]) {
 )
 
 
-def unproved(name: str, value: str, witness: str | None, span: Span) -> Diagnostic:
-    """Return the finding, with inputs for which the claim is wrong where some were found."""
-    found = f"; witness: {witness}" if witness else ""
-    return RULE.at(span, f"`{name}` is not provably {value}{found}")
+def check(block: Block, checked: Collection[Span]) -> Iterator[Diagnostic]:
+    """Yield a finding for each uncertain `free` of a block and of those that it calls.
+
+    `checked` are the places of `undo alloc`, whose value is checked as it runs instead. A finding
+    has inputs for which the claim is wrong, where some were found.
+    """
+    for inner in block.walk():
+        for free in unproved_frees(inner):
+            step = free.step
+            if step.span not in checked:
+                found = f"; witness: {free.witness}" if free.witness else ""
+                text = f"`{step.name}` is not provably {_claim(step.value)}{found}"
+                yield RULE.at(step.span, text)
+
+
+def _claim(value: Expr) -> str:
+    fixed = value.value if isinstance(value, Number) else None
+    return f"{fixed:g}" if isinstance(fixed, float) else "equal to its value"

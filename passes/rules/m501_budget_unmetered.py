@@ -1,7 +1,10 @@
 """M501: a meter without a budget."""
 
+from collections.abc import Iterator
+
 from revc.grammar.diagnostics import Diagnostic
-from revc.grammar.span import Span
+from revc.passes.analysis.meters import DROPOUT, Meter, budget_targets, covers, meters
+from revc.passes.modules import Module
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -35,8 +38,16 @@ budget net(M.va) <= 0.1 bits/example
 )
 
 
-def unmetered(kind: str, meter: str | None, span: Span) -> Diagnostic:
-    """Return the finding for a statement of some kind, by its meter's name if it has one."""
-    if meter is None:
-        return RULE.at(span, f"this `{kind}` has no name: say `as m`, and give m a budget")
-    return RULE.at(span, f"`{meter}` has no budget")
+def check(file: Module) -> Iterator[Diagnostic]:
+    """Yield a finding for each meter that no budget bounds; a dropout costs what its rate says."""
+    targets = budget_targets(file)
+    for meter in meters(file):
+        bounded = any(covers(target, meter) for target in targets)
+        if not (bounded or meter.drops or meter.kind == DROPOUT):
+            yield RULE.at(meter.span, _text(meter))
+
+
+def _text(meter: Meter) -> str:
+    if meter.name is None:
+        return f"this `{meter.kind}` has no name: say `as m`, and give m a budget"
+    return f"`{meter.name}` has no budget"

@@ -1,8 +1,12 @@
 """M502: a bound below what a distribution must cost."""
 
+from collections.abc import Iterator
+
 from revc.grammar.diagnostics import Diagnostic
-from revc.grammar.span import Span
+from revc.ir.program import Program
+from revc.passes.analysis.budget_verdict import units_text, verdict, written
 from revc.passes.rules.base import Page, Rule
+from revc.passes.rules.m504_unit_mismatch import misfits
 
 RULE = Rule(
     "M502",
@@ -36,6 +40,11 @@ budget put(M.va) <= 800 bits/token
 )
 
 
-def infeasible(what: str, least: float, units: str, span: Span) -> Diagnostic:
-    """Return the finding for a budget on `what`, which spends at least `least`."""
-    return RULE.at(span, f"{what} is at least about {least:.4g} bits{units}, whatever is learned")
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Yield a finding for each budget of a model, its units being right, that cannot hold."""
+    for budget in program.budgets:
+        found = verdict(program.model, budget, program.budgets)
+        if found.state == "impossible" and not any(misfits(program.model, budget)):
+            least = f"{found.least:.4g} bits{units_text(budget)}"
+            text = f"{written(budget)} is at least about {least}, whatever is learned"
+            yield RULE.at(budget.span, text)

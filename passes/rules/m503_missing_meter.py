@@ -1,7 +1,10 @@
 """M503: a budget that does not say what it meters."""
 
+from collections.abc import Iterator
+
+from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
-from revc.grammar.span import Span
+from revc.passes.modules import Module
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -35,6 +38,8 @@ budget net(M.va) <= 0.1 bits/example
 )
 
 
-def missing_meter(span: Span) -> Diagnostic:
-    """Return the finding for a budget without a meter."""
-    return RULE.at(span, "the budget names no meter: say put, draw or net")
+def check(file: Module) -> Iterator[Diagnostic]:
+    """Yield a finding for each budget without a meter."""
+    for item in file.items(ast.BudgetDecl):
+        if isinstance(item, ast.BudgetDecl) and item.meter is None:
+            yield RULE.at(item.span, "the budget names no meter: say put, draw or net")

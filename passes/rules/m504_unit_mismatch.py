@@ -1,7 +1,11 @@
 """M504: a budget a unit that its meters do not have."""
 
+from collections.abc import Iterator
+
 from revc.grammar.diagnostics import Diagnostic
-from revc.grammar.span import Span
+from revc.ir.instructions import Valve
+from revc.ir.program import Block, Budget, Program
+from revc.passes.analysis.budget_verdict import targeted
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -36,7 +40,17 @@ budget put(M.fa) <= 48 bits/step
 )
 
 
-def no_unit(unit: str, meter: str, span: Span) -> Diagnostic:
-    """Return the finding for a budget a `unit` that the meter does not have."""
-    why = "stands in no `repeat .. as`" if unit == "step" else "is no valve"
-    return RULE.at(span, f"bits/{unit}: `{meter}` {why}")
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Yield a finding for each unit of a budget that one of its meters does not have."""
+    for budget in program.budgets:
+        for text in misfits(program.model, budget):
+            yield RULE.at(budget.span, text)
+
+
+def misfits(block: Block, budget: Budget) -> Iterator[str]:
+    """Yield what of a budget's units its meters in a block do not have."""
+    for site in targeted(block, budget):
+        if "step" in budget.units and site.per_step is None:
+            yield f"bits/step: `{site.meter}` stands in no `repeat .. as`"
+        if "valve" in budget.units and not isinstance(site.step, Valve):
+            yield f"bits/valve: `{site.meter}` is no valve"

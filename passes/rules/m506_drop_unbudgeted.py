@@ -1,7 +1,10 @@
 """M506: residues that are dropped without a budget."""
 
+from collections.abc import Iterator
+
 from revc.grammar.diagnostics import Diagnostic
-from revc.grammar.span import Span
+from revc.passes.analysis.meters import budget_targets, covers, meters
+from revc.passes.modules import Module
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -34,6 +37,11 @@ budget net(M.va) <= 4 bits/element
 )
 
 
-def unbudgeted(name: str, span: Span) -> Diagnostic:
-    """Return the finding for the meter `name`."""
-    return RULE.at(span, f"`{name}` drops residues, and no budget on net or put bounds it")
+def check(file: Module) -> Iterator[Diagnostic]:
+    """Yield a finding for each `drop` whose meter no budget on net or put bounds."""
+    bounded = budget_targets(file, "net", "put")
+    for meter in meters(file):
+        if meter.drops and not any(covers(target, meter) for target in bounded):
+            name = meter.name or meter.kind
+            text = f"`{name}` drops residues, and no budget on net or put bounds it"
+            yield RULE.at(meter.span, text)

@@ -5,8 +5,8 @@ from math import log2
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.types import Lattice
-from revc.passes.report import Findings
 from revc.passes.rules.base import Page, Rule
+from revc.passes.rules.report import Findings
 
 RULE = Rule(
     "Q301",

@@ -1,7 +1,11 @@
 """Q303: state that is not exact."""
 
+from collections.abc import Iterator
+
+from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.passes.modules import Module, statements
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -33,7 +37,25 @@ model M(a, b: [B, c]) {
 )
 
 
-def float_state(span: Span) -> Diagnostic:
-    """Return the finding for a declaration of float state."""
+def check(file: Module) -> Iterator[Diagnostic]:
+    """Yield a finding for each declaration of float state in a file."""
     text = "float state: add and subtract do not undo each other; use a lattice"
-    return RULE.at(span, text)
+    for span in _declared(file):
+        yield RULE.at(span, text)
+
+
+def _declared(file: Module) -> Iterator[Span]:
+    for item in file.file.items:
+        if isinstance(item, ast.StateDecl) and item.numerics.kind == "float32":
+            yield item.numerics.span
+        if isinstance(item, ast.BlockDecl | ast.ModelDecl):
+            for param in item.params:
+                if not param.given and _is_float(param.type):
+                    yield param.span
+            for node in statements(item.body):
+                if isinstance(node, ast.Alloc | ast.Draw) and _is_float(node.type):
+                    yield node.type.span
+
+
+def _is_float(kind: ast.Type | None) -> bool:
+    return kind is not None and kind.numerics is not None and kind.numerics.kind == "float32"

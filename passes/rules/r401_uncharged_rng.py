@@ -1,7 +1,10 @@
 """R401: random numbers that no reservoir is charged for."""
 
+from collections.abc import Iterable, Iterator
+
 from revc.grammar.diagnostics import Diagnostic
-from revc.grammar.span import Span
+from revc.ir.nets import NetSlot
+from revc.passes.analysis.random_nets import drawn
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -35,6 +38,11 @@ model M(a, b: [B, c]) {
 )
 
 
-def uncharged(name: str, what: str, span: Span) -> Diagnostic:
-    """Return the finding for the net `name`, which draws random numbers by `what`."""
-    return RULE.at(span, f"`{name}` draws random numbers ({what}) that no reservoir is charged for")
+def check(nets: Iterable[NetSlot]) -> Iterator[Diagnostic]:
+    """Yield a finding for each net that draws random numbers; turns of a loop count once."""
+    for slot in nets:
+        what = drawn(slot)
+        if what is not None:
+            name = slot.name.rpartition(".")[2]
+            text = f"`{name}` draws random numbers ({what}) that no reservoir is charged for"
+            yield RULE.at(slot.span, text)

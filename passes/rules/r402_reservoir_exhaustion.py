@@ -1,7 +1,14 @@
 """R402: a reservoir that cannot hold what is drawn from it."""
 
+from collections.abc import Iterator
+from functools import reduce
+from operator import mul
+
 from revc.grammar.diagnostics import Diagnostic
-from revc.grammar.span import Span
+from revc.ir.program import Block, Program
+from revc.passes.analysis.budget_verdict import any_number
+from revc.passes.analysis.costs import cost
+from revc.passes.analysis.sites import metered
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -36,8 +43,20 @@ budget draw(M.out) <= 4 bits/element
 )
 
 
-def exhausted(name: str, bits: int, needed: float, span: Span) -> Diagnostic:
-    """Return the finding for reservoir `name`, from which at least `needed` bits are drawn."""
-    return RULE.at(
-        span, f"a run draws at least {needed:.4g} bits an example, `{name}` has {bits} of them"
-    )
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Yield a finding for each reservoir from which a model is certain to draw more than it has."""
+    for stack in program.stacks:
+        drawn = _drawn(program.model, stack.name) if stack.bits is not None else 0.0
+        if stack.bits is not None and drawn > stack.bits:
+            held = f"`{stack.name}` has {stack.bits} of them"
+            yield RULE.at(stack.span, f"a run draws at least {drawn:.4g} bits an example, {held}")
+
+
+def _drawn(block: Block, stack: str) -> float:
+    """Return the least that an example draws from a reservoir, less what is given back."""
+    total = 0.0
+    for site in metered(block):
+        if site.step.stack == stack and site.step.side == "draw":
+            low, count = cost(site, "draw")[0], reduce(mul, site.shape[1:], site.turns).integer
+            total += any_number(low) if count is None else count * low
+    return total

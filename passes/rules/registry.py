@@ -1,8 +1,9 @@
-"""Every rule, by its code: one line each. The files are imported when they are asked for."""
+"""Every rule, by its code, and what each check looks at; files are imported when asked for."""
 
 from importlib import import_module
+from typing import Any
 
-from revc.passes.rules.base import Rule
+from revc.passes.rules.base import Check, Rule, Subject
 
 MODULES = {
     "S001": "s001_syntax",
@@ -45,6 +46,16 @@ MODULES = {
     "Y803": "y803_unused_allow",
 }
 
+CHECKS: dict[Subject, tuple[str, ...]] = {
+    "file": ("S002", "Q303", "M501", "M503", "M506"),
+    "nets": ("R401",),
+    "block": ("L107",),
+    "model": ("M502", "M504", "R402"),
+    "program": ("S008",),
+    "proof": ("B200",),
+}
+"""The rules whose file has a `check`; elaboration makes the findings of the others."""
+
 
 def rule(code: str) -> Rule:
     """Return the rule with a code.
@@ -52,6 +63,15 @@ def rule(code: str) -> Rule:
     Raises:
         KeyError: there is none.
     """
-    found = import_module(f"revc.passes.rules.{MODULES[code]}").RULE
+    found = _file(code).RULE
     assert isinstance(found, Rule)
     return found
+
+
+def checks(subject: Subject) -> list[Check]:
+    """Return the checks of what `subject` says, in the order of the table."""
+    return [_file(code).check for code in CHECKS[subject]]
+
+
+def _file(code: str) -> Any:
+    return import_module(f"revc.passes.rules.{MODULES[code]}")

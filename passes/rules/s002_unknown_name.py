@@ -1,9 +1,10 @@
 """S002: a name that nothing in reach declares."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.passes.modules import Module
 from revc.passes.rules.base import Page, Rule, hint
 
 RULE = Rule(
@@ -35,6 +36,18 @@ model M(a, b: [B, T, c]) {
         source="docs/language.md, names",
     ),
 )
+
+
+def check(file: Module) -> Iterator[Diagnostic]:
+    """Yield a finding for each budget of a meter that no model has."""
+    from revc.passes.analysis.meters import budget_targets, covers, meters  # few specs have budgets
+
+    targets = budget_targets(file)
+    known = list(meters(file)) if targets else []
+    names = sorted({f"{meter.model}.{meter.name}" for meter in known if meter.name})
+    for target in targets:
+        if not any(covers(target, meter) for meter in known):
+            yield unknown_name("meter", target.id, target.span, names)
 
 
 def unknown_name(what: str, name: str, span: Span, known: Iterable[str]) -> Diagnostic:

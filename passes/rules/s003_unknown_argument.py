@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.passes.analysis.arguments import Formals, Matched
 from revc.passes.rules.base import Page, Rule, hint
 
 RULE = Rule(
@@ -33,6 +34,30 @@ model M(a, b: [B, T, c]) {
         source="docs/language.md, nets",
     ),
 )
+
+
+def unfit_argument(formals: Formals, matched: Matched) -> Diagnostic | None:
+    """Return the finding for the first argument that a callee does not take, None if all fit."""
+    if matched.fault is None:
+        return None
+    fault, arg = matched.fault
+    name, known = arg.name or "", formals.names
+    if fault == "unknown":
+        return unknown_argument(formals.callee, name, arg.span, known)
+    if fault == "twice":
+        return bad_argument(formals.callee, f"has `{name}` twice", arg.span)
+    return bad_argument(formals.callee, _most(formals), arg.span)
+
+
+def _most(formals: Formals) -> str:
+    """Say how many arguments a callee takes, for a call with too many."""
+    count = len(formals.positional)
+    if count:
+        names = ", ".join(map(formals.shown.format, formals.positional))
+        return f"takes {count} argument{'s' if count > 1 else ''}: {names}"
+    if formals.named:
+        return f"takes its arguments by name: {', '.join(formals.named)}"
+    return "takes no argument" if formals.shown == "{}" else f"has no `{formals.shown.format(1)}`"
 
 
 def unknown_argument(callee: str, name: str, span: Span, known: Iterable[str]) -> Diagnostic:

@@ -2,6 +2,8 @@
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.types import Shape, shape_text
+from revc.passes.analysis.shapes import fits
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -30,6 +32,20 @@ model M(a: [B, c], b: [B, 2*c]) {
         source="docs/language.md, types",
     ),
 )
+
+
+def other_shape(have: Shape, want: Shape, says: str, span: Span) -> Diagnostic | None:
+    """Return the finding if two shapes differ; `says` has places for ``{want}`` and ``{have}``."""
+    return None if have == want else _told(have, want, says, span)
+
+
+def too_wide(have: Shape, want: Shape, says: str, span: Span) -> Diagnostic | None:
+    """Return the finding if a value of one shape does not broadcast to the other."""
+    return None if fits(have, want) else _told(have, want, says, span)
+
+
+def _told(have: Shape, want: Shape, says: str, span: Span) -> Diagnostic:
+    return mismatch(span, says.format(want=shape_text(want), have=shape_text(have)))
 
 
 def mismatch(span: Span, message: str, *notes: str) -> Diagnostic:

@@ -2,7 +2,9 @@
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.types import RegType
 from revc.passes.rules.base import Page, Rule
+from revc.passes.rules.s004_shape_mismatch import other_shape
 
 RULE = Rule(
     "S007",
@@ -30,6 +32,14 @@ model M(a: [B, c], given u: float32[B, c]) {
         source="docs/language.md, types",
     ),
 )
+
+
+def other_type(have: RegType, want: RegType, says: str, span: Span) -> Diagnostic | None:
+    """Return the finding (S004, S007) if two types differ; `says` is as `other_shape` has it."""
+    shape = other_shape(have.shape, want.shape, says, span)
+    if shape is None and have.numerics != want.numerics:
+        return numeric_mix(span, says.format(want=want.numerics, have=have.numerics))
+    return shape
 
 
 def numeric_mix(span: Span, message: str) -> Diagnostic:

@@ -1,7 +1,10 @@
 """S008: a size that must be known to compile."""
 
+from collections.abc import Iterator
+
 from revc.grammar.diagnostics import Diagnostic
-from revc.grammar.span import Span
+from revc.ir.program import Program
+from revc.passes.analysis.dims_needed import needed
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -35,6 +38,9 @@ model M(a, b: [B, d]) {
 )
 
 
-def dim_needed(name: str, what: str, span: Span) -> Diagnostic:
-    """Return the finding that dim `name` is needed, because it `what` (sizes a parameter)."""
-    return RULE.at(span, f'`{name}` {what}: bind it with -D {name}=... or dims={{"{name}": ...}}')
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Yield a finding for each dim without a value that a program needs to be compiled."""
+    for dim in needed(program):
+        name = dim.name
+        how = f'bind it with -D {name}=... or dims={{"{name}": ...}}'
+        yield RULE.at(dim.span, f"`{name}` {dim.why}: {how}")

@@ -15,9 +15,9 @@ from revc.audit.watch import Watched
 from revc.codegen.metering import polynomial
 from revc.ir.dims import Dim
 from revc.ir.program import Budget as Declared
-from revc.passes.feasible import targeted, verdict
-from revc.passes.metering import ONE
-from revc.passes.shares import unit
+from revc.passes.analysis.budget_verdict import targeted, verdict
+from revc.passes.analysis.budget_weights import unit
+from revc.passes.analysis.sites import ONE
 from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.dist import Table
 from revc.runtime.metered.plan import TAPE, Budget

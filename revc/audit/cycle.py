@@ -68,7 +68,7 @@ def _walk(
 
 def _inverse(subject: Subject, watched: Watched, seen: list[str]) -> bool:
     observer = subject.hashing(watched, subject.places_back(), seen)
-    with subject.audited_inverse(), observing(observer):
+    with observing(observer):
         subject.model.inverse(watched.out)
     return True
 

@@ -9,7 +9,7 @@ from revc.audit.subject import ULPS, Subject
 from revc.codegen.compile import compile as compile_spec
 from revc.codegen.graphs import CompiledGraphs
 from revc.errors import BindError
-from revc.passes.frontend import build
+from revc.passes.spec import build
 
 
 def prepare(
@@ -34,7 +34,7 @@ def prepare(
             compiled.load_state_dict(loaded(weights))
         except RuntimeError as error:
             raise BindError(f"{weights} does not fit the spec: {error}") from error
-    graphs = compiled._graphs
+    graphs = compiled.graphs
     assert isinstance(graphs, CompiledGraphs)
     inputs = loaded(data) if data is not None else made(graphs.program, batch, sizes)
     compiled.interface.measure(compiled.interface.bind((), inputs))

@@ -1,19 +1,16 @@
 """What is audited: a compiled model, its inputs, and runs of it that are watched."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from revc.audit.places import Place, places
+from revc.audit.places import Boundary, boundaries
 from revc.audit.watch import CallMode, Watched
 from revc.codegen.graphs import CompiledGraphs
-from revc.codegen.root import without_emits
 from revc.errors import BindError
-from revc.ir.invert import invert_block
 from revc.runtime.checksum import observing
 from revc.runtime.metered.session import Options, Session
 from revc.runtime.model import ReversibleModel
@@ -38,7 +35,7 @@ class Subject:
     @property
     def graphs(self) -> CompiledGraphs:
         """The model's graphs, which an audit lowers further."""
-        found = self.model._graphs
+        found = self.model.graphs
         if not isinstance(found, CompiledGraphs):
             raise BindError("an audit needs the spec: an artifact has no graphs to lower further")
         return found
@@ -56,17 +53,16 @@ class Subject:
 
     # --- boundaries ------------------------------------------------------------------------------
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[Boundary]:
         """Return the boundaries of a forward run; there are none where state is float."""
         if not self.model.interface.exact:
             return []
-        return places(self.graphs.program.model, self.sizes())
+        return boundaries(self.model, self.sizes())
 
-    def places_back(self) -> list[Place]:
-        """Return the boundaries of the inverse, the rebuilt inputs last."""
-        block = self.graphs.program.model
-        inputs = Place("the start", self.places()[0].registers if self.places() else ())
-        return [*places(invert_block(without_emits(block)), self.sizes()), inputs]
+    def places_back(self) -> list[Boundary]:
+        """Return the boundaries of the inverse, the end of the run first."""
+        names = sorted(slot.name for slot in self.model.interface.gives)
+        return [Boundary("the end", tuple(names)), *reversed(self.places())]
 
     def sizes(self) -> dict[str, int]:
         """Return the free sizes that the inputs bind."""
@@ -74,7 +70,7 @@ class Subject:
         return dict(at.measure(at.bind((), dict(self.inputs))))
 
     def hashing(
-        self, watched: Watched, at: Sequence[Place], into: list[str] | None = None
+        self, watched: Watched, at: Sequence[Boundary], into: list[str] | None = None
     ) -> Callable[[list[Tensor]], None]:
         """Return an observer that hashes what it is given, at one place after the other."""
         hashes = watched.hashes if into is None else into
@@ -84,16 +80,6 @@ class Subject:
             hashes.append(sha(registers, known, watched.session))
 
         return observe
-
-    @contextmanager
-    def audited_inverse(self) -> Iterator[None]:
-        """Let `inverse` run the graph that checks every segment."""
-        graphs = self.graphs
-        plain, graphs.inverse = graphs.inverse, graphs.audited_inverse
-        try:
-            yield
-        finally:
-            graphs.inverse = plain
 
 
 def sha(registers: Sequence[Tensor], names: Sequence[str], session: Session | None) -> str:

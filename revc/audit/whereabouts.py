@@ -37,6 +37,8 @@ class Whereabouts(TorchDispatchMode):
     def __enter__(self) -> "Whereabouts":
         nets = zip(self.model.interface.nets, self.model.net_modules(), strict=True)
         for name, net in nets:
+            if self.model.made[name].kind is not None:
+                continue  # a hook on a built-in net would have it called as a module
             for path, part in net.named_modules():
                 self._follow(f"{name}.{path}" if path else name, part)
         super().__enter__()

@@ -52,9 +52,9 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version  # slow to import, and needed only here
+        import revc
 
-        typer.echo(f"revc {version('revc')}")
+        typer.echo(f"revc {revc.__version__}")
         raise typer.Exit
 
 

@@ -12,6 +12,6 @@ def run(
     ] = None,
 ) -> None:
     """Print the spec whose models undo those of a spec; it loads the same parameters."""
-    from revc.passes.invert import invert_spec
+    from revc.passes.invert import invert
 
-    typer.echo(invert_spec(spec, model), nl=False)
+    typer.echo(invert(spec, model=model), nl=False)

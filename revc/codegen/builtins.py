@@ -37,6 +37,10 @@ class Call:
     tied: Node | None = None
 
 
+JOINING = ("linear", "gate", "mlp", "conv")
+"""The nets that read several values as one: joined on an axis."""
+
+
 def joined(tape: Tape, call: Call, axis: int = -1) -> Node:
     """Concatenate the arguments, as several arguments of a net mean."""
     return ops.concat(tape, call.args, call.sizes, axis)

@@ -13,12 +13,12 @@ from revc.codegen.interface import emits_of, free_sizes, sizes_of
 from revc.codegen.metering import plan_of, polynomial
 from revc.codegen.segments import Cut
 from revc.codegen.supported import refuse_unsupported
-from revc.errors import BindError
+from revc.errors import BindError, InternalError
 from revc.ir.dims import Dim
-from revc.ir.nets import Builtin, NetSlot, TorchClass
+from revc.ir.nets import Builtin, NetSlot, Replaced, TorchClass
 from revc.ir.program import Program, Register
 from revc.ir.types import Lattice
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from revc.runtime.binding import Binder, Net, check_state, import_net
 from revc.runtime.interface import Interface, SegmentPlan, Slot
 from revc.runtime.model import ReversibleModel
@@ -163,6 +163,8 @@ def _make(slot: NetSlot, binder: Binder) -> nn.Module:
     if isinstance(source, TorchClass):
         args, kwargs = imported_with(source)
         return import_net(_located(slot), source.target, args, kwargs)
+    if isinstance(source, Replaced):
+        raise InternalError(f"{slot.name}: a spec has no replaced net")
     return binder.bind(source.name)
 
 

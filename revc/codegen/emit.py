@@ -10,10 +10,8 @@ from pathlib import Path
 from revc.codegen.emit_ast import tree_text
 from revc.codegen.emit_ir import inverse_text, program_text
 from revc.ir.program import Program
-from revc.passes.depth import deep
-from revc.passes.frontend import build, refuse
-from revc.passes.opening import open_spec
-from revc.passes.report import Findings
+from revc.passes.recursion_limit import recursion_limit
+from revc.passes.spec import Spec
 
 
 class Stage(StrEnum):
@@ -43,18 +41,11 @@ def emit(
         SpecError: the spec does not parse, or for the other stages does not check.
         UnsupportedError: for `vjp` and `fx`, a statement cannot be compiled yet.
     """
-    with deep():
+    with recursion_limit():
         if stage is Stage.ast:
-            return _tree(source, dims or {})
-        program = build(source, model=model, dims=dims or {}, nets=None)
+            return tree_text(Spec(source, dims or {}).tree)
+        program = Spec(source, dims or {}).program(model, nets=None)
         return _PRINTERS[stage](program, chunks)
-
-
-def _tree(source: str | Path, dims: Mapping[str, int]) -> str:
-    findings = Findings()
-    blocks, loader = open_spec(source, findings, dims)
-    refuse(findings, loader)
-    return tree_text(blocks.main.file)
 
 
 def _vjp(program: Program, chunks: int) -> str:

@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from revc.codegen import builtins
+from revc.codegen import builtins, ops
 from revc.codegen.elementwise import binary, is_tensor, numbers, unary
 from revc.codegen.tape import Tape
 from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read
 from revc.ir.keys import Key, key
 from revc.ir.net_kinds import parameter_names, settings_of, sizes_of
-from revc.ir.nets import Builtin, NetSlot
+from revc.ir.nets import Builtin, NetSlot, Replaced
 from revc.ir.types import Lattice, Numerics
 from revc.runtime import lattice, leaves
 
@@ -88,8 +88,10 @@ class Emitter:
     def _call(self, expr: NetCall) -> Node:
         slot = self.slots[expr.slot]
         args = tuple(self.emit(arg) for arg in expr.args)
+        if isinstance(slot.source, Replaced):
+            return self._replaced(expr, slot, slot.source.builtin, args)
         if not isinstance(slot.source, Builtin):
-            return self._leaf(expr, args)
+            return self._leaf(expr.slot, args, tuple(map(self._is_asked, expr.args)))
         name = slot.source.name
         tied = slot.source.tied
         call = builtins.Call(
@@ -112,14 +114,26 @@ class Emitter:
             self.params[slot] = nodes
         return self.params[slot]
 
-    def _leaf(self, expr: NetCall, args: tuple[Node, ...]) -> Node:
-        slot = expr.slot
+    def _replaced(
+        self, expr: NetCall, slot: NetSlot, source: Builtin, args: tuple[Node, ...]
+    ) -> Node:
+        """Call what stands in a built-in net's place as that net's module would be called."""
+        asked = tuple(map(self._is_asked, expr.args))
+        if source.name in builtins.JOINING:
+            sizes = sizes_of(slot.model_copy(update={"source": source}))
+            axis = 1 if source.name == "conv" else -1
+            args, asked = (ops.concat(self.tape, args, sizes, axis),), (any(asked),)
+        if source.tied is not None:
+            args, asked = (*args, self._params(source.tied)[0]), (*asked, True)
+        return self._leaf(expr.slot, args, asked)
+
+    def _leaf(self, slot: int, args: tuple[Node, ...], asked: tuple[bool, ...]) -> Node:
         if slot not in self.nets:
             self.nets[slot] = self.net(slot)
             if self.wanted(slot):
                 self.tape.watch(self.nets[slot])
         net, tape = self.nets[slot], self.tape
-        both = tape.call(leaves.run, net, tuple(map(self._is_asked, expr.args)), *args)
+        both = tape.call(leaves.run, net, asked, *args)
         out, handle = tape.item(both, 0), tape.item(both, 1)
 
         def vjp(g: Node) -> list[tuple[Node, Node]]:

@@ -10,7 +10,7 @@ from typing import Any
 from revc.ir import instructions as ir
 from revc.ir.dims import Dim
 from revc.ir.expr import At, Elementwise, Expr, NetCall, Number, Place, Read, Slice
-from revc.ir.nets import Builtin, Hole, NetSlot
+from revc.ir.nets import Builtin, Hole, NetSlot, Replaced
 from revc.ir.program import Register
 
 Named = Callable[[int], str]
@@ -68,6 +68,8 @@ def source_text(slot: NetSlot, slots: Sequence[NetSlot] = ()) -> str:
             tied = slots[source.tied].name if slots else str(source.tied)
             settings = ", ".join(filter(None, (settings, f"tied = {tied}")))
         return f"{source.name}({settings})"
+    if isinstance(source, Replaced):
+        return f"a module in place of {source.builtin.name}"
     args = [*(setting_text(arg) for arg in source.args), settings_text(source.kwargs)]
     return f'torch "{source.target}"({", ".join(filter(None, args))})'
 

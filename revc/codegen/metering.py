@@ -10,7 +10,7 @@ from revc.ir.instructions.base import Env
 from revc.ir.instructions.metered import Coded, Distribution, Metered, Scale, Valve
 from revc.ir.program import Block, Program
 from revc.ir.types import Label, Lattice, Numerics
-from revc.passes.metering import ONE, metered
+from revc.passes.analysis.sites import ONE, metered
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.plan import RESERVOIR, TAPE, Budget, Plan, Row, Site, Stack
 from revc.runtime.sizes import Polynomial

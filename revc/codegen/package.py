@@ -22,8 +22,8 @@ from revc.codegen.supported import refuse_unsupported
 from revc.errors import InternalError
 from revc.ir.nets import Hole
 from revc.ir.program import Block, Program, Register
-from revc.passes.depth import deep
-from revc.passes.frontend import build
+from revc.passes.recursion_limit import recursion_limit
+from revc.passes.spec import build
 from revc.runtime import artifact
 
 
@@ -76,7 +76,7 @@ def package(
         OutputError: the folder holds what is not ours to replace, or cannot be written.
     """
     check_chunks(chunks)
-    with deep():
+    with recursion_limit():
         program = build(source, model=model, dims=dims or {}, nets=None)
         files = package_files(program, chunks)
     write_package(files, Path(output), force)

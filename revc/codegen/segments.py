@@ -15,7 +15,7 @@ from revc.ir.invert import invert_block
 from revc.ir.make import make
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.program import Block, Register
-from revc.passes.rewrite import map_expr
+from revc.passes.transform.rewrite import map_expr
 
 Typed = tuple[Instruction, Env, Env]
 

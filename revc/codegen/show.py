@@ -18,12 +18,12 @@ from revc.codegen.show_svg import Canvas, document
 from revc.grammar import ast
 from revc.ir.instructions import BlockCall, Repeat
 from revc.ir.program import Block, Program
-from revc.passes.depth import deep
-from revc.passes.elaborate.blocks import Blocks
-from revc.passes.frontend import refuse
-from revc.passes.opening import open_spec
-from revc.passes.report import Findings
-from revc.passes.simplify import Simplify
+from revc.passes.elaborate.bodies import Specialised
+from revc.passes.recursion_limit import recursion_limit
+from revc.passes.sources import is_text
+from revc.passes.spec import Spec
+from revc.passes.transform.rewrite import rewrite_block
+from revc.passes.transform.simplify import simplified
 
 _GAP, _TALL = 24.0, 1100.0
 
@@ -38,16 +38,15 @@ def show(source: str | Path | Program) -> str:
     Raises:
         SpecError: the spec does not parse or check.
     """
-    with deep():
+    with recursion_limit():
         return _picture(_drawn(source))
 
 
 def page(source: str | Path | Program) -> str:
     """Return an HTML page with the picture that `show` gives."""
     picture = show(source)
-    is_text = isinstance(source, str) and ("\n" in source or "{" in source)
     name = source.model.name if isinstance(source, Program) else Path(source).name
-    title = escape("spec" if is_text else name)
+    title = escape("spec" if isinstance(source, str) and is_text(source) else name)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
         f"<style>{_PAGE}</style></head><body>\n<h1>{title}</h1>\n"
@@ -68,29 +67,17 @@ def _drawn(source: str | Path | Program) -> list[list[Panel]]:
     """Return the panels: models first, then what they call, then the file's other blocks."""
     if isinstance(source, Program):
         return _generations([("model", source.model)])
-    findings = Findings()
-    blocks, loader = open_spec(source, findings)
-    refuse(findings, loader)
-    decls = list(blocks.main.decls.values())
-    models = _built(blocks, [d for d in decls if isinstance(d, ast.ModelDecl)])
-    called = [done.decl for done in blocks.done.values()]
-    rest = [d for d in decls if isinstance(d, ast.BlockDecl) and not any(d is c for c in called)]
-    others = _built(blocks, rest)
-    refuse(findings, loader)
-    return _generations(models) + _generations(others)
+    checked = Spec(source).accepted()
+    models = [built for built in checked.roots if isinstance(built.decl, ast.ModelDecl)]
+    drawn = {id(inner) for built in models for inner in built.block.walk()}
+    called = [id(one.decl) for one in checked.elaboration.done.values() if id(one.block) in drawn]
+    others = [built for built in checked.roots if id(built.decl) not in called]
+    return _generations(_folded(models)) + _generations(_folded(others))
 
 
-def _built(
-    blocks: Blocks, decls: Iterable[ast.BlockDecl | ast.ModelDecl]
-) -> list[tuple[str, Block]]:
-    """Return blocks as they are declared, with constants folded."""
-    found: list[tuple[str, Block]] = []
-    for decl in decls:
-        built = blocks.alone(blocks.main, decl)
-        if built is not None:
-            program = Program(model=built.block, dims={}, free=(), budgets=())
-            found.append((decl.kind, Simplify().run(program).model))
-    return found
+def _folded(declared: Iterable[Specialised]) -> list[tuple[str, Block]]:
+    """Return blocks with constants folded."""
+    return [(one.decl.kind, rewrite_block(one.block, simplified)) for one in declared]
 
 
 def _generations(roots: list[tuple[str, Block]]) -> list[list[Panel]]:

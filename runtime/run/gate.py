@@ -25,7 +25,7 @@ def check(at: Interface, values: Mapping[str, Tensor]) -> None:
             "backward pass rebuilds the state of one run. Use loss.backward() or "
             "torch.autograd.grad, and a batch axis instead of vmap"
         )
-    if torch.jit.is_tracing():
+    if torch._C._is_tracing():
         raise BindError(
             f"{at.name} cannot be traced by torch.jit: use torch.compile, torch.export, or write a "
             "package with `revc compile`"

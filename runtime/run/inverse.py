@@ -115,7 +115,7 @@ def go_back(
             descent.reach(0)
             if guard.readable(descent.health):
                 guard.settle_now(descent.health[None], ["segment inverse"], at.name)
-            _check_start(run, descent, check)
+            _check_start(at.name, descent.row, check)
             views = [run.seen(slot, descent.state[slot.name]) for slot in at.takes]
             done = True
         finally:
@@ -123,12 +123,12 @@ def go_back(
     return views
 
 
-def _check_start(run: Run, descent: Descent, check: Tensor | None) -> None:
-    if check is None or not run.steps or not guard.readable(check):
+def _check_start(program: str, row: Tensor | None, check: Tensor | None) -> None:
+    if check is None or row is None or not guard.readable(check):
         return
-    if not torch.equal(run.checksums(run.steps[0].segment, descent.state), check):
+    if not torch.equal(row, check):
         raise ReconstructionError(
-            f"{run.interface.name}: the inverse does not come back to the inputs of the run. Its "
+            f"{program}: the inverse does not come back to the inputs of the run. Its "
             "parameters, or the result itself, have changed since"
         )
 

@@ -20,7 +20,8 @@ class RunMode:
 
     `dtype` is the nets' dtype, `low` that of matmuls (another under autocast only), `examples` the
     batch size; `options` say how its bits run. `training` has the training flag of every module of
-    the nets, in order, where torch.compile traces the run; else each net keeps its own.
+    the nets, in order, where torch.compile traces the run; else each net keeps its own. `asked`
+    are the givens whose gradient may be asked for.
     """
 
     sizes: tuple[int, ...]
@@ -30,6 +31,7 @@ class RunMode:
     training: tuple[bool, ...] = ()
     examples: int = 1
     options: Options = NO_OPTIONS
+    asked: frozenset[str] = frozenset()
 
     @property
     def tail(self) -> tuple[Any, ...]:

@@ -102,13 +102,15 @@ class Run:
         """Run the forward graph of the segment at `position`; return what it emits."""
         plan, step = call.segment.plan, self.steps[position]
         if self.interface.exact:
-            row = self.checksums(step.segment, self.state)
+            row = self.checksums(step.segment.live, self.state)
             self.checks.put(position, row)
             if position == 0:
                 self.check = row
         graph = call.graphs.forward
-        args: list[Any] = self._taken(self.state, plan.takes)
-        args += self._read(self.state, plan.givens)
+        args: list[Any] = [
+            *self._taken(self.state, plan.takes),
+            *self._read(self.state, plan.givens),
+        ]
         bits = self._bits(self.lengths) if plan.metered else []
         args += [*call.nets, *self._sizes(call), *self.mode.tail, *bits, self.health]
         out = plan.ports.outcome(graph(*args))
@@ -145,9 +147,9 @@ class Run:
     def _read(self, state: Mapping[str, Tensor], names: Sequence[str]) -> list[Tensor]:
         return [state[name] if name in state else self.givens[name] for name in names]
 
-    def checksums(self, segment: "Segment", state: Mapping[str, Tensor]) -> Tensor:
-        """Return the checksums of the registers in front of a segment, in their order."""
-        registers = [state[name] for name in segment.live]
+    def checksums(self, names: Sequence[str], state: Mapping[str, Tensor]) -> Tensor:
+        """Return the checksums of registers, in their order."""
+        registers = [state[name] for name in names]
         row = checksum(registers)
         return row.to(self.mode.device) if not registers else row
 
@@ -156,7 +158,11 @@ class Run:
     def untake(self, position: int, call: "Call", descent: Descent) -> None:
         """Take back the segment at `position` by its inverse graph."""
         plan, state = call.segment.plan, descent.state
-        args = [*self._taken(state, plan.gives), *self._read(state, plan.givens), *call.nets]
+        args: list[Any] = [
+            *self._taken(state, plan.gives),
+            *self._read(state, plan.givens),
+            *call.nets,
+        ]
         bits = self._bits(None) if plan.metered else []
         args += [*self._sizes(call), *self.mode.tail, *bits, descent.health]
         takes, descent.health = plan.ports.undone(call.graphs.inverse(*args))
@@ -198,7 +204,7 @@ class Run:
         if not self.interface.exact:
             return
         segment = self.steps[position].segment
-        now = self.checksums(segment, descent.state)
+        now = self.checksums(segment.live, descent.state)
         wrong = boundary.mismatches(now, self.checks.row(position, len(segment.live)))
         descent.note(position, wrong)
 

@@ -5,7 +5,7 @@ tensor of the register's shape that occupies nothing, and whose only use is to c
 The raw state itself travels in the run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -39,11 +39,20 @@ class SegmentGraphs(Protocol):
 class Graphs(Protocol):
     """The graphs of a program: of its segments by name, and of the whole for torch.compile."""
 
-    def segment(self, name: str, brought: frozenset[int] = ...) -> SegmentGraphs:
-        """Return the graphs of a segment in which the nets of some slots run as modules."""
+    def segment(
+        self, name: str, brought: frozenset[int] = ..., asked: tuple[bool, ...] | None = ...
+    ) -> SegmentGraphs:
+        """Return the graphs of a segment in which the nets of some slots run as modules.
+
+        `asked` says of which of its givens a cotangent may be wanted, None of all.
+        """
 
     def compiled(
-        self, name: str, brought: frozenset[int], how: tuple[tuple[str, Any], ...]
+        self,
+        name: str,
+        brought: frozenset[int],
+        how: tuple[tuple[str, Any], ...],
+        asked: tuple[bool, ...] | None = ...,
     ) -> SegmentGraphs:
         """Return the graphs of a segment under ``torch.compile(graph, **how)``."""
 
@@ -82,7 +91,7 @@ class Segment(nn.Module):
     gradients are accumulated as its backward pass ends.
     """
 
-    def __init__(self, plan: SegmentPlan, graphs: Graphs, live: Sequence[str]) -> None:
+    def __init__(self, plan: SegmentPlan, graphs: Graphs, live: Iterable[str]) -> None:
         super().__init__()
         self.plan, self.graphs, self.live = plan, graphs, tuple(sorted(live))
         self._how: tuple[tuple[str, Any], ...] | None = None
@@ -135,7 +144,9 @@ class Segment(nn.Module):
             for index, (name, module, one) in enumerate(zip(row, modules, known, strict=True))
         ]
         nets = self.nets_of(run, bounds, flat(bounds))
-        return Call(self, turn, self._graphs(called), tuple(bounds), nets)
+        given = {slot.name for slot in run.interface.givens} - run.mode.asked
+        asked = tuple(name in self.plan.takes or name not in given for name in self.plan.givens)
+        return Call(self, turn, self._graphs(called, asked), tuple(bounds), nets)
 
     def nets_of(
         self, run: Run, bounds: Sequence[Bound], tensors: Sequence[Tensor]
@@ -152,11 +163,11 @@ class Segment(nn.Module):
                 nets.append(own)
         return tuple(nets)
 
-    def _graphs(self, called: frozenset[int]) -> SegmentGraphs:
+    def _graphs(self, called: frozenset[int], asked: tuple[bool, ...]) -> SegmentGraphs:
         name = self.plan.graph
         if self._how is not None:
-            return self.graphs.compiled(name, called, self._how)
-        return self.graphs.segment(name, called)
+            return self.graphs.compiled(name, called, self._how, asked)
+        return self.graphs.segment(name, called, asked)
 
     def forward(self, run: Run, position: int, *flow: Tensor) -> tuple[Tensor, ...]:
         """Run the segment at a position of a run.

@@ -8,7 +8,7 @@ import pytest
 
 from revc.codegen.package import package, package_files
 from revc.errors import ArtifactError
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from revc.runtime import artifact, lattice
 from revc.runtime.loop import Layout
 from tests.artifact.conftest import Write

@@ -14,7 +14,7 @@ from revc.audit import Finding, drift
 from revc.audit.data import made
 from revc.audit.prepare import prepare
 from revc.errors import BindError
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from tests.audit.subjects import SPECS
 from tests.cli.test_commands import revc as revc_cli
 

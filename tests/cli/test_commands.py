@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from revc.cli.app import app
-from revc.passes.frontend import build
 from revc.passes.lint import lint
+from revc.passes.spec import build
 from tests.conftest import Golden
 from tests.passes.specs import FOLDER, MODELS
 

@@ -14,7 +14,7 @@ from revc.ir.keys import code_key, key
 from revc.ir.memo import per_node
 from revc.ir.program import Block
 from revc.ir.types import IRNode
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from tests.ir.specs import NESTED
 
 HERE, THERE = Span("a.rev", 1, 1, 1, 2), Span("a.rev", 7, 1, 7, 2)

@@ -8,7 +8,7 @@ from revc.codegen.builtins import EMITTERS, make, module_class
 from revc.grammar.signatures import builtin_signatures
 from revc.ir.net_kinds import NET_KINDS, arguments_of, kind_of, parameter_names
 from revc.ir.nets import NetSlot
-from revc.passes.frontend import build
+from revc.passes.spec import build
 
 HEAD = (
     "use std.nets: attention, mlp, norm, linear, conv, gate, embedding, parameter, "

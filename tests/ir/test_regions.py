@@ -1,7 +1,7 @@
 """An instruction says what is inside it, and a block walks: each distinct block once."""
 
 from revc.ir.instructions import Add, BlockCall, Repeat
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from tests.ir.specs import NESTED
 
 

@@ -65,6 +65,22 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "Takes<F = norm, @@F = norm>(a, b)",
         "S003 `Takes` has `F` twice",
     ),
+    "a parameter of a distribution twice": (
+        "valve a by logistic(linear(b), step = 1/16, @@step = 1/8) as m",
+        "S003 `logistic` has `step` twice",
+    ),
+    "a setting too many": (
+        "draw y: label(4)[B, T] by uniform(4, @@5) as m\nput y by uniform(4) as m",
+        "S003 `uniform` takes 1 argument: n",
+    ),
+    "an argument of a torch class twice": (
+        'net F(x: [B, T, c]) -> [B, T, c] = torch "m:Net"(k = 1, @@k = 2)',
+        "S003 `m:Net` has `k` twice",
+    ),
+    "an argument of a net too many": (
+        "net F(x: [B, T, c]) -> [B, T, c] = norm(x)\na += F(b, @@u)",
+        "S003 `F` takes 1 argument: x",
+    ),
     "a generic too many": ("Layer<@@norm>(a, b)", "S003 `Layer` has no `<1>`"),
     "a value for a given": (
         "Reads(a, @@tanh(b))",
@@ -294,8 +310,8 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "S009 `lu` is already a map of `mix`: choose another name",
     ),
     "two seeds": (
-        "mix a by permutation(1, @@seed = 2)",
-        "S003 `permutation` takes one seed",
+        "mix a by permutation(@@1, seed = 2)",
+        "S003 `permutation` takes 1 argument: seed",
     ),
     "a mix of examples": (
         "alloc t: [B] = 0\nmix @@t by permutation(1)\nfree t = 0",

@@ -44,7 +44,7 @@ NUMERICS = {
     ),
     "registers of two lattices": (
         "model M(a: [B, 2], b: lattice(Q8.24)[B, 2]) { swap a, b }",
-        "S007 `b` is lattice(Q8.24), `a` is lattice(Q12.20)",
+        "S007 `b` is lattice(Q8.24), but `a` is lattice(Q12.20)",
     ),
     "a lattice for a float": (
         "block L(x: float32[B]) { negate x }\nmodel M(a: [B]) { L(a) }",

@@ -5,9 +5,9 @@ import pytest
 from revc.errors import RevcError
 from revc.grammar.diagnostics import SpecError
 from revc.ir.program import Program
-from revc.passes.frontend import build
-from revc.passes.invert import invert_spec
+from revc.passes.invert import invert
 from revc.passes.lint import lint
+from revc.passes.spec import build
 from tests.lint.mutants import mutant
 from tests.passes.canonical import canonical
 from tests.passes.specs import SPECS
@@ -38,6 +38,6 @@ def test_mutants(first: int) -> None:
         if program is None:
             assert result.denied or refused <= LATER
             continue
-        inverse = invert_spec(text)
+        inverse = invert(text)
         assert not lint(inverse).denied
-        assert canonical(build(invert_spec(inverse))) == canonical(program)
+        assert canonical(build(invert(inverse))) == canonical(program)

@@ -6,9 +6,9 @@ import pytest
 
 from revc.grammar.diagnostics import Diagnostic, SpecError
 from revc.passes import rules
-from revc.passes.frontend import build
 from revc.passes.lint import Selection, lint
 from revc.passes.rules.registry import MODULES, rule
+from revc.passes.spec import build
 
 DOCS = Path(__file__).parents[2] / "docs" / "lint.md"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from revc.passes.analysis.source_scan import random_call
 from revc.passes.lint import lint
-from revc.passes.source_scan import random_call
 
 SOURCE = """
 import torch
@@ -75,7 +75,7 @@ model M(a, b: [B, T, 8]) {{
 
 def test_scanning_torch_does_not_import_it() -> None:
     code = (
-        "import sys; from revc.passes.source_scan import random_call; "
+        "import sys; from revc.passes.analysis.source_scan import random_call; "
         "random_call('torch.nn:TransformerEncoderLayer'); "
         "print(sorted(m for m in sys.modules if m == 'torch' or m.startswith('torch.')))"
     )

@@ -9,7 +9,7 @@ from revc.codegen.interface import sizes_of
 from revc.codegen.library import Library
 from revc.codegen.options import Needs, Options
 from revc.errors import BindError, InternalError
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from revc.runtime.leaves import Leaf
 from revc.runtime.memory import new_health
 

@@ -11,7 +11,7 @@ from revc.ir.dims import Dim
 from revc.ir.expr import At, NetCall
 from revc.ir.instructions import Add, BlockCall, Repeat
 from revc.ir.nets import Builtin, Hole, TorchClass
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from tests.passes.specs import COUPLED, FOLDER, HEAD
 
 

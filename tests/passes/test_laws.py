@@ -7,12 +7,12 @@ import pytest
 from pydantic import BaseModel
 
 from revc.ir.invert import invert_block
-from revc.passes.frontend import build
-from revc.passes.invert import invert_spec
+from revc.passes.analysis.proof import prove
+from revc.passes.invert import invert
 from revc.passes.lint import lint
-from revc.passes.pipeline import PIPELINE, run_pipeline
-from revc.passes.proof import prove
-from revc.passes.verify import verify, verify_block
+from revc.passes.spec import build
+from revc.passes.transform.pipeline import PIPELINE, run_pipeline
+from revc.passes.transform.verify import verify, verify_block
 from tests.passes.canonical import canonical
 from tests.passes.specs import HEAD, MODELS, SPECS, sizes
 
@@ -209,7 +209,7 @@ def test_inverse_verifies_and_inverts_back(source: str, dims: dict[str, int]) ->
 @cases
 def test_inverse_source_has_the_same_parameters(source: str, dims: dict[str, int]) -> None:
     program = build(source, dims=dims)
-    text = invert_spec(source)
+    text = invert(source)
     if program.free and not program.model.gives:
         dims = {**dims, **dict.fromkeys(program.free, 2)}  # sizes that only the inputs told
     inverse = build(text, dims=dims)
@@ -222,7 +222,7 @@ def test_inverse_source_has_the_same_parameters(source: str, dims: dict[str, int
 @cases
 def test_inverting_twice_gives_the_same_program(source: str, dims: dict[str, int]) -> None:
     program = build(source, dims=dims)
-    twice = build(invert_spec(invert_spec(source)), dims=dims)
+    twice = build(invert(invert(source)), dims=dims)
     assert canonical(twice) == canonical(program)
 
 
@@ -246,4 +246,4 @@ def test_shipped_specs_are_clean(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_inverse_of_shipped_specs_is_clean(path: Path) -> None:
-    assert not lint(invert_spec(path)).denied
+    assert not lint(invert(path)).denied

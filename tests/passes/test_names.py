@@ -2,7 +2,7 @@
 
 import pytest
 
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from tests.passes.specs import COUPLED, HEAD, SPECS
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from revc.grammar.span import Span
 from revc.ir.expr import Elementwise, Expr, Number, Place, Read
 from revc.ir.instructions import Let
-from revc.passes.closed_form import evaluate, is_closed
-from revc.passes.frontend import build
-from revc.passes.rewrite import map_expr
-from revc.passes.simplify import simpler
+from revc.passes.analysis.closed_form import evaluate, is_closed
+from revc.passes.spec import build
+from revc.passes.transform.rewrite import map_expr
+from revc.passes.transform.simplify import simpler
 from tests.passes.specs import FOLDER, HEAD
 
 AT = Span("<test>", 1, 1, 1, 1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import At, Place, Slice
-from revc.passes.elaborate.shapes import apart, broadcast, fits, indexed
+from revc.passes.analysis.shapes import apart, broadcast, fits, indexed
 
 AT = Span("<test>", 1, 1, 1, 1)
 SIZE = 6

@@ -9,8 +9,8 @@ from revc.errors import InternalError
 from revc.ir.dims import Dim
 from revc.ir.nets import Builtin
 from revc.ir.program import Program
-from revc.passes.frontend import build
-from revc.passes.verify import verify
+from revc.passes.spec import build
+from revc.passes.transform.verify import verify
 from tests.passes.specs import HEAD
 
 SPEC = f"""{HEAD}

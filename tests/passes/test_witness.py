@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from revc.passes.witness import Point, find_collision, rounded
+from revc.passes.analysis.witness import Point, find_collision, rounded
 
 
 def rotation(point: Point) -> Point:

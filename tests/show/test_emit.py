@@ -58,7 +58,7 @@ def test_code_of_statements_to_come_is_refused(stage: Stage) -> None:
 def test_the_inverse_of_the_inverse_is_the_program() -> None:
     from revc.codegen.emit_ir import inverse_text, program_text
     from revc.ir.invert import invert_block
-    from revc.passes.frontend import build
+    from revc.passes.spec import build
 
     program = build(SMALL)
     turned = program.model_copy(update={"model": invert_block(program.model)})

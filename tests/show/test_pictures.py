@@ -13,7 +13,7 @@ import revc
 from revc.codegen.show import page
 from revc.codegen.show_svg import BOLD, CHAR
 from revc.grammar.diagnostics import SpecError
-from revc.passes.frontend import build
+from revc.passes.spec import build
 from tests.conftest import Golden
 from tests.model import specs
 from tests.passes.specs import FOLDER

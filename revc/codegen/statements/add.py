@@ -13,7 +13,7 @@ from revc.codegen.targets.base import Pieces
 from revc.codegen.values import brought_nets, place_keys, view_shape
 from revc.ir.instructions import Add
 from revc.ir.keys import Key, key
-from revc.passes.separable import batch_places
+from revc.passes.analysis.separable import batch_places
 from revc.runtime import cotangents, leaves
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What is found out of trees, blocks and programs: proofs, costs, meters, shapes."""

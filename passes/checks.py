@@ -1,0 +1,159 @@
+"""One pass over a design: everything in it is elaborated, and every rule's check is run, once.
+
+Compiling and linting both go this way. A model that is compiled comes first, so that its blocks
+have the names that they would have alone.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from revc.grammar import ast
+from revc.grammar.diagnostics import Diagnostic
+from revc.ir.make import make
+from revc.ir.program import Budget, Program, StackDecl
+from revc.passes.analysis.budget_verdict import own_budgets, verdict
+from revc.passes.analysis.dims_needed import free_dims
+from revc.passes.analysis.proof import Proof, prove
+from revc.passes.elaborate.bodies import Specialised
+from revc.passes.elaborate.budgets import budgets, stacks
+from revc.passes.elaborate.elaboration import Elaboration
+from revc.passes.modules import Module
+from revc.passes.rules.registry import checks
+from revc.passes.rules.report import Findings
+
+Decl = ast.BlockDecl | ast.ModelDecl
+
+
+@dataclass(eq=False, repr=False)
+class Checked:
+    """What one pass over a design has made of it, and what it has found.
+
+    `built` are the blocks and models of the main file as they are declared, None where one cannot
+    be told; `programs` the models with their budgets and stacks, before any pass; `suspect` the
+    declarations that a check found something in. All by the `id` of the declaration. `refused` are
+    the statements of the first model that cannot be compiled yet.
+    """
+
+    elaboration: Elaboration
+    built: dict[int, Specialised | None] = field(default_factory=dict)
+    programs: dict[int, Program] = field(default_factory=dict)
+    refused: tuple[Diagnostic, ...] = ()
+    suspect: set[int] = field(default_factory=set)
+
+    @property
+    def findings(self) -> Findings:
+        """Where everything that is found goes."""
+        return self.elaboration.findings
+
+    @property
+    def decls(self) -> Iterator[Decl]:
+        """The blocks and models of the main file, in its order."""
+        items = self.elaboration.main.file.items
+        return (item for item in items if isinstance(item, ast.BlockDecl | ast.ModelDecl))
+
+    @property
+    def roots(self) -> tuple[Specialised, ...]:
+        """The blocks and models of the main file that were elaborated, in its order."""
+        built = [self.built[id(decl)] for decl in self.decls]
+        return tuple(one for one in built if one is not None)
+
+    def proofs(self) -> Iterator[Proof]:
+        """Yield the proof of every block and model of the main file."""
+        done: dict[int, Proof] = {}
+        for decl in self.decls:
+            yield self._proof(decl, done)
+
+    def _proof(self, decl: Decl, done: dict[int, Proof]) -> Proof:
+        built, program = self.built.get(id(decl)), self.programs.get(id(decl))
+        if built is None:
+            return Proof(decl.name, "UNKNOWN", "it could not be checked", decl.name_span)
+        proof = replace(prove(built.block, built.doubts, done), subject=decl.name)
+        if program is not None:
+            bounds = program.budgets
+            lines = tuple(verdict(program.model, bound, bounds).line() for bound in bounds)
+            proof = replace(proof, notes=lines)
+        broken = not built.whole or id(decl) in self.suspect
+        if broken and proof.verdict in ("PROVED", "ASSUMED", "BOUNDED"):
+            reason = "statements that were refused have no proof"
+            return Proof(decl.name, "UNKNOWN", reason, decl.name_span, proof.steps)
+        return proof
+
+
+def check(main: Module, elaboration: Elaboration, first: str | None = None) -> Checked:
+    """Elaborate all of the main file, and check it.
+
+    The order is the file's; with a model that is `first` it comes before the other models, and they
+    before the blocks.
+    """
+    done = Checked(elaboration)
+    bounds, held = budgets(elaboration), stacks(elaboration)
+    for decl in _ordered(done.decls, first):
+        done.built[id(decl)] = built = elaboration.elaborate_root(main, decl)
+        if built is not None and isinstance(decl, ast.ModelDecl):
+            done.programs[id(decl)] = _program(elaboration, built, bounds, held)
+        if len(done.built) == 1:
+            done.refused = tuple(elaboration.refused.values())
+    _file(main, elaboration)
+    for decl in done.decls:
+        _decl(done, decl)
+    return done
+
+
+def _ordered(decls: Iterable[Decl], first: str | None) -> list[Decl]:
+    def place(decl: Decl) -> int:
+        return 2 if isinstance(decl, ast.BlockDecl) else int(decl.name != first)
+
+    return list(decls) if first is None else sorted(decls, key=place)
+
+
+def _program(
+    elaboration: Elaboration,
+    built: Specialised,
+    bounds: Sequence[Budget],
+    held: tuple[StackDecl, ...],
+) -> Program:
+    names = elaboration.names(elaboration.main)
+    bound = {name: dim.integer for name, dim in names.items() if dim.integer is not None}
+    return make(
+        Program,
+        model=built.block,
+        dims=bound,
+        free=free_dims(built.block),
+        budgets=own_budgets(built.decl.name, built.block, bounds),
+        stacks=held,
+    )
+
+
+def _file(main: Module, elaboration: Elaboration) -> None:
+    """Check the file as a whole, and its own nets, also those that nothing calls."""
+    for rule in checks("file"):
+        _add(elaboration.findings, rule(main))
+    home = elaboration.file_scope(main)
+    for item in main.items(ast.NetDecl):
+        assert isinstance(item, ast.NetDecl)
+        elaboration.file_net(home, item)
+    for rule in checks("nets"):
+        _add(elaboration.findings, rule(home.slots.freeze()[0]))
+
+
+def _decl(done: Checked, decl: Decl) -> None:
+    """Check a block or model as it was elaborated."""
+    built, findings = done.built[id(decl)], done.findings
+    if built is None:
+        return
+    before = findings.reports
+    for rule in checks("nets"):
+        _add(findings, rule(built.block.nets))
+    if built.whole:
+        for rule in checks("block"):
+            _add(findings, rule(built.block, done.elaboration.checked))
+    if id(decl) in done.programs:
+        for rule in checks("model"):
+            _add(findings, rule(done.programs[id(decl)]))
+    if findings.reports > before:
+        done.suspect.add(id(decl))
+
+
+def _add(findings: Findings, found: Iterable[Diagnostic]) -> None:
+    for one in found:
+        findings.add(one)

@@ -1,0 +1,1 @@
+"""Nets of a body: their declarations, calls, options and slots."""

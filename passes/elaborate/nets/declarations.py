@@ -1,0 +1,161 @@
+"""Declarations of nets: built-in ones with their options, composites, torch classes, holes."""
+
+from dataclasses import replace
+
+from revc.grammar import ast
+from revc.grammar.signatures import Signature, builtin_signatures
+from revc.ir.instructions import Instruction
+from revc.ir.make import make
+from revc.ir.net_kinds import MATRICES
+from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
+from revc.ir.types import RegType, Shape
+from revc.passes.analysis.arguments import Formals
+from revc.passes.elaborate.arguments import matched
+from revc.passes.elaborate.expressions import value
+from revc.passes.elaborate.nets.settings import given_settings, sort_args
+from revc.passes.elaborate.nets.slots import Draft, Namer, Net, called, closure
+from revc.passes.elaborate.scope.names import number, size
+from revc.passes.elaborate.scope.registers import Registers
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.scope.types import regtype
+from revc.passes.rules.s003_unknown_argument import bad_argument
+from revc.passes.rules.s004_shape_mismatch import other_shape
+from revc.passes.rules.s009_redefined_name import redefined
+
+Params = tuple[tuple[str, RegType], ...]
+
+
+def declare(scope: Scope, decl: ast.NetDecl) -> None:
+    """Make the net that `decl` declares a net of this body.
+
+    Raises:
+        Reported: its name is taken, or something in it is wrong.
+    """
+    if (earlier := scope.visible(decl.name)) is not None:
+        raise scope.findings.reject(redefined(decl.name, earlier, decl.span))
+    scope.claim(decl.name, "a net of this body", decl.span)
+    scope.nets[decl.name] = build(scope, decl, decl.name)
+
+
+def declaration(scope: Scope, decl: ast.NetDecl, undo: bool) -> list[Instruction]:
+    """`net F = ...`: an instance of this body; no instruction."""
+    if undo:
+        text = "changes nothing: there is nothing to undo"
+        raise scope.findings.reject(bad_argument("undo net", text, decl.span))
+    declare(scope, decl)
+    return []
+
+
+def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
+    """Return the net that `decl` declares, with its slots in `scope`, named after `name`.
+
+    Raises:
+        Reported: something in it is wrong.
+    """
+    if decl.name in (*MATRICES, "permutation"):
+        raise scope.findings.reject(redefined(decl.name, "a map of `mix`", decl.span))
+    signature = _plain_builtin(scope, decl)
+    if signature is not None:
+        assert isinstance(decl.value, ast.Call)
+        return _configured(scope, decl.value, signature, name)
+    params = _params(scope, decl)
+    if decl.value is None:
+        return _leaf(scope, decl, name, params, make(Hole, name=name))
+    if isinstance(decl.value, ast.Torch):
+        return _leaf(scope, decl, name, params, _torch(scope, decl.value))
+    if params is None:
+        text = "needs parameters, as in `net F(x: [..]) -> [..] = ...`, or options alone"
+        raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))
+    return _composite(scope, decl, name, params)
+
+
+def _plain_builtin(scope: Scope, decl: ast.NetDecl) -> Signature | None:
+    """Return the built-in net of ``net F = mlp(width = 64)``, None for any other declaration."""
+    node = decl.value
+    if decl.params is not None or not isinstance(node, ast.Call):
+        return None
+    signature = builtin_signatures().get(node.func)
+    imported = node.func in MATRICES or scope.module.imports.get(node.func, scope) is None
+    if signature is None or not imported:
+        return None
+    return None if sort_args(scope, signature, node.args)[1] else signature
+
+
+def _configured(scope: Scope, node: ast.Call, signature: Signature, name: str) -> Net:
+    options, _ = sort_args(scope, signature, node.args)
+    given, tied = given_settings(scope, signature, options)
+    source = make(
+        Builtin,
+        name=signature.name,
+        settings=given,
+        tied=tied.uses[0] if tied is not None else None,
+    )
+    slot = scope.slots.add(Draft(name, node.span, source))
+    return Net(
+        name, None, None, None, closure(scope.slots, [slot]), signature, tuple(given.items())
+    )
+
+
+def _leaf(scope: Scope, decl: ast.NetDecl, name: str, params: Params | None, source: Source) -> Net:
+    result = _result(scope, decl)
+    draft = Draft(name, decl.span, source)
+    if params is not None:
+        draft.inputs, draft.output = tuple(kind for _, kind in params), result
+    return Net(name, params, result, None, (scope.slots.add(draft),))
+
+
+def _composite(scope: Scope, decl: ast.NetDecl, name: str, params: Params) -> Net:
+    """Return a net made of others: its body reads the parameters and nothing of the state."""
+    assert decl.value is not None
+    regs = Registers(scope.findings, givens=dict(params))
+    inner = replace(scope, regs=regs, namer=Namer(frozenset(), f"{name}."))
+    result = _result(scope, decl)
+    body = value(inner, decl.value, result)
+    if result is not None:
+        says = f"`{decl.name}` is declared to return {{want}}, but returns {{have}}"
+        scope.findings.demand(other_shape(body.shape, result, says, decl.span))
+    uses = closure(scope.slots, called(body))
+    return Net(name, params, result or body.shape, body, uses)
+
+
+def _params(scope: Scope, decl: ast.NetDecl) -> Params | None:
+    if decl.params is None:
+        return None
+    params = []
+    for param in ast.typed(decl.params):
+        if param.type is None:
+            text = f"says no type for `{param.name}`"
+            raise scope.findings.reject(bad_argument(decl.name, text, param.span))
+        kind = regtype(param.type, scope.numerics, scope.names, scope.findings)
+        params.append((param.name, kind))
+    return tuple(params)
+
+
+def _result(scope: Scope, decl: ast.NetDecl) -> Shape | None:
+    if decl.result is None:
+        return None
+    return regtype(decl.result, scope.numerics, scope.names, scope.findings).shape
+
+
+def _torch(scope: Scope, node: ast.Torch) -> TorchClass:
+    named = dict.fromkeys(arg.name for arg in node.args if arg.name is not None)
+    takes = Formals(node.target, (), tuple(named), spread=True)
+    given, rest, _ = matched(scope.findings, node.args, takes)
+    args = tuple(_setting(scope, arg.value) for arg in rest)
+    kwargs = {name: _setting(scope, arg.value) for name, arg in given.items()}
+    return make(TorchClass, target=node.target, args=args, kwargs=kwargs)
+
+
+def _setting(scope: Scope, node: ast.Expr) -> Setting:
+    """Return an argument of a torch class: a number, a word, true or false, or a tuple of sizes."""
+    match node:
+        case ast.Bool() | ast.Str():
+            return node.value
+        case ast.ListExpr():
+            return tuple(size(item, scope.names, scope.findings) for item in node.items)
+    amount = number(node, scope.names, scope.findings)
+    fixed = amount.constant
+    if fixed is None:
+        return amount
+    whole = fixed.denominator == 1 and not (isinstance(node, ast.Num) and "." in node.text)
+    return int(fixed) if whole else float(fixed)

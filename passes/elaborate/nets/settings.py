@@ -1,0 +1,174 @@
+"""The options of a built-in net: which arguments are given, what the others default to."""
+
+from collections.abc import Mapping
+
+from revc.grammar import ast
+from revc.grammar.signatures import Option, Signature
+from revc.ir.dims import Dim
+from revc.ir.net_kinds import kind_of
+from revc.ir.nets import Setting
+from revc.ir.types import Shape
+from revc.passes.analysis.arguments import of_builtin
+from revc.passes.elaborate.arguments import matched
+from revc.passes.elaborate.nets.slots import Net
+from revc.passes.elaborate.scope.names import number, size
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.rules.s002_unknown_name import unknown_name
+from revc.passes.rules.s003_unknown_argument import (
+    bad_argument,
+    missing_argument,
+)
+from revc.passes.rules.s005_odd_split import odd_split
+
+Given = dict[str, Setting]
+
+
+def sort_args(
+    scope: Scope,
+    signature: Signature,
+    args: tuple[ast.Arg, ...],
+    leading: tuple[str, ...] | None = None,
+) -> tuple[dict[str, ast.Arg], list[ast.Expr]]:
+    """Tell options from inputs: leading options and inputs by position, the others by name.
+
+    `leading` are the options that go by position, the signature's unless others are said.
+
+    Raises:
+        Reported: an argument is unknown or given twice.
+    """
+    given, rest = matched(scope.findings, args, of_builtin(signature, leading))[:2]
+    options = {name: arg for name, arg in given.items() if signature.option(name) is not None}
+    inputs = [given[one.name] for one in signature.inputs if one.name in given]
+    return options, [arg.value for arg in (*rest, *inputs)]
+
+
+def given_settings(
+    scope: Scope, signature: Signature, options: Mapping[str, ast.Arg]
+) -> tuple[Given, Net | None]:
+    """Return the values of the options that a call gives, and the net that it is tied to.
+
+    Raises:
+        Reported: a value is of the wrong kind.
+    """
+    settings: Given = {}
+    tied = None
+    for name, arg in options.items():
+        option = signature.option(name)
+        assert option is not None
+        if option.kind == "net":
+            tied = _net(scope, signature, arg)
+        else:
+            settings[name] = _setting(scope, signature, option, arg.value)
+    return settings, tied
+
+
+def _net(scope: Scope, signature: Signature, arg: ast.Arg) -> Net:
+    if not isinstance(arg.value, ast.Name):
+        raise scope.findings.reject(
+            bad_argument(signature.name, "is tied to a net's name", arg.span)
+        )
+    net = scope.net(arg.value.id)
+    if net is None:
+        known = scope.known_nets()
+        raise scope.findings.reject(unknown_name("net", arg.value.id, arg.value.span, known))
+    source = scope.slots.drafts[net.uses[0]].source if net.uses else None
+    kind = kind_of(source)
+    if net.body is not None or kind is None or not kind.lends:
+        text = f"is tied to an embedding, which `{net.name}` is not"
+        raise scope.findings.reject(bad_argument(signature.name, text, arg.span))
+    return net
+
+
+def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr) -> Setting:
+    findings = scope.findings
+    match option.kind, expr:
+        case "int", _:
+            value = size(expr, scope.names, findings)
+            return value if value.integer is None else value.integer
+        case "number", _:
+            amount = number(expr, scope.names, findings)
+            fixed = amount.constant
+            return amount if fixed is None else float(fixed)
+        case "bool", ast.Bool():
+            return expr.value
+        case "dims", ast.ListExpr():
+            return tuple(size(item, scope.names, findings) for item in expr.items)
+        case "choice", ast.Name() if expr.id in option.choices:
+            return expr.id
+    wanted = " or ".join(option.choices) or _KINDS[option.kind]
+    text = f"takes {wanted} for `{option.name}`"
+    raise findings.reject(bad_argument(signature.name, text, expr.span))
+
+
+_KINDS = {"bool": "true or false", "dims": "a list of sizes"}
+
+
+def completed(
+    scope: Scope, call: ast.Call, signature: Signature, given: Given, axis: Dim | None
+) -> Given:
+    """Return every option of the net in the order of its signature, defaults filled in.
+
+    `axis` is what a default of `target` stands for.
+
+    Raises:
+        Reported: an option without a default is missing.
+    """
+    settings: Given = {}
+    for option in signature.options:
+        default = option.default
+        if option.kind == "net":
+            continue
+        if option.name in given:
+            settings[option.name] = given[option.name]
+        elif default is None or (default.kind == "target" and axis is None):
+            raise scope.findings.reject(missing_argument(signature.name, option.name, call.span))
+        elif default.kind == "target":
+            assert axis is not None
+            settings[option.name] = axis if axis.integer is None else axis.integer
+        elif default.kind == "option":
+            settings[option.name] = settings[str(default.value)]
+        else:
+            settings[option.name] = default.value
+    _sensible(scope, call, signature.name, settings)
+    return settings
+
+
+def _sensible(scope: Scope, call: ast.Call, name: str, settings: Given) -> None:
+    """Check what a net's signature cannot say of its options."""
+    heads, shared = settings.get("heads"), settings.get("kv_heads")
+    if isinstance(heads, int) and isinstance(shared, int) and (shared < 1 or heads % shared):
+        raise scope.findings.reject(
+            odd_split(f"heads = {heads}", f"kv_heads = {shared}", call.span)
+        )
+    rate = settings.get("p")
+    if name == "dropout" and not (isinstance(rate, int | float) and 0 <= rate < 1):
+        text = "takes a number of at least 0 and below 1 for `p`"
+        raise scope.findings.reject(bad_argument(name, text, call.span))
+    kernel = settings.get("kernel")
+    if isinstance(kernel, int) and kernel % 2 == 0:
+        text = f"takes an odd `kernel`, not {kernel}"
+        raise scope.findings.reject(bad_argument(name, text, call.span))
+
+
+def check_heads(scope: Scope, call: ast.Call, settings: Given, width: Dim | None) -> None:
+    """Check that attention's heads divide what it reads, evenly where positions rotate.
+
+    Raises:
+        Reported: they do not.
+    """
+    heads, known = settings.get("heads"), width.integer if width is not None else None
+    if not isinstance(heads, int) or known is None:
+        return
+    if heads < 1 or known % heads:
+        raise scope.findings.reject(odd_split(known, f"heads = {heads}", call.span))
+    if settings.get("rotary") and (known // heads) % 2:
+        raise scope.findings.reject(
+            odd_split(f"a head of {known // heads}", "2 (rotary)", call.span)
+        )
+
+
+def target_axis(signature: Signature, expected: Shape | None, own: Dim | None) -> Dim | None:
+    """Return what an option's default of `target` is: the target's axis, else the input's own."""
+    if expected is not None and len(expected) >= -signature.axis:
+        return expected[signature.axis]
+    return own

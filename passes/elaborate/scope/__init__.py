@@ -1,0 +1,1 @@
+"""What a body sees: registers, names, types and places."""

@@ -1,0 +1,132 @@
+"""What a body sees: its registers, its sizes, its nets, and the program around it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from revc.grammar import ast
+from revc.grammar.span import Span
+from revc.ir.types import Numerics
+from revc.passes.elaborate.nets.slots import Namer, Net, Slots, import_net
+from revc.passes.elaborate.scope.names import Names
+from revc.passes.elaborate.scope.registers import Registers
+from revc.passes.modules import Module
+from revc.passes.rules.report import Findings
+from revc.passes.rules.s009_redefined_name import redefined
+
+if TYPE_CHECKING:
+    from revc.passes.analysis.doubts import Doubt
+    from revc.passes.elaborate.elaboration import Elaboration
+    from revc.passes.elaborate.statements.block_calls import Called
+
+
+@dataclass(eq=False, repr=False)
+class Scope:
+    """One body as it is read: a block's, a model's, a repeat's, or that of a file's nets.
+
+    `names` are the sizes and numbers in reach, `turns` those of them that count turns. A repeat's
+    body has a `parent`, whose nets it sees. `numerics` is what a bare `[..]` type means,
+    `path` what the body is called.
+    """
+
+    elaboration: "Elaboration"
+    path: str
+    module: Module
+    names: Names
+    numerics: Numerics
+    regs: Registers
+    slots: Slots
+    namer: Namer
+    turns: tuple[str, ...] = ()
+    parent: "Scope | None" = None
+    nets: dict[str, Net] = field(default_factory=dict)
+    labels: "dict[str, Called]" = field(default_factory=dict)
+    doubts: "list[Doubt]" = field(default_factory=list)
+    emitted: dict[str, None] = field(default_factory=dict)
+    claimed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def findings(self) -> Findings:
+        """Where what is wrong goes."""
+        return self.elaboration.findings
+
+    def net(self, name: str) -> Net | None:
+        """Return the declared net `name`: of this body, of an enclosing one, or of a file."""
+        if name in self.nets:
+            return self.nets[name]
+        if self.parent is not None:
+            outer = self.parent.net(name)
+            if outer is not None:
+                uses = outer.uses
+                link: Callable[[int], int] = lambda k: uses[k]  # noqa: E731
+                self.nets[name] = import_net(outer, self.parent.slots, self.slots, link, outer.name)
+            return self.nets.get(name)
+        return self.file_net(self.module, name)
+
+    def file_net(self, module: Module, name: str) -> Net | None:
+        """Return the net `name` of a file, or one that the file imports, as a net of this body."""
+        found = module.find(name)
+        if found is None or not isinstance(found[1], ast.NetDecl) or found[0] is None:
+            return None
+        return self.shared_net(found[0], found[1])
+
+    def shared_net(self, module: Module, decl: ast.NetDecl) -> Net | None:
+        """Return a file's net as a net of this body; the whole program has one instance of it."""
+        full = module.prefix + decl.name
+        home = self.elaboration.file_scope(module)
+        net = self.elaboration.file_net(home, decl)
+        if net is None or home is self:
+            return net
+        if full not in self.nets:
+            key: Callable[[int], tuple[str, str, int]] = lambda k: ("file", full, k)  # noqa: E731
+            self.nets[full] = import_net(net, home.slots, self.slots, key, full)
+        return self.nets[full]
+
+    def claim(self, name: str, what: str, span: Span) -> None:
+        """Give a name of this body to a net, a call or a loop, once.
+
+        Raises:
+            Reported: it is taken.
+        """
+        if name in self.claimed:
+            raise self.findings.reject(redefined(name, self.claimed[name], span))
+        self.claimed[name] = what
+
+    def emit(self, names: Iterable[str], span: Span) -> None:
+        """Note values that this body hands to its caller; their names are the caller's fields.
+
+        Raises:
+            Reported: one of them is emitted twice.
+        """
+        for name in names:
+            if name in self.emitted:
+                what = "emitted by this body"
+                raise self.findings.reject(redefined(name, what, span))
+            self.emitted[name] = None
+
+    def known_nets(self) -> list[str]:
+        """Return the names of the nets in reach, for suggestions."""
+        own = list(self.nets)
+        return own + (self.parent.known_nets() if self.parent else self.module.known(ast.NetDecl))
+
+    def visible(self, name: str) -> str | None:
+        """Say what `name` already is, for findings about names declared twice; None if nothing."""
+        if name in self.names:
+            return "a turn" if name in self.turns else "a dim or number"
+        if name in self.nets:
+            return "a net"
+        if self.module.find(name) or name in self.module.imports:
+            return "a name of this file"
+        return None
+
+
+def declared(body: tuple[ast.Stmt, ...]) -> frozenset[str]:
+    """Return the names that the statements of a body give to nets and calls, nested ones not."""
+    found = set()
+    for statement in body:
+        inner = statement.statement if isinstance(statement, ast.Undo) else statement
+        if isinstance(inner, ast.NetDecl):
+            found.add(inner.name)
+        if isinstance(inner, ast.BlockCall | ast.Repeat) and inner.label:
+            found.add(inner.label)
+    return frozenset(found)

@@ -1,0 +1,1 @@
+"""Every kind of statement, and how it is elaborated."""

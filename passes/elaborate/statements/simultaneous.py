@@ -1,0 +1,115 @@
+"""`a, b <- e1, e2`: why it is refused, and two states that it would send to one."""
+
+from collections.abc import Sequence
+
+from revc.grammar import ast
+from revc.ir.expr import Elementwise, Expr, Place, Read, reads, walk
+from revc.ir.instructions import Instruction
+from revc.ir.keys import Key, key
+from revc.ir.types import Lattice, RegType
+from revc.passes.analysis.closed_form import evaluate, is_closed
+from revc.passes.analysis.doubts import Doubt
+from revc.passes.analysis.witness import Point, Raw, find_collision
+from revc.passes.elaborate.expressions import value
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.statements.updates import check_fits, target
+from revc.passes.rules.b203_simultaneous_update import simultaneous as both_read
+from revc.passes.rules.b204_angle_reads_rotated import angle_reads
+from revc.passes.rules.s004_shape_mismatch import mismatch
+
+MOST = 3  # registers that a witness is searched in: the grid grows as a power of it
+OTHER = 0.5  # what registers hold that the statement reads and does not change
+
+
+def simultaneous(scope: Scope, node: ast.Simultaneous, undo: bool) -> list[Instruction]:
+    """Check the statement, and refuse it (B203, B204), with a collision where one is found.
+
+    Raises:
+        Reported: its targets, values or shapes are wrong.
+    """
+    places = [target(scope, one) for one in node.targets]
+    scope.regs.distinct((at.name, at.span) for at, _ in places)
+    if len(node.values) != len(node.targets):
+        text = f"{len(node.targets)} targets, but {len(node.values)} values"
+        raise scope.findings.reject(mismatch(node.span, text))
+    values = []
+    for expr, (at, kind) in zip(node.values, places, strict=True):
+        values.append(with_lets(scope, value(scope, expr, kind.shape)))
+        check_fits(scope, expr.span, values[-1], at.name, kind)
+    _refuse(scope, node, places, values)
+    for at, _ in places:
+        scope.regs.change(at.name, node.span)
+    return []
+
+
+def _refuse(
+    scope: Scope,
+    node: ast.Simultaneous,
+    places: Sequence[tuple[Place, RegType]],
+    values: Sequence[Expr],
+) -> None:
+    names = [at.name for at, _ in places]
+    collision = _collision(places, values)
+    rotated = _rotated(names, values)
+    if rotated is not None:
+        scope.findings.add(angle_reads(node.span, rotated, collision))
+    else:
+        scope.findings.add(both_read(node.span, names, collision))
+    reason = collision or "the updates read each other's old values"
+    scope.doubts.append(Doubt("REFUTED" if collision else "UNKNOWN", reason, node.span))
+
+
+def with_lets(scope: Scope, expr: Expr) -> Expr:
+    """Return `expr` with the `let` values that it reads written out."""
+    if isinstance(expr, Read) and not expr.place.index:
+        let = scope.regs.lets.get(expr.place.name)
+        return with_lets(scope, let.value) if let is not None else expr
+    if isinstance(expr, Elementwise):
+        args = tuple(with_lets(scope, arg) for arg in expr.args)
+        return expr.model_copy(update={"args": args})
+    return expr
+
+
+def _rotated(names: Sequence[str], values: Sequence[Expr]) -> str | None:
+    """Return the target that an angle reads: the argument of both a sine and a cosine."""
+    found: dict[str, dict[Key, Expr]] = {"sin": {}, "cos": {}}
+    for expr in values:
+        for part in walk(expr):
+            if isinstance(part, Elementwise) and part.function in found:
+                found[part.function][key(part.args[0])] = part.args[0]
+    for angle in (found["sin"][both] for both in found["sin"] if both in found["cos"]):
+        for read in reads(angle):
+            if read.place.name in names:
+                return read.place.name
+    return None
+
+
+def _collision(places: Sequence[tuple[Place, RegType]], values: Sequence[Expr]) -> str | None:
+    """Return two lattice states that the update sends to one, as text, if it is a closed form."""
+    numerics = [kind.numerics for _, kind in places]
+    first = numerics[0]
+    whole = all(not at.index for at, _ in places) and len(places) <= MOST
+    if not (whole and all(map(is_closed, values)) and isinstance(first, Lattice)):
+        return None
+    if any(one != first for one in numerics):
+        return None
+    names = [at.name for at, _ in places]
+    others = {r.place.name: OTHER for v in values for r in reads(v) if r.place.name not in names}
+
+    def run(point: Point) -> Point:
+        held = {**others, **dict(zip(names, point, strict=True))}
+        return tuple(evaluate(expr, held) for expr in values)
+
+    found = find_collision(run, len(names), first.fraction_bits)
+    if found is None:
+        return None
+    one, two, image = (
+        _text(raw, first.fraction_bits) for raw in (found.first, found.second, found.image)
+    )
+    given = "".join(f" (with {name} = {held})" for name, held in others.items())
+    return f"{one} and {two} both go to {image}{given}"
+
+
+def _text(raw: Raw, bits: int) -> str:
+    numbers = ", ".join(f"{r / 2**bits:.6g}" for r in raw)
+    return f"({numbers}) [raw {', '.join(map(str, raw))}]"

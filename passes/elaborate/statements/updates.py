@@ -1,0 +1,124 @@
+"""Statements that change a register in place: `+=`, `-=`, `negate`, `residual`."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from revc.grammar import ast
+from revc.grammar.span import Span
+from revc.ir.expr import Expr, Place
+from revc.ir.instructions import Add, Instruction, Negate
+from revc.ir.make import make
+from revc.ir.types import Float, Label, Lattice, Numerics, RegType
+from revc.passes.analysis.doubts import Doubt
+from revc.passes.analysis.shapes import apart, common, indexed
+from revc.passes.elaborate.expressions import has_labels, outside_nets, places_read, value
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.scope.state_places import name_of, place
+from revc.passes.elaborate.statements.dropouts import masked
+from revc.passes.rules.b201_self_read import self_read
+from revc.passes.rules.l108_slice_alias import overlap
+from revc.passes.rules.s004_shape_mismatch import too_wide
+from revc.passes.rules.s007_numeric_mix import numeric_mix
+
+Steps = list[Instruction]
+
+
+def target(scope: Scope, node: ast.Name | ast.Index) -> tuple[Place, RegType]:
+    """Return the place that a statement changes, and the type of what is there.
+
+    Raises:
+        Reported: it is not a live register, or the index does not fit.
+    """
+    name = name_of(node)
+    kind = scope.regs.target(name.id, name.span)
+    at = place(scope, node, kind.shape)
+    return at, make(RegType, numerics=kind.numerics, shape=indexed(kind.shape, at.index))
+
+
+def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
+    """`y += e` and `y -= e`."""
+    at, kind = target(scope, node.target)
+    increment = value(scope, node.value, kind.shape)
+    check_fits(scope, node.value.span, increment, at.name, kind)
+    check_numerics(scope, node.value.span, increment, kind.numerics)
+    check_apart(scope, at, [increment], node.value.span)
+    scope.regs.change(at.name, node.span)
+    sign: Literal[1, -1] = 1 if (node.op == "+=") != undo else -1
+    step = make(Add, span=node.span, target=at, sign=sign, value=increment)
+    return masked(scope, step, kind.shape[:1], undo)
+
+
+def negate(scope: Scope, node: ast.Negate, undo: bool) -> Steps:
+    """`negate y`, its own inverse."""
+    at, _ = target(scope, node.target)
+    scope.regs.change(at.name, node.span)
+    return [make(Negate, span=node.span, target=at)]
+
+
+def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
+    """`residual y by F`: invertible only if F contracts, which no rule of this version bounds."""
+    at, kind = target(scope, node.target)
+    call = node.net
+    if isinstance(call, ast.Name):
+        arg = ast.Arg.model_construct(span=call.span, name=None, value=node.target)
+        call = ast.Call.model_construct(
+            span=call.span, func=call.id, func_span=call.span, args=(arg,)
+        )
+    check_fits(scope, call.span, value(scope, call, kind.shape), at.name, kind)
+    scope.regs.change(at.name, node.span)
+    reason = "x + F(x) is invertible only if F contracts; no bound on F is known"
+    scope.doubts.append(Doubt("UNKNOWN", reason, node.span))
+    scope.elaboration.unsupported("residual", node.span)
+    return []
+
+
+def check_fits(scope: Scope, span: Span, expr: Expr, name: str, kind: RegType) -> None:
+    """Check that a value can be added to `name`, which has type `kind`.
+
+    Raises:
+        Reported: it cannot.
+    """
+    says = f"`{name}` is {{want}} but the value is {{have}}"
+    scope.findings.demand(too_wide(expr.shape, kind.shape, says, span))
+
+
+def check_numerics(scope: Scope, span: Span, expr: Expr, kind: Numerics) -> None:
+    """Check that a value's numbers may go into a register of numerics `kind`.
+
+    Raises:
+        Reported: labels are used as numbers, or float state goes into a lattice.
+    """
+    label = has_labels(scope, expr)
+    if label is not None and not isinstance(kind, Label):
+        text = f"{kind} += label: `{label}` is a name, not a quantity; read it with a net"
+        raise scope.findings.reject(numeric_mix(span, text))
+    if isinstance(kind, Label) and (label is None and _has_reads(expr)):
+        raise scope.findings.reject(
+            numeric_mix(span, f"{kind} += number: only labels add to a label")
+        )
+    if isinstance(kind, Lattice):
+        for read in outside_nets(expr):
+            state = scope.regs.live.get(read.place.name)
+            if state is not None and isinstance(state.numerics, Float):
+                text = f"{kind} += float state `{read.place.name}`: float state is not exact"
+                raise scope.findings.reject(numeric_mix(span, text))
+
+
+def _has_reads(expr: Expr) -> bool:
+    return expr.kind != "number"
+
+
+def check_apart(scope: Scope, at: Place, values: Sequence[Expr], span: Span) -> None:
+    """Check that `values` read nothing of the place that they change.
+
+    Raises:
+        Reported: they read it (B201), or a slice that overlaps it (L108).
+    """
+    for expr in values:
+        for read, let in places_read(scope, expr):
+            if read.name != at.name or apart(read, at):
+                continue
+            where = read.span if let is None else span
+            if read.index and at.index:
+                raise scope.findings.reject(overlap(at.name, common(read, at), where))
+            raise scope.findings.reject(self_read(at.name, where, let))

@@ -1,0 +1,1 @@
+"""Programs to programs: the pipeline, its verifier, and the inverse of a spec."""

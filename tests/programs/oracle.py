@@ -1,0 +1,247 @@
+"""The meaning of a program in plain torch, with its bits, differentiated by plain autograd.
+
+It walks the program that the front end builds, holds every activation, and rounds to the lattice
+straight through. Random values are those that the run under test drew; code lengths and what they
+and the values that are drawn give to gradients are written down anew, after docs/metered.md.
+"""
+
+import math
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import revc
+from revc.ir import instructions as i
+from revc.ir.types import Label, Lattice
+from tests.model.reference import Reference
+
+LN2 = math.log(2.0)
+GATE = 1024
+
+
+class OffLattice(Exception):
+    """A value left its lattice, where it wraps in the run and not here."""
+
+
+class Oracle(Reference):
+    """Runs a program on float tensors with the values that a run drew; `lengths` by (meter, side)."""
+
+    def __init__(self, program: Any, model: nn.Module, drawn: list[Tensor]) -> None:
+        nets = [model.get_submodule(f"nets.{slot.name}") for slot in program.model.nets]
+        super().__init__(program, nets)
+        self.drawn = iter(drawn)
+        self.lengths: dict[tuple[str, str], Tensor] = {}
+
+    def _step(self, step, block, env, givens, slots, sizes, emits, types) -> None:
+        value = lambda x: self._value(x, block, env, givens, slots, sizes)  # noqa: E731
+        match step:
+            case i.Add() if isinstance(types[step.target.name].numerics, Label):
+                at, size = self._index(step.target, sizes), types[step.target.name].numerics.size
+                added = torch.as_tensor(value(step.value)).round().long()
+                grown = env[step.target.name][at] + step.sign * added
+                self._replace(env, step.target.name, at, grown % size.integer)
+            case i.Put() | i.Draw():
+                self._coded(step, [value(p) for p in step.by.params], env)
+            case i.Valve():
+                at = self._index(step.target, sizes)
+                self._valve(step, [value(p) for p in step.by.params], env, at, types)
+            case i.Scale():
+                at = self._index(step.target, sizes)
+                factor = torch.as_tensor(value(step.factor), dtype=torch.float64)
+                exact = isinstance(types[step.target.name].numerics, Lattice)
+                self._scale(step, factor, env, at, exact)
+            case i.Apply():
+                at = self._index(step.target, sizes)
+                old = env[step.target.name][at]
+                fresh = old / (1 - old.abs()) if step.undo else functional.softsign(old)
+                self._replace(env, step.target.name, at, fresh)
+                bits = 2 * torch.log2(1 + (fresh if step.undo else old).abs())
+                if isinstance(types[step.target.name].numerics, Lattice):
+                    self._book(step, bits)
+            case i.Mix():
+                at = self._index(step.target, sizes)
+                exact = isinstance(types[step.target.name].numerics, Lattice)
+                self._mix(step, env, at, slots, exact)
+            case _:
+                super()._step(step, block, env, givens, slots, sizes, emits, types)
+        self._fits(step, env, types)
+
+    def _value(self, x, block, env, givens, slots, sizes) -> Any:
+        found = super()._value(x, block, env, givens, slots, sizes)
+        # A number on its own would become a float32, and lose digits before it meets its partner.
+        return found if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)
+
+    def _fits(self, step: Any, env: Any, types: Any) -> None:
+        for at in step.targets():
+            kind, value = types.get(at.name), env.get(at.name)
+            if kind is None or value is None or not isinstance(kind.numerics, Lattice):
+                continue
+            limit = 2.0 ** (kind.numerics.integer_bits - 1)
+            if value.numel() and float(value.detach().abs().max()) >= 0.95 * limit:
+                raise OffLattice(f"{at.name} reaches {limit}")
+
+    def _replace(self, env: Any, name: str, at: Any, fresh: Tensor) -> None:
+        whole = env[name].clone()
+        whole[at] = fresh.to(whole.dtype)
+        env[name] = whole
+
+    # --- bits --------------------------------------------------------------------------------
+
+    def _coded(self, step: Any, params: list[Tensor], env: Any) -> None:
+        numerics = step.type.numerics
+        if step.takes:
+            env[step.target] = value = self._fresh(step.by, params, numerics)
+        else:
+            value = env.pop(step.target)
+        self._book(step, code_length(step.by, params, numerics, value))
+
+    def _valve(self, step: Any, params: list[Tensor], env: Any, at: Any, types: Any) -> None:
+        numerics = types[step.target.name].numerics
+        old, fresh = env[step.target.name][at], self._fresh(step.by, params, numerics)
+        coded = fresh if step.undo else old
+        self._book(step, code_length(step.by, params, numerics, coded))
+        self._replace(env, step.target.name, at, fresh)
+
+    def _fresh(self, by: Any, params: list[Tensor], numerics: Any) -> Tensor:
+        """Return the next value that was drawn, with what it passes on to its parameters."""
+        raw = next(self.drawn)
+        if isinstance(numerics, Label):
+            return raw
+        value = raw.double() * 2.0 ** -getattr(numerics, "fraction_bits", 0)
+        step = float(by.settings["step"])
+        index = split(value, numerics, step)
+        logits, loc, scale = parameters(by, params[0], value.shape)
+        if logits is None:
+            noise = ((index - loc) / scale).detach()
+            smooth = loc + scale * noise
+        else:  # at a fixed quantile: d value = - d CDF / density
+            z = (index[..., None] - loc) / scale
+            weights = torch.softmax(logits, -1)
+            below = (weights * torch.sigmoid(z)).sum(-1)
+            each = weights * torch.sigmoid(z) * torch.sigmoid(-z) / scale
+            smooth = -below / each.sum(-1).detach()
+        return value + smooth - smooth.detach()
+
+    def _scale(self, step: Any, factor: Tensor, env: Any, at: Any, exact: bool) -> None:
+        held = factor.clamp(max(step.lo, 1 / GATE), min(step.hi, 64.0))
+        gate = held + ((held * GATE).round().clamp(min=1) / GATE - held).detach()
+        old = env[step.target.name][at]
+        by = gate if exact else held
+        self._replace(env, step.target.name, at, old / by if step.undo else old * by)
+        if exact:  # floats need no tape
+            self._book(step, -torch.log2(gate).expand(old.shape))
+
+    def _mix(self, step: Any, env: Any, at: Any, slots: Any, exact: bool) -> None:
+        old = env[step.target.name][at]
+        if step.matrix is None:
+            matrix = permutation(old.shape[-1], step.settings["seed"])
+        else:
+            weight = self.nets[slots[step.matrix.slot]].weight.double()
+            matrix = MATRICES[step.family](weight)
+        used = torch.linalg.inv(matrix) if step.undo else matrix
+        self._replace(env, step.target.name, at, old @ used.mT)
+        if step.family == "lu" and exact:
+            each = -torch.linalg.slogdet(matrix)[1] / LN2
+            self._book(step, each.expand(old.shape[:-1])[..., None])
+
+    def _book(self, step: Any, bits: Tensor) -> None:
+        """Add code lengths [B, ..] to the row of a step, less what is undone."""
+        row = (getattr(step, "account", step.kind), getattr(step, "side", "put"))
+        total = bits.reshape(bits.shape[0], -1).sum(-1) * (-1 if step.undo else 1)
+        self.lengths[row] = self.lengths.get(row, 0) + total
+
+
+# --- distributions -----------------------------------------------------------------------------
+
+
+def split(value: Tensor, numerics: Any, step: float) -> Tensor:
+    """Return the multiple of `step` that a value is coded as, straight through."""
+    index = value / step
+    nearest = torch.floor(index + 0.5) if isinstance(numerics, Lattice) else torch.round(index)
+    return value + (nearest * step - value).detach()
+
+
+def parameters(
+    by: Any, params: Tensor, shape: torch.Size
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Return logits (None without), locations and scales, a mixture's components behind."""
+    step, n, params = float(by.settings["step"]), shape[-1], params.double()
+    if by.family != "logistic_mixture":
+        loc, s = params.split(n, -1)
+        return None, loc.expand(shape), (step / 2 + functional.softplus(s)).expand(shape)
+    k = by.settings["components"]
+    logits, loc, s = params.unflatten(-1, (3, k, n)).transpose(-1, -2).unbind(-3)
+    loc = loc + step * (torch.arange(k, dtype=torch.float64) - (k - 1) / 2)
+    found = (logits, loc, step / 2 + functional.softplus(s))
+    return tuple(part.expand(*shape, k) for part in found)  # type: ignore[return-value]
+
+
+def code_length(by: Any, params: list[Tensor], numerics: Any, value: Tensor) -> Tensor:
+    """Return -log2 of the mass of a value's bin, or of a label."""
+    if by.family == "uniform":
+        return torch.full(value.shape, math.log2(by.settings["n"]), dtype=torch.float64)
+    if by.family == "dropout":
+        p = by.settings["p"]
+        return torch.tensor([-math.log2(p), -math.log2(1 - p)], dtype=torch.float64)[value]
+    if by.family == "softmax":
+        logits = params[0].double().expand(*value.shape, -1)
+        return -logits.log_softmax(-1).gather(-1, value[..., None])[..., 0] / LN2
+    step = float(by.settings["step"])
+    logits, loc, scale = parameters(by, params[0], value.shape)
+    index = split(value, numerics, step)
+    if logits is None:
+        bits = -_log_mass(by.family, (index - loc) / scale, step / 2 / scale) / LN2
+    else:
+        each = _log_mass("logistic", (index[..., None] - loc) / scale, step / 2 / scale)
+        bits = -torch.logsumexp(logits.log_softmax(-1) + each, -1) / LN2
+    if by.residue == "write" and isinstance(numerics, Lattice):
+        bits = bits + math.log2(step * 2.0**numerics.fraction_bits)
+    return bits
+
+
+def _log_mass(family: str, z: Tensor, half: Tensor) -> Tensor:
+    """Return log of the mass of [z - half, z + half], on the side where it is well conditioned."""
+    z = -z.abs()
+    high, low = z + half, z - half
+    log_cdf = torch.special.log_ndtr if family == "gaussian" else functional.logsigmoid
+    top, bottom = log_cdf(high), log_cdf(low)
+    return top + torch.log(-torch.expm1(bottom - top))
+
+
+# --- matrices ----------------------------------------------------------------------------------
+
+
+@cache
+def permutation(n: int, seed: int) -> Tensor:
+    """Return the matrix of `mix by permutation(seed)`, by letting a program permute."""
+    model = revc.compile(
+        f"dim B\nstate lattice(Q12.20)\nmodel P(x: [B, {n}]) {{ mix x by permutation({seed}) }}"
+    )
+    return torch.as_tensor(model(torch.eye(n))[0]).double().mT
+
+
+def _cayley(weight: Tensor) -> Tensor:
+    eye, skew = torch.eye(weight.shape[0], dtype=weight.dtype), weight - weight.mT
+    return torch.linalg.solve(eye - skew, eye + skew)
+
+
+def _reflections(weight: Tensor) -> Tensor:
+    matrix = torch.eye(weight.shape[1], dtype=weight.dtype)
+    for v in weight:
+        matrix = matrix @ (
+            torch.eye(len(v), dtype=v.dtype) - 2 * torch.outer(v, v) / v.dot(v)
+        )
+    return matrix
+
+
+def _lu(weight: Tensor) -> Tensor:
+    """P L (U + diag s), with P the permutation of seed 0 and s within [1/64, 64]."""
+    lower = weight.tril(-1) + torch.eye(weight.shape[0], dtype=weight.dtype)
+    scale = weight.diagonal().exp().clamp(1 / 64, 64)
+    return permutation(weight.shape[0], 0) @ lower @ (weight.triu(1) + torch.diag(scale))
+
+
+MATRICES = {"orthogonal": _cayley, "householder": _reflections, "lu": _lu}
