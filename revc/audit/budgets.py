@@ -106,10 +106,10 @@ def paid(watched: Watched, budget: Budget) -> Tensor:
         total = total + (0 if dropped is None else dropped.booked)
     for call in watched.calls:
         tape = [one for one in call.bookings if session.kinds[one.stack] == TAPE]
-        if call.meter in budget.targets and len(tape) == 2 and tape[1].coded:
+        if call.site.meter in budget.targets and len(tape) == 2 and tape[1].coded:
             last = tape[1].coded[-1]
             if isinstance(last.distribution, Table):
-                alpha = session.throttle.get(call.meter, 1.0)
+                alpha = session.throttle.get(call.site.meter, 1.0)
                 lost = ((1 - alpha) * tape[0].change.clamp(min=0).double()).ceil().long()
                 total = total + lost * (last.symbols[:, 0] > 0)
     return total

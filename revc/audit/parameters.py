@@ -26,7 +26,7 @@ def check(subject: Subject) -> Finding:
         for one in (e for booking in call.bookings for e in booking.coded):
             gap = _gap(call, one.distribution)
             if gap is not None:
-                worst[call.meter] = max(worst.get(call.meter, 0.0), gap)
+                worst[call.site.meter] = max(worst.get(call.site.meter, 0.0), gap)
     if not worst:
         return nothing(NAME, "nothing is coded by a distribution with parameters")
     detail = "; ".join(f"{meter}: off by {gap:.2g}" for meter, gap in worst.items())
@@ -43,7 +43,7 @@ def _gap(call: Call, by: Distribution) -> float | None:
         return _most(by.logits.double() - params)
     if not isinstance(by, Window | Mixture):
         return None
-    coding = Coding.parse(call.coding)
+    coding = call.site.coding
     logits, loc, scale = _meant(params, coding)
     coded_loc, loc = (_held(t.double(), coding) for t in (by.loc, loc))
     coded_scale, scale = (_held_scale(t.double(), coding) for t in (by.scale, scale))

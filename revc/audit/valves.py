@@ -21,7 +21,6 @@ from revc.audit.watch import Booking, Slot, Watched
 from revc.runtime.bits.dist import Mixture
 from revc.runtime.bits.dist.window import Window
 from revc.runtime.bits.window import interval
-from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.distributions import distribution
 from revc.runtime.metered.plan import TAPE
 from revc.runtime.metered.quantiser import split
@@ -68,7 +67,7 @@ def allowed(tests: int) -> float:
 
 def _measure(watched: Watched, meter: str) -> tuple[Dependence, float, float] | None:
     """Return what a slot shares with its past; with its context before; and after."""
-    found = [_sides(slot) for slot in watched.slots if slot.meter == meter]
+    found = [_sides(slot) for slot in watched.slots if slot.site.meter == meter]
     parts = [part for part in found if part is not None]
     if sum(part[0].numel() for part in parts) < LEAST:
         return None
@@ -78,7 +77,7 @@ def _measure(watched: Watched, meter: str) -> tuple[Dependence, float, float] | 
 
 def _sides(slot: Slot) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
     """Return old value, u of the fresh one, fresh value, location; values in scales."""
-    coding = Coding.parse(slot.coding)
+    coding = slot.site.coding
     by = distribution(coding, slot.params, slot.before.shape, bounded=True)
     if not isinstance(by, Window | Mixture):
         return None
@@ -123,4 +122,4 @@ def _written(watched: Watched, booked: list[Booking]) -> float:
 
 
 def _count(watched: Watched, meter: str) -> int:
-    return sum(slot.before.numel() for slot in watched.slots if slot.meter == meter)
+    return sum(slot.before.numel() for slot in watched.slots if slot.site.meter == meter)

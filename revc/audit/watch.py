@@ -10,7 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.dist.base import Distribution
-from revc.runtime.metered.session import Session
+from revc.runtime.metered.plan import Site
+from revc.runtime.metered.session import Session, session_of
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,7 @@ class Booking:
 class Slot:
     """A valve's slot before and after, as it lies in the state: what a later statement reads."""
 
-    meter: str
-    coding: str
+    site: Site
     params: Tensor | None
     before: Tensor
     after: Tensor
@@ -47,10 +47,9 @@ class Slot:
 
 @dataclass(frozen=True)
 class Call:
-    """A statement that a graph ran: its meter, coding, parameters, values, and what it booked."""
+    """A statement that a graph ran: which, its parameters, its values' shape, what it booked."""
 
-    meter: str
-    coding: str
+    site: Site
     params: Tensor | None
     shape: torch.Size
     bookings: Sequence[Booking]
@@ -91,20 +90,20 @@ class CallMode(TorchDispatchMode):
         if name not in _CALLS:
             return func(*args, **(kwargs or {}))
         bookings, slots = self.watched.bookings, self.watched.slots
-        meter, coding = args[_CALLS[name]], args[_CALLS[name] + 2]
+        site = session_of(args[0]).plan.sites[args[_CALLS[name]]]
         before, start = args[1], len(bookings)
         shape = torch.Size(getattr(before, "shape", before))  # of a take: the argument itself
-        slot = name == "revc.valve.default" and not args[6]
+        slot = name == "revc.valve.default" and not args[4]
         before = before.detach().clone() if slot else args[1]
         after = func(*args, **(kwargs or {}))
-        self.watched.calls.append(Call(meter, coding, args[2], shape, bookings[start:]))
+        self.watched.calls.append(Call(site, args[2], shape, bookings[start:]))
         if slot:
-            slots.append(Slot(meter, coding, args[2], before, after.detach().clone()))
+            slots.append(Slot(site, args[2], before, after.detach().clone()))
         return after
 
 
-_CALLS = {"revc.give.default": 3, "revc.take.default": 4, "revc.valve.default": 3}
-"""Operators that code by a distribution, and where their meter stands; two on is the coding."""
+_CALLS = {"revc.give.default": 3, "revc.take.default": 5, "revc.valve.default": 3}
+"""Operators that code by a distribution, and where the number of their site stands."""
 
 
 @dataclass

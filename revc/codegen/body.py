@@ -9,9 +9,10 @@ from torch.fx import Graph, Node
 
 from revc.codegen import places
 from revc.codegen.elementwise import is_tensor
-from revc.codegen.expressions import Emitter
+from revc.codegen.expressions import Emitter, decoded
 from revc.codegen.interface import METERED, MODE, Names, sizes_of
 from revc.codegen.lowered import Lowered
+from revc.codegen.metering import Exchanging
 from revc.codegen.options import Asked, Options
 from revc.codegen.registers import Registers
 from revc.codegen.reuse import finish
@@ -70,7 +71,7 @@ class Body:
         mode["dtype"].meta["mode"] = True
         self.dtype, self.low, self.device = mode["dtype"], mode["low"], mode["device"]
         if self.metered:
-            self.bits, self.lengths = mode["bits"], mode["lengths"]
+            self.bits, self.lengths, self.sites = mode["bits"], mode["lengths"], mode["sites"]
         self.health = mode["health"]
         self.tape = self.new_tape()
         self.state = Registers(self.tape, self.size)
@@ -119,7 +120,7 @@ class Body:
 
     def tail(self, callee: Block) -> list[Node]:
         """Return the arguments that a callee takes last."""
-        bits = [self.bits, self.lengths] if self.library.metered(callee) else []
+        bits = [self.bits, self.lengths, self.sites] if self.library.metered(callee) else []
         return [self.dtype, self.low, self.device, *bits, self.health]
 
     def module(self, wish: str, module: torch.nn.Module) -> str:
@@ -153,6 +154,10 @@ class Body:
         node, numerics = self.whole(place.name)
         return places.view(self.tape, node, place, self.size), numerics
 
+    def site(self, step: Exchanging) -> int:
+        """Return the number of a statement in the table of sites."""
+        return self.library.site(step, self.types)
+
     def replace(self, target: Place, fresh: Node) -> None:
         """Put new values into a place."""
         self.target.replace(self, self.state, target, fresh)
@@ -172,6 +177,10 @@ class Body:
     def value(self, value: Expr, pieces: Pieces | None = None) -> Node:
         """Evaluate an expression; a plain number becomes a 0-dim tensor."""
         return self.target.value(self, value, pieces)
+
+    def floats(self, name: str, raw: Node) -> Node:
+        """Return the floats that raw values of a register stand for."""
+        return decoded(self.tape, raw, self.types[name].numerics)
 
     def tensor(self, value: Any) -> Node:
         """Return a node of a tensor: numbers become 0-dim tensors."""

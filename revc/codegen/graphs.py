@@ -9,7 +9,7 @@ from torch import nn
 
 from revc.codegen.library import Library
 from revc.codegen.lowered import coded
-from revc.codegen.metering import rows_of
+from revc.codegen.metering import sites_of
 from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
@@ -91,7 +91,7 @@ class CompiledGraphs:
         self.program, self.chunks = program, chunks
         self.exact = is_exact(program)
         self.cuts = segments_of(program.model)
-        self.library = Library(rows_of(program.model))
+        self.library = Library(sites_of(program.model))
         self._made: dict[Any, Any] = {}
 
     @cached_property

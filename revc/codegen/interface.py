@@ -6,8 +6,9 @@ VJP:      state.., cotangents.., givens.., given cotangents.., emit cotangents..
           turns.., dtype, low, device, health
           -> state.., cotangents.., given cotangents.., net cotangents.., health
 
-A block that exchanges bits also takes, behind the device, the token of the session and the code
-lengths, which it adds to (in a VJP: their cotangents, None if nothing wants them).
+A block that exchanges bits also takes, behind the device, the token of the session, the code
+lengths, which it adds to (in a VJP: their cotangents, None if nothing wants them), and the table of
+the program's sites, in which its statements have numbers.
 """
 
 import keyword
@@ -25,7 +26,7 @@ from revc.ir.memo import per_node
 from revc.ir.program import Block
 
 MODE = ("dtype", "low", "device", "health")
-METERED = ("dtype", "low", "device", "bits", "lengths", "health")
+METERED = ("dtype", "low", "device", "bits", "lengths", "sites", "health")
 
 
 @per_node

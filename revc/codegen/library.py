@@ -10,19 +10,19 @@ from revc.codegen.body import Body
 from revc.codegen.compile_unit import CompileUnit, build_unit
 from revc.codegen.forward import Forward
 from revc.codegen.interface import emits_of, sizes_of
-from revc.codegen.metering import uses_bits
+from revc.codegen.metering import Exchanging, site_of, uses_bits
 from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.pull import Pull
 from revc.codegen.statements.repeat import used_slots
 from revc.codegen.values import brings_nets, place_keys
 from revc.errors import InternalError
 from revc.ir.expr import Expr
-from revc.ir.instructions import Repeat
+from revc.ir.instructions import Env, Repeat
 from revc.ir.invert import invert_block
 from revc.ir.keys import code_key, key, nameless
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
-from revc.runtime.metered.plan import Row
+from revc.runtime.metered.plan import Site
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -30,15 +30,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class Library:
-    """Caches the graphs by what they are made of; `rows` are those of the code lengths."""
+    """Caches the graphs by what they are made of; `sites` are the program's that exchange bits."""
 
-    rows: tuple[Row, ...] = ()
+    sites: tuple[Site, ...] = ()
     made: "dict[Hashable, Any]" = field(default_factory=dict)
     bits: dict[int, tuple[Block, bool]] = field(default_factory=dict)
 
     def metered(self, block: Block) -> bool:
         """Say whether a block exchanges bits."""
         return uses_bits(block, self.bits)
+
+    def site(self, step: Exchanging, env: Env) -> int:
+        """Return the number of a statement that exchanges bits, with the types around it."""
+        rows = list(dict.fromkeys((site.meter, site.side) for site in self.sites))
+        return self.sites.index(site_of(step, env, rows))
 
     def oriented(self, block: Block, undo: bool) -> Block:
         """Return the block, or its inverse."""

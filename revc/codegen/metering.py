@@ -1,4 +1,4 @@
-"""What a program's metered statements are called, and how each codes its values."""
+"""What the runtime needs to know of a program's bits: its sites, stacks and budgets."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,16 @@ from revc.ir import program as ir
 from revc.ir.dims import Dim
 from revc.ir.instructions import Apply, BlockCall, Instruction, Mix, Repeat
 from revc.ir.instructions.base import Env
-from revc.ir.instructions.metered import Coded, Distribution, Metered, Valve
+from revc.ir.instructions.metered import Coded, Distribution, Metered, Scale, Valve
 from revc.ir.program import Block, Program
 from revc.ir.types import Label, Lattice, Numerics
 from revc.passes.analysis.sites import ONE, metered
 from revc.runtime.metered.coding import Coding
-from revc.runtime.metered.plan import Budget, Plan, Row, Stack
+from revc.runtime.metered.plan import RESERVOIR, TAPE, Budget, Plan, Row, Site, Stack
 from revc.runtime.sizes import Polynomial
+
+Exchanging = Coded | Valve | Scale | Mix | Apply
+"""The statements that may move bits; `exchanges` says which do."""
 
 
 def exchanges(step: Instruction, env: Env) -> bool:
@@ -45,27 +48,84 @@ def _uses(step: Instruction, env: Env, known: dict[int, tuple[Block, bool]]) -> 
     return exchanges(step, env)
 
 
-def account(step: Metered | Mix | Apply) -> Row:
-    """Return the meter and the side that a statement is booked under."""
-    if isinstance(step, Metered):
-        return step.account, step.side
-    return step.kind, "put"
-
-
-def rows_of(block: Block) -> tuple[Row, ...]:
-    """Return the rows of a program's code lengths, in program order, each once."""
-    return tuple(dict.fromkeys(account(step) for step in metered_steps(block, {})))
-
-
 def plan_of(program: Program) -> Plan:
     """Return what the runtime needs to know of a program's bits."""
-    steps = list(metered_steps(program.model, {}))
-    rewrites = any(not isinstance(step, Coded | Valve) for step in steps)
+    sites = sites_of(program.model)
+    rewrites = any(site.kind not in ("put", "draw", "valve") for site in sites)
     rewrites = rewrites or _undoes(program.model, {})
-    valves = tuple(dict.fromkeys(s.account for s in steps if isinstance(s, Valve)))
     stacks = tuple(Stack(s.name, s.kind, s.seed, s.bits) for s in program.stacks)
     budgets = tuple(_budget(budget, program.model) for budget in program.budgets)
-    return Plan(rows_of(program.model), stacks, budgets, valves, rewrites)
+    return Plan(sites, stacks, budgets, rewrites)
+
+
+# --- sites ---------------------------------------------------------------------------------------
+
+
+def sites_of(block: Block) -> tuple[Site, ...]:
+    """Return what is known of a program's statements that exchange bits, each distinct one once.
+
+    They stand in program order; rows of code lengths are numbered as their meters first come.
+    """
+    rows: list[Row] = []
+    found = [site_of(step, env, rows) for step, env in _metered_steps(block, {})]
+    return tuple(dict.fromkeys(found))
+
+
+def site_of(step: Exchanging, env: Env, rows: list[Row]) -> Site:
+    """Return what is known of a statement with the types `env` around it.
+
+    Its row is that of its account in `rows`, which gets one if it has none.
+    """
+    account: Row = (step.account, step.side) if isinstance(step, Metered) else (step.kind, "put")
+    if account not in rows:
+        rows.append(account)
+    meant = RESERVOIR if account[1] == "draw" else TAPE
+    stack = (step.stack if isinstance(step, Metered) else None) or meant
+    kind = step.type if isinstance(step, Coded) else env[step.target.name]
+    by = step.by if isinstance(step, Coded | Valve) else None
+    name = str(step.kind)  # type: ignore[union-attr]  # of the classes that are no base
+    return Site(name, *account, stack, rows.index(account), _coding(kind.numerics, by))
+
+
+def _metered_steps(block: Block, seen: dict[int, Block]) -> Iterator[tuple[Exchanging, Env]]:
+    """Yield the statements that exchange bits, each distinct block's once."""
+    if id(block) in seen:
+        return
+    seen[id(block)] = block
+    for step, env, _ in typed(block):
+        if isinstance(step, BlockCall):
+            yield from _metered_steps(step.block, seen)
+        elif isinstance(step, Repeat):
+            yield from _metered_steps(step.body, seen)
+        elif isinstance(step, Exchanging) and exchanges(step, env):
+            yield step, env
+
+
+def _coding(numerics: Numerics, by: Distribution | None) -> Coding:
+    """Return how values of a register are coded by a distribution, if there is one."""
+    fraction, width, size = 0, 0, 0
+    if isinstance(numerics, Lattice):
+        fraction, width = numerics.fraction_bits, numerics.width
+    if isinstance(numerics, Label):
+        size = numerics.size.integer or 0
+    if by is None:
+        return Coding("none", numerics.kind, fraction, width, size=size)
+    settings = by.settings
+    return Coding(
+        by.family,
+        numerics.kind,
+        fraction,
+        width,
+        step=float(settings.get("step") or 1),
+        components=int(settings.get("components") or 1),
+        size=int(settings.get("n") or size),
+        p=float(settings.get("p") or 0),
+        residue=by.residue,
+        drop=by.drop_bits,
+    )
+
+
+# --- the rest of the plan ------------------------------------------------------------------------
 
 
 def _undoes(block: Block, known: dict[int, Block]) -> bool:
@@ -92,41 +152,3 @@ def _budget(budget: ir.Budget, model: Block) -> Budget:
 def polynomial(dim: Dim) -> Polynomial:
     """Return a dim as the plain data that the runtime evaluates."""
     return tuple((float(factor), names) for names, factor in dim.terms)
-
-
-def metered_steps(block: Block, seen: dict[int, Block]) -> Iterator[Metered | Mix | Apply]:
-    """Yield the statements that exchange bits, each distinct block's once."""
-    if id(block) in seen:
-        return
-    seen[id(block)] = block
-    for step, env, _ in typed(block):
-        if isinstance(step, BlockCall):
-            yield from metered_steps(step.block, seen)
-        elif isinstance(step, Repeat):
-            yield from metered_steps(step.body, seen)
-        elif isinstance(step, Metered | Mix | Apply) and exchanges(step, env):
-            yield step
-
-
-def coding_of(numerics: Numerics, by: Distribution | None = None) -> Coding:
-    """Return how values of a register are coded by a distribution, if there is one."""
-    fraction, width, size = 0, 0, 0
-    if isinstance(numerics, Lattice):
-        fraction, width = numerics.fraction_bits, numerics.width
-    if isinstance(numerics, Label):
-        size = numerics.size.integer or 0
-    if by is None:
-        return Coding("none", numerics.kind, fraction, width, size=size)
-    settings = by.settings
-    return Coding(
-        by.family,
-        numerics.kind,
-        fraction,
-        width,
-        step=float(settings.get("step") or 1),
-        components=int(settings.get("components") or 1),
-        size=int(settings.get("n") or size),
-        p=float(settings.get("p") or 0),
-        residue=by.residue,
-        drop=by.drop_bits,
-    )

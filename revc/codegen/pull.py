@@ -4,7 +4,6 @@ Each increment is evaluated once. Its value takes the state one step back; its V
 evaluation, takes the cotangents.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from torch.fx import GraphModule, Node
@@ -23,8 +22,6 @@ from revc.ir.program import Block
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library
-
-Puller = Callable[[Node], None]
 
 
 class Pull(Gathering):
@@ -104,8 +101,3 @@ class Pull(Gathering):
     def evaluate(self, value: Expr, pieces: Pieces | None = None) -> Evaluation:
         """Evaluate an expression for the rebuild and for the cotangents of its leaves."""
         return self.target.evaluate(self, value, pieces)
-
-    def evaluation(self, value: Expr) -> tuple[Node, Puller]:
-        """Evaluate; return the value and what pulls a cotangent of it back to its leaves."""
-        found = self.evaluate(value)
-        return found.node, lambda cot: self.gather(found.pull(cot))

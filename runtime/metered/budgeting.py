@@ -17,7 +17,7 @@ from revc.errors import BindError
 from revc.runtime.bits.constants import TOTAL, UNIT
 from revc.runtime.bits.dist import Table
 from revc.runtime.metered.coding import Coding
-from revc.runtime.metered.plan import Budget
+from revc.runtime.metered.plan import Budget, Site
 from revc.runtime.metered.session import Session
 
 _RARE = 1024
@@ -35,45 +35,43 @@ class Decision:
     taken: Tensor
 
 
-def decides(session: Session, meter: str, coding: Coding) -> bool:
+def decides(session: Session, site: Site) -> bool:
     """Say whether a valve's runs depend on its budgets; a sample has none, and loses nothing."""
     if session.options.sampling:
         return False
-    return session.throttle.get(meter, 1.0) < 1 or coding.residue == "drop"
+    return session.throttle.get(site.meter, 1.0) < 1 or site.coding.residue == "drop"
 
 
-def decide(
-    session: Session, meter: str, written: Tensor, shape: Sequence[int], coding: Coding
-) -> Decision | None:
+def decide(session: Session, site: Site, written: Tensor, shape: Sequence[int]) -> Decision | None:
     """Fill and charge the buckets of a valve that wrote `written`, int64 [B] in 2**-32 bit.
 
     Returns None where nothing depends on a budget. The decision is to go to the tape, by `record`:
     no bucket shows afterwards how it fell.
     """
-    refill(session, meter, shape)
-    if not decides(session, meter, coding):
+    refill(session, site.meter, shape)
+    if not decides(session, site):
         return None
-    _check_direction(session, meter, forward=True)
-    throttle = session.throttle.get(meter, 1.0)
+    _check_direction(session, site.meter, forward=True)
+    throttle = session.throttle.get(site.meter, 1.0)
     charge = ((1 - throttle) * written.clamp(min=0).double()).ceil().long()
-    taken = _charged(session, meter, charge + _dropped(coding, shape))
-    _book_drop(session, meter, taken, shape, coding)
+    taken = _charged(session, site.meter, charge + _dropped(site.coding, shape))
+    _book_drop(session, site, taken, shape)
     return _decision(throttle, taken)
 
 
-def record(session: Session, tape: str, decision: Decision) -> None:
+def record(session: Session, site: Site, decision: Decision) -> None:
     """Push a decision, a symbol a sequence."""
     symbols = decision.taken.int()[:, None]
-    session.stacks[tape].push(symbols, _table(session.device))
+    session.stacks[site.stack].push(symbols, _table(session.device))
 
 
-def recall(session: Session, meter: str, tape: str, coding: Coding) -> Decision | None:
+def recall(session: Session, site: Site) -> Decision | None:
     """Undo `record`."""
-    if not decides(session, meter, coding):
+    if not decides(session, site):
         return None
-    _check_direction(session, meter, forward=False)
-    symbols = session.stacks[tape].pop(_table(session.device), (session.sequences, 1))
-    return _decision(session.throttle.get(meter, 1.0), symbols[:, 0] > 0)
+    _check_direction(session, site.meter, forward=False)
+    symbols = session.stacks[site.stack].pop(_table(session.device), (session.sequences, 1))
+    return _decision(session.throttle.get(site.meter, 1.0), symbols[:, 0] > 0)
 
 
 def _check_direction(session: Session, meter: str, forward: bool) -> None:
@@ -85,12 +83,12 @@ def _check_direction(session: Session, meter: str, forward: bool) -> None:
         )
 
 
-def charge_drop(session: Session, meter: str, shape: Sequence[int], coding: Coding) -> None:
+def charge_drop(session: Session, site: Site, shape: Sequence[int]) -> None:
     """Charge a put whose residues are given up; without budget they stay on the tape."""
     if session.back:
         return
-    charge = torch.full_like(session.books.written.zeros(), _dropped(coding, shape))
-    _book_drop(session, meter, _charged(session, meter, charge), shape, coding)
+    charge = torch.full_like(session.books.written.zeros(), _dropped(site.coding, shape))
+    _book_drop(session, site, _charged(session, site.meter, charge), shape)
 
 
 def refill(session: Session, meter: str, shape: Sequence[int]) -> None:
@@ -131,11 +129,9 @@ def _dropped(coding: Coding, shape: Sequence[int]) -> int:
     return coding.drop * prod(shape[1:]) * UNIT if coding.residue == "drop" else 0
 
 
-def _book_drop(
-    session: Session, meter: str, taken: Tensor, shape: Sequence[int], coding: Coding
-) -> None:
-    if coding.residue == "drop":
-        session.books.erased.book(meter, taken * _dropped(coding, shape))
+def _book_drop(session: Session, site: Site, taken: Tensor, shape: Sequence[int]) -> None:
+    if site.coding.residue == "drop":
+        session.books.erased.book(site.meter, taken * _dropped(site.coding, shape))
 
 
 def _decision(throttle: float, taken: Tensor) -> Decision:

@@ -1,16 +1,9 @@
-"""How a value is coded, as one line of text that graphs and operators carry.
+"""How a statement codes its values; plain data."""
 
->>> Coding.parse("logistic kind=lattice fraction=20 width=32 step=0.0625 residue=carry").unit
-65536
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import dataclass
 
 import torch
 
-from revc.errors import InternalError
 from revc.runtime.lattice import INTEGERS
 
 
@@ -45,43 +38,3 @@ class Coding:
         if self.kind == "lattice":
             return INTEGERS[self.width]
         return torch.int64 if self.kind == "label" else torch.float32
-
-    def text(self) -> str:
-        """Return the line; defaults are left out."""
-        given = [
-            f"{f.name}={getattr(self, f.name)}"
-            for f in fields(self)
-            if f.name != "family" and getattr(self, f.name) != f.default
-        ]
-        return " ".join((self.family, *given))
-
-    @staticmethod
-    def parse(text: str) -> "Coding":
-        """Return what `text` gave.
-
-        Raises:
-            InternalError: the line is none of ours.
-        """
-        return _parse(text) if torch.compiler.is_compiling() else _parsed(text)
-
-
-_KINDS: dict[str, Callable[[str], int | float | str]] = {
-    "kind": str, "fraction": int, "width": int, "step": float, "components": int, "size": int,
-    "p": float, "residue": str, "drop": int,
-}  # fmt: skip
-
-
-def _parse(text: str) -> Coding:
-    family, *given = text.split(" ")
-    values: dict[str, int | float | str] = {}
-    for item in given:
-        name, value = item.split("=")
-        if name not in _KINDS:
-            raise InternalError(f"no setting {name!r} in coding {text!r}")
-        values[name] = _KINDS[name](value)
-    return Coding(family, **values)  # type: ignore[arg-type]
-
-
-@lru_cache(maxsize=1024)
-def _parsed(text: str) -> Coding:
-    return _parse(text)

@@ -1,7 +1,6 @@
 """Whole registers between the state and the stacks: `give` and `take` undo each other.
 
-A ``put`` gives to a tape, a ``draw`` takes from a reservoir; undone, they do the other. `stack` is
-``name:side``: the stack's name, empty for the one that is meant, and put or draw.
+A ``put`` gives to a tape, a ``draw`` takes from a reservoir; undone, they do the other.
 """
 
 import torch
@@ -12,49 +11,45 @@ from revc.runtime.lattice import encode
 from revc.runtime.metered.budgeting import charge_drop, refill
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.distributions import distribution
+from revc.runtime.metered.plan import Site
 from revc.runtime.metered.session import Session
 from revc.runtime.metered.values import pop_pattern, pop_value, push_pattern, push_value
 
 
-def give(
-    session: Session, raw: Tensor, params: Tensor | None, meter: str, stack: str, coding: Coding
-) -> None:
+def give(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> None:
     """Push a whole register, [B, ..]."""
-    name, drawn = session.chosen(stack)
-    if _keeps_all(session, coding) or (drawn and meter in session.options.given):
+    coding = site.coding
+    if _keeps_all(session, coding) or (site.draws and site.meter in session.options.given):
         return
     raw, params = session.arranged(raw), session.arranged(params)
-    if as_patterns(session, coding) and not drawn:
-        push_pattern(session.stacks[name], raw, coding)
+    if as_patterns(session, coding) and not site.draws:
+        push_pattern(session.stacks[site.stack], raw, coding)
     else:
-        bounded = drawn and session.bounded(taking=False)
+        bounded = site.draws and session.bounded(taking=False)
         by = distribution(coding, params, raw.shape, bounded)
-        push_value(session.stacks[name], raw, coding, by)
-    session.moved(name, meter)
-    refill(session, meter, raw.shape)
+        push_value(session.stacks[site.stack], raw, coding, by)
+    session.moved(site.stack, site.meter)
+    refill(session, site.meter, raw.shape)
     if coding.residue == "drop":
-        charge_drop(session, meter, raw.shape, coding)
+        charge_drop(session, site, raw.shape)
 
 
-def take(
-    session: Session, shape: torch.Size, params: Tensor | None, meter: str, stack: str,
-    coding: Coding,
-) -> Tensor:  # fmt: skip
+def take(session: Session, shape: torch.Size, params: Tensor | None, site: Site) -> Tensor:
     """Pop a whole register of `shape`."""
+    coding = site.coding
     if _keeps_all(session, coding):
         return torch.ones(shape, dtype=torch.int64, device=session.device)
-    name, drawn = session.chosen(stack)
-    if drawn and (value := session.value_given(meter)) is not None:
-        return _given(value, shape, meter, coding, session.device)
+    if site.draws and (value := session.value_given(site.meter)) is not None:
+        return _given(value, shape, site, session.device)
     params, whole = session.arranged(params), session.arranged_shape(shape)
-    if as_patterns(session, coding) and not drawn:
-        raw = pop_pattern(session.stacks[name], whole, coding)
+    if as_patterns(session, coding) and not site.draws:
+        raw = pop_pattern(session.stacks[site.stack], whole, coding)
     else:
-        bounded = session.options.sampling or (drawn and session.bounded(taking=True))
+        bounded = session.options.sampling or (site.draws and session.bounded(taking=True))
         by = distribution(coding, params, whole, bounded)
-        raw = pop_value(session.stacks[name], whole, coding, by)
-    session.moved(name, meter)
-    refill(session, meter, whole)
+        raw = pop_value(session.stacks[site.stack], whole, coding, by)
+    session.moved(site.stack, site.meter)
+    refill(session, site.meter, whole)
     return raw.reshape(shape)
 
 
@@ -72,9 +67,8 @@ def _keeps_all(session: Session, coding: Coding) -> bool:
     return coding.family == "dropout" and not session.training
 
 
-def _given(
-    value: Tensor, shape: torch.Size, meter: str, coding: Coding, device: torch.device
-) -> Tensor:
+def _given(value: Tensor, shape: torch.Size, site: Site, device: torch.device) -> Tensor:
+    meter, coding = site.meter, site.coding
     if value.shape != shape:
         raise SymbolError(f"{meter} is {list(shape)}, but is given {list(value.shape)}")
     if coding.kind == "lattice":

@@ -8,13 +8,21 @@ from torch import Tensor
 from torch.nn import functional
 
 from revc.runtime.kernels import softsign
-from revc.runtime.metered.counts import clamped
+from revc.runtime.metered.counts import clamped, product_vjp
 
 
 def scale(value: Tensor, factor: Tensor, low: float, high: float, undo: bool) -> Tensor:
     """Return ``value * factor``, or ``value / factor``, the factor clamped to [low, high]."""
     held = clamped(factor.to(value.dtype), low, high)
     return value / held if undo else value * held
+
+
+def scale_vjp(
+    cotangent: Tensor, value: Tensor, factor: Tensor, low: float, high: float, undo: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the cotangents of value and factor; one outside its range gets none."""
+    held, inside = clamped(factor, low, high), (factor >= low) & (factor <= high)
+    return product_vjp(cotangent, None, -1 if undo else 1, value, factor, held, inside)
 
 
 class Bijection(NamedTuple):

@@ -13,6 +13,7 @@ from torch.library import custom_op
 
 from revc.runtime.factoring import factor, permutation, triangle
 from revc.runtime.lifting import apply_lifts, apply_matrix, triangular_lift
+from revc.runtime.metered.plan import Site
 from revc.runtime.metered.scaling import scale
 from revc.runtime.metered.session import Session, session_of
 from revc.runtime.nets import mixing
@@ -38,11 +39,10 @@ def _mix(raw: Tensor, params: list[Tensor], family: str, seed: int, undo: bool) 
 
 
 @custom_op("revc::mix_lu", mutates_args=("token",))
-def _mix_lu(
-    token: Tensor, raw: Tensor, weight: Tensor, meter: str, stack: str, undo: bool
-) -> Tensor:
+def _mix_lu(token: Tensor, raw: Tensor, weight: Tensor, site: int, undo: bool) -> Tensor:
     token[1] += 1
-    return lu(session_of(token), raw, weight, meter, stack, undo)
+    session = session_of(token)
+    return lu(session, raw, weight, session.plan.sites[site], undo)
 
 
 @_mix.register_fake
@@ -55,49 +55,55 @@ def _(token: Tensor, raw: Tensor, *_: object) -> Tensor:
     return torch.empty(raw.shape, dtype=raw.dtype, device=raw.device)
 
 
-def mix_lu(
-    token: Tensor, raw: Tensor, weight: Tensor, meter: str, stack: str, undo: bool
-) -> Tensor:
+def mix_lu(token: Tensor, raw: Tensor, weight: Tensor, site: int, undo: bool) -> Tensor:
     """Return a lattice register multiplied by an LU matrix, or by its inverse."""
-    return _mix_lu(token, raw, weight, meter, stack, undo)
+    return _mix_lu(token, raw, weight, site, undo)
 
 
-def lu(session: Session, raw: Tensor, weight: Tensor, meter: str, stack: str, undo: bool) -> Tensor:
+def lu(session: Session, raw: Tensor, weight: Tensor, site: Site, undo: bool) -> Tensor:
     """Take the steps of an LU matrix on a lattice, or take them back."""
     order, lower, factors, upper = mixing.lu_pieces((weight,), raw.shape[-1])
     order = order.to(raw.device)
     first, last = triangle(upper.cpu(), upper=True), triangle(lower.cpu())
     if not undo:
         raw = triangular_lift(raw, first)
-        raw = scale(session, raw, factors, LIMITS, meter, stack, undo)
+        raw = scale(session, raw, factors, LIMITS, site, undo)
         return triangular_lift(raw, last)[..., order].contiguous()
     raw = triangular_lift(raw[..., order.argsort()], last, undo=True)
-    raw = scale(session, raw, factors, LIMITS, meter, stack, undo)
+    raw = scale(session, raw, factors, LIMITS, site, undo)
     return triangular_lift(raw, first, undo=True)
 
 
-def count_mix(lengths: Tensor, row: int, sign: int, raw: Tensor, weight: Tensor) -> None:
-    """Add what an LU matrix writes to a row: -log2 |det| for each vector of a sequence."""
+def count_mix(
+    lengths: Tensor, sites: Sequence[Site], site: int, sign: int, raw: Tensor, weight: Tensor
+) -> None:
+    """Add what an LU matrix writes to its row: -log2 |det| for each vector of a sequence."""
     vectors = raw.numel() // (max(raw.shape[0], 1) * raw.shape[-1])
     bits = mixing.log_abs_det("lu", (weight,)) * (-vectors / math.log(2.0))
-    lengths[row].add_(bits.to(lengths.dtype), alpha=sign)
+    lengths[sites[site].row].add_(bits.to(lengths.dtype), alpha=sign)
 
 
 def mix_vjp(
-    cotangent: Tensor, d_lengths: Tensor | None, row: int, value: Tensor,
-    params: Sequence[Tensor], family: str, seed: int, undo: bool,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    cotangent: Tensor, value: Tensor, params: Sequence[Tensor], family: str, seed: int, undo: bool
+) -> tuple[Tensor, Tensor]:
     """Return the cotangents of what was mixed and of the parameter (an empty one without any).
 
     `value` are the floats that the matrix itself was, or undone would be, applied to.
     """
-    found = _mix_vjp(cotangent, value, list(params), family, seed, undo)
-    by_value, by_param = found
-    if d_lengths is not None and family == "lu":
+    return _mix_vjp(cotangent, value, list(params), family, seed, undo)
+
+
+def mix_lu_vjp(
+    cotangent: Tensor, d_lengths: Tensor | None, sites: Sequence[Site], site: int, value: Tensor,
+    weight: Tensor, undo: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Return the cotangents of `mix_lu`, that of the matrix with what its code length adds."""
+    by_value, by_param = mix_vjp(cotangent, value, [weight], "lu", 0, undo)
+    if d_lengths is not None:
         vectors = value.numel() // (max(value.shape[0], 1) * value.shape[-1])
         sign = -1 if undo else 1
-        each = d_lengths[row].sum().double() * (-sign * vectors / math.log(2.0))
-        by_param = by_param + mixing.log_abs_det_vjp("lu", tuple(params), each)[0]
+        each = d_lengths[sites[site].row].sum().double() * (-sign * vectors / math.log(2.0))
+        by_param = by_param + mixing.log_abs_det_vjp("lu", (weight,), each)[0]
     return by_value, by_param
 
 

@@ -4,12 +4,36 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from revc.runtime.metered.coding import Coding
 from revc.runtime.sizes import ONE, Polynomial
 
 Row = tuple[str, str]
+"""A row of the code lengths: a meter, and its side, put or draw."""
 
 TAPE = "tape"
 RESERVOIR = "reservoir"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is known of a statement that exchanges bits; graphs and operators carry its number.
+
+    `kind` is put, draw, valve, scale, mix or apply. It is booked under `meter`, on the side put
+    (what tapes grow by) or draw (what reservoirs give), and works on `stack`; a valve draws from
+    the reservoir besides. Its code lengths are summed in row `row`.
+    """
+
+    kind: str
+    meter: str
+    side: str
+    stack: str
+    row: int
+    coding: Coding
+
+    @property
+    def draws(self) -> bool:
+        """Whether the side is draw."""
+        return self.side == "draw"
 
 
 @dataclass(frozen=True)
@@ -45,26 +69,38 @@ class Budget:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run needs to know.
+    """What a run needs to know of a program's bits.
 
-    `rows` are those of the code lengths, in order: a meter and its side, put or draw. `valves`
-    are the meters that can be throttled. `rewrites`
-    says that undoing a run writes over words of its tape, as exact scaling does.
+    `sites` are its statements that exchange any, each once, in program order. `rewrites` says that
+    undoing a run writes over words of its tape, as exact scaling does.
     """
 
-    rows: tuple[Row, ...] = ()
+    sites: tuple[Site, ...] = ()
     stacks: tuple[Stack, ...] = ()
     budgets: tuple[Budget, ...] = ()
-    valves: tuple[str, ...] = ()
     rewrites: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.rows)
+        return bool(self.sites)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows of the code lengths, in order."""
+        return tuple(dict.fromkeys((site.meter, site.side) for site in self.sites))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The meters, each once, in program order."""
-        return tuple(dict.fromkeys(name for name, _ in self.rows))
+        return tuple(dict.fromkeys(site.meter for site in self.sites))
+
+    @property
+    def valves(self) -> tuple[str, ...]:
+        """The meters of valves, which can be throttled."""
+        return tuple(dict.fromkeys(site.meter for site in self.sites if site.kind == "valve"))
+
+    def moves(self, training: bool) -> bool:
+        """Say whether a run moves any bits: dropouts alone do in training only."""
+        return any(training or site.coding.family != "dropout" for site in self.sites)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain JSON data."""
@@ -83,10 +119,9 @@ class Plan:
             for b in data["budgets"]
         )
         return Plan(
-            tuple((name, side) for name, side in data["rows"]),
+            tuple(Site(**{**site, "coding": Coding(**site["coding"])}) for site in data["sites"]),
             tuple(Stack(**stack) for stack in data["stacks"]),
             tuple(Budget(**budget) for budget in budgets),
-            tuple(data["valves"]),
             data["rewrites"],
         )
 

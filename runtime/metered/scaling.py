@@ -9,7 +9,7 @@ from revc.runtime import softsign
 from revc.runtime.bits.dist.uniform import WideUniform
 from revc.runtime.bits.errors import ScaleOverflowError, SymbolError
 from revc.runtime.metered.budgeting import refill
-from revc.runtime.metered.coding import Coding
+from revc.runtime.metered.plan import Site
 from revc.runtime.metered.session import Session
 
 GATE_BITS = 10
@@ -27,16 +27,15 @@ def gate(factor: Tensor, low: float, high: float) -> Tensor:
 
 
 def scale(
-    session: Session, raw: Tensor, factor: Tensor, bounds: tuple[float, float], meter: str,
-    stack: str, undo: bool,
+    session: Session, raw: Tensor, factor: Tensor, bounds: tuple[float, float], site: Site,
+    undo: bool,
 ) -> Tensor:  # fmt: skip
     """Return ``raw * factor`` exactly, or ``raw / factor``; the remainders go to the tape.
 
     Raises:
         ScaleOverflowError: a value leaves the lattice.
     """
-    name, _ = session.chosen(stack)
-    tape = session.stacks[name]
+    tape, meter = session.stacks[site.stack], site.meter
     finite = torch.isfinite(factor).all()
     tape.engine.faults.parameter(~finite, f"{meter}: a scale's factor has to be finite")
     n = gate(torch.nan_to_num(factor), *bounds).expand(raw.shape).contiguous()
@@ -48,32 +47,30 @@ def scale(
         if tape.engine.faults.check == "now" and bool(bad):
             back(result, n, GATE_BITS)
         tape.engine.faults.report(ScaleOverflowError, bad, f"{meter}: a value leaves int16")
-    session.moved(name, meter)
+    session.moved(site.stack, meter)
     refill(session, meter, n.shape)
     return result.to(raw.dtype).reshape(raw.shape)
 
 
-def squash(
-    session: Session, raw: Tensor, meter: str, stack: str, coding: Coding, undo: bool
-) -> Tensor:
+def squash(session: Session, raw: Tensor, site: Site, undo: bool) -> Tensor:
     """Return softsign of a lattice register, or its inverse; see `revc.runtime.softsign`.
 
     Raises:
         SymbolError: the inverse of a value that no softsign gives.
     """
-    name, _ = session.chosen(stack)
-    tape, bits = session.stacks[name], coding.fraction
+    tape, coding = session.stacks[site.stack], site.coding
+    bits = coding.fraction
     if not undo:
         result, remainder, count = softsign.softsign_forward(raw, bits)
         tape.push(session.arranged(remainder), WideUniform(session.arranged(count)))
     else:
         inside = softsign.softsign_in_range(raw, bits, coding.width)
-        text = f"{meter}: a value that is undone is not between -1 and 1"
+        text = f"{site.meter}: a value that is undone is not between -1 and 1"
         tape.engine.faults.report(SymbolError, ~inside.all(), text)
         safe = torch.where(inside, raw, torch.zeros_like(raw))
         _, count = softsign.softsign_count(safe, bits)
         count = session.arranged(count)
         remainder = tape.pop(WideUniform(count), count.shape).reshape(raw.shape)
         result = softsign.softsign_inverse(safe, remainder, bits, coding.width)
-    session.moved(name, meter)
+    session.moved(site.stack, site.meter)
     return result.to(raw.dtype)

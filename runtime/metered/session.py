@@ -93,7 +93,7 @@ class Session:
         _sessions[self.serial] = self
 
     def _stacks(self, settings: BitSettings) -> dict[str, BitStack]:
-        number = settings.number() if self.options.seed is None else self.options.seed
+        number = self._number(settings)
         declared = {stack.name: stack.seed for stack in self.plan.stacks}
         made = {}
         for place, (name, kind) in enumerate(self.kinds.items()):
@@ -104,6 +104,12 @@ class Session:
             made[TAPE].spill_to(store)
             weakref.finalize(self, store.close)
         return made
+
+    def _number(self, settings: BitSettings) -> int:
+        """Return the number that the run's random bits depend on; drawn only if there are any."""
+        if self.options.seed is not None:
+            return self.options.seed
+        return settings.number() if self.plan.moves(self.training) else 0
 
     def _store(self, spill: str | Path) -> HostSpill | FileSpill:
         if spill == "host":
@@ -120,11 +126,6 @@ class Session:
 
     source = RESERVOIR
     """The reservoir that valves draw from."""
-
-    def chosen(self, stack: str) -> tuple[str, bool]:
-        """Return the stack that ``name:side`` means, and whether the side is draw."""
-        name, _, side = stack.partition(":")
-        return name or (RESERVOIR if side == "draw" else TAPE), side == "draw"
 
     def bounded(self, taking: bool) -> bool:
         """Say whether what a reservoir gives or gets lies in a window without escape.

@@ -19,6 +19,7 @@ from revc.runtime.metered.budgeting import Decision, decide, recall, record
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.distributions import valve_pair
 from revc.runtime.metered.exchange import as_patterns
+from revc.runtime.metered.plan import Site
 from revc.runtime.metered.quantiser import Parts, split
 from revc.runtime.metered.session import Session
 from revc.runtime.metered.values import (
@@ -32,44 +33,38 @@ from revc.runtime.metered.values import (
 )
 
 
-def valve(
-    session: Session, raw: Tensor, params: Tensor | None, meter: str, stack: str, coding: Coding
-) -> Tensor:
+def valve(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> Tensor:
     """Push the values of a slot, [B, ..]; return the fresh ones that are drawn in their place."""
-    name, _ = session.chosen(stack)
-    tape, source = session.stacks[name], session.stacks[session.source]
+    coding, tape, source = site.coding, session.stacks[site.stack], session.stacks[session.source]
     shape, raw, params = raw.shape, session.arranged(raw), session.arranged(params)
     parts = split(raw, coding)
     old, fresh = valve_pair(coding, params, raw.shape, session.bounded(taking=True), source)
     _push_old(session, tape, raw, parts, coding, old)
-    decision = decide(session, meter, session.moved(name, meter), raw.shape, coding)
+    decision = decide(session, site, session.moved(site.stack, site.meter), raw.shape)
     residue = _exchange_residue(tape, source, parts, coding, decision)
     if decision is not None:
-        record(session, name, decision)
-        session.moved(name, meter)
+        record(session, site, decision)
+        session.moved(site.stack, site.meter)
         fresh = tempered(fresh, decision.alpha)
     index = source.pop(fresh, raw.shape)
-    session.moved(session.source, meter)
+    session.moved(session.source, site.meter)
     return merged(source, Parts(index, residue), coding).reshape(shape)
 
 
-def unvalve(
-    session: Session, raw: Tensor, params: Tensor | None, meter: str, stack: str, coding: Coding
-) -> Tensor:
+def unvalve(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> Tensor:
     """Undo `valve`."""
-    name, _ = session.chosen(stack)
-    tape, source = session.stacks[name], session.stacks[session.source]
+    coding, tape, source = site.coding, session.stacks[site.stack], session.stacks[session.source]
     shape, raw, params = raw.shape, session.arranged(raw), session.arranged(params)
     parts = split(raw, coding)
-    decision = recall(session, meter, name, coding)
+    decision = recall(session, site)
     by, fresh = valve_pair(coding, params, raw.shape, session.bounded(taking=False), source)
     if decision is not None:
         fresh = tempered(fresh, decision.alpha)
     source.push(codable(parts.index, coding, fresh), fresh)
     residue = _restore_residue(tape, source, parts, coding, decision)
-    session.moved(session.source, meter)
+    session.moved(session.source, site.meter)
     old = _pop_old(session, tape, Parts(raw, residue), coding, by)
-    session.moved(name, meter)
+    session.moved(site.stack, site.meter)
     return old.reshape(shape)
 
 

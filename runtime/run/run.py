@@ -111,7 +111,7 @@ class Run:
             *self._taken(self.state, plan.takes),
             *self._read(self.state, plan.givens),
         ]
-        bits = [self._token, self.lengths] if plan.metered else []
+        bits = self._bits(self.lengths) if plan.metered else []
         args += [*call.nets, *self._sizes(call), *self.mode.tail, *bits, self.health]
         out = plan.ports.outcome(graph(*args))
         self.state.update(zip(plan.gives, out.gives, strict=True))
@@ -132,10 +132,10 @@ class Run:
         if self.session is not None:
             self.session.finish()
 
-    @property
-    def _token(self) -> Tensor:
+    def _bits(self, lengths: Tensor | None) -> list[Any]:
+        """Return what graphs that exchange bits take: token, code lengths, and table of sites."""
         assert self.session is not None
-        return self.session.token
+        return [self.session.token, lengths, self.interface.plan.sites]
 
     def _sizes(self, call: "Call") -> list[int]:
         plan = call.segment.plan
@@ -163,7 +163,7 @@ class Run:
             *self._read(state, plan.givens),
             *call.nets,
         ]
-        bits = [self._token, None] if plan.metered else []
+        bits = self._bits(None) if plan.metered else []
         args += [*self._sizes(call), *self.mode.tail, *bits, descent.health]
         takes, descent.health = plan.ports.undone(call.graphs.inverse(*args))
         state.update(zip(plan.takes, takes, strict=True))
@@ -189,7 +189,7 @@ class Run:
         flags = list(wanted[: len(givens)])
         d_givens = [self.zero(g) if want else None for g, want in zip(givens, flags, strict=True)]
         graph = call.graphs.vjp(flags, wanted[len(givens) :])
-        bits = [self._token, d_lengths] if plan.metered else []
+        bits = self._bits(d_lengths) if plan.metered else []
         args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *self._sizes(call)]
         args += [*self.mode.tail, *bits, new_health(self.mode.device)]
         del raws, d_raws, givens, d_givens, d_emits

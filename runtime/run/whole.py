@@ -114,7 +114,8 @@ class Whole(torch.autograd.Function):
         bits, lengths = _open(model, mode)
         with canonical(model.nets, mode):
             nets = _nets(model, mode, tensors[len(registers) :])
-            args = (*registers, *nets, *mode.sizes, *mode.tail, *bits[:1], *lengths)
+            sites = [at.plan.sites] if at.plan else []
+            args = (*registers, *nets, *mode.sizes, *mode.tail, *bits[:1], *lengths, *sites)
             out = list(model.graphs.traced_forward(*args, new_health(mode.device)))
         views, emits, raw, checks, trail = _cut(at, out)
         ctx.rows = [int(part.shape[0]) for part in trail]
@@ -216,7 +217,8 @@ def _pull(ctx: Any, cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
     token = [run_ops.turn_back(one, first[0]) for one in ticket]
     with canonical(model.nets, mode):
         args = (*raw, *d_views, *givens, *d_givens, *d_emits, *_nets(model, mode, tensors))
-        tail = (*mode.sizes, *mode.tail, *token, *d_lengths, new_health(device), *checks)
+        sites = [at.plan.sites] if at.plan else []
+        tail = (*mode.sizes, *mode.tail, *token, *d_lengths, *sites, new_health(device), *checks)
         out = iter(model.graphs.traced_vjp(*args, *tail))
     found: list[Tensor | None] = take(out, len(at.takes) + len(at.givens))
     for count in ctx.counts:

@@ -112,3 +112,27 @@ def test_a_program_without_state_inputs_passes_inductor() -> None:
     out = compiled(x)
     out.z.sum().backward()
     assert torch.equal(out.z, model(x).z)
+
+
+STEPS = """
+use std.nets: linear
+dim B, d = 8
+state lattice(Q12.20)
+model Net(a, b: [B, d]) -> (a, b: [B, d]) {{
+  {first}
+  valve a[.., :4] by logistic(linear(b), step = {step}) as va
+}}
+"""
+
+
+def test_programs_compiled_after_each_other_code_by_their_own_sites() -> None:
+    """Numbers that differ from one to the next must not become free sizes of a graph."""
+    a, b = torch.randn(2, 4, 8).unbind()
+    for first, step in (("a += linear(b)", "1/16"), ("scale b by 2 as up", "1/32")):
+        model = revc.compile(STEPS.format(first=first, step=step))
+        found = []
+        for run in (model, torch.compile(model, fullgraph=True, backend="aot_eager")):
+            torch.manual_seed(1)
+            x = b.clone().requires_grad_()
+            found.append(torch.autograd.grad(total(run(a, x)), x)[0])
+        torch.testing.assert_close(*found, atol=1e-6, rtol=1e-6)

@@ -3,8 +3,21 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from revc.codegen import exchange, exchange_pull, mixing
-from revc.codegen.statements import add, alloc_free, call, emit, let, moves, negate, repeat
+from revc.codegen.statements import (
+    add,
+    alloc_free,
+    apply,
+    call,
+    emit,
+    let,
+    mix,
+    moves,
+    negate,
+    put_draw,
+    repeat,
+    scale,
+    valve,
+)
 from revc.ir import instructions as ir
 from revc.ir.instructions import Instruction
 
@@ -21,7 +34,7 @@ class Statement(NamedTuple):
 
 
 _MOVE = Statement(moves.lower, moves.pull)
-_EXCHANGE = Statement(exchange.exchange, exchange_pull.pull_exchange)
+_CODED = Statement(put_draw.lower, put_draw.pull)
 
 STATEMENTS: dict[type[Any], Statement] = {
     ir.Add: Statement(add.lower, add.pull),
@@ -38,12 +51,12 @@ STATEMENTS: dict[type[Any], Statement] = {
     ir.Emit: Statement(emit.lower, emit.pull),
     ir.BlockCall: Statement(call.lower, call.pull),
     ir.Repeat: Statement(repeat.lower, repeat.pull),
-    ir.Put: _EXCHANGE,
-    ir.Draw: _EXCHANGE,
-    ir.Valve: Statement(exchange.valve, exchange_pull.pull_valve),
-    ir.Scale: Statement(exchange.scale, exchange_pull.pull_scale),
-    ir.Mix: Statement(mixing.mix, mixing.pull_mix),
-    ir.Apply: Statement(exchange.apply, exchange_pull.pull_apply),
+    ir.Put: _CODED,
+    ir.Draw: _CODED,
+    ir.Valve: Statement(valve.lower, valve.pull),
+    ir.Scale: Statement(scale.lower, scale.pull),
+    ir.Mix: Statement(mix.lower, mix.pull),
+    ir.Apply: Statement(apply.lower, apply.pull),
 }
 
 
