@@ -90,7 +90,9 @@ def scale(scope: Scope) -> bool:
     ]  # fmt: skip
     factor = scope.spec.rng.choice(forms).format(inner or scope.spec.rng.choice(("0.7", "1.5")))
     scope.spec.inexact = True
-    return _metered(scope, f"scale {at.text} by {factor}{tags(scope, 'f', scope.spec.tapes)}", at.name)
+    return _metered(
+        scope, f"scale {at.text} by {factor}{tags(scope, 'f', scope.spec.tapes)}", at.name
+    )
 
 
 def apply(scope: Scope, inside: Inside) -> bool:
