@@ -27,6 +27,7 @@ BITS: dict[Callable[..., bool], float] = {
 }  # fmt: skip
 NESTED: dict[Callable[..., bool], float] = {
     moves.cut: 1, moves.turned: 1, moves.allocated: 1, calls.repeat: 2.5,
+    calls.opened: 0.6,
 }  # fmt: skip
 
 
@@ -103,7 +104,7 @@ def program(seed: int, left_out: frozenset[str] = frozenset(EXCLUSIONS)) -> Prog
             " -> (" + ", ".join(f"{n}: {spec.type_text(k)}" for n, k in scope.live.items()) + ")"
         )
     model = [f"model Net({', '.join(params)}){results} {{", *scope.lines, "}"]
-    source = "\n".join([*_head(spec), *spec.header, *model]) + "\n"
+    source = "\n".join([*_head(spec), *spec.header, *model, *spec.footer]) + "\n"
     coarse = spec.inexact and any("Q8.8" in line for line in source.split("\n"))
     holes = {name: width for name, width in spec.holes.items() if f"net {name}(" in source}
     chunks = rng.choice((1, 1, 2, spec.sizes["B"]))
