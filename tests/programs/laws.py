@@ -171,6 +171,8 @@ def inverts_as_source(case: Case) -> None:
     state = {name: getattr(out, name).detach() for name in case.gives}
     if "softsign" in case.program.source:
         raise Skipped("undone with other bits, softsign takes values that it never gave")
+    if "drop(" in case.program.source:
+        raise Skipped("a valve that drops residues is not undone by a program")
     back = case.run(inverse, {**given, **state})
     again = inverse.inverse(back)
     again = again if isinstance(again, tuple) else (again,)

@@ -70,6 +70,7 @@ def valve(scope: Scope) -> bool:
         by, meter = _dropped(scope, by, kind)
     line = f"valve {at.text} by {by}{meter}"
     undone = not (scope.spec.floats and "float undone" in scope.spec.left_out)
+    undone &= "drop(" not in by  # an undone valve is refused a drop as it runs
     return _metered(scope, line, at.name, undone)
 
 
