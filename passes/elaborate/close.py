@@ -6,7 +6,6 @@ from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.passes.analysis.named_dims import names_in
 from revc.passes.elaborate.bodies import Body
-from revc.passes.elaborate.linking import renumbered
 from revc.passes.elaborate.scope.scope import Scope
 
 
@@ -22,7 +21,7 @@ def close(
     """Return the block of a body that has been read to its end."""
     nets, links, where = scope.slots.freeze()
     if len(where) < len(scope.slots.drafts):
-        steps = [renumbered(step, where) for step in steps]
+        steps = [step.renumbered(where) for step in steps]
     used = frozenset[str]().union(*(names_in(step) for step in steps)) if scope.turns else ()
     block = make(
         Block,

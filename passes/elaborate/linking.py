@@ -2,13 +2,11 @@
 
 from collections.abc import Hashable, Mapping
 
-from revc.ir.expr import NetCall, walk
-from revc.ir.instructions import BlockCall, Instruction, Repeat
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import shape_text
 from revc.passes.elaborate.bodies import Body
 from revc.passes.elaborate.nets.lookup import shared_net
-from revc.passes.elaborate.nets.slots import Draft, renumber, retied
+from revc.passes.elaborate.nets.slots import Draft, retied
 from revc.passes.elaborate.nets.tied_embeddings import is_implied
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.rules.report import Reported
@@ -79,17 +77,3 @@ def _settle(scope: Scope, draft: Draft, slot: NetSlot) -> None:
             f"for {shape_text(draft.output)} before"
         )
         raise scope.findings.reject(mismatch(slot.span, text))
-
-
-def renumbered(step: Instruction, where: dict[int, int]) -> Instruction:
-    """Return an instruction with its slots renumbered."""
-    if isinstance(step, BlockCall):
-        return step.model_copy(update={"nets": tuple(where[n] for n in step.nets)})
-    if isinstance(step, Repeat):
-        rows = tuple(tuple(where[n] for n in row) for row in step.nets)
-        return step.model_copy(update={"nets": rows})
-    return step.map(lambda expr: renumber(expr, where)) if _calls(step) else step
-
-
-def _calls(step: Instruction) -> bool:
-    return any(isinstance(node, NetCall) for value in step.values() for node in walk(value))

@@ -34,11 +34,10 @@ class Library:
 
     sites: tuple[Site, ...] = ()
     made: "dict[Hashable, Any]" = field(default_factory=dict)
-    bits: dict[int, tuple[Block, bool]] = field(default_factory=dict)
 
     def metered(self, block: Block) -> bool:
         """Say whether a block exchanges bits."""
-        return uses_bits(block, self.bits)
+        return uses_bits(block)
 
     def site(self, step: Exchanging, env: Env) -> int:
         """Return the number of a statement that exchanges bits, with the types around it."""

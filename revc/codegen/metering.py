@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from revc.codegen.live_types import typed
+from revc.codegen.live_types import typed, typed_at_any_depth
 from revc.ir import program as ir
 from revc.ir.dims import Dim
-from revc.ir.instructions import Apply, BlockCall, Instruction, Mix, Repeat
+from revc.ir.instructions import Apply, Instruction, Mix
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.metered import Coded, Distribution, Metered, Scale, Valve
+from revc.ir.memo import per_node
 from revc.ir.program import Block, Program
 from revc.ir.types import Label, Lattice, Numerics
 from revc.passes.analysis.sites import ONE, metered
@@ -32,27 +33,20 @@ def _is_float(name: str, env: Env) -> bool:
     return env[name].numerics.kind == "float32"
 
 
-def uses_bits(block: Block, known: dict[int, tuple[Block, bool]]) -> bool:
-    """Say whether a block, or what it calls, exchanges bits; `known` keeps what was found."""
-    if id(block) not in known:
-        found = any(_uses(step, env, known) for step, env, _ in typed(block))
-        known[id(block)] = (block, found)  # the block is kept, so that its id stays its own
-    return known[id(block)][1]
-
-
-def _uses(step: Instruction, env: Env, known: dict[int, tuple[Block, bool]]) -> bool:
-    if isinstance(step, BlockCall):
-        return uses_bits(step.block, known)
-    if isinstance(step, Repeat):
-        return uses_bits(step.body, known)
-    return exchanges(step, env)
+@per_node
+def uses_bits(block: Block) -> bool:
+    """Say whether a block, or one in it, exchanges bits."""
+    return any(
+        exchanges(step, env) or any(map(uses_bits, step.inner())) for step, env, _ in typed(block)
+    )
 
 
 def plan_of(program: Program) -> Plan:
     """Return what the runtime needs to know of a program's bits."""
     sites = sites_of(program.model)
     rewrites = any(site.kind not in ("put", "draw", "valve") for site in sites)
-    rewrites = rewrites or _undoes(program.model, {})
+    # What undoes something itself has its stacks go down and up in one run.
+    rewrites = rewrites or any(getattr(s, "undo", False) for s in program.model.instructions())
     stacks = tuple(Stack(s.name, s.kind, s.seed, s.bits) for s in program.stacks)
     budgets = tuple(_budget(budget, program.model) for budget in program.budgets)
     return Plan(sites, stacks, budgets, rewrites)
@@ -67,7 +61,7 @@ def sites_of(block: Block) -> tuple[Site, ...]:
     They stand in program order; rows of code lengths are numbered as their meters first come.
     """
     rows: list[Row] = []
-    found = [site_of(step, env, rows) for step, env in _metered_steps(block, {})]
+    found = [site_of(step, env, rows) for step, env in _metered_steps(block)]
     return tuple(dict.fromkeys(found))
 
 
@@ -87,17 +81,10 @@ def site_of(step: Exchanging, env: Env, rows: list[Row]) -> Site:
     return Site(name, *account, stack, rows.index(account), _coding(kind.numerics, by))
 
 
-def _metered_steps(block: Block, seen: dict[int, Block]) -> Iterator[tuple[Exchanging, Env]]:
+def _metered_steps(block: Block) -> Iterator[tuple[Exchanging, Env]]:
     """Yield the statements that exchange bits, each distinct block's once."""
-    if id(block) in seen:
-        return
-    seen[id(block)] = block
-    for step, env, _ in typed(block):
-        if isinstance(step, BlockCall):
-            yield from _metered_steps(step.block, seen)
-        elif isinstance(step, Repeat):
-            yield from _metered_steps(step.body, seen)
-        elif isinstance(step, Exchanging) and exchanges(step, env):
+    for step, env, _ in typed_at_any_depth(block):
+        if isinstance(step, Exchanging) and exchanges(step, env):
             yield step, env
 
 
@@ -126,19 +113,6 @@ def _coding(numerics: Numerics, by: Distribution | None) -> Coding:
 
 
 # --- the rest of the plan ------------------------------------------------------------------------
-
-
-def _undoes(block: Block, known: dict[int, Block]) -> bool:
-    """Say whether a program itself undoes something: its stacks then go down and up in one run."""
-    if id(block) in known:
-        return False
-    known[id(block)] = block
-    for step in block.body:
-        inner = step.block if isinstance(step, BlockCall) else None
-        inner = step.body if isinstance(step, Repeat) else inner
-        if getattr(step, "undo", False) or (inner is not None and _undoes(inner, known)):
-            return True
-    return False
 
 
 def _budget(budget: ir.Budget, model: Block) -> Budget:

@@ -1,7 +1,7 @@
 """Blocks in which built-in nets run as modules: graphs must call what was replaced or hooked."""
 
 from revc.errors import BindError
-from revc.ir.instructions import BlockCall, Mix, Repeat
+from revc.ir.instructions import Mix
 from revc.ir.nets import Builtin, NetSlot, Replaced
 from revc.ir.program import Block
 
@@ -12,9 +12,10 @@ def spread(block: Block, chosen: Slots) -> Slots:
     """Return the slots that go with `chosen`: all turns of an inner loop share their code."""
     while True:
         more = chosen
-        for inner, rows in _inner(block):
-            below = spread(inner, _below(rows, more))
-            more = more | {row[slot] for row in rows for slot in below}
+        for step in block.body:
+            for inner in step.inner():
+                below = spread(inner, _below(step.rows(), more))
+                more = more | {row[slot] for row in step.rows() for slot in below}
         if more == chosen:
             return chosen
         chosen = more
@@ -38,27 +39,17 @@ def replaced(block: Block, chosen: Slots) -> Block:
                 "parametrised"
             )
     nets = tuple(_slot(s) if i in chosen else s for i, s in enumerate(block.nets))
-    body = []
-    for step in block.body:
-        if isinstance(step, BlockCall):
-            inner = replaced(step.block, _below((step.nets,), chosen))
-            step = step.model_copy(update={"block": inner})
-        elif isinstance(step, Repeat):
-            inner = replaced(step.body, _below(step.nets, chosen))
-            step = step.model_copy(update={"body": inner})
-        body.append(step)
-    return block.model_copy(update={"nets": nets, "body": tuple(body)})
+    body = tuple(
+        step.with_inner(tuple(replaced(b, _below(step.rows(), chosen)) for b in step.inner()))
+        for step in block.body
+    )
+    return block.model_copy(update={"nets": nets, "body": body})
 
 
 def _slot(slot: NetSlot) -> NetSlot:
     if not isinstance(slot.source, Builtin):
         return slot
     return slot.model_copy(update={"source": Replaced.model_construct(builtin=slot.source)})
-
-
-def _inner(block: Block) -> list[tuple[Block, tuple[tuple[int, ...], ...]]]:
-    calls = [(s.block, (s.nets,)) for s in block.body if isinstance(s, BlockCall)]
-    return calls + [(s.body, s.nets) for s in block.body if isinstance(s, Repeat)]
 
 
 def _below(rows: tuple[tuple[int, ...], ...], chosen: Slots) -> Slots:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 from revc.codegen.live_types import typed
 from revc.ir.dims import Dim
-from revc.ir.expr import Expr, NetCall, Read, slots, walk
 from revc.ir.instructions import BlockCall, Emit, Env, Instruction, Let, Repeat
 from revc.ir.invert import invert_block
 from revc.ir.make import make
+from revc.ir.memo import per_node
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.program import Block, Register
-from revc.passes.transform.rewrite import map_expr
 
 Typed = tuple[Instruction, Env, Env]
 
@@ -74,22 +73,12 @@ def _held(steps: Sequence[Typed]) -> set[int]:
     defined: dict[str, int] = {}
     held: set[int] = set()
     for position, (step, _, _) in enumerate(steps):
-        for name in read_names(step):
+        for name in step.names_read():
             if name in defined:
                 held.update(range(defined[name] + 1, position + 1))
         if isinstance(step, Let):
             defined[step.name] = position
     return held
-
-
-def read_names(step: Instruction) -> list[str]:
-    """Return the names that a statement reads: in its expressions, and as givens."""
-    names = [n.place.name for v in step.values() for n in walk(v) if isinstance(n, Read)]
-    if isinstance(step, BlockCall):
-        names += [place.name for place in step.givens]
-    elif isinstance(step, Repeat):
-        names += step.givens
-    return names
 
 
 # --- the block of a segment ----------------------------------------------------------------------
@@ -125,7 +114,7 @@ def _stretch(model: Block, name: str, wish: str, part: Sequence[Typed]) -> Cut:
     takes = [n for n in before if n in touched]
     gives = [n for n in after if n in touched]
     known = {r.name: r.type for r in model.givens} | before
-    read = dict.fromkeys(n for step in steps for n in read_names(step))
+    read = dict.fromkeys(n for step in steps for n in step.names_read())
     givens = [n for n in read if n in known and n not in takes]
     nets, used = _slots(model.nets, steps)
     span = steps[0].span
@@ -139,7 +128,7 @@ def _stretch(model: Block, name: str, wish: str, part: Sequence[Typed]) -> Cut:
         givens=tuple(register(n, known) for n in givens),
         turns=(),
         nets=nets,
-        body=tuple(_moved(step, used) for step in steps),
+        body=tuple(step.renumbered(used) for step in steps),
     )
     own = tuple(used)
     return Cut(name, wish, block, tuple(takes), tuple(gives), tuple(givens), (own,), steps)
@@ -151,12 +140,7 @@ def _slots(
     """Return the slots that statements use, and where each of the model's is among them."""
     used: dict[int, int] = {}
     for step in steps:
-        found = [slot for value in step.values() for slot in slots(value)]
-        if isinstance(step, BlockCall):
-            found += step.nets
-        elif isinstance(step, Repeat):
-            found += [slot for row in step.nets for slot in row]
-        for slot in found:
+        for slot in step.slots():
             for one in (slot, _tied(nets[slot])):
                 if one is not None:
                     used.setdefault(one, len(used))
@@ -175,34 +159,12 @@ def _retied(slot: NetSlot, used: dict[int, int]) -> NetSlot:
     return slot.model_copy(update={"source": source})
 
 
-def _moved(step: Instruction, used: dict[int, int]) -> Instruction:
-    """Return a statement whose slots are those of the stretch."""
-
-    def change(expr: Expr) -> Expr:
-        if isinstance(expr, NetCall):
-            return expr.model_copy(update={"slot": used[expr.slot]})
-        return expr
-
-    if isinstance(step, BlockCall):
-        return step.model_copy(update={"nets": tuple(used[slot] for slot in step.nets)})
-    if isinstance(step, Repeat):
-        rows = tuple(tuple(used[slot] for slot in row) for row in step.nets)
-        return step.model_copy(update={"nets": rows})
-    return step.map(lambda value: map_expr(value, change))
-
-
 # --- without emits -------------------------------------------------------------------------------
 
 
+@per_node
 def without_emits(block: Block) -> Block:
     """Return the block without its emits, callees included: an inverse hands out nothing."""
-    body: list[Instruction] = []
-    for step in block.body:
-        if isinstance(step, Emit):
-            continue
-        if isinstance(step, BlockCall):
-            step = step.model_copy(update={"block": without_emits(step.block)})
-        elif isinstance(step, Repeat):
-            step = step.model_copy(update={"body": without_emits(step.body)})
-        body.append(step)
-    return block.model_copy(update={"body": tuple(body)})
+    kept = block.map_inner(without_emits)
+    body = tuple(step for step in kept.body if not isinstance(step, Emit))
+    return kept if len(body) == len(kept.body) else kept.model_copy(update={"body": body})

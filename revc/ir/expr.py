@@ -4,7 +4,7 @@ Composite nets, generics, block-level numbers and dims are gone: what is left is
 elementwise functions and calls of net *slots* (see `revc.ir.program`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -79,6 +79,16 @@ class NetCall(Located):
 
 
 Expr = Annotated[Number | Read | Elementwise | NetCall, Field(discriminator="kind")]
+
+
+def renumber(expr: Expr, where: Mapping[int, int]) -> Expr:
+    """Return `expr` with every slot that it calls replaced by ``where[slot]``."""
+    if not isinstance(expr, Elementwise | NetCall):
+        return expr
+    update: dict[str, object] = {"args": tuple(renumber(arg, where) for arg in expr.args)}
+    if isinstance(expr, NetCall):
+        update["slot"] = where[expr.slot]
+    return expr.model_copy(update=update)
 
 
 def walk(expr: Expr) -> Iterator[Expr]:

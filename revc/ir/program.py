@@ -5,14 +5,16 @@ names no instance, and equal blocks share one graph. The model's slots, in progr
 net instances of the whole program.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from revc.ir.nets import NetSlot
 from revc.ir.types import IRNode, Located, RegType
 
 if TYPE_CHECKING:
     from revc.ir.instructions import Instruction
+
+Item = TypeVar("Item")
 
 
 class Register(Located):
@@ -38,16 +40,7 @@ class Block(Located):
 
     def instructions(self) -> "Iterator[Instruction]":
         """Yield the instructions at any depth in program order, those of an inner block once."""
-        seen, open_bodies = {id(self)}, [iter(self.body)]
-        while open_bodies:
-            step = next(open_bodies[-1], None)
-            if step is None:
-                open_bodies.pop()
-                continue
-            yield step
-            fresh = [block for block in step.inner() if id(block) not in seen]
-            seen.update(map(id, fresh))
-            open_bodies += [iter(block.body) for block in reversed(fresh)]
+        return in_order(self, lambda block: block.body, lambda step: step.inner())
 
     def walk(self) -> "Iterator[Block]":
         """Yield the block and those in it at any depth, each distinct one once, outer ones first.
@@ -83,6 +76,28 @@ class Block(Located):
         if all(new is old for new, old in zip(body, self.body, strict=True)):
             return self
         return self.model_copy(update={"body": body})
+
+
+def in_order(
+    whole: Block,
+    items: Callable[[Block], Iterable[Item]],
+    inner: Callable[[Item], tuple[Block, ...]],
+) -> Iterator[Item]:
+    """Yield what `items` gives of a block and of those in it, behind the item that they are in.
+
+    `inner` says which blocks are in an item; each distinct block is read once.
+    """
+    seen, open_bodies = {id(whole)}, [iter(items(whole))]
+    while open_bodies:
+        for item in open_bodies[-1]:
+            yield item
+            fresh = [block for block in inner(item) if id(block) not in seen]
+            if fresh:
+                seen.update(map(id, fresh))
+                open_bodies += [iter(items(block)) for block in reversed(fresh)]
+                break
+        else:
+            open_bodies.pop()
 
 
 def _inner(block: Block) -> Iterator[Block]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Hashable
 
+from revc.ir.expr import renumber
 from revc.ir.keys import key
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
-from revc.passes.elaborate.nets.slots import Net, Slots, renumber
+from revc.passes.elaborate.nets.slots import Net, Slots
 
 
 def net_key(net: Net, slots: Slots) -> Hashable:

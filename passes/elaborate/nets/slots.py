@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from revc.grammar.signatures import Signature
 from revc.grammar.span import Span
-from revc.ir.expr import Elementwise, Expr, NetCall
+from revc.ir.expr import Elementwise, Expr, NetCall, renumber
 from revc.ir.make import make
 from revc.ir.nets import Builtin, NetSlot, Setting, Source
 from revc.ir.types import RegType, Shape
@@ -142,18 +142,6 @@ def import_net(
         local.source = retied(origin.drafts[slot].source, where.__getitem__)
     body = renumber(net.body, where) if net.body is not None else None
     return replace(net, name=name, uses=tuple(where.values()), body=body)
-
-
-def renumber(expr: Expr, where: dict[int, int]) -> Expr:
-    """Return `expr` with its slots renumbered."""
-    match expr:
-        case NetCall():
-            args = tuple(renumber(arg, where) for arg in expr.args)
-            return expr.model_copy(update={"slot": where[expr.slot], "args": args})
-        case Elementwise():
-            args = tuple(renumber(arg, where) for arg in expr.args)
-            return expr.model_copy(update={"args": args})
-    return expr
 
 
 def closure(slots: Slots, called: Iterable[int]) -> tuple[int, ...]:

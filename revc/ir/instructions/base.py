@@ -1,13 +1,13 @@
 """What every kind of instruction answers."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self
 
 from revc.errors import InternalError
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
-from revc.ir.expr import Expr, Place, reads
+from revc.ir.expr import Expr, Place, reads, renumber, slots
 from revc.ir.types import Located, RegType
 
 if TYPE_CHECKING:
@@ -50,6 +50,19 @@ class Instruction(Located):
     def with_inner(self, blocks: tuple["Block", ...]) -> Self:
         """Return the instruction with other blocks in place of those that `inner` returns."""
         return self
+
+    def rows(self) -> tuple[tuple[int, ...], ...]:
+        """Return the slots for those of the inner block, a row a turn or one row for all."""
+        return ()
+
+    def slots(self) -> tuple[int, ...]:
+        """Return the net slots that the instruction uses, in order, each once."""
+        called = [slot for value in self.values() for slot in slots(value)]
+        return tuple(dict.fromkeys((*called, *(slot for row in self.rows() for slot in row))))
+
+    def renumbered(self, where: Mapping[int, int]) -> Self:
+        """Return the instruction with every slot replaced by ``where[slot]``."""
+        return self.map(lambda value: renumber(value, where)) if self.slots() else self
 
     def passed(self) -> tuple[Place, ...]:
         """Return the places that the givens of the inner blocks read."""

@@ -4,6 +4,7 @@ The inverse of a call runs the callee backwards; that of a repeat takes the turn
 order. VJPs follow the same way.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from revc.errors import InternalError
@@ -59,6 +60,14 @@ class BlockCall(Instruction):
         """Call another block."""
         return self.model_copy(update={"block": blocks[0]})
 
+    def rows(self) -> tuple[tuple[int, ...], ...]:
+        """Return the slots for the callee's, one row."""
+        return (self.nets,)
+
+    def renumbered(self, where: Mapping[int, int]) -> "BlockCall":
+        """Pass other slots."""
+        return self.model_copy(update={"nets": tuple(where[slot] for slot in self.nets)})
+
     def passed(self) -> tuple[Place, ...]:
         """Return what the callee's givens read."""
         return self.givens
@@ -108,6 +117,15 @@ class Repeat(Instruction):
     def with_inner(self, blocks: tuple[Block, ...]) -> "Repeat":
         """Repeat another body."""
         return self.model_copy(update={"body": blocks[0]})
+
+    def rows(self) -> tuple[tuple[int, ...], ...]:
+        """Return the slots for the body's, a row a turn, or one for all."""
+        return self.nets
+
+    def renumbered(self, where: Mapping[int, int]) -> "Repeat":
+        """Pass other slots."""
+        rows = tuple(tuple(where[slot] for slot in row) for row in self.nets)
+        return self.model_copy(update={"nets": rows})
 
     def passed(self) -> tuple[Place, ...]:
         """Return the places that are passed on under their own names."""
