@@ -77,7 +77,7 @@ class Case:
 
     def run(self, model: nn.Module, values: Mapping[str, Tensor]) -> Any:
         """Run a model with the random bits of its first run."""
-        model.bits.runs = 0
+        model.bits.seed = 0
         return model(**values)
 
     def inputs(self) -> dict[str, Tensor]:
@@ -109,7 +109,7 @@ def objective(views: Mapping[str, Tensor], rows: Mapping[tuple[str, str], Tensor
 def pulled(case: Case, model: nn.Module, call: Callable[..., Any] | None = None) -> Any:
     """Return a run, its inputs' and its parameters' gradients."""
     inputs = case.inputs()
-    model.bits.runs = 0
+    model.bits.seed = 0
     out = (model if call is None else call)(**inputs)
     leaves = [x for x in inputs.values() if x.requires_grad]
     leaves += [p for p in model.parameters() if p.requires_grad]
