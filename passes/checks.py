@@ -17,6 +17,8 @@ from revc.passes.analysis.proof import Proof, prove
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.budgets import budgets, stacks
 from revc.passes.elaborate.elaboration import Elaboration
+from revc.passes.elaborate.nets.lookup import file_net, file_scope
+from revc.passes.elaborate.specialise import elaborate_root
 from revc.passes.modules import Module
 from revc.passes.rules.registry import checks
 from revc.passes.rules.report import Findings
@@ -88,7 +90,7 @@ def check(main: Module, elaboration: Elaboration, first: str | None = None) -> C
     done = Checked(elaboration)
     bounds, held = budgets(elaboration), stacks(elaboration)
     for decl in _ordered(done.decls, first):
-        done.built[id(decl)] = built = elaboration.elaborate_root(main, decl)
+        done.built[id(decl)] = built = elaborate_root(elaboration, main, decl)
         if built is not None and isinstance(decl, ast.ModelDecl):
             done.programs[id(decl)] = _program(elaboration, built, bounds, held)
         if len(done.built) == 1:
@@ -128,10 +130,10 @@ def _file(main: Module, elaboration: Elaboration) -> None:
     """Check the file as a whole, and its own nets, also those that nothing calls."""
     for rule in checks("file"):
         _add(elaboration.findings, rule(main))
-    home = elaboration.file_scope(main)
+    home = file_scope(elaboration, main)
     for item in main.items(ast.NetDecl):
         assert isinstance(item, ast.NetDecl)
-        elaboration.file_net(home, item)
+        file_net(home, item)
     for rule in checks("nets"):
         _add(elaboration.findings, rule(home.slots.freeze()[0]))
 

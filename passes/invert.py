@@ -20,6 +20,7 @@ from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
 from revc.passes.elaborate.scope.names import number
+from revc.passes.elaborate.specialise import elaborate_root
 from revc.passes.modules import Module, nowhere
 from revc.passes.recursion_limit import recursion_limit
 from revc.passes.rules.base import hint
@@ -91,7 +92,7 @@ def _with_names(spec: Spec, decl: ast.ModelDecl) -> Block | None:
                 dims[entry.name] = Dim.of(entry.name)
             else:
                 dims[entry.name] = number(entry.value, dims, findings)
-    built = elaboration.elaborate_root(spec.main, decl)
+    built = elaborate_root(elaboration, spec.main, decl)
     return built.block if built is not None and not findings.denied else None
 
 

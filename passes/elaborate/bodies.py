@@ -4,14 +4,13 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from revc.grammar import ast
-from revc.grammar.span import Span
-from revc.ir.instructions import Instruction
-from revc.ir.make import make
-from revc.ir.program import Block, Register
+from revc.ir.dims import Dim
+from revc.ir.program import Block
 from revc.passes.analysis.doubts import Doubt
-from revc.passes.analysis.named_dims import names_in
-from revc.passes.elaborate.linking import renumbered
-from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.nets.slots import Net
+from revc.passes.modules import Module
+
+Generics = dict[str, Net | Dim]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,30 +34,13 @@ class Specialised(Body):
     whole: bool
 
 
-def close(
-    scope: Scope,
-    name: str,
-    span: Span,
-    takes: tuple[Register, ...],
-    gives: tuple[Register, ...],
-    givens: tuple[Register, ...],
-    steps: list[Instruction],
-) -> Body:
-    """Return the block of a body that has been read to its end."""
-    nets, links, where = scope.slots.freeze()
-    if len(where) < len(scope.slots.drafts):
-        steps = [renumbered(step, where) for step in steps]
-    used = frozenset[str]().union(*(names_in(step) for step in steps)) if scope.turns else ()
-    block = make(
-        Block,
-        span=span, name=name, takes=takes, gives=gives, givens=givens, nets=nets,
-        turns=tuple(turn for turn in scope.turns if turn in used), body=tuple(steps),
-    )  # fmt: skip
-    scope.elaboration.depths[id(block)] = _depth(scope, steps)
-    return Body(block, links, tuple(scope.emitted))
+@dataclass(frozen=True)
+class Called:
+    """A call that `uncall` may undo by its label: its block, and the slots of its nets."""
 
-
-def _depth(scope: Scope, steps: list[Instruction]) -> int:
-    """Return how deep a body nests, itself counted."""
-    inner = [block for step in steps for block in step.inner()]
-    return 1 + max((scope.elaboration.depths[id(block)] for block in inner), default=0)
+    label: str
+    module: Module
+    decl: ast.BlockDecl
+    generics: Generics
+    block: Specialised
+    nets: tuple[int, ...]

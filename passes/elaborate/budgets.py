@@ -1,23 +1,19 @@
 """Budgets and stacks of a file: meters, targets and units; seeds and sizes."""
 
-from typing import TYPE_CHECKING
-
 from revc.grammar import ast
 from revc.ir.make import make
 from revc.ir.program import Budget, StackDecl
 from revc.passes.analysis.arguments import Formals
 from revc.passes.elaborate.arguments import matched
+from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.elaborate.scope.names import number
 from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 
-if TYPE_CHECKING:
-    from revc.passes.elaborate.elaboration import Elaboration
-
 UNITS = ("token", "step", "example", "element", "valve")
 
 
-def budgets(elaboration: "Elaboration") -> tuple[Budget, ...]:
+def budgets(elaboration: Elaboration) -> tuple[Budget, ...]:
     """Return the budgets of the main file; findings for those that are wrong."""
     found = []
     for item in elaboration.main.file.items:
@@ -29,7 +25,7 @@ def budgets(elaboration: "Elaboration") -> tuple[Budget, ...]:
     return tuple(found)
 
 
-def _budget(elaboration: "Elaboration", item: ast.BudgetDecl) -> Budget:
+def _budget(elaboration: Elaboration, item: ast.BudgetDecl) -> Budget:
     findings = elaboration.findings
     if item.meter is None:
         raise Reported  # M503, which looks at the file
@@ -52,7 +48,7 @@ def _budget(elaboration: "Elaboration", item: ast.BudgetDecl) -> Budget:
     )
 
 
-def stacks(elaboration: "Elaboration") -> tuple[StackDecl, ...]:
+def stacks(elaboration: Elaboration) -> tuple[StackDecl, ...]:
     """Return the tapes and reservoirs of the main file; findings for those that are wrong."""
     found = []
     for item in elaboration.main.file.items:
@@ -66,7 +62,7 @@ def stacks(elaboration: "Elaboration") -> tuple[StackDecl, ...]:
     return tuple(found)
 
 
-def _reservoir(elaboration: "Elaboration", item: ast.ReservoirDecl) -> StackDecl:
+def _reservoir(elaboration: Elaboration, item: ast.ReservoirDecl) -> StackDecl:
     findings, values = elaboration.findings, dict[str, int]()
     takes = Formals("reservoir", (), ("seed", "bits"))
     for name, arg in matched(findings, item.args, takes).given.items():

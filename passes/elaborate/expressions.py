@@ -8,6 +8,7 @@ from revc.ir.expr import FUNCTIONS, Elementwise, Expr, Number, Place, Read, walk
 from revc.ir.make import make
 from revc.ir.types import Label, Shape, shape_text
 from revc.passes.analysis.shapes import broadcast, indexed
+from revc.passes.elaborate.nets.lookup import find_net
 from revc.passes.elaborate.scope.names import arithmetic
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.state_places import name_of, place
@@ -67,7 +68,7 @@ def read(scope: Scope, node: ast.Name | ast.Index) -> Expr:
 
 
 def _not_a_value(scope: Scope, name: ast.Name) -> None:
-    if scope.net(name.id) is not None or scope.module.imports.get(name.id, scope) is None:
+    if find_net(scope, name.id) is not None or scope.module.imports.get(name.id, scope) is None:
         text = f"`{name.id}` is a net: give it what it reads, `{name.id}(...)`"
         raise scope.findings.reject(UNKNOWN.at(name.span, text))
     regs = scope.regs

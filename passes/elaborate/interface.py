@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from revc.grammar import ast
 from revc.grammar.span import Span
@@ -10,6 +9,7 @@ from revc.ir.expr import Read
 from revc.ir.make import make
 from revc.ir.program import Register
 from revc.ir.types import Label, Numerics, RegType
+from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.elaborate.nets.calls import arg_type
 from revc.passes.elaborate.scope.names import Names
 from revc.passes.elaborate.scope.scope import Scope
@@ -21,9 +21,6 @@ from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s007_numeric_mix import other_type
 from revc.passes.rules.s009_redefined_name import redefined
-
-if TYPE_CHECKING:
-    from revc.passes.elaborate.elaboration import Elaboration
 
 Decl = ast.BlockDecl | ast.ModelDecl
 
@@ -47,7 +44,7 @@ class Interface:
         return types, str(self.numerics), tuple(self.names.items())
 
 
-def own_interface(elaboration: "Elaboration", module: Module, decl: Decl) -> Interface:
+def own_interface(elaboration: Elaboration, module: Module, decl: Decl) -> Interface:
     """Return the interface that a block or model declares.
 
     Raises:
@@ -118,7 +115,7 @@ def _state(decl: ast.BlockDecl, undo: bool) -> list[ast.Param]:
     return [param for param in params if not param.given]
 
 
-def _params(elaboration: "Elaboration", decl: Decl) -> tuple[ast.Param, ...]:
+def _params(elaboration: Elaboration, decl: Decl) -> tuple[ast.Param, ...]:
     seen: set[str] = set()
     for param in decl.params:
         if param.name in seen:
@@ -128,7 +125,7 @@ def _params(elaboration: "Elaboration", decl: Decl) -> tuple[ast.Param, ...]:
 
 
 def _type(
-    elaboration: "Elaboration",
+    elaboration: Elaboration,
     param: ast.Param,
     decl: Decl,
     numerics: Numerics,
@@ -145,7 +142,7 @@ def _type(
 
 
 def _adapted(
-    elaboration: "Elaboration",
+    elaboration: Elaboration,
     module: Module,
     params: Mapping[str, ast.Param],
     passed: Mapping[str, RegType],

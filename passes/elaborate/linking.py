@@ -1,13 +1,13 @@
 """Slots between bodies: an inner body's slots become slots of the body around it."""
 
 from collections.abc import Hashable, Mapping
-from typing import Protocol
 
 from revc.ir.expr import NetCall, walk
 from revc.ir.instructions import BlockCall, Instruction, Repeat
 from revc.ir.nets import Builtin, NetSlot
-from revc.ir.program import Block
 from revc.ir.types import shape_text
+from revc.passes.elaborate.bodies import Body
+from revc.passes.elaborate.nets.lookup import shared_net
 from revc.passes.elaborate.nets.slots import Draft, renumber, retied
 from revc.passes.elaborate.nets.tied_embeddings import is_implied
 from revc.passes.elaborate.scope.scope import Scope
@@ -18,20 +18,8 @@ from revc.passes.rules.s004_shape_mismatch import mismatch
 MOST_NETS = 50_000
 
 
-class Linked(Protocol):
-    """A finished body, and for each of its slots what it is linked to (None: its own)."""
-
-    @property
-    def block(self) -> Block:
-        """The body."""
-
-    @property
-    def links(self) -> tuple[Hashable, ...]:
-        """One for each of its slots."""
-
-
 def instantiate(
-    scope: Scope, inner: Linked, prefix: str, known: Mapping[Hashable, int]
+    scope: Scope, inner: Body, prefix: str, known: Mapping[Hashable, int]
 ) -> tuple[int, ...]:
     """Return the slots of `scope` for those of `inner`; own ones are made, named by `prefix`.
 
@@ -69,8 +57,8 @@ def _file_slot(scope: Scope, link: Hashable) -> int:
     """Return this body's slot for one of a file's nets, as ``("file", full name, k)``."""
     assert isinstance(link, tuple)
     _, full, k = link
-    home, decl = scope.elaboration.file_decl(full)
-    net = scope.shared_net(home, decl)
+    home, decl = scope.elaboration.file_decls[full]
+    net = shared_net(scope, home, decl)
     assert net is not None
     return net.uses[k]
 

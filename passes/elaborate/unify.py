@@ -2,20 +2,17 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.types import Label, RegType
+from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.elaborate.scope.names import Names, size
 from revc.passes.modules import Module
 
-if TYPE_CHECKING:
-    from revc.passes.elaborate.elaboration import Elaboration
-
 
 def unify(
-    elaboration: "Elaboration",
+    elaboration: Elaboration,
     module: Module,
     params: Mapping[str, ast.Param],
     passed: Mapping[str, RegType],

@@ -2,7 +2,10 @@
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.expr import Place
+from revc.passes.analysis.shapes import apart, common
 from revc.passes.rules.base import Page, Rule
+from revc.passes.rules.l108_slice_alias import overlap
 
 RULE = Rule(
     "B201",
@@ -31,6 +34,16 @@ model M(a, b: [B, c]) {
         source="Dinh, Krueger, Bengio, NICE (2014), section 3.2",
     ),
 )
+
+
+def clash(at: Place, read: Place, span: Span, via: str | None = None) -> Diagnostic | None:
+    """Return the finding (B201, L108) if an update of `at` reads some of it, perhaps by a let."""
+    if read.name != at.name or apart(read, at):
+        return None
+    where = read.span if via is None else span
+    if read.index and at.index:
+        return overlap(at.name, common(read, at), where)
+    return self_read(at.name, where, via)
 
 
 def self_read(name: str, span: Span, via: str | None = None) -> Diagnostic:

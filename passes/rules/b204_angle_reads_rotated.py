@@ -1,7 +1,11 @@
 """B204: a rotation whose angle reads what it rotates."""
 
+from collections.abc import Sequence
+
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.expr import Elementwise, Expr, reads, walk
+from revc.ir.keys import Key, key
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -36,6 +40,20 @@ model M(a, b, u: [B, c]) {
         source="Paeth, A Fast Algorithm for General Raster Rotation (1986), for the three shears",
     ),
 )
+
+
+def rotated(names: Sequence[str], values: Sequence[Expr]) -> str | None:
+    """Return the target that an angle reads: what a sine and a cosine of `values` both take."""
+    found: dict[str, dict[Key, Expr]] = {"sin": {}, "cos": {}}
+    for expr in values:
+        for part in walk(expr):
+            if isinstance(part, Elementwise) and part.function in found:
+                found[part.function][key(part.args[0])] = part.args[0]
+    for angle in (found["sin"][both] for both in found["sin"] if both in found["cos"]):
+        for read in reads(angle):
+            if read.place.name in names:
+                return read.place.name
+    return None
 
 
 def angle_reads(span: Span, name: str, collision: str | None) -> Diagnostic:

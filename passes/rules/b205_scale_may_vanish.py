@@ -1,5 +1,7 @@
 """B205: a factor that may be 0."""
 
+from math import inf
+
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.passes.rules.base import Page, Rule
@@ -37,6 +39,13 @@ budget put(M.fa) <= 80 bits/example
 )
 
 
-def may_vanish(span: Span, why: str) -> Diagnostic:
-    """Return the finding that the factor may be 0, because of `why`."""
-    return RULE.at(span, f"the factor may be 0: {why}")
+def may_vanish(lo: float, hi: float, span: Span) -> Diagnostic | None:
+    """Return the finding if a factor between `lo` and `hi` may be 0, or anything."""
+    if lo > 0 and hi < inf:
+        return None
+    return RULE.at(span, f"the factor may be 0: {known(lo, hi)}")
+
+
+def known(lo: float, hi: float) -> str:
+    """Say what is known of a factor that may be 0."""
+    return f"it is only known to lie in [{lo:g}, {hi:g}]; say in [lo, hi] with lo above 0"

@@ -39,9 +39,11 @@ budget net(M.va) <= 1 bits/element
 )
 
 
-def one_stack(name: str, tapes: bool, span: Span) -> Diagnostic:
-    """Return the finding for a statement on the stack `name`; `tapes`: it takes a tape."""
-    if tapes:
+def one_stack(name: str, is_tape: bool, wants_tape: bool, span: Span) -> Diagnostic | None:
+    """Return the finding if a statement is on a stack of the other kind."""
+    if is_tape == wants_tape:
+        return None
+    if wants_tape:
         text = f"`{name}` is a reservoir: what is pushed on it is what the next draw gives back"
         return RULE.at(span, f"{text}; name a tape")
     return RULE.at(span, f"`{name}` is a tape: what was put there is not random; name a reservoir")

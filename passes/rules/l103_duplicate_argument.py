@@ -1,5 +1,7 @@
 """L103: one register in two roles."""
 
+from collections.abc import Iterable
+
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.passes.rules.base import Page, Rule
@@ -38,9 +40,14 @@ model M(x, y: [B, c]) {
 )
 
 
-def duplicate(name: str, span: Span) -> Diagnostic:
-    """Return the finding that `name` stands twice."""
-    return RULE.at(span, f"`{name}` passed twice")
+def duplicate(names: Iterable[tuple[str, Span]]) -> Diagnostic | None:
+    """Return the finding if a name stands twice among some."""
+    seen: set[str] = set()
+    for name, span in names:
+        if name in seen:
+            return RULE.at(span, f"`{name}` passed twice")
+        seen.add(name)
+    return None
 
 
 def also_given(name: str, span: Span) -> Diagnostic:

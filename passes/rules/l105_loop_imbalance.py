@@ -1,7 +1,10 @@
 """L105: a turn that does not leave the registers as it found them."""
 
+from collections.abc import Container, Mapping
+
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.types import RegType
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -39,6 +42,21 @@ model M(x: [B, d]) {
 )
 
 
-def imbalance(span: Span, change: str) -> Diagnostic:
-    """Return the finding that says what the body changed."""
-    return RULE.at(span, f"the body changes which states are live: {change}")
+def imbalance(
+    before: Mapping[str, RegType], after: Mapping[str, RegType], lost: Container[str], span: Span
+) -> Diagnostic | None:
+    """Return the finding if a turn ends with other registers than it began with.
+
+    Nothing is said of registers that are `lost`: their statement was refused.
+    """
+    changes = [
+        *(f"`{name}` is gone" for name in before if name not in after and name not in lost),
+        *(f"`{name}` is new" for name in after if name not in before and name not in lost),
+        *(
+            f"`{name}` is {after[name]}, was {before[name]}"
+            for name in before
+            if name in after and after[name] != before[name]
+        ),
+    ]
+    text = f"the body changes which states are live: {', '.join(changes)}"
+    return RULE.at(span, text) if changes else None

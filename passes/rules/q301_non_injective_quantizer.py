@@ -6,7 +6,6 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.types import Lattice
 from revc.passes.rules.base import Page, Rule
-from revc.passes.rules.report import Findings
 
 RULE = Rule(
     "Q301",
@@ -41,20 +40,13 @@ budget net(M.va) <= 1 bits/example
 )
 
 
-def lossy(span: Span, first: int, second: int, index: int, bits: str) -> Diagnostic:
-    """Return the finding with its witness: two raw values that get one index."""
+def quantiser_loss(lattice: Lattice, step: float, span: Span) -> Diagnostic | None:
+    """Return the finding if a step holds several lattice values, two of them as its witness."""
+    raws = step * 2.0**lattice.fraction_bits
+    if raws <= 1:
+        return None
     return RULE.at(
         span,
-        f"raw {first} and {second} both map to {index}; loses {bits} bits an element; "
+        f"raw 0 and 1 both map to 0; loses {log2(raws):.4g} bits an element; "
         "say residue = carry, write or drop(m)",
     )
-
-
-def quantiser_loss(
-    findings: Findings, span: Span, lattice: Lattice, step: int | float | str | None
-) -> None:
-    """Record a finding, with two lattice values as its witness, when a step holds several."""
-    assert isinstance(step, int | float)
-    raws = step * 2.0**lattice.fraction_bits
-    if raws > 1:
-        findings.add(lossy(span, 0, 1, 0, f"{log2(raws):.4g}"))

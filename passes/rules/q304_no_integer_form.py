@@ -2,6 +2,7 @@
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.types import Float, Lattice, Numerics
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -33,8 +34,11 @@ model M(a: [B, c]) {
 )
 
 
-def no_integer_form(name: str, numerics: str, span: Span) -> Diagnostic:
-    """Return the finding for `apply .. by name` on `numerics`."""
+def no_integer_form(name: str, numerics: Numerics, span: Span) -> Diagnostic | None:
+    """Return the finding if `apply .. by name` is not exact on `numerics`."""
+    narrow = isinstance(numerics, Lattice) and numerics.width <= 32
+    if isinstance(numerics, Float) or (narrow and name == "softsign"):
+        return None
     return RULE.at(
         span,
         f"`{name}` has no exact form on {numerics}: softsign has one on 16 and 32 bits; any will "

@@ -1,7 +1,10 @@
 """Q307: a step or a factor that the integers of a lattice do not hold."""
 
+from math import log2
+
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.types import Lattice
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -36,9 +39,17 @@ budget net(M.va) <= 1 bits/element
 )
 
 
-def off_lattice(step: float, numerics: str, span: Span) -> Diagnostic:
-    """Return the finding for a step that is no whole number of units."""
-    return RULE.at(span, f"a step of {step:g} is no whole number of units of {numerics}")
+def off_lattice(step: float, lattice: Lattice, span: Span) -> Diagnostic | None:
+    """Return the finding if a lattice's integers do not hold the split by a step."""
+    unit = step * 2.0**lattice.fraction_bits
+    if unit < 1 or unit != int(unit):
+        return RULE.at(span, f"a step of {step:g} is no whole number of units of {lattice}")
+    if lattice.width - log2(unit) > 32 or unit > 2**31:
+        text = f"a step of {step:g} splits {lattice} beyond 32 bits of index or residue"
+        return RULE.at(span, text)
+    if unit > 2 ** (lattice.width - 1):
+        return RULE.at(span, f"a step of {step:g} is more than half of all that {lattice} holds")
+    return None
 
 
 def not_exact(text: str, span: Span) -> Diagnostic:

@@ -11,9 +11,11 @@ from revc.codegen import places
 from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Emitter, decoded
 from revc.codegen.interface import METERED, MODE, Names, sizes_of
+from revc.codegen.lowered import Lowered
 from revc.codegen.metering import Exchanging
 from revc.codegen.options import Asked, Options
 from revc.codegen.registers import Registers
+from revc.codegen.reuse import finish
 from revc.codegen.tape import Tape
 from revc.codegen.targets.base import Pieces, Target
 from revc.codegen.targets.eager import EAGER
@@ -73,6 +75,10 @@ class Body:
         self.health = mode["health"]
         self.tape = self.new_tape()
         self.state = Registers(self.tape, self.size)
+
+    def finished(self, name: str) -> Lowered:
+        """Return the graph, optimised, as a module called `name`."""
+        return finish(self.modules, self.graph, name)
 
     @contextmanager
     def marking(self, step: Instruction) -> Iterator[None]:

@@ -106,7 +106,7 @@ def interface_of(graphs: CompiledGraphs) -> Interface:
 
 
 def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
-    names = [slot.name for slot in graphs.program.model.nets]
+    nets = graphs.program.model.nets
     registers = zip((*cut.takes, *cut.gives), (*cut.block.takes, *cut.block.gives), strict=True)
     givens = zip(cut.givens, cut.block.givens, strict=True)
     kinds = {name: register.type.numerics.kind for name, register in (*registers, *givens)}
@@ -118,7 +118,7 @@ def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
         givens=cut.givens,
         emits=emits_of(cut.block),
         sizes=(*sizes_of(cut.block), *cut.block.turns),
-        rows=tuple(tuple(names[slot] for slot in row) for row in cut.rows),
+        rows=tuple(tuple(nets[slot].name for slot in row) for row in cut.rows),
         turns=None if cut.count is None else polynomial(cut.count),
         index=cut.index,
         backwards=cut.backwards,

@@ -15,8 +15,9 @@ from torch.fx import Graph, GraphModule, Node
 
 from revc.codegen.expressions import Cotangents, Emitter
 from revc.codegen.interface import Names
+from revc.codegen.lowered import Lowered
 from revc.codegen.reuse import base_of, drop_dead, rebuild_cheap
-from revc.codegen.tape import Tape
+from revc.codegen.tape import Tape, copied
 from revc.codegen.values import place_keys
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, Place, slots, walk
@@ -231,7 +232,7 @@ def _extract(inputs: list[Node], body: list[Node], results: Any, name: str) -> G
     names = Names(graph)
     copies = {node: names.placeholder(node.name) for node in inputs}
     for node in body:
-        copies[node] = graph.node_copy(node, copies.__getitem__)
+        copies[node] = copied(graph, node, copies.__getitem__)
     # A nested region may not return one of its inputs, nor one tensor twice.
     made: set[Node] = set()
     outputs = []
@@ -244,4 +245,4 @@ def _extract(inputs: list[Node], body: list[Node], results: Any, name: str) -> G
     graph.output(tuple(outputs))
     drop_dead(graph)
     graph.lint()
-    return GraphModule({}, graph, class_name=name)
+    return Lowered({}, graph, name)

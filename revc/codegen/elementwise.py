@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.fx import Graph, Node
 
-from revc.codegen.tape import Tape
+from revc.codegen.tape import Tape, append
 from revc.runtime import kernels
 
 aten = torch.ops.aten
@@ -90,7 +90,7 @@ def numbers(graph: Graph, function: str, a: Any, b: Any) -> Any:
     """Combine two numbers now, or in the graph where a size is known only when it runs."""
     if not isinstance(a, Node) and not isinstance(b, Node):
         return _NUMBERS[function](a, b)
-    node = graph.call_function(_NUMBERS[function], (a, b))
+    node = append(graph, _NUMBERS[function], (a, b))
     node.meta["number"] = True
     return node
 

@@ -7,7 +7,6 @@ from torch.fx import GraphModule, Node
 from revc.codegen.body import Body
 from revc.codegen.interface import emits_of
 from revc.codegen.options import Asked, Options
-from revc.codegen.reuse import finish
 from revc.codegen.statements.table import lower
 from revc.ir.instructions import Instruction
 from revc.ir.program import Block
@@ -37,7 +36,7 @@ class Forward(Body):
         state = [self.state[r.name] for r in self.block.gives]
         emits = [self.emitted[name] for name in emits_of(self.block)]
         self.graph.output((*state, *emits, self.health))
-        return finish(self.modules, self.graph, self.block.name)
+        return self.finished(self.block.name)
 
     def run(self) -> None:
         """Lower the body."""

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from revc.codegen.library import Library
+from revc.codegen.lowered import coded
 from revc.codegen.metering import sites_of
 from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.replaced import replaced, spread
@@ -73,7 +74,7 @@ class CompiledByTorch:
 
     def _compiled(self, graph: nn.Module) -> Any:
         if graph not in self._made:
-            self._made[graph] = self._compiler(graph)
+            self._made[graph] = self._compiler(coded(graph))
         return self._made[graph]
 
 
@@ -144,16 +145,24 @@ class CompiledGraphs:
             self._made[key] = BlockGraphs(block, self.library, self.chunks, traced, asked)
         return self._made[key]
 
-    def lower_traced(self) -> None:
-        """Lower the graphs of the whole program for torch.compile, if they are not."""
-        if "traced_forward" in self.__dict__:
-            return
+    def lower_traced(self, to_run: bool = True) -> None:
+        """Lower the graphs of the whole program for torch.compile, if they are not.
+
+        Graphs that are only to be read (`to_run` is false) need no code.
+        """
+        if "traced_forward" not in self.__dict__:
+            self._lower_traced()
+        if to_run:
+            coded(self.traced_vjp)
+            coded(self.traced_forward)
+
+    def _lower_traced(self) -> None:
         model = self.program.model
         givens = tuple(given.type.numerics.kind != "label" for given in model.givens)
         needs = Needs(givens, (True,) * len(model.nets))
         pull = RootPull(model, needs, self.library, self._traced, self.exact)
-        self.traced_vjp = pull.build()
-        self.traced_forward = RootForward(model, self.library, self._traced, self.exact).build()
+        forward = RootForward(model, self.library, self._traced, self.exact)
+        self.traced_vjp, self.traced_forward = pull.build(), forward.build()
 
     @property
     def _traced(self) -> Options:

@@ -85,7 +85,7 @@ def package(
 def code_files(graphs: CompiledGraphs) -> dict[str, str]:
     """Return the graphs of a program as Python files."""
     model, parts = graphs.program.model, _segments(graphs)
-    graphs.lower_traced()
+    graphs.lower_traced(to_run=False)
     traced = [_forward(graphs.traced_forward, model), _vjp(graphs.traced_vjp, model)]
     return {
         "forward.py": _file("The forward graphs of the segments", model, [
@@ -111,7 +111,7 @@ def _full_vjp(graphs: BlockGraphs) -> nn.Module:
 
 
 def _all(graphs: CompiledGraphs) -> list[nn.Module]:
-    graphs.lower_traced()
+    graphs.lower_traced(to_run=False)
     parts = [p for _, g in _segments(graphs) for p in (g.forward, g.inverse, _full_vjp(g))]
     return [*parts, graphs.traced_forward, graphs.traced_vjp]
 

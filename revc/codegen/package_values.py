@@ -38,9 +38,9 @@ class Values:
         base = re.sub(r"\W", "_", wish)
         if not base or base[0].isdigit() or keyword.iskeyword(base):
             base = f"_{base}"
-        taken = {*self.names.values(), *self.reserved, self.group}
+        taken = {*self.names.values(), self.group}
         name, count = base, 0
-        while name in taken:
+        while name in taken or name in self.reserved:
             count += 1
             name = f"{base}_{count}"
         return name

@@ -13,7 +13,6 @@ from revc.codegen.interface import emits_of
 from revc.codegen.live_types import typed
 from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.registers import Registers
-from revc.codegen.reuse import finish
 from revc.codegen.statements import let
 from revc.codegen.statements.table import pull
 from revc.codegen.targets.base import Evaluation, Pieces
@@ -62,7 +61,7 @@ class Pull(Gathering):
         state = [self.state[r.name] for r in self.block.takes]
         cots = [self.cots[r.name] for r in self.block.takes]
         self.graph.output((*state, *cots, *self.other_cotangents(), self.health))
-        return finish(self.modules, self.graph, f"{self.block.name}_vjp")
+        return self.finished(f"{self.block.name}_vjp")
 
     def other_cotangents(self) -> list[Any]:
         """Return the cotangents of givens and nets, None for those that nobody wants."""

@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import Graph, Node
 
+from revc.codegen.lowered import Lowered
 from revc.runtime import cotangents, lattice, leaves
 
 aten = torch.ops.aten
@@ -48,14 +49,14 @@ VIEWS = {
 }  # fmt: skip
 
 
-def finish(modules: Mapping[str, nn.Module], graph: Graph, name: str) -> GraphModule:
+def finish(modules: Mapping[str, nn.Module], graph: Graph, name: str) -> Lowered:
     """Optimise a graph and wrap it as a module called `name`."""
     rebuild_cheap(graph)
     fuse_sums(graph)
     drop_dead(graph)
     reuse_buffers(graph)
     graph.lint()
-    return GraphModule(dict(modules), graph, class_name=name)
+    return Lowered(modules, graph, name)
 
 
 def base_of(node: Node) -> Node:
@@ -92,13 +93,17 @@ def drop_dead(graph: Graph) -> None:
 
 def rebuild_cheap(graph: Graph) -> None:
     """Decode a register again for the VJP, rather than hold the decoded copy all along."""
+    order: dict[Node, float] = {node: index for index, node in enumerate(graph.nodes)}
     for node in list(graph.nodes):
-        late = [user for user in node.users if user.meta.get("pulling")]
-        if not node.meta.get("cheap") or len(late) in (0, len(node.users)):
+        if not node.meta.get("cheap"):
             continue
-        order = {n: i for i, n in enumerate(graph.nodes)}
-        with graph.inserting_before(min(late, key=order.__getitem__)):
+        late = [user for user in node.users if user.meta.get("pulling")]
+        if len(late) in (0, len(node.users)):
+            continue
+        first = min(late, key=order.__getitem__)
+        with graph.inserting_before(first):
             again = graph.node_copy(node, lambda n: n)
+        order[again] = order[first] - 0.5
         for user in late:
             user.replace_input_with(node, again)
 

@@ -15,7 +15,6 @@ from revc.codegen.interface import emits_of, free_sizes
 from revc.codegen.live_types import typed
 from revc.codegen.options import Needs, Options
 from revc.codegen.pull import Pull
-from revc.codegen.reuse import finish
 from revc.codegen.segments import Cut, segments_of
 from revc.codegen.statements import repeat
 from revc.ir.instructions import Repeat
@@ -67,7 +66,7 @@ class RootForward(_Root, Forward):
         views = [self.leaving(node, r.type) for node, r in zip(raw, self.block.gives, strict=True)]
         emits = [self.emitted[name] for name in emits_of(self.block)]
         self.graph.output((*views, *emits, *raw, *self.checks, *self.trail))
-        return finish(self.modules, self.graph, self.block.name)
+        return self.finished(self.block.name)
 
     def entering(self, node: Node, kind: RegType) -> Node:
         """Return raw state of the graph's own for a tensor of the caller."""
@@ -137,7 +136,7 @@ class RootPull(_Root, Pull):
                 self.wrong.append(self.tape.call(boundary.mismatches, row, self.checks[index]))
         cots = [self.cots[r.name] for r in self.block.takes]
         self.graph.output((*cots, *self.other_cotangents(), *reversed(self.wrong)))
-        return finish(self.modules, self.graph, f"{self.block.name}_vjp")
+        return self.finished(f"{self.block.name}_vjp")
 
     def _own(self) -> None:
         """Copy state and cotangents, which the graph changes, away from the caller's."""

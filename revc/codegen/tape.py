@@ -6,12 +6,15 @@ no shape is needed, so one graph serves every batch size, dtype and device.
 """
 
 import operator
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
 from torch.fx import Graph, Node
+from torch.fx.node import map_arg
 
 aten = torch.ops.aten
 Cotangents = Iterable[tuple[Node, Node]]
@@ -22,6 +25,40 @@ Vjp = Callable[[Node], Cotangents]
 class _Entry:
     out: Node
     vjp: Vjp
+
+
+def append(
+    graph: Graph,
+    target: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None = None,
+) -> Node:
+    """Append a call to a graph.
+
+    The arguments are set afterwards: those that a node is made with torch searches for sizes that
+    it traces, which there are none of here, and which takes as long as all the rest.
+    """
+    node = graph.create_node("call_function", target, name=_wish(target))
+    node.args = args
+    if kwargs:
+        node.kwargs = kwargs
+    return node
+
+
+def copied(graph: Graph, node: Node, at: Callable[[Node], Node]) -> Node:
+    """Append a copy of a call of another graph, its arguments replaced by ``at(argument)``."""
+    copy = graph.create_node("call_function", node.target, name=node.name)
+    copy.args = map_arg(node.args, at)
+    if node.kwargs:
+        copy.kwargs = map_arg(node.kwargs, at)
+    copy.meta = {**node.meta}
+    return copy
+
+
+@cache
+def _wish(target: Callable[..., Any]) -> str:
+    """Return what a call's result is called, as torch would: ``sum_dim_int_list``."""
+    return re.sub("(?<=[a-z])([A-Z])", r"_\1", target.__name__).lower()
 
 
 @dataclass
@@ -41,7 +78,7 @@ class Tape:
 
     def call(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Node:
         """Append a call."""
-        node = self.graph.call_function(target, args, kwargs)
+        node = append(self.graph, target, args, kwargs)
         node.meta["pulling"] = self.pulling
         return node
 

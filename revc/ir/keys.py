@@ -54,16 +54,20 @@ def _fields(kind: type[IRNode]) -> tuple[str, ...]:
     return tuple(name for name, field in kind.model_fields.items() if not field.exclude)
 
 
+_ATOMS = frozenset((type(None), bool, int, float, str))
+
+
 def _plain(value: Any) -> Any:
     """Return a field's value as data whose `repr` tells it from every other."""
-    if isinstance(value, IRNode):
-        return key(value)
-    if isinstance(value, tuple):
-        return tuple(_plain(item) for item in value)
-    if isinstance(value, Dim):
-        return "dim", str(value)
-    if isinstance(value, dict):
-        return "dict", tuple((name, _plain(item)) for name, item in sorted(value.items()))
-    if value is None or isinstance(value, str | int | float):
+    kind = type(value)  # asking a model class whether it has an instance takes its time
+    if kind in _ATOMS:
         return value
+    if kind is tuple:
+        return tuple([_plain(item) for item in value])
+    if kind is Dim:
+        return "dim", tuple([(names, f.numerator, f.denominator) for names, f in value.terms])
+    if kind is dict:
+        return "dict", tuple((name, _plain(item)) for name, item in sorted(value.items()))
+    if issubclass(kind, IRNode):
+        return key(value)
     raise InternalError(f"a node of the intermediate form holds {value!r}")

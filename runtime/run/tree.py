@@ -25,12 +25,13 @@ def grow(root: nn.Module, at: Interface, nets: Sequence[nn.Module], graphs: Grap
     root.add_module(NETS, nn.Module())
     homes: dict[str, Segment] = {}
     others, live, found = nn.Module(), {slot.name for slot in at.takes}, []
+    above = {name[:end] for name in at.nets for end, sign in enumerate(name) if sign == "."}
     for number, plan in enumerate(at.segments):
         paths = []
         wanted = _homes(plan)
         for turn, home in enumerate(wanted):
             segment = Segment(plan, graphs, live)
-            if home not in homes and any(name.startswith(f"{home}.") for name in at.nets):
+            if home not in homes and home in above:
                 homes[home] = segment
                 paths.append(f"{NETS}.{home}")
             else:

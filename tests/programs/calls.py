@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.programs.kinds import Kind, Size, shape_text
+from tests.programs.moves import kept
 from tests.programs.scope import BlockRule, NetRule, Scope
 from tests.programs.statements import declaration
 
@@ -68,6 +69,37 @@ def _called(scope: Scope, rule: BlockRule, name: str, args: tuple[list[str], lis
     text = f"{uncall}{name}{generics}({', '.join([*state, *givens])})"
     scope.add(undo + (f"{label}: " if label else "") + text)
     scope.write(*state)
+    return True
+
+
+def opened(scope: Scope, inside: Inside) -> bool:
+    """A block that gives other registers than it takes, called and, mostly, called back."""
+    spec = scope.spec
+    names = [n for n in scope.writable() if scope.live[n].shape[-1].divides_by(2)]
+    names = [n for n in names if len(scope.live[n].shape) > 1]
+    if not scope.open or not names:
+        return False
+    name, block, whole = spec.rng.choice(names), spec.fresh("Block"), spec.fresh("x")
+    kind = scope.live.pop(name)
+    half = kind.shaped((*kind.shape[:-1], kind.shape[-1].over(2)))
+    parts = [spec.fresh("p"), spec.fresh("q")]
+    inner = Scope(spec, dict.fromkeys(parts, half), may_emit=False)
+    inner.add(f"split {whole} -> {', '.join(parts)}")
+    inside(inner, 1)
+    gives = ", ".join(f"{part}: {spec.type_text(half)}" for part in parts)
+    head = f"block {block}({whole}: {spec.type_text(kind)}) -> ({gives}) {{"
+    spec.header += [head, *inner.lines, "}"]
+    scope.add(f"{block}({name})")
+    scope.write(name)
+    scope.live.update(dict.fromkeys(parts, half))
+    if spec.chance(0.3):
+        return True
+    kept(scope, inside, spec.rng.randint(1, 2))
+    scope.add(f"uncall {block}({', '.join(parts)})")
+    scope.write(*parts)
+    for part in parts:
+        del scope.live[part]
+    scope.live[whole] = kind
     return True
 
 

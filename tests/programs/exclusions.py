@@ -1,9 +1,33 @@
-"""What the generator leaves out, by name, each with its reason: failings that are known."""
+"""What the generator leaves out and what laws pass over, by name: failings that are known."""
 
 EXCLUSIONS: dict[str, str] = {
-    "float undone": "`undo valve` and `undo draw` on float state lose the residue of what they give "
-    "back to the reservoir: no rounding, but up to half a step",
+    # what is not generated
+    "float undone": "`undo valve` and `undo draw` on float state lose the residue of what "
+    "they give back to the reservoir: no rounding, but up to half a step",
     "float64": "float state with bits crashes in float64 models: patterns are float32",
     "alloc reads": "`alloc z: T = e` where e calls no net passes no gradient to what e reads",
     "no statements": "a program without a statement that changes state crashes as it runs",
+    "float emits": "an emit that is a float register, and no more, changes with the register",
+    # what is passed over where it is met
+    "lint crash": "lint falls over some wrong specs",
+    "renamed": "the inverted source of a call whose block gives other registers than it takes "
+    "calls that block back with the wrong names",
+    "generic reuse": "a net passed as <F> and read behind that call crashes the backward pass",
+    "compile aliases": "compiled, an expression may not read two places of one register",
+    "compile shapes": "compiled, updates of more than 8 shapes are refused",
 }
+
+WORDS = {
+    "'list' object has no attribute 'add_'": "generic reuse",
+    "dictionary changed size during iteration": "lint crash",
+    ", not lattice(": "lint crash",
+    "Higher order ops do not support aliasing": "compile aliases",
+    "exceeded maximum reuse entries": "compile shapes",
+}
+"""Words of an error that is one of these failings."""
+
+
+def known(error: Exception, left_out: frozenset[str]) -> str | None:
+    """Return the name of the failing that an error shows, if it is left out."""
+    names = [name for words, name in WORDS.items() if words in str(error) and name in left_out]
+    return names[0] if names else None

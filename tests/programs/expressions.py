@@ -206,11 +206,15 @@ class Writer:
             options += f", kv_heads = {heads // 2}"
         if (width // heads) % 2 == 0 and self.spec.chance(0.4):
             options += ", rotary = true"
-        options += self.rng.choice(("", ", causal = true", ", window = 2", ", causal = true, window = 2"))
+        options += self.rng.choice(
+            ("", ", causal = true", ", window = 2", ", causal = true, window = 2")
+        )
         return f"attention({arg[0]}, {options})"
 
     def _conv(self, shape: Shape) -> str | None:
-        found = self.reads(lambda s: len(s) == 4 and s[0] == shape[0] and s[2:] == shape[2:] and s[1].bound)
+        found = self.reads(
+            lambda s: len(s) == 4 and s[0] == shape[0] and s[2:] == shape[2:] and s[1].bound
+        )
         if not found or not shape[1].bound:
             return None
         options = self.rng.choice(

@@ -27,6 +27,7 @@ BITS: dict[Callable[..., bool], float] = {
 }  # fmt: skip
 NESTED: dict[Callable[..., bool], float] = {
     moves.cut: 1, moves.turned: 1, moves.allocated: 1, calls.repeat: 2.5,
+    calls.opened: 0.6,
 }  # fmt: skip
 
 
@@ -78,7 +79,9 @@ class Program:
 
     def nets(self, names: frozenset[str]) -> dict[str, Callable[[], nn.Module]]:
         """Return a factory for each hole of `names`."""
-        return {n: MODULES[self.seed % len(MODULES)](w) for n, w in self.holes.items() if n in names}
+        return {
+            n: MODULES[self.seed % len(MODULES)](w) for n, w in self.holes.items() if n in names
+        }
 
 
 def program(seed: int, left_out: frozenset[str] = frozenset(EXCLUSIONS)) -> Program:
@@ -97,9 +100,11 @@ def program(seed: int, left_out: frozenset[str] = frozenset(EXCLUSIONS)) -> Prog
         statements.negate(scope)
     results = ""
     if list(scope.live.items()) != list(before.items()) or rng.random() < 0.5:
-        results = " -> (" + ", ".join(f"{n}: {spec.type_text(k)}" for n, k in scope.live.items()) + ")"
+        results = (
+            " -> (" + ", ".join(f"{n}: {spec.type_text(k)}" for n, k in scope.live.items()) + ")"
+        )
     model = [f"model Net({', '.join(params)}){results} {{", *scope.lines, "}"]
-    source = "\n".join([*_head(spec), *spec.header, *model]) + "\n"
+    source = "\n".join([*_head(spec), *spec.header, *model, *spec.footer]) + "\n"
     coarse = spec.inexact and any("Q8.8" in line for line in source.split("\n"))
     holes = {name: width for name, width in spec.holes.items() if f"net {name}(" in source}
     chunks = rng.choice((1, 1, 2, spec.sizes["B"]))
@@ -150,11 +155,15 @@ def _interface(spec: Spec, kinds: list[Kind]) -> tuple[Scope, list[str]]:
     """Return the model's scope and its parameters, in any order."""
     rng, live, givens, params = spec.rng, {}, {}, []
     first = rng.choice([k for k in kinds if not k.label])
-    for kind in [first] * rng.choice((1, 2, 2)) + [rng.choice(kinds) for _ in range(rng.choice((0, 1, 2)))]:
+    for kind in [first] * rng.choice((1, 2, 2)) + [
+        rng.choice(kinds) for _ in range(rng.choice((0, 1, 2)))
+    ]:
         live[spec.fresh("s")] = kind
     for _ in range(rng.choice((0, 0, 1, 1, 2))):
         givens[spec.fresh("g")] = _given(spec)
-    if "T" in spec.sizes and not any("T" in str(k.shape[1]) for k in [*live.values(), *givens.values()] if len(k.shape) > 1):
+    if "T" in spec.sizes and not any(
+        "T" in str(k.shape[1]) for k in [*live.values(), *givens.values()] if len(k.shape) > 1
+    ):
         givens[spec.fresh("g")] = Kind("float32", spec.shapes[0])  # something must tell T
     for name, kind in live.items():
         params.append(f"{name}: {spec.type_text(kind)}")
@@ -167,7 +176,9 @@ def _interface(spec: Spec, kinds: list[Kind]) -> tuple[Scope, list[str]]:
 
 def _given(spec: Spec) -> Kind:
     shape = spec.rng.choice(spec.shapes)
-    numerics = spec.rng.choice(["float32", "float32", "label(5)"] + [spec.numerics] * (not spec.floats))
+    numerics = spec.rng.choice(
+        ["float32", "float32", "label(5)"] + [spec.numerics] * (not spec.floats)
+    )
     return Kind(numerics, shape[:-1] if numerics.startswith("label") else shape)
 
 

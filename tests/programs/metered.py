@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tests.programs.expressions import Target, Writer
-from tests.programs.kinds import Kind, Size
+from tests.programs.kinds import LATTICES, Kind, Size
 from tests.programs.moves import kept
 from tests.programs.scope import Scope
 from tests.programs.statements import numbers, target
@@ -64,9 +64,22 @@ def valve(scope: Scope) -> bool:
     by = coded_by(scope, at, kind, ("carry", "write"))
     if by is None:
         return False
-    line = f"valve {at.text} by {by}{tags(scope, 'va', scope.spec.tapes)}"
+    meter = tags(scope, "va", scope.spec.tapes)
+    dropping = scope.forward and kind.lattice and not scope.turns and "residue" not in by
+    if dropping and scope.spec.chance(0.4):
+        by, meter = _dropped(scope, by, kind)
+    line = f"valve {at.text} by {by}{meter}"
     undone = not (scope.spec.floats and "float undone" in scope.spec.left_out)
+    undone &= "drop(" not in by  # an undone valve is refused a drop as it runs
     return _metered(scope, line, at.name, undone)
+
+
+def _dropped(scope: Scope, by: str, kind: Kind) -> tuple[str, str]:
+    """Return a code that may lose residues, under the budget that this asks for, and its meter."""
+    meter = scope.spec.fresh("vd")
+    bits = LATTICES[kind.numerics][1]  # a step of at most 1 has no more
+    scope.spec.footer.append(f"budget net(Net.{meter}) <= 1000 bits/example")
+    return f"{by[:-1]}, residue = drop({bits}))", f" as {meter}"
 
 
 def label_valve(scope: Scope) -> bool:
@@ -90,7 +103,9 @@ def scale(scope: Scope) -> bool:
     ]  # fmt: skip
     factor = scope.spec.rng.choice(forms).format(inner or scope.spec.rng.choice(("0.7", "1.5")))
     scope.spec.inexact = True
-    return _metered(scope, f"scale {at.text} by {factor}{tags(scope, 'f', scope.spec.tapes)}", at.name)
+    return _metered(
+        scope, f"scale {at.text} by {factor}{tags(scope, 'f', scope.spec.tapes)}", at.name
+    )
 
 
 def apply(scope: Scope, inside: Inside) -> bool:

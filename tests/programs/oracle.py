@@ -27,7 +27,7 @@ class OffLattice(Exception):
 
 
 class Oracle(Reference):
-    """Runs a program on float tensors with the values that a run drew; `lengths` by (meter, side)."""
+    """Runs a program on floats with the values that a run drew; `lengths` by (meter, side)."""
 
     def __init__(self, program: Any, model: nn.Module, drawn: list[Tensor]) -> None:
         nets = [model.get_submodule(f"nets.{slot.name}") for slot in program.model.nets]
@@ -123,7 +123,7 @@ class Oracle(Reference):
             below = (weights * torch.sigmoid(z)).sum(-1)
             each = weights * torch.sigmoid(z) * torch.sigmoid(-z) / scale
             smooth = -below / each.sum(-1).detach()
-        return value + smooth - smooth.detach()
+        return value + (smooth - smooth.detach())
 
     def _scale(self, step: Any, factor: Tensor, env: Any, at: Any, exact: bool) -> None:
         held = factor.clamp(max(step.lo, 1 / GATE), min(step.hi, 64.0))
@@ -158,15 +158,20 @@ class Oracle(Reference):
 
 
 def split(value: Tensor, numerics: Any, step: float) -> Tensor:
-    """Return the multiple of `step` that a value is coded as, straight through."""
-    index = value / step
-    nearest = torch.floor(index + 0.5) if isinstance(numerics, Lattice) else torch.round(index)
+    """Return the multiple of `step` that a value is coded as, straight through.
+
+    Halves go up on a lattice, whose values are first made exact: a step straight through may be
+    off in the last place.
+    """
+    if isinstance(numerics, Lattice):
+        scale = 2.0**numerics.fraction_bits
+        nearest = torch.floor(torch.round(value * scale) / (scale * step) + 0.5)
+    else:
+        nearest = torch.round(value / step)
     return value + (nearest * step - value).detach()
 
 
-def parameters(
-    by: Any, params: Tensor, shape: torch.Size
-) -> tuple[Tensor | None, Tensor, Tensor]:
+def parameters(by: Any, params: Tensor, shape: torch.Size) -> tuple[Tensor | None, Tensor, Tensor]:
     """Return logits (None without), locations and scales, a mixture's components behind."""
     step, n, params = float(by.settings["step"]), shape[-1], params.double()
     if by.family != "logistic_mixture":
@@ -231,9 +236,7 @@ def _cayley(weight: Tensor) -> Tensor:
 def _reflections(weight: Tensor) -> Tensor:
     matrix = torch.eye(weight.shape[1], dtype=weight.dtype)
     for v in weight:
-        matrix = matrix @ (
-            torch.eye(len(v), dtype=v.dtype) - 2 * torch.outer(v, v) / v.dot(v)
-        )
+        matrix = matrix @ (torch.eye(len(v), dtype=v.dtype) - 2 * torch.outer(v, v) / v.dot(v))
     return matrix
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from tests.programs import laws
 from tests.programs.exclusions import EXCLUSIONS
 from tests.programs.generate import Program, program
 from tests.programs.laws import LAWS, Case, Skipped
@@ -23,14 +24,14 @@ class Failure:
     text: str
 
 
-def check(case: Case, law: str) -> Failure | None:
+def failure_of(case: Case, law: str) -> Failure | None:
     """Return how a program breaks a law, None if it does not.
 
     Raises:
         Skipped: the law says nothing of it.
     """
     try:
-        LAWS[law](case)
+        laws.check(case, law)
     except Skipped:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a compiled program raises is a finding
@@ -41,7 +42,7 @@ def check(case: Case, law: str) -> Failure | None:
 def same_failure(candidate: Program, law: str, known: Failure) -> bool:
     """Say whether a smaller program fails alike: with an error of the sort, of like words."""
     try:
-        found = check(Case(candidate), law)
+        found = failure_of(Case(candidate), law)
     except Skipped:
         return False
     return found is not None and found.kind == known.kind and _stem(found) == _stem(known)
@@ -60,11 +61,11 @@ def main() -> int:
     torch.set_num_threads(1)
     left_out = frozenset(EXCLUSIONS) - frozenset(args.include)
     counts: Counter[str] = Counter()
-    laws = args.only or list(LAWS)
+    chosen = args.only or list(LAWS)
     begin = time.monotonic()
     for seed in range(args.seed, args.seed + args.count):
         case = Case(program(seed, left_out))
-        for law in laws:
+        for law in chosen:
             counts[_report(case, law, args.shrink)] += 1
     seconds = time.monotonic() - begin
     print(f"{args.count} programs in {seconds:.0f} s: {dict(sorted(counts.items()))}")
@@ -74,7 +75,7 @@ def main() -> int:
 def _report(case: Case, law: str, shrink: bool) -> str:
     """Check a law, print its failure, and return what to count."""
     try:
-        failure = check(case, law)
+        failure = failure_of(case, law)
     except Skipped:
         return f"skipped {law}"
     if failure is None:

@@ -45,6 +45,7 @@ class Spec:
     blocks: list[BlockRule] = field(default_factory=list)
     nets: dict[str, NetRule] = field(default_factory=dict)
     header: list[str] = field(default_factory=list)
+    footer: list[str] = field(default_factory=list)
     tapes: list[str] = field(default_factory=list)
     reservoirs: list[str] = field(default_factory=list)
     names: int = 0

@@ -44,7 +44,9 @@ def _smaller(lines: list[str]) -> Iterator[list[str]]:
 
 def _removable(line: str) -> bool:
     word = line.split(" ")[0]
-    return bool(line.strip()) and line.strip() != "}" and word not in ("use", "dim", "state", "model")
+    return (
+        bool(line.strip()) and line.strip() != "}" and word not in ("use", "dim", "state", "model")
+    )
 
 
 def _end(lines: list[str], start: int) -> int:

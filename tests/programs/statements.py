@@ -55,10 +55,10 @@ def update(scope: Scope) -> bool:
 def shifted(scope: Scope) -> bool:
     """One position of axis 1 reads the one before it: sizes that are differences."""
     names = [n for n in numbers(scope) if len(scope.live[n].shape) == 3]
-    others = [n for n, kind in scope.readable().items() if len(kind.shape) == 3 and not kind.label]
+    others = {n: kind for n, kind in scope.readable().items() if not kind.label}
     pairs = [
-        (a, b) for a in names for b in others
-        if scope.readable()[b].shape == scope.live[a].shape and a not in scope.sources(frozenset({b}))
+        (a, b) for a in names for b, kind in others.items()
+        if kind.shape == scope.live[a].shape and a not in scope.sources(frozenset({b}))
     ]  # fmt: skip
     if not pairs:
         return False
@@ -127,6 +127,8 @@ def emit(scope: Scope) -> bool:
         value = _loss(scope) or value
     if value is None:
         return False
+    if scope.spec.floats and value.split("[")[0] in scope.live:
+        value = value if "float emits" not in scope.spec.left_out else f"{value} + 0.5"
     scope.add(f"emit {scope.spec.fresh('e')} = {value}")
     return True
 

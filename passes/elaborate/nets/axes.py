@@ -6,7 +6,7 @@ from revc.grammar import ast
 from revc.grammar.signatures import Input, Signature
 from revc.ir.dims import Dim
 from revc.ir.types import Label, RegType, Shape, shape_text
-from revc.passes.elaborate.nets.settings import Given
+from revc.passes.elaborate.nets.slots import Given
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch

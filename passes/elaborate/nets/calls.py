@@ -16,15 +16,15 @@ from revc.passes.analysis.arguments import Formals
 from revc.passes.elaborate.arguments import all_of, matched
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.nets.axes import match_inputs, result_shape
+from revc.passes.elaborate.nets.lookup import find_net
 from revc.passes.elaborate.nets.settings import (
-    Given,
     check_heads,
     completed,
     given_settings,
     sort_args,
     target_axis,
 )
-from revc.passes.elaborate.nets.slots import Draft, Net
+from revc.passes.elaborate.nets.slots import Draft, Given, Net
 from revc.passes.elaborate.nets.tied_embeddings import is_implied, tied_size
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.rules.report import Reported
@@ -48,7 +48,7 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
     Raises:
         Reported: there is no such net, or the call does not fit it.
     """
-    net = scope.net(node.func)
+    net = find_net(scope, node.func)
     if net is not None:
         if net.signature is not None and net.signature.name in MATRICES:
             raise scope.findings.reject(matrix_alone(node))

@@ -10,7 +10,8 @@ from revc.ir.nets import Setting
 from revc.ir.types import Shape
 from revc.passes.analysis.arguments import of_builtin
 from revc.passes.elaborate.arguments import matched
-from revc.passes.elaborate.nets.slots import Net
+from revc.passes.elaborate.nets.lookup import find_net
+from revc.passes.elaborate.nets.slots import Given, Net
 from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.rules.s002_unknown_name import unknown_name
@@ -19,8 +20,6 @@ from revc.passes.rules.s003_unknown_argument import (
     missing_argument,
 )
 from revc.passes.rules.s005_odd_split import odd_split
-
-Given = dict[str, Setting]
 
 
 def sort_args(
@@ -67,7 +66,7 @@ def _net(scope: Scope, signature: Signature, arg: ast.Arg) -> Net:
         raise scope.findings.reject(
             bad_argument(signature.name, "is tied to a net's name", arg.span)
         )
-    net = scope.net(arg.value.id)
+    net = find_net(scope, arg.value.id)
     if net is None:
         known = scope.known_nets()
         raise scope.findings.reject(unknown_name("net", arg.value.id, arg.value.span, known))

@@ -15,6 +15,9 @@ from revc.ir.make import make
 from revc.ir.nets import Builtin, NetSlot, Setting, Source
 from revc.ir.types import RegType, Shape
 
+Given = dict[str, Setting]
+"""The options of a built-in net by name."""
+
 
 @dataclass(eq=False, repr=False)
 class Draft:

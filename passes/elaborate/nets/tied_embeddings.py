@@ -9,8 +9,7 @@ from revc.ir.dims import Dim
 from revc.ir.make import make
 from revc.ir.nets import Builtin
 from revc.ir.types import Label, RegType
-from revc.passes.elaborate.nets.settings import Given
-from revc.passes.elaborate.nets.slots import Draft
+from revc.passes.elaborate.nets.slots import Draft, Given
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.rules.s004_shape_mismatch import mismatch
 

@@ -138,11 +138,7 @@ class Registers:
         Raises:
             Reported: one does.
         """
-        seen: set[str] = set()
-        for name, span in names:
-            if name in seen:
-                raise self.findings.reject(duplicate(name, span))
-            seen.add(name)
+        self.findings.demand(duplicate(names))
 
     def lose(self, names: Iterable[str]) -> None:
         """Give up on registers whose statement was refused: say no more of them."""

@@ -1,23 +1,20 @@
 """What a body sees: its registers, its sizes, its nets, and the program around it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.types import Numerics
-from revc.passes.elaborate.nets.slots import Namer, Net, Slots, import_net
+from revc.passes.analysis.doubts import Doubt
+from revc.passes.elaborate.bodies import Called
+from revc.passes.elaborate.elaboration import Elaboration
+from revc.passes.elaborate.nets.slots import Namer, Net, Slots
 from revc.passes.elaborate.scope.names import Names
 from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.modules import Module
 from revc.passes.rules.report import Findings
 from revc.passes.rules.s009_redefined_name import redefined
-
-if TYPE_CHECKING:
-    from revc.passes.analysis.doubts import Doubt
-    from revc.passes.elaborate.elaboration import Elaboration
-    from revc.passes.elaborate.statements.block_calls import Called
 
 
 @dataclass(eq=False, repr=False)
@@ -29,7 +26,7 @@ class Scope:
     `path` what the body is called.
     """
 
-    elaboration: "Elaboration"
+    elaboration: Elaboration
     path: str
     module: Module
     names: Names
@@ -40,8 +37,8 @@ class Scope:
     turns: tuple[str, ...] = ()
     parent: "Scope | None" = None
     nets: dict[str, Net] = field(default_factory=dict)
-    labels: "dict[str, Called]" = field(default_factory=dict)
-    doubts: "list[Doubt]" = field(default_factory=list)
+    labels: dict[str, Called] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
     emitted: dict[str, None] = field(default_factory=dict)
     claimed: dict[str, str] = field(default_factory=dict)
 
@@ -49,38 +46,6 @@ class Scope:
     def findings(self) -> Findings:
         """Where what is wrong goes."""
         return self.elaboration.findings
-
-    def net(self, name: str) -> Net | None:
-        """Return the declared net `name`: of this body, of an enclosing one, or of a file."""
-        if name in self.nets:
-            return self.nets[name]
-        if self.parent is not None:
-            outer = self.parent.net(name)
-            if outer is not None:
-                uses = outer.uses
-                link: Callable[[int], int] = lambda k: uses[k]  # noqa: E731
-                self.nets[name] = import_net(outer, self.parent.slots, self.slots, link, outer.name)
-            return self.nets.get(name)
-        return self.file_net(self.module, name)
-
-    def file_net(self, module: Module, name: str) -> Net | None:
-        """Return the net `name` of a file, or one that the file imports, as a net of this body."""
-        found = module.find(name)
-        if found is None or not isinstance(found[1], ast.NetDecl) or found[0] is None:
-            return None
-        return self.shared_net(found[0], found[1])
-
-    def shared_net(self, module: Module, decl: ast.NetDecl) -> Net | None:
-        """Return a file's net as a net of this body; the whole program has one instance of it."""
-        full = module.prefix + decl.name
-        home = self.elaboration.file_scope(module)
-        net = self.elaboration.file_net(home, decl)
-        if net is None or home is self:
-            return net
-        if full not in self.nets:
-            key: Callable[[int], tuple[str, str, int]] = lambda k: ("file", full, k)  # noqa: E731
-            self.nets[full] = import_net(net, home.slots, self.slots, key, full)
-        return self.nets[full]
 
     def claim(self, name: str, what: str, span: Span) -> None:
         """Give a name of this body to a net, a call or a loop, once.

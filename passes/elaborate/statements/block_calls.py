@@ -1,20 +1,20 @@
 """Block calls: which block, with which arguments, and whose nets."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 from revc.grammar import ast
 from revc.grammar.signatures import builtin_signatures
-from revc.ir.dims import Dim
 from revc.ir.expr import Read
 from revc.ir.instructions import BlockCall, Instruction
 from revc.ir.make import make
 from revc.passes.analysis.arguments import Formals
 from revc.passes.analysis.doubts import Doubt
+from revc.passes.elaborate import specialise
 from revc.passes.elaborate.arguments import all_of, matched
-from revc.passes.elaborate.bodies import Specialised
+from revc.passes.elaborate.bodies import Called, Generics, Specialised
 from revc.passes.elaborate.expressions import read
 from revc.passes.elaborate.linking import instantiate
+from revc.passes.elaborate.nets.lookup import find_net
 from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import number
 from revc.passes.elaborate.scope.scope import Scope
@@ -29,20 +29,6 @@ from revc.passes.rules.s003_unknown_argument import (
 )
 from revc.passes.rules.s004_shape_mismatch import mismatch
 
-Generics = dict[str, Net | Dim]
-
-
-@dataclass(frozen=True)
-class Called:
-    """A call that `uncall` may undo by its label: its block, and the slots of its nets."""
-
-    label: str
-    module: Module
-    decl: ast.BlockDecl
-    generics: Generics
-    block: Specialised
-    nets: tuple[int, ...]
-
 
 def block_call(scope: Scope, node: ast.BlockCall, undo: bool) -> list[Instruction]:
     """`label: Block<F, h = 2>(a, b)`, `uncall Block(a, b)` and `uncall label(a, b)`."""
@@ -55,7 +41,7 @@ def block_call(scope: Scope, node: ast.BlockCall, undo: bool) -> list[Instructio
     generics = _generics(scope, node, decl)
     state, givens = _arguments(scope, node, decl, undo)
     types = [scope.regs.target(name.id, name.span) for name in state]
-    block = scope.elaboration.call(scope, node, module, decl, generics, types, givens, undo)
+    block = specialise.call(scope, node, module, decl, generics, types, givens, undo)
     nets = instantiate(scope, block, label, _links(generics))
     scope.labels[label] = Called(label, module, decl, generics, block, nets)
     return [_finish(scope, node, label, block, undo, state, givens, nets)]
@@ -68,7 +54,7 @@ def _again(scope: Scope, node: ast.BlockCall, earlier: Called, undo: bool) -> li
         raise scope.findings.reject(bad_argument(node.block, text, node.block_span))
     state, givens = _arguments(scope, node, earlier.decl, undo)
     types = [scope.regs.target(name.id, name.span) for name in state]
-    block = scope.elaboration.call(
+    block = specialise.call(
         scope, node, earlier.module, earlier.decl, earlier.generics, types, givens, undo
     )
     if block is not earlier.block:
@@ -121,7 +107,7 @@ def _net(scope: Scope, node: ast.Expr) -> Net:
     if not isinstance(node, ast.Name):
         text = "is passed by its name: declare it with `net F = ...` first"
         raise scope.findings.reject(bad_argument("a net in <>", text, node.span))
-    net = scope.net(node.id)
+    net = find_net(scope, node.id)
     if net is None:
         known = scope.known_nets()
         raise scope.findings.reject(unknown_name("net", node.id, node.span, known))

@@ -18,7 +18,7 @@ from revc.passes.elaborate.scope.names import number
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.statements.dropouts import no_dropout
 from revc.passes.rules.q301_non_injective_quantizer import quantiser_loss
-from revc.passes.rules.q307_step_off_lattice import not_exact, off_lattice
+from revc.passes.rules.q307_step_off_lattice import off_lattice
 from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
@@ -75,8 +75,6 @@ def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) 
     params = _params(scope, node, family, rest, _wanted(scope, node, family, settings, kind), kind)
     policy, bits = _residue(scope, named.get("residue"), kind, residue)
     _check_step(scope, node, kind, settings, policy, bits)
-    if policy == "none" and isinstance(kind.numerics, Lattice):
-        quantiser_loss(scope.findings, node.span, kind.numerics, settings.get("step"))
     return make(
         Distribution,
         family=cast(Any, node.func),
@@ -95,21 +93,17 @@ def _check_step(
     step = settings.get("step")
     if not isinstance(kind.numerics, Lattice) or not isinstance(step, int | float):
         return
+    scope.findings.demand(off_lattice(step, kind.numerics, node.span))
     unit = step * 2.0**kind.numerics.fraction_bits
-    if unit < 1 or unit != int(unit):
-        raise scope.findings.reject(off_lattice(step, str(kind.numerics), node.span))
-    if kind.numerics.width - math.log2(unit) > 32 or unit > 2**31:
-        text = f"a step of {step:g} splits {kind.numerics} beyond 32 bits of index or residue"
-        raise scope.findings.reject(not_exact(text, node.span))
-    if unit > 2 ** (kind.numerics.width - 1):
-        text = f"a step of {step:g} is more than half of all that {kind.numerics} holds"
-        raise scope.findings.reject(not_exact(text, node.span))
     if policy == "drop" and bits < math.log2(unit):
         text = (
             f"drop({bits}) would charge less than it loses: a residue of {unit:g} units has "
             f"{math.ceil(math.log2(unit))} bits"
         )
         raise scope.findings.reject(bad_argument("residue", text, node.span))
+    loss = quantiser_loss(kind.numerics, step, node.span) if policy == "none" else None
+    if loss is not None:
+        scope.findings.add(loss)
 
 
 def _codes(scope: Scope, node: ast.Call, family: Family, kind: RegType) -> None:

@@ -9,8 +9,10 @@ from revc.ir.instructions import Instruction, Repeat
 from revc.ir.make import make
 from revc.ir.net_kinds import kind_of
 from revc.ir.program import Register
-from revc.passes.elaborate.bodies import Body, close
+from revc.passes.elaborate.bodies import Body
+from revc.passes.elaborate.close import close
 from revc.passes.elaborate.linking import instantiate
+from revc.passes.elaborate.nets.lookup import find_net
 from revc.passes.elaborate.nets.slots import Namer, Slots
 from revc.passes.elaborate.scope.names import size
 from revc.passes.elaborate.scope.scope import Scope, declared
@@ -71,7 +73,7 @@ def _masking(scope: Scope, node: ast.Repeat) -> Iterator[str]:
     """Yield the nets of enclosing bodies that a loop calls and that draw masks."""
     called = {one.func for one in ast.walk(node.body) if isinstance(one, ast.Call)}
     for name in sorted(called):
-        net = scope.net(name)
+        net = find_net(scope, name)
         sources = [scope.slots.drafts[slot].source for slot in net.uses] if net else []
         if any(kind is not None and kind.masks for kind in map(kind_of, sources)):
             yield name
@@ -95,18 +97,10 @@ def _balanced(scope: Scope, inner: Scope, node: ast.Repeat) -> None:
     """Check that a turn leaves the registers, and the lets that it reads, as it found them."""
     before, after = scope.regs.live, inner.regs.live
     scope.regs.lose(name for name in before if name in inner.regs.lost)
-    changes = [
-        *(f"`{n}` is gone" for n in before if n not in after and n not in inner.regs.lost),
-        *(f"`{n}` is new" for n in after if n not in before and n not in scope.regs.lost),
-        *(
-            f"`{n}` is {after[n]}, was {before[n]}"
-            for n in before
-            if n in after and after[n] != before[n]
-        ),
-    ]
-    if changes:
+    wrong = imbalance(before, after, inner.regs.lost | scope.regs.lost, node.span)
+    if wrong is not None:
         scope.regs.lose([n for n in (*before, *after) if before.get(n) != after.get(n)])
-        raise scope.findings.reject(imbalance(node.span, ", ".join(changes)))
+        raise scope.findings.reject(wrong)
     for name in inner.regs.used:
         let = scope.regs.lets.get(name)
         if let is not None and let.changed is not None:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from revc.grammar import ast
-from revc.ir.expr import Elementwise, Expr, Place, Read, reads, walk
+from revc.ir.expr import Elementwise, Expr, Place, Read, reads
 from revc.ir.instructions import Instruction
-from revc.ir.keys import Key, key
 from revc.ir.types import Lattice, RegType
 from revc.passes.analysis.closed_form import evaluate, is_closed
 from revc.passes.analysis.doubts import Doubt
@@ -14,7 +13,7 @@ from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.statements.updates import check_fits, target
 from revc.passes.rules.b203_simultaneous_update import simultaneous as both_read
-from revc.passes.rules.b204_angle_reads_rotated import angle_reads
+from revc.passes.rules.b204_angle_reads_rotated import angle_reads, rotated
 from revc.passes.rules.s004_shape_mismatch import mismatch
 
 MOST = 3  # registers that a witness is searched in: the grid grows as a power of it
@@ -50,9 +49,9 @@ def _refuse(
 ) -> None:
     names = [at.name for at, _ in places]
     collision = _collision(places, values)
-    rotated = _rotated(names, values)
-    if rotated is not None:
-        scope.findings.add(angle_reads(node.span, rotated, collision))
+    angle = rotated(names, values)
+    if angle is not None:
+        scope.findings.add(angle_reads(node.span, angle, collision))
     else:
         scope.findings.add(both_read(node.span, names, collision))
     reason = collision or "the updates read each other's old values"
@@ -68,20 +67,6 @@ def with_lets(scope: Scope, expr: Expr) -> Expr:
         args = tuple(with_lets(scope, arg) for arg in expr.args)
         return expr.model_copy(update={"args": args})
     return expr
-
-
-def _rotated(names: Sequence[str], values: Sequence[Expr]) -> str | None:
-    """Return the target that an angle reads: the argument of both a sine and a cosine."""
-    found: dict[str, dict[Key, Expr]] = {"sin": {}, "cos": {}}
-    for expr in values:
-        for part in walk(expr):
-            if isinstance(part, Elementwise) and part.function in found:
-                found[part.function][key(part.args[0])] = part.args[0]
-    for angle in (found["sin"][both] for both in found["sin"] if both in found["cos"]):
-        for read in reads(angle):
-            if read.place.name in names:
-                return read.place.name
-    return None
 
 
 def _collision(places: Sequence[tuple[Place, RegType]], values: Sequence[Expr]) -> str | None:

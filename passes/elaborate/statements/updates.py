@@ -10,13 +10,12 @@ from revc.ir.instructions import Add, Instruction, Negate
 from revc.ir.make import make
 from revc.ir.types import Float, Label, Lattice, Numerics, RegType
 from revc.passes.analysis.doubts import Doubt
-from revc.passes.analysis.shapes import apart, common, indexed
+from revc.passes.analysis.shapes import indexed
 from revc.passes.elaborate.expressions import has_labels, outside_nets, places_read, value
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.state_places import name_of, place
 from revc.passes.elaborate.statements.dropouts import masked
-from revc.passes.rules.b201_self_read import self_read
-from revc.passes.rules.l108_slice_alias import overlap
+from revc.passes.rules.b201_self_read import clash
 from revc.passes.rules.s004_shape_mismatch import too_wide
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
@@ -116,9 +115,4 @@ def check_apart(scope: Scope, at: Place, values: Sequence[Expr], span: Span) -> 
     """
     for expr in values:
         for read, let in places_read(scope, expr):
-            if read.name != at.name or apart(read, at):
-                continue
-            where = read.span if let is None else span
-            if read.index and at.index:
-                raise scope.findings.reject(overlap(at.name, common(read, at), where))
-            raise scope.findings.reject(self_read(at.name, where, let))
+            scope.findings.demand(clash(at, read, span, let))

@@ -1,0 +1,141 @@
+"""A random program with its models, and what is compared of their runs."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import revc
+from revc.ir.nets import Hole
+from revc.passes.spec import build
+from tests.model.laws import gradients, randomize
+from tests.programs.generate import Program
+
+
+class Case:
+    """A program with what several laws ask of it, each made once."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    @cached_property
+    def ir(self) -> Any:
+        return build(self.program.source, nets=None)
+
+    @cached_property
+    def holes(self) -> frozenset[str]:
+        slots = self.ir.model.nets
+        return frozenset(s.source.name for s in slots if isinstance(s.source, Hole))
+
+    def compiled(self, source: str | None = None) -> nn.Module:
+        torch.manual_seed(self.program.seed)
+        nets = self.program.nets(self.holes)
+        source = self.program.source if source is None else source
+        return revc.compile(source, nets=nets, chunks=self.program.chunks)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The model, with weights that all matter."""
+        model = self.compiled().to(self.program.dtype)
+        randomize(model)
+        return model
+
+    @property
+    def takes(self) -> list[str]:
+        return [register.name for register in self.ir.model.takes]
+
+    @property
+    def gives(self) -> list[str]:
+        return [register.name for register in self.ir.model.gives]
+
+    @property
+    def bits(self) -> bool:
+        """Whether a run exchanged bits."""
+        out = self.run(self.model, self.program.values(self.program.dtype))
+        return bool(out.written or out.drawn)
+
+    def run(self, model: nn.Module, values: Mapping[str, Tensor]) -> Any:
+        """Run a model with the random bits of its first run."""
+        model.bits.seed = 0
+        return model(**values)
+
+    def inputs(self) -> dict[str, Tensor]:
+        """Return fresh inputs that want gradients."""
+        values = self.program.values(self.program.dtype)
+        return {n: x.requires_grad_() if x.is_floating_point() else x for n, x in values.items()}
+
+
+# --- what is compared ---------------------------------------------------------------------------
+
+
+def lengths(out: Any) -> dict[tuple[str, str], Tensor]:
+    """Return a run's code lengths by meter and side."""
+    rows = {(name, "put"): bits for name, bits in out.written.items()}
+    return rows | {(name, "draw"): bits for name, bits in out.drawn.items()}
+
+
+def objective(views: Mapping[str, Tensor], rows: Mapping[tuple[str, str], Tensor]) -> Tensor:
+    """Return a scalar in which every number of results, emits and code lengths has a weight."""
+    made = torch.Generator().manual_seed(5)
+    total = torch.zeros((), dtype=torch.float64)
+    for value in [*(views[n] for n in sorted(views)), *(rows[r] * 0.1 for r in sorted(rows))]:
+        if value.is_floating_point():
+            weights = torch.randn(value.shape, generator=made, dtype=torch.float64)
+            total = total + (value.double() * weights).sum()
+    return total
+
+
+def pulled(case: Case, model: nn.Module, call: Callable[..., Any] | None = None) -> Any:
+    """Return a run, its inputs' and its parameters' gradients."""
+    inputs = case.inputs()
+    model.bits.seed = 0
+    out = (model if call is None else call)(**inputs)
+    leaves = [x for x in inputs.values() if x.requires_grad]
+    leaves += [p for p in model.parameters() if p.requires_grad]
+    total = objective(out._asdict(), lengths(out))
+    found = (
+        gradients(total, leaves) if total.requires_grad else [torch.zeros_like(x) for x in leaves]
+    )
+    return out, found
+
+
+def same(one: Tensor, other: Tensor, what: str) -> None:
+    """Check that two tensors agree in every bit."""
+    assert one.shape == other.shape, f"{what}: {one.shape}, not {other.shape}"
+    assert one.dtype == other.dtype, f"{what}: {one.dtype}, not {other.dtype}"
+    off = (one != other) & ~(one.isnan() & other.isnan())
+    assert not bool(off.any()), (
+        f"{what} differs by {float((one.double() - other.double()).abs().max()):g}"
+    )
+
+
+def close(one: Tensor, other: Tensor, tolerance: float, what: str) -> None:
+    torch.testing.assert_close(
+        one.double(), other.double(), atol=tolerance, rtol=tolerance,
+        msg=lambda text: f"{what}: {text}",
+    )  # fmt: skip
+
+
+def leaf_names(case: Case, inputs: Mapping[str, Tensor]) -> list[str]:
+    names = [n for n, x in inputs.items() if x.requires_grad]
+    return names + [n for n, p in case.model.named_parameters() if p.requires_grad]
+
+
+def agree(
+    case: Case, one: Any, other: Any, mine: list[Tensor], theirs: list[Tensor], tolerance: float
+) -> None:
+    """Check that two runs of one program have the same results, lengths and gradients."""
+    assert one._fields == other._fields
+    pairs = [(name, getattr(one, name), getattr(other, name)) for name in one._fields]
+    rows, others = lengths(one), lengths(other)
+    assert set(rows) == set(others)
+    pairs += [(f"code length {row}", rows[row], others[row]) for row in rows]
+    names = leaf_names(case, case.inputs())
+    pairs += [(f"gradient of {n}", a, b) for n, a, b in zip(names, mine, theirs, strict=True)]
+    for what, left, right in pairs:
+        if tolerance:
+            close(left, right, tolerance, what)
+        else:
+            same(left, right, what)
