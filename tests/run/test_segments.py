@@ -99,7 +99,7 @@ def test_going_back_twice_needs_the_graph() -> None:
     model, (a, b) = make(), pair()
     loss = model(a, b).a.sum()
     loss.backward()
-    with pytest.raises((RuntimeError, BindError), match="second time|retain_graph"):
+    with pytest.raises((RuntimeError, BindError), match=r"second time|retain_graph"):
         loss.backward()
 
 
