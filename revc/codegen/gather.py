@@ -64,6 +64,7 @@ class Gathering(Body):
             self.params[slot] = parts if known is None else self._sum_params(known, parts)
         for slot, node in found.nets.items():
             known = self.params.get(slot)
+            known = tuple(known) if isinstance(known, list) else known
             total = node if known is None else self.tape.call(cotangents.add, known, node)
             self.params[slot] = total
 

@@ -5,14 +5,10 @@ EXCLUSIONS: dict[str, str] = {
     "float undone": "`undo valve` and `undo draw` on float state lose the residue of what "
     "they give back to the reservoir: no rounding, but up to half a step",
     "float64": "float state with bits crashes in float64 models: patterns are float32",
-    "alloc reads": "`alloc z: T = e` where e calls no net passes no gradient to what e reads",
-    "no statements": "a program without a statement that changes state crashes as it runs",
-    "float emits": "an emit that is a float register, and no more, changes with the register",
     # what is passed over where it is met
     "lint crash": "lint falls over some wrong specs",
     "renamed": "the inverted source of a call whose block gives other registers than it takes "
     "calls that block back with the wrong names",
-    "generic reuse": "a net passed as <F> and read behind that call crashes the backward pass",
     "escapes": "one value in 65536 that `undo put` or `undo valve` takes from a fresh tape is an "
     "escape, which the lattice need not hold",
     "compile aliases": "compiled, an expression may not read two places of one register",
@@ -20,7 +16,6 @@ EXCLUSIONS: dict[str, str] = {
 }
 
 WORDS = {
-    "'list' object has no attribute 'add_'": "generic reuse",
     "dictionary changed size during iteration": "lint crash",
     ", not lattice(": "lint crash",
     "a value was drawn that a lattice": "escapes",

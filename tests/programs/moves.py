@@ -155,8 +155,6 @@ def _start(scope: Scope, kind: Kind) -> tuple[str, frozenset[str]]:
         scope.add(f"net {name} = {spec.rng.choice(('linear()', 'mlp(width = 3)', 'norm()'))}")
         scope.nets[name] = NetRule((kind.shape,), kind.shape)
         return f"{name}({writer.pick(found)[0]})", frozenset(writer.read)
-    if "alloc reads" in spec.left_out:
-        return "0", frozenset()
     value = writer.value(kind.shape, 1, nets=False)
     return (value, frozenset(writer.read)) if value else ("0", frozenset())
 

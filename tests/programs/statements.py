@@ -127,8 +127,6 @@ def emit(scope: Scope) -> bool:
         value = _loss(scope) or value
     if value is None:
         return False
-    if scope.spec.floats and value.split("[")[0] in scope.live:
-        value = value if "float emits" not in scope.spec.left_out else f"{value} + 0.5"
     scope.add(f"emit {scope.spec.fresh('e')} = {value}")
     return True
 

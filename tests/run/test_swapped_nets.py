@@ -130,7 +130,8 @@ def test_a_hook_that_changes_the_output_counts() -> None:
 def test_a_replaced_net_with_several_arguments_and_a_borrowed_table() -> None:
     source = specs.HEAD + (
         "dim V = 11\nmodel Net(given t: label(V)[B, T], a, b: [B, T, d]) -> (a, b: [B, T, d]) {\n"
-        "  net Tok = embedding(V, out = d)\n  net F = linear(out = d)\n  net G = linear(out = V, tied = Tok)\n"
+        "  net Tok = embedding(V, out = d)\n  net F = linear(out = d)\n"
+        "  net G = linear(out = V, tied = Tok)\n"
         "  a += F(b, Tok(t))\n  emit logits = G(a)\n}"
     )
     torch.manual_seed(0)

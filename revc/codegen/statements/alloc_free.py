@@ -7,7 +7,7 @@ from torch.fx import Node
 
 from revc.codegen.expressions import dim_value, int_value
 from revc.ir.dims import Dim
-from revc.ir.expr import Expr, Number, slots
+from revc.ir.expr import Expr, Number, reads, slots
 from revc.ir.instructions import Alloc, Free
 from revc.ir.types import Label, Lattice, RegType
 from revc.runtime import cotangents, lattice, memory
@@ -28,7 +28,7 @@ def pull_alloc(body: "Pull", step: Alloc) -> None:
     """Check the rebuilt value; its cotangent goes to what the value read."""
     _check(body, body.state.pop(step.name), step.type, step.value)
     cot = body.cots.pop(step.name)
-    if slots(step.value):
+    if slots(step.value) or reads(step.value):
         found = body.evaluate(step.value)
         body.gather(found.pull(body.tape.call(cotangents.reduce_like, cot, found.node)))
 

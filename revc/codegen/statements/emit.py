@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from revc.codegen.reuse import is_fresh
+from revc.codegen.reuse import base_of, is_fresh
 from revc.ir.instructions import Emit
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ aten = torch.ops.aten
 def lower(body: "Forward", step: Emit) -> None:
     """Hand a value out; a copy, if it shares memory with a register that may change."""
     node = body.value(step.value)
-    fresh = is_fresh(node) or node.op == "call_module"
+    shared = base_of(node) in {base_of(held) for held in body.state.values()}
+    fresh = (is_fresh(node) and not shared) or node.op == "call_module"
     body.emitted[step.name] = node if fresh else body.tape.call(aten.clone.default, node)
 
 
