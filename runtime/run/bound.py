@@ -60,7 +60,8 @@ def bind(name: str, module: nn.Module, known: Made, called: bool = False) -> Bou
     """
     if called or runs_as_module(module, known):
         found = dict(module.named_parameters())
-        names, tensors = tuple(found), tuple[Tensor, ...](found.values())
+        names = tuple(found)
+        tensors: tuple[Tensor, ...] = tuple(found.values())
         flags = tuple(part.training for part in module.modules())
         bound = Bound(name, module, True, names, tensors, flags)
     else:
