@@ -23,7 +23,7 @@ _NUMBERS = 1 << 54
 """What the number of a run lies below: it leaves a stack's seed a bit and eight for its place."""
 
 
-@dataclass
+@dataclass(slots=True)  # a name that is none of these is an error
 class BitSettings:
     """The settings that each run of a module starts from.
 

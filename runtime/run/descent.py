@@ -36,7 +36,9 @@ class Descent:
     def _restart(self) -> None:
         self.position = len(self.run.steps)
         self.health = new_health(self.run.mode.device)
-        self.wrong = Rows(len(self.run.steps), 1, torch.int64, self.run.mode.device)
+        device = self.run.mode.device
+        waits = self.run.interface.exact and device.type != "cpu"
+        self.wrong = Rows(len(self.run.steps) if waits else 0, 1, torch.int64, device)
         self.state: dict[str, Tensor] = self.run.start()
         self.row: Tensor | None = None
         session = self.run.session
@@ -68,12 +70,10 @@ class Descent:
         Raises:
             ReconstructionError: some do. Devices that would have to be waited for tell at the end.
         """
-        self.wrong.put(position, wrong)
-        if wrong.device.type == "cpu" and guard.readable(wrong):
-            self._verify(wrong, position)
-
-    def _verify(self, wrong: Tensor, position: int) -> None:
-        guard.verify_now(wrong, [self.run.names[position]], self.run.interface.name)
+        if wrong.device.type != "cpu":
+            self.wrong.put(position, wrong)
+        elif guard.readable(wrong):
+            guard.verify_now(wrong, [self.run.names[position]], self.run.interface.name)
 
     def arrive(self) -> None:
         """End the way back, having checked where it led.
@@ -85,7 +85,7 @@ class Descent:
         try:
             if at.exact and self.recorded and (observed() or self._is_nearly_down()):
                 self.reach(0)
-            if self.wrong.table.device.type != "cpu" and guard.readable(self.wrong.table):
+            if self.wrong.count and guard.readable(self.wrong.table):
                 guard.verify_now(self.wrong.filled[:, 0], self.run.names, at.name)
             if session is not None and self.kept and at.exact and self.position == 0:
                 session.check_start()

@@ -32,7 +32,7 @@ def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> 
             "this result comes from torch.compile, whose nets round differently than the "
             f"inverse's: run {at.name} in eager mode to invert it bit for bit"
         )
-    edited = {n: v for n, v in shown.items() if _is_edited(n, v, values)}
+    edited = {n: v for n, v in shown.items() if n in values or _is_edited(n, v, ran)}
     if edited and at.plan:
         raise BindError(
             f"{', '.join(edited)} changed since the run, and the bits that {at.name} left do not "
@@ -66,11 +66,14 @@ def _opened(model: "ReversibleModel", out: Any) -> tuple[Ran | None, dict[str, T
     return found.run, {n: v for n, v in found._asdict().items() if n not in at.emits}
 
 
-def _is_edited(name: str, value: Tensor, values: Mapping[str, Tensor]) -> bool:
-    if name in values or not guard.readable(value):
-        return name in values
+def _is_edited(name: str, value: Tensor, ran: Ran) -> bool:
+    """Say whether a value is another than the one that the run gave under its name."""
+    if not guard.readable(value):
+        return False
     origin = origin_of(value)
-    return origin is None or origin.field != name or not origin.is_untouched(value)
+    if origin is None or origin.holder is None or origin.holder.ran is not ran:
+        return True
+    return origin.field != name or not origin.is_untouched(value)
 
 
 def _invert_values(model: "ReversibleModel", values: dict[str, Tensor]) -> list[Tensor]:
@@ -80,6 +83,9 @@ def _invert_values(model: "ReversibleModel", values: dict[str, Tensor]) -> list[
     names = [slot.name for slot in slots]
     if missing := [name for name in names if name not in values]:
         raise BindError(f"inverse of {at.name} needs {', '.join(missing)}")
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            raise BindError(f"{name} is a {type(value).__name__}, not a tensor")
     if unknown := [name for name in values if name not in names]:
         raise BindError(f"{at.name} gives {', '.join(names)}; {unknown[0]!r} does not fit")
     sizes = at.fit(slots, values)

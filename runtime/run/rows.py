@@ -13,7 +13,7 @@ class Rows:
     """
 
     def __init__(self, count: int, width: int, dtype: torch.dtype, device: torch.device) -> None:
-        pages = -(-max(count, 1) // _PAGE)
+        pages = -(-count // _PAGE)
         self.count = count
         self.table = torch.zeros(pages * _PAGE, width, dtype=dtype, device=device)
 

@@ -72,7 +72,8 @@ class Run:
         self.watched: list[Watched] = []
         self.check: Tensor | None = None
         width = max((len(step.segment.live) for step in self.steps), default=0)
-        self.checks = Rows(len(self.steps), width, torch.int64, mode.device)
+        checked = len(self.steps) if self.interface.exact else 0
+        self.checks = Rows(checked, width, torch.int64, mode.device)
         self.trail = Rows(len(self.steps), 2, torch.float32, mode.device)
         self._descents: dict[int, Descent] = {}
         self._lock = threading.Lock()
@@ -129,6 +130,7 @@ class Run:
                 self.watched.append(Watched(slot.name, value, version(value)))
         if guard.readable(self.health):
             guard.settle_now(self.trail.filled, self.names, self.interface.name)
+        del self.trail, self.health  # the way back is not to hold them
         if self.session is not None:
             self.session.finish()
 
@@ -191,7 +193,7 @@ class Run:
         graph = call.graphs.vjp(flags, wanted[len(givens) :])
         bits = self._bits(d_lengths) if plan.metered else []
         args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *self._sizes(call)]
-        args += [*self.mode.tail, *bits, new_health(self.mode.device)]
+        args += [*self.mode.tail, *bits, descent.health]
         del raws, d_raws, givens, d_givens, d_emits
         out = plan.ports.pulled(graph(*args))
         state.update(zip(plan.takes, out.takes, strict=True))

@@ -206,3 +206,9 @@ def test_a_tape_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     model.bits.spill = tmp_path / "nowhere" / "tape"
     with pytest.raises(OutputError, match="cannot write"):
         model(**inputs)
+
+
+def test_a_setting_that_there_is_not_is_an_error() -> None:
+    model, _ = make(SPECS["scale"])
+    with pytest.raises(AttributeError, match="sede"):
+        model.bits.sede = 3  # type: ignore[attr-defined]
