@@ -52,12 +52,12 @@ def build_seconds(blocks: int = 1000) -> float:
     return time.perf_counter() - start
 
 
-def compile_seconds(blocks: int = 1000) -> float:
+def compile_seconds(blocks: int = 1000, *, alike: bool = True) -> float:
     """Return how long the compilation of a long spec takes, imports excluded."""
     import revc
 
     revc.compile(long_spec(1))
-    text = long_spec(blocks)
+    text = long_spec(blocks, alike=alike)
     start = time.perf_counter()
     revc.compile(text)
     return time.perf_counter() - start

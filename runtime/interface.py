@@ -5,6 +5,7 @@ Plain data, so that an artifact can hold it as JSON and run without the compiler
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -61,11 +62,25 @@ class SegmentPlan:
         """Whether it has turns."""
         return self.turns is not None
 
-    def floats(self, names: Sequence[str]) -> list[str]:
-        """Return the names of those that cotangents flow to: all but labels."""
-        return [name for name in names if name not in self.labels]
+    @cached_property
+    def float_takes(self) -> tuple[str, ...]:
+        """Those of the registers that it takes that cotangents flow to: all but labels."""
+        return self._floats(self.takes)
 
-    @property
+    @cached_property
+    def float_gives(self) -> tuple[str, ...]:
+        """Those of the registers that it gives that cotangents come from."""
+        return self._floats(self.gives)
+
+    @cached_property
+    def float_givens(self) -> tuple[str, ...]:
+        """Those of its givens that cotangents flow to."""
+        return self._floats(self.givens)
+
+    def _floats(self, names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if name not in self.labels)
+
+    @cached_property
     def ports(self) -> Ports:
         """What its graphs take and return."""
         takes, gives, givens = len(self.takes), len(self.gives), len(self.givens)

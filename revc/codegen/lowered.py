@@ -1,10 +1,13 @@
 """Graphs as modules: an fx graph that becomes Python code once, when it is first run or read."""
 
+import threading
 from collections.abc import Mapping
 from typing import Any, Self
 
 from torch import nn
 from torch.fx import Graph, GraphModule
+
+_making = threading.RLock()
 
 
 class Lowered(GraphModule):
@@ -30,16 +33,16 @@ class Lowered(GraphModule):
 
     def forward(self, *args: Any) -> Any:
         """Make the code, which takes the place of this method, and run it."""
-        self.recompile()
-        return self.forward(*args)
+        return self.coded().forward(*args)
 
     def _recompile_submodules(self) -> list[Any]:
         return []  # they have code of their own
 
     def coded(self) -> Self:
         """Make the code, if there is none yet; return the module."""
-        if "_code" not in self.__dict__:
-            self.recompile()
+        with _making:  # torch notes on the nodes how it calls them while it writes
+            if "_code" not in self.__dict__:
+                self.recompile()
         return self
 
     @property

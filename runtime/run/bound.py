@@ -60,7 +60,8 @@ def bind(name: str, module: nn.Module, known: Made, called: bool = False) -> Bou
     """
     if called or runs_as_module(module, known):
         found = dict(module.named_parameters())
-        names, tensors = tuple(found), tuple[Tensor, ...](found.values())
+        names = tuple(found)
+        tensors: tuple[Tensor, ...] = tuple(found.values())
         flags = tuple(part.training for part in module.modules())
         bound = Bound(name, module, True, names, tensors, flags)
     else:
@@ -94,7 +95,17 @@ def is_hooked(module: nn.Module) -> bool:
     )
 
 
+def find(nets: nn.Module, name: str) -> nn.Module:
+    """Return a net by its dotted name; `get_submodule` does the same at several times the cost."""
+    for part in name.split("."):
+        nets = nets._modules[part]  # type: ignore[assignment]
+    return nets
+
+
 def _tensor(name: str, module: nn.Module, path: str) -> Tensor:
+    own = module._parameters.get(path)
+    if own is not None:
+        return own
     value: Any = module
     for part in path.split("."):
         value = getattr(value, part, None)

@@ -64,16 +64,16 @@ def _pass_all(run: Run, flow: dict[str, Tensor], values: Mapping[str, Tensor]) -
     turns: dict[str, dict[int, Tensor]] = {}
     for position, (segment, turn) in enumerate(run.steps):
         plan = segment.plan
-        names = [*plan.floats(plan.takes), *plan.floats(plan.givens)]
+        names = [*plan.float_takes, *plan.float_givens]
         tensors = [flow[name] if name in flow else values[name] for name in names]
         tensors += [flow[_LENGTHS]] if plan.metered else []
         out = list(segment(run, position, *tensors))
         del tensors
-        for name in plan.floats(plan.takes):
+        for name in plan.float_takes:
             del flow[name]
         if plan.metered:
             flow[_LENGTHS] = out.pop()
-        gives = plan.floats(plan.gives)
+        gives = plan.float_gives
         flow.update(zip(gives, out, strict=False))
         for name, value in zip(plan.emits, out[len(gives) :], strict=True):
             if plan.loop:

@@ -75,6 +75,7 @@ class Run:
         checked = len(self.steps) if self.interface.exact else 0
         self.checks = Rows(checked, width, torch.int64, mode.device)
         self.trail = Rows(len(self.steps), 2, torch.float32, mode.device)
+        self.unasked = {slot.name for slot in self.interface.givens} - mode.asked
         self._descents: dict[int, Descent] = {}
         self._lock = threading.Lock()
 

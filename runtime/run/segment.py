@@ -16,7 +16,7 @@ from revc.errors import DoubleBackwardError
 from revc.runtime.interface import SegmentPlan
 from revc.runtime.leaves import Leaf
 from revc.runtime.ports import take
-from revc.runtime.run.bound import Bound, bind, flat, is_hooked, runs_as_module
+from revc.runtime.run.bound import Bound, bind, find, flat, is_hooked, runs_as_module
 from revc.runtime.run.descent import reading_bits
 from revc.runtime.run.run import Run
 
@@ -132,8 +132,9 @@ class Segment(nn.Module):
     def call(self, run: Run, position: int) -> Call:
         """Return the segment with its nets as they are now."""
         turn, model = run.steps[position].turn, run.model
+        nets = model.nets
         row = self.row(turn)
-        modules = [model.nets.get_submodule(name) for name in row]
+        modules = [find(nets, name) for name in row]
         known = [model.made[name] for name in row]
         pairs = enumerate(zip(modules, known, strict=True))
         called = frozenset(i for i, (m, k) in pairs if k.kind is not None and runs_as_module(m, k))
@@ -143,10 +144,9 @@ class Segment(nn.Module):
             bind(name, module, one, index in called)
             for index, (name, module, one) in enumerate(zip(row, modules, known, strict=True))
         ]
-        nets = self.nets_of(run, bounds, flat(bounds))
-        given = {slot.name for slot in run.interface.givens} - run.mode.asked
-        asked = tuple(name in self.plan.takes or name not in given for name in self.plan.givens)
-        return Call(self, turn, self._graphs(called, asked), tuple(bounds), nets)
+        asked = tuple(name not in run.unasked for name in self.plan.givens)
+        taken = self.nets_of(run, bounds, flat(bounds))
+        return Call(self, turn, self._graphs(called, asked), tuple(bounds), taken)
 
     def nets_of(
         self, run: Run, bounds: Sequence[Bound], tensors: Sequence[Tensor]
@@ -205,13 +205,13 @@ class SegmentFunction(torch.autograd.Function):
         plan = call.segment.plan
         ctx.run, ctx.position, ctx.call = run, position, call
         ctx.set_materialize_grads(False)
-        ctx.layout = _Layout(len(plan.floats(plan.takes)), len(plan.floats(plan.givens)),
+        ctx.layout = _Layout(len(plan.float_takes), len(plan.float_givens),
                              int(plan.metered))  # fmt: skip
         ctx.save_for_backward(*tensors[sum(ctx.layout) :])
         emits = run.pass_by(position, call)
         ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
         ctx.mark_non_differentiable(*(e for e in emits if not e.is_floating_point()))
-        carriers = [run.carrier(run.state[name]) for name in plan.floats(plan.gives)]
+        carriers = [run.carrier(run.state[name]) for name in plan.float_gives]
         lengths = [run.carrier(run.lengths)] if plan.metered and run.lengths is not None else []
         return (*carriers, *emits, *lengths)
 
@@ -253,7 +253,7 @@ def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) ->
     call = replace(ctx.call, nets=segment.nets_of(run, ctx.call.bounds, ctx.saved_tensors))
     descent = run.descent(task)
     descent.reach(ctx.position + 1)
-    cots = dict(zip(plan.floats(plan.gives), cotangents, strict=False))
+    cots = dict(zip(plan.float_gives, cotangents, strict=False))
     own = is_hooked(segment)  # hooks may hold what they saw
     d_gives = [_owned(cots.get(name), own) for name in plan.gives]
     rest = cotangents[len(cots) :]
@@ -263,7 +263,7 @@ def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) ->
     ]
     d_lengths = cotangents[-1] if layout.lengths else None
     needed = iter(ctx.needs_input_grad[3 + layout.takes :])
-    by_name = dict(zip(plan.floats(plan.givens), take(needed, layout.givens), strict=True))
+    by_name = dict(zip(plan.float_givens, take(needed, layout.givens), strict=True))
     take(needed, layout.lengths)
     by_net = [take(needed, len(bound.tensors)) for bound in call.bounds]
     wanted = [*(by_name.get(name, False) for name in plan.givens), *(any(w) for w in by_net)]
