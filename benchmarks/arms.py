@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from benchmarks.nets import Layer, Size, layers, streams
 from benchmarks.peers import PEERS
 from benchmarks.reversible import REVC, compiled, pairs
+from revc.runtime.model import ReversibleModel
 
 
 @dataclass
@@ -43,6 +44,12 @@ class Arm:
         """Run the module through torch.compile as one graph from now on."""
         compiled = torch.compile(self.module, fullgraph=True)
         self.call = lambda: compiled(*self.leaves)
+
+    def compile_blocks(self) -> None:
+        """Compile block by block, as people compile transformer layers, and not as one graph."""
+        own = self.module.segments if isinstance(self.module, ReversibleModel) else self.stack
+        for block in own:
+            block.compile(dynamic=False)
 
     def reset(self) -> None:
         """Drop the gradients, so that a step starts as the first did."""

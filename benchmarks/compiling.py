@@ -18,9 +18,17 @@ def built_compiled(name: str, layers: int) -> Arm:
     return arm
 
 
-def compile_seconds(arm: str, layers: int) -> float:
+def built_by_blocks(name: str, layers: int) -> Arm:
+    """Return an arm whose blocks are compiled one by one; nothing is compiled yet."""
+    torch._inductor.config.force_disable_caches = True
+    arm = build(name, Size(layers))
+    arm.compile_blocks()
+    return arm
+
+
+def compile_seconds(arm: str, layers: int, blocks: bool = False) -> float:
     """Return the time from the first compiled step's start to its end, less that of the second."""
-    built = built_compiled(arm, layers)
+    built = built_by_blocks(arm, layers) if blocks else built_compiled(arm, layers)
     times = []
     for _ in range(2):
         start = time.perf_counter()  # the compiler's own processes count too
@@ -29,9 +37,12 @@ def compile_seconds(arm: str, layers: int) -> float:
     return times[0] - times[1]
 
 
-def step_seconds(arms: list[str], layers: int, rounds: int) -> dict[str, list[float]]:
+def step_seconds(
+    arms: list[str], layers: int, rounds: int, blocks: bool = False
+) -> dict[str, list[float]]:
     """Return each compiled arm's step times, taking turns."""
-    return take_turns({name: built_compiled(name, layers) for name in arms}, rounds)
+    made = built_by_blocks if blocks else built_compiled
+    return take_turns({name: made(name, layers) for name in arms}, rounds)
 
 
 def wrong_rebuilds(arm: str, layers: int, steps: int = 3) -> int:

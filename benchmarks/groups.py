@@ -141,15 +141,38 @@ def compilation(plan: Plan) -> Iterator[Row]:
     yield _compiled_time(few, plan.rounds)
 
 
-def _compiled_time(layers: int, rounds: int) -> Row:
+def _compiled_time(layers: int, rounds: int, blocks: bool = False) -> Row:
     arms = ["checkpoint", EXACT_ARM]
-    name = f"compiled step time, {EXACT_ARM}, L={layers}"
+    name = f"compiled step time, {EXACT_ARM}, L={layers}" + (", by blocks" if blocks else "")
     unit, target = "x compiled checkpoint", 1.10
     try:
-        times = measure(compiling.step_seconds, arms=arms, layers=layers, rounds=rounds)
+        times = measure(
+            compiling.step_seconds, arms=arms, layers=layers, rounds=rounds, blocks=blocks
+        )
     except MeasurementError as error:
         return Row(name, None, unit, target, note=str(error))
     return Row(name, measures.ratio(times, EXACT_ARM, "checkpoint"), unit, target)
+
+
+def segments(plan: Plan) -> Iterator[Row]:
+    """What is done segment by segment: gradients that are added to, and compilation."""
+    few, many = min(plan.depths), max(plan.depths)
+    for arm in (FLOAT, EXACT_ARM):
+        for layers in (few, many):
+            name = f"second micro-batch, {arm}, L={layers}"
+            unit = "x first + a layer's gradients"
+            yield row(name, unit, measures.excess, 1.05, arm=arm, layers=layers)
+    arm, how = EXACT_ARM, {"blocks": True}
+    both = [
+        row(f"compile time by blocks, {arm}, L={n}", "s", compiling.compile_seconds,
+            arm=arm, layers=n, **how)
+        for n in (few, many)
+    ]  # fmt: skip
+    yield from both
+    if all(found.value is not None for found in both):
+        growth = both[1].value / both[0].value  # type: ignore[operator]
+        yield Row(f"compile time by blocks, {arm}, L={many} / L={few}", growth, "ratio", 1.2)
+    yield _compiled_time(few, plan.rounds, blocks=True)
 
 
 def front_end(_: Plan) -> Iterator[Row]:

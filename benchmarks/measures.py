@@ -26,6 +26,19 @@ def peak(arm: str, layers: int) -> int:
     return trace(built.step, built.gradients).peak
 
 
+def excess(arm: str, layers: int) -> float:
+    """Return what a second micro-batch's peak is over the first's and one layer's gradients.
+
+    The first starts without gradients, which do not count; the second adds to them.
+    """
+    built = build(arm, Size(layers))
+    built.step()
+    built.reset()
+    first = trace(built.step, built.gradients).peak
+    layer = sum(w.numel() * w.element_size() for w in built.weights) / layers
+    return trace(built.step).peak / (first + layer)
+
+
 def flops(arm: str, layers: int) -> int:
     """Return the floating-point operations of a step's matrix products."""
     built = build(arm, Size(layers))

@@ -26,6 +26,7 @@ GROUPS = {
     "exactness": groups.exactness,
     "gradients": groups.gradients,
     "compile": groups.compilation,
+    "segments": groups.segments,
     "front": groups.front_end,
 }
 QUICK = Plan(depths=(2, 4), depth=4, rounds=3)
