@@ -131,7 +131,7 @@ class CompiledGraphs:
         asked: Asked = None,
     ) -> CompiledByTorch:
         """Return the graphs of a segment under ``torch.compile(graph, **how)``."""
-        key = (name, brought, how, asked)
+        key = (name, brought, repr(how), asked)  # options of compilers may be dicts
         if key not in self._made:
             graphs = self._of(name, brought, traced=True, asked=asked)
             self._made[key] = CompiledByTorch(graphs, lambda g: torch.compile(g, **dict(how)))

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from revc.runtime import boundary
-from revc.runtime.run.run import Run, encoded
+from revc.runtime.run.held import encoded
+from revc.runtime.run.run import Run
 from revc.runtime.run.segment import refuse_double
 
 

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from revc.runtime.run.edges import Enter, Leave
+from revc.runtime.run.held import encoded
 from revc.runtime.run.modes import RunMode, without_autocast
 from revc.runtime.run.result import Ran
-from revc.runtime.run.run import Run, encoded
+from revc.runtime.run.run import Run
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel

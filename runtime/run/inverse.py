@@ -10,9 +10,10 @@ from revc.errors import BindError, ReconstructionError
 from revc.runtime.metered.session import Options, Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent, reading_bits
+from revc.runtime.run.held import encoded
 from revc.runtime.run.modes import RunMode, mode_of, without_autocast
 from revc.runtime.run.result import Ran, origin_of
-from revc.runtime.run.run import Run, encoded
+from revc.runtime.run.run import Run
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel

@@ -2,20 +2,20 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from revc.errors import BindError, ReconstructionError
-from revc.runtime import boundary, lattice
+from revc.runtime import boundary
 from revc.runtime.checksum import checksum
 from revc.runtime.interface import Interface, Slot
 from revc.runtime.memory import new_health
 from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
+from revc.runtime.run.held import Watched, encoded, version
 from revc.runtime.run.modes import RunMode
 from revc.runtime.run.rows import Rows
 
@@ -36,15 +36,6 @@ class Step(NamedTuple):
     def name(self) -> str:
         """What messages call it."""
         return guard.step_name(self.segment.plan, self.turn)
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A tensor that the way back reads and that the caller can reach; `version` counts writes."""
-
-    name: str
-    tensor: Tensor
-    version: int
 
 
 class Run:
@@ -287,15 +278,3 @@ class Run:
         if slot.kind != "lattice":
             return raw
         return boundary.view(raw, slot.fraction_bits, self.mode.dtype)
-
-
-def encoded(slot: Slot, value: Tensor) -> Tensor:
-    """Return raw state of the run's own for a tensor of the caller."""
-    if slot.kind == "lattice":
-        return lattice.encode(value, slot.fraction_bits, slot.width)
-    return boundary.own(value)
-
-
-def version(value: Tensor) -> int:
-    """Return how often a tensor was written to; inference tensors do not count, nor then do we."""
-    return 0 if value.is_inference() else value._version

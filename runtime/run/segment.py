@@ -117,7 +117,7 @@ class Segment(nn.Module):
         """Return the registers that it works on."""
         return f"{self.plan.name}: {', '.join(self.plan.takes)} -> {', '.join(self.plan.gives)}"
 
-    def compile(self, *_: Any, **how: Any) -> None:
+    def compile(self, **how: Any) -> None:
         """Compile the segment's graphs, which equal segments share, with ``torch.compile(**how)``.
 
         Forward, inverse and VJP graph are compiled apart, from units that round the same in each.
