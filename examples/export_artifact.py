@@ -11,7 +11,7 @@ from types import ModuleType
 
 import torch
 
-from revc.codegen.package import package
+from revc.artifact.package import package
 
 SPEC = """
 use std.nets: attention, mlp, norm

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from revc.codegen.compile import compile
-    from revc.codegen.show import show
     from revc.errors import (
         ArtifactError,
         BindError,
@@ -21,13 +20,14 @@ if TYPE_CHECKING:
     from revc.grammar.diagnostics import SpecError, UnsupportedError
     from revc.passes.invert import invert
     from revc.passes.lint import lint
+    from revc.picture.show import show
     from revc.runtime.model import ReversibleModel
 
     __version__: str
 
 _HOMES = {
     "compile": "revc.codegen.compile",
-    "show": "revc.codegen.show",
+    "show": "revc.picture.show",
     "invert": "revc.passes.invert",
     "lint": "revc.passes.lint",
     "ReversibleModel": "revc.runtime.model",

@@ -16,10 +16,10 @@ import torch
 from torch import nn
 
 from revc.errors import ArtifactError, BindError
-from revc.runtime.binding import Binder, Net, check_state
 from revc.runtime.cotangents import zeros_for
 from revc.runtime.interface import Interface, SegmentPlan
 from revc.runtime.model import ReversibleModel
+from revc.runtime.nets.binding import Binder, Net, check_state
 
 FORMAT = "revc artifact 2"
 PROGRAM = "program.json"

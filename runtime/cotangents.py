@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from revc.runtime.kernels import reduce_like
+from revc.runtime.nets.tensor_ops import reduce_like
 
 __all__ = ["add", "add_product", "at_piece", "reduce_like", "zeros_for"]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.runtime import cotangents, traced
-from revc.runtime.checksum import checksum
+from revc.runtime.state.checksum import checksum
 
 
 @dataclass(frozen=True)

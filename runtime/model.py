@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
-from revc.runtime import lattice
-from revc.runtime.custom import custom_function
 from revc.runtime.interface import Interface
 from revc.runtime.metered.bits import Bits
 from revc.runtime.metered.session import Options
 from revc.runtime.metered.settings import BitSettings, Throttle
+from revc.runtime.nets.autograd_scan import custom_function
 from revc.runtime.run import directions, gate, guard, whole
 from revc.runtime.run.bound import made
 from revc.runtime.run.forward import run_forward
@@ -23,6 +22,7 @@ from revc.runtime.run.result import Ran, make_result, result_class
 from revc.runtime.run.run import Step
 from revc.runtime.run.segment import Graphs
 from revc.runtime.run.tree import grow
+from revc.runtime.state import lattice
 
 
 class ReversibleModel(nn.Module):

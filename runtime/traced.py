@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.compiler import nested_compile_region
 
-from revc.runtime import lattice, memory
-from revc.runtime.checksum import checksum as _checksum
+from revc.runtime.state import alloc_health, lattice
+from revc.runtime.state.checksum import checksum as _checksum
 
 
 def update(
@@ -42,7 +42,7 @@ def _update(
 ) -> tuple[Tensor, Tensor]:
     changed = lattice.add(state, value, sign, fraction_bits)
     width = torch.iinfo(state.dtype).bits
-    return changed, memory.watch(value, fraction_bits, width, health)
+    return changed, alloc_health.watch(value, fraction_bits, width, health)
 
 
 @nested_compile_region

@@ -15,7 +15,7 @@ from revc.audit.finding import Finding, nothing
 from revc.audit.subject import Subject
 from revc.audit.watch import Watched
 from revc.errors import RevcError
-from revc.runtime.checksum import observing
+from revc.runtime.state.checksum import observing
 
 NAME = "bit cycle"
 RATE = 1e-3

@@ -7,7 +7,7 @@ from revc.audit.finding import Finding, nothing
 from revc.audit.subject import Subject
 from revc.errors import RevcError
 from revc.runtime.interface import Slot
-from revc.runtime.lattice import encode
+from revc.runtime.state.lattice import encode
 
 NAME = "reconstruction drift"
 

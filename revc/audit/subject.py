@@ -11,9 +11,9 @@ from revc.audit.places import Boundary, boundaries
 from revc.audit.watch import CallMode, Watched
 from revc.codegen.graphs import CompiledGraphs
 from revc.errors import BindError
-from revc.runtime.checksum import observing
 from revc.runtime.metered.session import Options, Session
 from revc.runtime.model import ReversibleModel
+from revc.runtime.state.checksum import observing
 
 ULPS = 2.0**12
 """How far float state may be off."""

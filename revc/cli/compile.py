@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from revc.cli.emit import Stage
 from revc.cli.options import parse_dims
-from revc.codegen.emit import Stage
 
 
 def run(
@@ -34,13 +34,13 @@ def run(
         _print(emit, spec, model, dims, chunks)
         return
     assert output is not None
-    from revc.codegen.package import package
+    from revc.artifact.package import package
 
     package(spec, output, model=model, dims=dims, chunks=chunks, force=force)
     typer.echo(f"wrote {output}: `from {output.resolve().name} import load`")
 
 
 def _print(stage: Stage, spec: str, model: str | None, dims: dict[str, int], chunks: int) -> None:
-    from revc.codegen.emit import emit
+    from revc.cli.emit import emit
 
     typer.echo(emit(stage, spec, model=model, dims=dims, chunks=chunks), nl=False)

@@ -15,7 +15,7 @@ def run(
 ) -> None:
     """Draw a spec: state as lanes, what its statements do to it, and what they read."""
     from revc.cli.options import write_text
-    from revc.codegen.show import page, show
+    from revc.picture.show import page, show
 
     if output is None:
         typer.echo(show(spec), nl=False)

@@ -26,7 +26,7 @@ from revc.ir.instructions import Env, Instruction
 from revc.ir.keys import key
 from revc.ir.program import Block
 from revc.ir.types import Numerics, RegType
-from revc.runtime import memory
+from revc.runtime.state import alloc_health
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library
@@ -187,7 +187,7 @@ class Body:
         if is_tensor(value):
             node: Node = value
             return node
-        return self.tape.call(memory.scalar, value, self.device)
+        return self.tape.call(alloc_health.scalar, value, self.device)
 
     def emitter(self, tape: Tape, pieces: Pieces | None = None) -> Emitter:
         """Return an emitter of this block's expressions; `pieces` replace places by key."""

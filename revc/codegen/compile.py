@@ -19,9 +19,9 @@ from revc.ir.nets import Builtin, NetSlot, Replaced, TorchClass
 from revc.ir.program import Program, Register
 from revc.ir.types import Lattice
 from revc.passes.spec import build
-from revc.runtime.binding import Binder, Net, check_state, import_net
 from revc.runtime.interface import Interface, SegmentPlan, Slot
 from revc.runtime.model import ReversibleModel
+from revc.runtime.nets.binding import Binder, Net, check_state, import_net
 
 
 def compile(

@@ -11,7 +11,7 @@ import torch
 from torch.fx import Graph, Node
 
 from revc.codegen.tape import Tape, append
-from revc.runtime import kernels
+from revc.runtime.nets import tensor_ops
 
 aten = torch.ops.aten
 Rule = Callable[[Tape, Node, Node, Node], Node]
@@ -26,7 +26,7 @@ RULES: dict[str, tuple[Callable[..., Any], Rule]] = {
     "gelu":     (aten.gelu.default,     lambda t, g, x, y: t.same(aten.gelu_backward.default, g, x)),
     "silu":     (aten.silu.default,     lambda t, g, x, y: t.same(aten.silu_backward.default, g, x)),
     "softplus": (aten.softplus.default, lambda t, g, x, y: t.same(aten.softplus_backward.default, g, x, 1, 20)),
-    "softsign": (kernels.softsign,      lambda t, g, x, y: t.call(kernels.softsign_vjp, g, x)),
+    "softsign": (tensor_ops.softsign,      lambda t, g, x, y: t.call(tensor_ops.softsign_vjp, g, x)),
     "exp":      (aten.exp.default,      lambda t, g, x, y: mul(t, g, y)),
     "log":      (aten.log.default,      lambda t, g, x, y: t.same(aten.div.Tensor, g, x)),
     "sin":      (aten.sin.default,      lambda t, g, x, y: mul(t, g, t.same(aten.cos.default, x))),
@@ -126,7 +126,7 @@ def _pull(
         "div": lambda: _pull_div(tape, g, b, y),
     }[function]()
     return [
-        (node, tape.call(kernels.reduce_like, part, node) if broadcast else part)
+        (node, tape.call(tensor_ops.reduce_like, part, node) if broadcast else part)
         for node, part, broadcast in zip((a, b), parts, reduce, strict=True)
         if tape.wants(node)
     ]

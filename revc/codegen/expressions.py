@@ -20,7 +20,8 @@ from revc.ir.keys import Key, key
 from revc.ir.net_kinds import parameter_names, settings_of, sizes_of
 from revc.ir.nets import Builtin, NetSlot, Replaced
 from revc.ir.types import Lattice, Numerics
-from revc.runtime import lattice, leaves
+from revc.runtime.nets import brought
+from revc.runtime.state import lattice
 
 aten = torch.ops.aten
 ARITHMETIC = ("add", "sub", "mul", "div")
@@ -133,11 +134,11 @@ class Emitter:
             if self.wanted(slot):
                 self.tape.watch(self.nets[slot])
         net, tape = self.nets[slot], self.tape
-        both = tape.call(leaves.run, net, asked, *args)
+        both = tape.call(brought.run, net, asked, *args)
         out, handle = tape.item(both, 0), tape.item(both, 1)
 
         def vjp(g: Node) -> list[tuple[Node, Node]]:
-            back = tape.call(leaves.pull, net, handle, g)
+            back = tape.call(brought.pull, net, handle, g)
             mine = [(net, tape.item(back, 0))]
             return mine + [(arg, tape.item(back, i + 1)) for i, arg in enumerate(args)]
 

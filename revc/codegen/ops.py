@@ -10,7 +10,7 @@ import torch
 from torch.fx import Node
 
 from revc.codegen.tape import Tape
-from revc.runtime import attention_kernels, cross_entropy, kernels
+from revc.runtime.nets import attention_kernels, cross_entropy, tensor_ops
 
 aten = torch.ops.aten
 
@@ -62,13 +62,13 @@ def layer_norm(tape: Tape, x: Node, size: int, weight: Node, bias: Node, eps: fl
 def rms_norm(tape: Tape, x: Node, weight: Node, eps: float) -> Node:
     """Root-mean-square norm over the last axis."""
     x = tape.higher(x)
-    both = tape.call(kernels.rms_norm, x, weight, eps)
+    both = tape.call(tensor_ops.rms_norm, x, weight, eps)
     out, scale = tape.item(both, 0), tape.item(both, 1)
     out.meta["dtype"] = tape.dtype
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
         g = tape.cast(g, tape.dtype)
-        back = tape.call(kernels.rms_norm_vjp, g, x, scale, weight)
+        back = tape.call(tensor_ops.rms_norm_vjp, g, x, scale, weight)
         return [(x, tape.item(back, 0)), (weight, tape.item(back, 1))]
 
     return tape.record(out, (x, weight), vjp)
@@ -146,9 +146,9 @@ def repeat_heads(tape: Tape, x: Node, heads: int, times: int) -> Node:
 
 def rotate(tape: Tape, x: Node) -> Node:
     """Rotary positions; the VJP rotates back."""
-    out = tape.call(kernels.rotate_pairs, x, 1)
+    out = tape.call(tensor_ops.rotate_pairs, x, 1)
     out.meta["dtype"] = x.meta.get("dtype")
-    return tape.record(out, (x,), lambda g: [(x, tape.call(kernels.rotate_pairs, g, -1))])
+    return tape.record(out, (x,), lambda g: [(x, tape.call(tensor_ops.rotate_pairs, g, -1))])
 
 
 def embedding(tape: Tape, table: Node, index: Node, size: int) -> Node:
@@ -157,7 +157,7 @@ def embedding(tape: Tape, table: Node, index: Node, size: int) -> Node:
     out.meta["dtype"] = tape.dtype
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
-        return [(table, tape.call(kernels.embedding_vjp, g, index, size))]
+        return [(table, tape.call(tensor_ops.embedding_vjp, g, index, size))]
 
     return tape.record(out, (table,), vjp)
 

@@ -14,7 +14,9 @@ from torch import nn
 from torch.fx import Graph, Node
 
 from revc.codegen.lowered import Lowered
-from revc.runtime import cotangents, lattice, leaves
+from revc.runtime import cotangents
+from revc.runtime.nets import brought
+from revc.runtime.state import lattice
 
 aten = torch.ops.aten
 
@@ -44,8 +46,8 @@ VIEWS = {
     aten.flatten.using_ints, aten.unflatten.int, aten.transpose.int, aten.t.default,
     aten.permute.default, aten.select.int, aten.slice.Tensor, aten.reshape.default,
     aten.contiguous.default, aten.to.dtype, aten.expand.default, aten.alias.default,
-    aten.chunk.default, aten.split_with_sizes.default, aten.tensor_split.sections, leaves.run,
-    leaves.check_shape,
+    aten.chunk.default, aten.split_with_sizes.default, aten.tensor_split.sections, brought.run,
+    brought.check_shape,
 }  # fmt: skip
 
 
@@ -80,7 +82,7 @@ def _views(owner: Node) -> bool:
 def is_fresh(node: Node) -> bool:
     """Say whether the graph itself made the memory of `node`."""
     base = base_of(node)
-    return base.op == "call_function" and base.target is not leaves.run
+    return base.op == "call_function" and base.target is not brought.run
 
 
 def drop_dead(graph: Graph) -> None:

@@ -20,7 +20,8 @@ from revc.codegen.statements import repeat
 from revc.ir.instructions import Repeat
 from revc.ir.program import Block, Program
 from revc.ir.types import Lattice, RegType
-from revc.runtime import boundary, traced
+from revc.runtime import traced
+from revc.runtime.state import boundary
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from revc.runtime.lattice import INTEGERS
+from revc.runtime.state.lattice import INTEGERS
 
 
 @dataclass(frozen=True)

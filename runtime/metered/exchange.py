@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits.errors import SymbolError
-from revc.runtime.lattice import encode
 from revc.runtime.metered.budgeting import charge_drop, refill
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.distributions import distribution
 from revc.runtime.metered.plan import Site
 from revc.runtime.metered.session import Session
 from revc.runtime.metered.values import pop_pattern, pop_value, push_pattern, push_value
+from revc.runtime.state.lattice import encode
 
 
 def give(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> None:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from revc.runtime.kernels import softsign
 from revc.runtime.metered.counts import clamped, product_vjp
+from revc.runtime.nets.tensor_ops import softsign
 
 
 def scale(value: Tensor, factor: Tensor, low: float, high: float, undo: bool) -> Tensor:

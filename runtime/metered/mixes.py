@@ -1,7 +1,7 @@
 """`mix`: the last axis of a register times a matrix, exactly on a lattice.
 
-Rotations, reflections and permutations are lifting steps alone (see `revc.runtime.lifting`). An LU
-matrix also scales, so it exchanges bits with the tape: lift by U', scale, lift by L, permute.
+Rotations, reflections and permutations are lifting steps alone (`revc.runtime.state.lifting`).
+An LU matrix also scales, so it exchanges bits with the tape: lift by U', scale, lift by L, permute.
 """
 
 import math
@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
-from revc.runtime.factoring import factor, permutation, triangle
-from revc.runtime.lifting import apply_lifts, apply_matrix, triangular_lift
 from revc.runtime.metered.plan import Site
 from revc.runtime.metered.scaling import scale
 from revc.runtime.metered.session import Session, session_of
 from revc.runtime.nets import mixing
+from revc.runtime.state.factoring import factor, permutation, triangle
+from revc.runtime.state.lifting import apply_lifts, apply_matrix, triangular_lift
 
 LIMITS = (1 / mixing.SCALE_LIMIT, mixing.SCALE_LIMIT)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from revc.runtime.lattice import INTEGERS
 from revc.runtime.metered.coding import Coding
+from revc.runtime.state.lattice import INTEGERS
 
 
 @dataclass(frozen=True)

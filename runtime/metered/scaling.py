@@ -5,12 +5,12 @@ import math
 import torch
 from torch import Tensor
 
-from revc.runtime import softsign
 from revc.runtime.bits.dist.uniform import WideUniform
 from revc.runtime.bits.errors import ScaleOverflowError, SymbolError
 from revc.runtime.metered.budgeting import refill
 from revc.runtime.metered.plan import Site
 from revc.runtime.metered.session import Session
+from revc.runtime.state import softsign
 
 GATE_BITS = 10
 """A factor is a multiple of 2**-GATE_BITS, at least one of them and at most 2**16."""
@@ -53,7 +53,7 @@ def scale(
 
 
 def squash(session: Session, raw: Tensor, site: Site, undo: bool) -> Tensor:
-    """Return softsign of a lattice register, or its inverse; see `revc.runtime.softsign`.
+    """Return softsign of a lattice register, or its inverse; see `revc.runtime.state.softsign`.
 
     Raises:
         SymbolError: the inverse of a value that no softsign gives.

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.dist import Distribution, FloatBits, Uniform
-from revc.runtime.lattice import INTEGERS
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.quantiser import Parts, merge, overflows, split
+from revc.runtime.state.lattice import INTEGERS
 
 _WORD = 1 << 16
 

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from revc.runtime.kernels import rotate_pairs
 from revc.runtime.nets.base import Net
 from revc.runtime.nets.linear import uniform
+from revc.runtime.nets.tensor_ops import rotate_pairs
 
 
 class Attention(Net):

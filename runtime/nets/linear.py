@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from revc.runtime.cross_entropy import cross_entropy
 from revc.runtime.nets.base import Net
+from revc.runtime.nets.cross_entropy import cross_entropy
 
 
 class Linear(Net):

@@ -12,8 +12,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from revc.runtime.factoring import permutation
 from revc.runtime.nets.base import Net
+from revc.runtime.state.factoring import permutation
 
 SCALE_LIMIT = 64.0
 LOG_LIMIT = math.log(SCALE_LIMIT)

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from revc.errors import ReconstructionError
 from revc.runtime.bits.errors import BitsError
-from revc.runtime.checksum import observed
-from revc.runtime.memory import new_health
 from revc.runtime.run import guard
 from revc.runtime.run.rows import Rows
+from revc.runtime.state.alloc_health import new_health
+from revc.runtime.state.checksum import observed
 
 if TYPE_CHECKING:
     from revc.runtime.run.run import Run

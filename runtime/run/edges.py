@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from revc.runtime import boundary
 from revc.runtime.run.held import encoded
 from revc.runtime.run.run import Run
 from revc.runtime.run.segment import refuse_double
+from revc.runtime.state import boundary
 
 
 class Enter(torch.autograd.Function):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from revc.runtime import boundary, lattice
 from revc.runtime.interface import Slot
+from revc.runtime.state import boundary, lattice
 
 
 @dataclass(frozen=True)

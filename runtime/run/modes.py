@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from revc.runtime.leaves import set_training
 from revc.runtime.metered.session import Options
+from revc.runtime.nets.brought import set_training
 
 NO_OPTIONS = Options()
 

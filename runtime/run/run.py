@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from revc.errors import BindError, ReconstructionError
-from revc.runtime import boundary
-from revc.runtime.checksum import checksum
 from revc.runtime.interface import Interface, Slot
-from revc.runtime.memory import new_health
 from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
 from revc.runtime.run.held import Watched, encoded, version
 from revc.runtime.run.modes import RunMode
 from revc.runtime.run.rows import Rows
+from revc.runtime.state import boundary
+from revc.runtime.state.alloc_health import new_health
+from revc.runtime.state.checksum import checksum
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel

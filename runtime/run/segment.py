@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from revc.errors import DoubleBackwardError
 from revc.runtime.interface import SegmentPlan
-from revc.runtime.leaves import Leaf
+from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run.bound import Bound, bind, find, flat, is_hooked, runs_as_module
 from revc.runtime.run.descent import reading_bits

@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 from revc.errors import BindError
 from revc.runtime.interface import Interface
-from revc.runtime.leaves import Leaf
-from revc.runtime.memory import new_health
 from revc.runtime.metered import run_ops
+from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run import guard
 from revc.runtime.run.bound import Made, bind
 from revc.runtime.run.modes import RunMode, canonical
 from revc.runtime.run.segment import Graphs, refuse_double
+from revc.runtime.state.alloc_health import new_health
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel

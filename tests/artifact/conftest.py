@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from revc.codegen.package import package
+from revc.artifact.package import package
 
 Write = Callable[..., ModuleType]
 _numbers = itertools.count()  # names are never used again: torch.compile remembers modules by name

@@ -136,7 +136,7 @@ def test_specs_that_are_none(revc_cli: Revc, tmp_path: Path, text: bytes, comman
 
 @pytest.mark.parametrize("stage", ["ast", "ir", "inverse", "vjp", "fx"])
 def test_emit_prints_a_stage(revc_cli: Revc, spec: Path, stage: str) -> None:
-    from revc.codegen.emit import Stage, emit
+    from revc.cli.emit import Stage, emit
 
     code, printed = revc_cli("compile", spec, "--emit", stage, "-D", "d=16")
     assert code == 0

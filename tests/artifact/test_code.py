@@ -10,7 +10,7 @@ import torch
 
 import revc
 from benchmarks.meter import trace
-from revc.codegen.package import package, package_files
+from revc.artifact.package import package, package_files
 from revc.passes.spec import build
 from tests.artifact.conftest import Write
 from tests.conftest import Golden

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from revc.codegen.package import package, package_files
+from revc.artifact.package import package, package_files
 from revc.errors import ArtifactError
 from revc.passes.spec import build
-from revc.runtime import artifact, lattice
+from revc.runtime import artifact
 from revc.runtime.loop import Layout
+from revc.runtime.state import lattice
 from tests.artifact.conftest import Write
 from tests.model import specs
 

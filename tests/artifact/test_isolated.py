@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 import revc
-from revc.codegen.package import package
+from revc.artifact.package import package
 from tests.model import specs
 
 RUN = '''

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from revc.codegen.package import package
+from revc.artifact.package import package
 from revc.errors import OutputError
 from tests.model import specs
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from revc.audit import Subject, cycle
 from revc.audit.subject import sha
-from revc.runtime import boundary
 from revc.runtime.metered.session import Session
 from revc.runtime.run.run import Run
+from revc.runtime.state import boundary
 from tests.audit.subjects import subject
 
 

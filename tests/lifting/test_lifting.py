@@ -10,9 +10,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from revc.errors import InternalError
-from revc.runtime import lifting
-from revc.runtime.factoring import Lifts, SingularMixError, Triangle, factor, permutation, triangle
-from revc.runtime.lifting import apply_lifts, apply_matrix, triangular_lift
+from revc.runtime.state import lifting
+from revc.runtime.state.factoring import (
+    Lifts,
+    SingularMixError,
+    Triangle,
+    factor,
+    permutation,
+    triangle,
+)
+from revc.runtime.state.lifting import apply_lifts, apply_matrix, triangular_lift
 
 SIZES = (1, 2, 3, 4, 17, 64, 256)
 DTYPES = (torch.int16, torch.int32, torch.int64)

@@ -6,8 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from revc.runtime.factoring import SingularMixError, factor, permutation, triangle
-from revc.runtime.lifting import apply_lifts, triangular_lift
 from revc.runtime.nets.mixing import (
     LU,
     Householder,
@@ -20,6 +18,8 @@ from revc.runtime.nets.mixing import (
     matrix_of,
     matrix_vjp,
 )
+from revc.runtime.state.factoring import SingularMixError, factor, permutation, triangle
+from revc.runtime.state.lifting import apply_lifts, triangular_lift
 
 NETS: dict[str, Callable[[int], Mixing]] = {
     "orthogonal": Orthogonal,

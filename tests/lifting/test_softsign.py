@@ -5,7 +5,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from revc.runtime.softsign import (
+from revc.runtime.state.softsign import (
     SoftsignError,
     softsign_count,
     softsign_forward,

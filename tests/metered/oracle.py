@@ -18,8 +18,8 @@ from torch.nn import functional
 from revc.ir import instructions as i
 from revc.ir.types import Label, Lattice
 from revc.runtime.bits.dist import Categorical, Gaussian, Logistic, Mixture
-from revc.runtime.factoring import permutation
 from revc.runtime.metered import exchange, valve
+from revc.runtime.state.factoring import permutation
 from tests.model.reference import Reference
 
 LEAST, MOST = 2.0**-10, 64.0

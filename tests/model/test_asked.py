@@ -10,8 +10,8 @@ from revc.codegen.library import Library
 from revc.codegen.options import Needs, Options
 from revc.errors import BindError, InternalError
 from revc.passes.spec import build
-from revc.runtime.leaves import Leaf
-from revc.runtime.memory import new_health
+from revc.runtime.nets.brought import Leaf
+from revc.runtime.state.alloc_health import new_health
 
 SPEC = """dim B, T, d = 4
 state float32

@@ -4,8 +4,8 @@ from threading import Barrier, Thread
 
 import torch
 
-from revc.runtime import lattice
-from revc.runtime.checksum import checksum, observing
+from revc.runtime.state import lattice
+from revc.runtime.state.checksum import checksum, observing
 
 
 def test_wraps_are_counted_by_thread() -> None:

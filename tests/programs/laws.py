@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from revc.codegen.package import package
+from revc.artifact.package import package
 from revc.passes.invert import invert
 from revc.passes.lint import lint
 from revc.passes.spec import build

@@ -9,7 +9,7 @@ from torch.func import functional_call
 from torch.nn.utils import parametrizations, parametrize, prune
 
 import revc
-from revc.codegen.package import package
+from revc.artifact.package import package
 from revc.errors import BindError
 from revc.runtime.model import ReversibleModel
 from tests.model import specs

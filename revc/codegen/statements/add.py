@@ -14,7 +14,8 @@ from revc.codegen.values import brought_nets, place_keys, view_shape
 from revc.ir.instructions import Add
 from revc.ir.keys import Key, key
 from revc.passes.analysis.separable import batch_places
-from revc.runtime import cotangents, leaves
+from revc.runtime import cotangents
+from revc.runtime.nets import brought
 
 if TYPE_CHECKING:
     from revc.codegen.body import Body
@@ -85,10 +86,10 @@ def _cut(body: "Body", node: Node) -> list[Node]:
 def _fitting(body: "Body", step: Add, view: Node, pieces: Pieces | None) -> Node:
     """Evaluate an increment; one that brought nets make is checked against the target."""
     node = body.value(step.value, pieces)
-    brought = brought_nets(step.value, body.block)
-    if not brought or _is_broadcast(body, step):
+    nets = brought_nets(step.value, body.block)
+    if not nets or _is_broadcast(body, step):
         return node
-    return body.tape.call(leaves.check_shape, node, view, brought[0])
+    return body.tape.call(brought.check_shape, node, view, nets[0])
 
 
 def _is_broadcast(body: "Body", step: Add) -> bool:

@@ -10,7 +10,8 @@ from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, reads, slots
 from revc.ir.instructions import Alloc, Free
 from revc.ir.types import Label, Lattice, RegType
-from revc.runtime import cotangents, lattice, memory
+from revc.runtime import cotangents
+from revc.runtime.state import alloc_health, lattice
 
 if TYPE_CHECKING:
     from revc.codegen.body import Body
@@ -48,7 +49,7 @@ def _check(body: "Body", node: Node, kind: RegType, value: Expr) -> None:
     """Count in the health where a register is not `value`; float state only comes near it."""
     if kind.numerics.kind != "float32":
         expected = _filled(body, kind, value)
-        body.health = body.tape.call(memory.check, node, expected, body.health)
+        body.health = body.tape.call(alloc_health.check, node, expected, body.health)
 
 
 def _filled(body: "Body", kind: RegType, value: Expr) -> Node:
@@ -69,6 +70,6 @@ def _filled(body: "Body", kind: RegType, value: Expr) -> Node:
 def _constant(body: "Body", kind: RegType, shape: list[Any], number: Any) -> Node:
     if isinstance(kind.numerics, Lattice):
         bits, width = kind.numerics.fraction_bits, kind.numerics.width
-        return body.tape.call(memory.fill, shape, number, bits, width, body.device)
+        return body.tape.call(alloc_health.fill, shape, number, bits, width, body.device)
     dtype = torch.int64 if isinstance(kind.numerics, Label) else torch.float32
-    return body.tape.call(memory.fill_plain, shape, number, dtype, body.device)
+    return body.tape.call(alloc_health.fill_plain, shape, number, dtype, body.device)

@@ -13,7 +13,7 @@ from revc.codegen.registers import Registers
 from revc.ir.expr import Expr, Place
 from revc.ir.keys import Key
 from revc.ir.types import Label, Lattice, Numerics
-from revc.runtime import lattice
+from revc.runtime.state import lattice
 
 if TYPE_CHECKING:
     from revc.codegen.body import Body

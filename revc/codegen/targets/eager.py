@@ -10,7 +10,7 @@ from revc.codegen.registers import Registers
 from revc.codegen.targets.base import Target
 from revc.ir.expr import Place
 from revc.ir.types import Lattice
-from revc.runtime import lattice, memory
+from revc.runtime.state import alloc_health, lattice
 
 if TYPE_CHECKING:
     from revc.codegen.body import Body
@@ -24,7 +24,7 @@ class Eager(Target):
     def add_lattice(self, body: "Body", kind: Lattice, view: Node, value: Node, sign: int) -> Node:
         """Watch the value, then add it."""
         bits = kind.fraction_bits
-        body.health = body.tape.call(memory.watch, value, bits, kind.width, body.health)
+        body.health = body.tape.call(alloc_health.watch, value, bits, kind.width, body.health)
         return body.effect(lattice.add_, view, value, sign, bits)
 
     def retract_lattice(

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from revc.codegen.show_panel import Panel, Row
-from revc.codegen.show_svg import BOLD, LANES, LINE, Canvas, wide
+from revc.picture.panel import Panel, Row
+from revc.picture.svg import BOLD, LANES, LINE, Canvas, wide
 
 PAD, LANE, INSET = 18.0, 46.0, 7.0
 _HEAD, _MOVE, _CALL, _PLAIN, _OPEN, _CLOSE = 30.0, 46.0, 52.0, 34.0, 34.0, 12.0

@@ -10,13 +10,9 @@ from pathlib import Path
 
 import networkx as nx
 
-from revc.codegen.emit_ir import callees
-from revc.codegen.show_draw import Drawing, measure
-from revc.codegen.show_panel import Panel
-from revc.codegen.show_rows import panel
-from revc.codegen.show_svg import Canvas, document
 from revc.grammar import ast
 from revc.ir.instructions import BlockCall, Repeat
+from revc.ir.listing import callees
 from revc.ir.program import Block, Program
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.recursion_limit import recursion_limit
@@ -24,6 +20,10 @@ from revc.passes.sources import is_text
 from revc.passes.spec import Spec
 from revc.passes.transform.rewrite import rewrite_block
 from revc.passes.transform.simplify import simplified
+from revc.picture.draw import Drawing, measure
+from revc.picture.panel import Panel
+from revc.picture.rows import panel
+from revc.picture.svg import Canvas, document
 
 _GAP, _TALL = 24.0, 1100.0
 

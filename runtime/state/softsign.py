@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from revc.errors import RevcError
-from revc.runtime.lattice import INTEGERS
+from revc.runtime.state.lattice import INTEGERS
 
 
 class SoftsignError(RevcError):

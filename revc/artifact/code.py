@@ -8,13 +8,13 @@ from typing import Any
 
 from torch.fx import GraphModule, Node
 
-from revc.codegen.ir_text import by_name, step_text
-from revc.codegen.package_layout import INDENT, WIDTH, call, comment, docstring, statement, tupled
-from revc.codegen.package_plan import LIGHT, is_number, is_owned, make_plan
-from revc.codegen.package_targets import wish
-from revc.codegen.package_values import Values
+from revc.artifact.layout import INDENT, WIDTH, call, comment, docstring, statement, tupled
+from revc.artifact.statement_plan import LIGHT, is_number, is_owned, make_plan
+from revc.artifact.targets import wish
+from revc.artifact.values import Values
 from revc.ir.net_kinds import parameter_names
 from revc.ir.program import Block
+from revc.ir.text import by_name, step_text
 
 _LEAST_RUN = 3
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from torch import nn
 from torch.fx import GraphModule
 
-from revc.codegen.compile_unit import Unit
-from revc.codegen.ir_text import registers_text
-from revc.codegen.package_code import Face, Function
-from revc.codegen.package_layout import (
+from revc.artifact.code import Face, Function
+from revc.artifact.layout import (
     INDENT,
     WIDTH,
     Bracket,
@@ -20,9 +18,11 @@ from revc.codegen.package_layout import (
     statement,
     tupled,
 )
-from revc.codegen.package_targets import module_of
+from revc.artifact.targets import module_of
+from revc.codegen.compile_unit import Unit
 from revc.errors import InternalError
 from revc.ir.program import Block
+from revc.ir.text import registers_text
 from revc.runtime.loop import Layout, Loop, VjpLoop
 
 _ALWAYS = {"aten", "torch", "int", "float", "Layout", "Loop", "VjpLoop", "nested_compile_region"}

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-from revc.codegen.ir_text import (
+from revc.ir.instructions import BlockCall, Env, Instruction, Repeat
+from revc.ir.invert import invert_block
+from revc.ir.program import Block, Budget, Program
+from revc.ir.text import (
     by_name,
     grouped,
     number_text,
@@ -10,9 +13,6 @@ from revc.codegen.ir_text import (
     source_text,
     step_text,
 )
-from revc.ir.instructions import BlockCall, Env, Instruction, Repeat
-from revc.ir.invert import invert_block
-from revc.ir.program import Block, Budget, Program
 from revc.ir.types import shape_text
 
 INDENT = "  "

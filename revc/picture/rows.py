@@ -8,18 +8,18 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from revc.codegen.ir_text import (
+from revc.ir.expr import Expr, Place, reads
+from revc.ir.instructions import BlockCall, Instruction, Let, Repeat
+from revc.ir.program import Block
+from revc.ir.text import (
     distribution_text,
     expr_text,
     place_text,
     registers_text,
     step_text,
 )
-from revc.codegen.show_panel import Flow, Panel, Row, Sort
-from revc.codegen.show_text import broken, notes_on, shown, value_lines
-from revc.ir.expr import Expr, Place, reads
-from revc.ir.instructions import BlockCall, Instruction, Let, Repeat
-from revc.ir.program import Block
+from revc.picture.labels import broken, notes_on, shown, value_lines
+from revc.picture.panel import Flow, Panel, Row, Sort
 
 
 class Builder:

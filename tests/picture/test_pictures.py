@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import pytest
 
 import revc
-from revc.codegen.show import page
-from revc.codegen.show_svg import BOLD, CHAR
 from revc.grammar.diagnostics import SpecError
 from revc.passes.spec import build
+from revc.picture.show import page
+from revc.picture.svg import BOLD, CHAR
 from tests.conftest import Golden
 from tests.model import specs
 from tests.passes.specs import FOLDER

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from revc.runtime import lattice
-from revc.runtime.lattice import encode
+from revc.runtime.state import lattice
+from revc.runtime.state.lattice import encode
 
 __all__ = ["encode", "mismatches", "own", "view"]
 

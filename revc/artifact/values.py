@@ -10,9 +10,9 @@ from typing import Any
 
 from torch.fx import Node
 
-from revc.codegen.package_layout import Bracket, Code, call, listed, tupled
-from revc.codegen.package_plan import Plan, is_number
-from revc.codegen.package_targets import OPERATORS, literal, target_text
+from revc.artifact.layout import Bracket, Code, call, listed, tupled
+from revc.artifact.statement_plan import Plan, is_number
+from revc.artifact.targets import OPERATORS, literal, target_text
 from revc.errors import InternalError
 
 

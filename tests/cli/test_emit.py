@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from revc.codegen.emit import Stage, emit
+from revc.cli.emit import Stage, emit
 from revc.errors import BindError
 from revc.grammar.diagnostics import SpecError, UnsupportedError
 from tests.conftest import Golden
@@ -56,8 +56,8 @@ def test_code_of_statements_to_come_is_refused(stage: Stage) -> None:
 
 
 def test_the_inverse_of_the_inverse_is_the_program() -> None:
-    from revc.codegen.emit_ir import inverse_text, program_text
     from revc.ir.invert import invert_block
+    from revc.ir.listing import inverse_text, program_text
     from revc.passes.spec import build
 
     program = build(SMALL)
@@ -81,7 +81,7 @@ def test_settings_reach_the_stages() -> None:
 
 def test_nets_without_a_body_need_not_be_bound() -> None:
     assert "repeat_0.*.F = bound from Python as F" in emit(Stage.ir, specs.HOLE)
-    assert "leaves.run(F, " in emit(Stage.fx, specs.HOLE)
+    assert "brought.run(F, " in emit(Stage.fx, specs.HOLE)
 
 
 def test_a_tree_needs_syntax_alone() -> None:
@@ -108,7 +108,7 @@ def test_deep_nesting() -> None:
 @pytest.mark.parametrize("stage", ["ast", "ir", "inverse"])
 def test_text_needs_no_torch(stage: str) -> None:
     code = (
-        "import sys\nfrom revc.codegen.emit import Stage, emit\n"
+        "import sys\nfrom revc.cli.emit import Stage, emit\n"
         f"emit(Stage.{stage}, sys.argv[1])\nsys.exit('torch' in sys.modules)"
     )
     path = str(Path(FOLDER) / "language_model.rev")
@@ -118,7 +118,7 @@ def test_text_needs_no_torch(stage: str) -> None:
 @pytest.mark.parametrize("stage", [Stage.ast, Stage.ir, Stage.inverse, Stage.fx])
 def test_the_hash_seed_does_not_count(stage: Stage) -> None:
     code = (
-        "import sys\nfrom revc.codegen.emit import Stage, emit\n"
+        "import sys\nfrom revc.cli.emit import Stage, emit\n"
         f"sys.stdout.write(emit(Stage.{stage.value}, sys.argv[1]))"
     )
     found = {

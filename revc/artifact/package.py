@@ -8,15 +8,15 @@ from pathlib import Path
 from torch import nn
 from torch.fx import GraphModule
 
+from revc.artifact.code import Face
+from revc.artifact.file import CodeFile, Root, results
+from revc.artifact.nets import nets_text
+from revc.artifact.program import json_text, program_json
+from revc.artifact.runtime_calls import runtime_signatures
+from revc.artifact.write import write_package
 from revc.codegen.compile import check_chunks, interface_of
 from revc.codegen.graphs import BlockGraphs, CompiledGraphs
 from revc.codegen.interface import emits_of
-from revc.codegen.package_code import Face
-from revc.codegen.package_file import CodeFile, Root, results
-from revc.codegen.package_nets import nets_text
-from revc.codegen.package_program import json_text, program_json
-from revc.codegen.package_runtime import runtime_signatures
-from revc.codegen.package_write import write_package
 from revc.codegen.segments import segments_of
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import InternalError
@@ -204,8 +204,8 @@ whole for torch.compile, `nets.py` makes its nets, and `program.json` tells what
 from collections.abc import Mapping
 
 from revc.runtime import artifact
-from revc.runtime.binding import Net
 from revc.runtime.model import ReversibleModel
+from revc.runtime.nets.binding import Net
 
 HASH = "{digest}"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from revc.codegen.emit_ast import tree_text
-from revc.codegen.emit_ir import inverse_text, program_text
+from revc.grammar.outline import tree_text
+from revc.ir.listing import inverse_text, program_text
 from revc.ir.program import Program
 from revc.passes.recursion_limit import recursion_limit
 from revc.passes.spec import Spec
@@ -59,8 +59,8 @@ def _fx(program: Program, chunks: int) -> str:
 
 
 def _code(program: Program, chunks: int) -> dict[str, str]:
+    from revc.artifact.package import code_files
     from revc.codegen.graphs import CompiledGraphs
-    from revc.codegen.package import code_files
     from revc.codegen.supported import refuse_unsupported
 
     refuse_unsupported(program)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from revc.runtime import lattice
+from revc.runtime.state import lattice
 
 
 def new_health(device: torch.device) -> Tensor:

@@ -6,13 +6,13 @@ from typing import Any
 from torch import nn
 from torch.fx import GraphModule
 
+from revc.artifact.targets import module_of
 from revc.codegen import builtins
-from revc.codegen.package_targets import module_of
 from revc.ir.nets import Builtin
 from revc.ir.program import Block
-from revc.runtime import binding
 from revc.runtime.artifact import signature
 from revc.runtime.loop import Layout, Loop, VjpLoop
+from revc.runtime.nets import binding
 
 
 def runtime_signatures(graphs: Iterable[nn.Module], model: Block) -> dict[str, str]:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable
 from textwrap import wrap
 
-from revc.codegen.ir_text import Named, expr_text, setting_text
 from revc.ir.expr import Expr, NetCall, walk
 from revc.ir.net_kinds import signature_of
 from revc.ir.nets import Builtin, Hole, NetSlot
 from revc.ir.program import Block
+from revc.ir.text import Named, expr_text, setting_text
 
 WIDE = 44
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from revc.artifact.layout import INDENT, Code, call, docstring, listed, statement, tupled
 from revc.codegen.builtins import module_class
 from revc.codegen.compile import imported_with
-from revc.codegen.package_layout import INDENT, Code, call, docstring, listed, statement, tupled
 from revc.ir.net_kinds import arguments_of
 from revc.ir.nets import Builtin, Hole, NetSlot, TorchClass
 from revc.ir.program import Block
@@ -27,11 +27,11 @@ def nets_text(model: Block) -> str:
 
 def _imports(slots: tuple[NetSlot, ...]) -> list[str]:
     lines = []
-    if any(isinstance(slot.source, TorchClass) for slot in slots):
-        lines.append("from revc.runtime.binding import import_net")
     kinds = {module_class(slot).__name__ for slot in slots if isinstance(slot.source, Builtin)}
     if kinds:
         lines.append(f"from revc.runtime.nets import {', '.join(sorted(kinds))}")
+    if any(isinstance(slot.source, TorchClass) for slot in slots):
+        lines.append("from revc.runtime.nets.binding import import_net")
     return lines
 
 

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from revc.errors import InternalError
-from revc.runtime.factoring import PAIR_BITS, Lifts, Pairs, Triangle
-from revc.runtime.lattice import INTEGERS
+from revc.runtime.state.factoring import PAIR_BITS, Lifts, Pairs, Triangle
+from revc.runtime.state.lattice import INTEGERS
 
 DIGIT = 16
 BLOCK = 16

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import torch
 from torch.fx import Graph, Node
 
-from revc.codegen.package_targets import result_count, short_name, wish
+from revc.artifact.targets import result_count, short_name, wish
 from revc.codegen.reuse import VIEWS
-from revc.runtime import leaves
+from revc.runtime.nets import brought
 
 _DEPTH, _INNER, _WHOLE, _PICKED = 3, 60, 84, 70
-LIGHT = VIEWS - {leaves.run}
+LIGHT = VIEWS - {brought.run}
 _SHARING = LIGHT - {torch.ops.aten.to.dtype}  # a cast makes a copy under autocast
 
 

@@ -1,0 +1,1 @@
+"""Pictures of specs: blocks as lanes that run down, drawn without torch."""
