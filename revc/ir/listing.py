@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from revc.ir.instructions import BlockCall, Env, Instruction, Repeat
-from revc.ir.invert import invert_block
 from revc.ir.program import Block, Budget, Program
 from revc.ir.text import (
     by_name,
@@ -42,7 +41,7 @@ def inverse_text(program: Program) -> str:
 
 def undone(block: Block) -> Block:
     """Return the inverse of a block, with calls that run backwards replaced by inverse blocks."""
-    return _resolved(invert_block(block), {}).model_copy(update={"name": f"{block.name}_inverse"})
+    return _resolved(block.inverse(), {}).model_copy(update={"name": f"{block.name}_inverse"})
 
 
 def callees(block: Block) -> list[Block]:
@@ -65,7 +64,7 @@ def _step(step: Instruction, done: dict[tuple[int, bool], Block]) -> Instruction
     if key not in done:
         callee = step.block
         if step.undo:
-            inverse = invert_block(callee)
+            inverse = callee.inverse()
             callee = inverse.model_copy(update={"name": f"{callee.name}_inverse"})
         done[key] = _resolved(callee, done)
     return step.model_copy(update={"block": done[key], "undo": False})

@@ -8,6 +8,8 @@ net instances of the whole program.
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from revc.ir.invert import invert_body
+from revc.ir.memo import per_node
 from revc.ir.nets import NetSlot
 from revc.ir.types import IRNode, Located, RegType
 
@@ -69,6 +71,12 @@ class Block(Located):
             else:
                 seen.add(id(inner))
                 path.append((inner, _inner(inner)))
+
+    @per_node
+    def inverse(self) -> "Block":
+        """Return the block that undoes this one: takes what it gives and gives what it takes."""
+        body = invert_body(self.body)
+        return self.model_copy(update={"takes": self.gives, "gives": self.takes, "body": body})
 
     def map_inner(self, change: "Callable[[Block], Block]") -> "Block":
         """Return the block with ``change(inner)`` in place of every block directly in it."""

@@ -73,6 +73,10 @@ class Instruction(Located):
         found = [read.place for value in self.values() for read in reads(value)]
         return tuple(dict.fromkeys(place.name for place in (*found, *self.passed())))
 
+    def binds(self) -> str | None:
+        """Return the name of a `let`, which binds it to a value and does nothing else."""
+        return None
+
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Return the instruction with every expression replaced by ``expr(expression)``."""
         return self

@@ -100,11 +100,7 @@ class Repeat(Instruction):
 
     def inverse(self) -> "Repeat":
         """Run the inverse body, in the other order of turns."""
-        from revc.ir.invert import invert_block
-
-        return self.model_copy(
-            update={"body": invert_block(self.body), "reversed": not self.reversed}
-        )
+        return self.model_copy(update={"body": self.body.inverse(), "reversed": not self.reversed})
 
     def targets(self) -> tuple[Place, ...]:
         """Return the registers that the body works on."""
