@@ -5,7 +5,6 @@ state registers run down as lanes, from statement to statement, and a repeat is 
 """
 
 from collections.abc import Iterable, Iterator
-from html import escape
 from pathlib import Path
 
 import networkx as nx
@@ -23,7 +22,9 @@ from revc.passes.transform.simplify import simplified
 from revc.picture.draw import Drawing, measure
 from revc.picture.panel import Panel
 from revc.picture.rows import panel
-from revc.picture.svg import Canvas, document
+from revc.picture.svg import STYLE, Canvas
+from revc.report import html
+from revc.report.svg import document
 
 _GAP, _TALL = 24.0, 1100.0
 
@@ -46,21 +47,8 @@ def page(source: str | Path | Program) -> str:
     """Return an HTML page with the picture that `show` gives."""
     picture = show(source)
     name = source.model.name if isinstance(source, Program) else Path(source).name
-    title = escape("spec" if isinstance(source, str) and is_text(source) else name)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        f"<style>{_PAGE}</style></head><body>\n<h1>{title}</h1>\n"
-        f'<div class="scroll">\n{picture}</div>\n</body></html>\n'
-    )
-
-
-_PAGE = """
-:root { color-scheme: light dark; }
-body { margin: 1.5rem; font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.2rem; }
-.scroll { overflow-x: auto; }
-svg { border-radius: 10px; }
-"""
+    title = "spec" if isinstance(source, str) and is_text(source) else name
+    return html.page(title, [html.scroll(picture)])
 
 
 def _drawn(source: str | Path | Program) -> list[list[Panel]]:
@@ -108,7 +96,7 @@ def _picture(generations: list[list[Panel]]) -> str:
         x += max(measure(one).width for one in column) + _GAP
         height = max(height, y)
     titles = ", ".join(one.title for panels in generations for one in panels)
-    return document(x, height, titles, canvas.body())
+    return document(x, height, titles, canvas.body(), "rev-graph", STYLE)
 
 
 def _called(block: Block) -> set[str]:
