@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from revc.grammar.layout import Doc, Form, bracket, lay_out, text
-from revc.ir.instructions import BlockCall, Instruction, Repeat
+from revc.ir.instructions import Instruction
 from revc.ir.program import Block, Program
 
 _FORM = Form(100, "  ")
@@ -47,10 +47,11 @@ class _Blocks:
 
     def _step(self, step: Instruction) -> dict[str, Any]:
         data = step.model_dump(mode="json", exclude={"block", "body"})
-        if isinstance(step, BlockCall):
-            data["block"] = self._name(step.block)
-        elif isinstance(step, Repeat):
-            data["body"] = self.block(step.body)
+        for inner in step.inner():
+            if inner in step.called():
+                data["block"] = self._name(inner)
+            else:
+                data["body"] = self.block(inner)
         return data
 
     def _name(self, block: Block) -> str:

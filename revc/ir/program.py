@@ -44,6 +44,14 @@ class Block(Located):
         """Yield the instructions at any depth in program order, those of an inner block once."""
         return in_order(self, lambda block: block.body, lambda step: step.inner())
 
+    def own(self) -> "Iterator[Instruction]":
+        """Yield what `instructions` does, without what is in blocks that are called."""
+
+        def inside(step: "Instruction") -> tuple[Block, ...]:
+            return () if step.called() else step.inner()
+
+        return in_order(self, lambda block: block.body, inside)
+
     def walk(self) -> "Iterator[Block]":
         """Yield the block and those in it at any depth, each distinct one once, outer ones first.
 

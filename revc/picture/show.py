@@ -10,7 +10,6 @@ from pathlib import Path
 import networkx as nx
 
 from revc.grammar import ast
-from revc.ir.instructions import BlockCall, Repeat
 from revc.ir.listing import callees
 from revc.ir.program import Block, Program
 from revc.passes.elaborate.bodies import Specialised
@@ -100,13 +99,7 @@ def _picture(generations: list[list[Panel]]) -> str:
 
 
 def _called(block: Block) -> set[str]:
-    names: set[str] = set()
-    for step in block.body:
-        if isinstance(step, BlockCall):
-            names.add(step.block.name)
-        elif isinstance(step, Repeat):
-            names |= _called(step.body)
-    return names
+    return {callee.name for step in block.own() for callee in step.called()}
 
 
 def _columns(generations: Iterable[list[Panel]]) -> Iterator[list[Panel]]:

@@ -56,6 +56,14 @@ class BlockCall(Instruction):
         """Return the callee."""
         return (self.block,)
 
+    def called(self) -> tuple[Block, ...]:
+        """Return the callee."""
+        return (self.block,)
+
+    def backwards(self) -> bool:
+        """Say whether it is an ``uncall``."""
+        return self.undo
+
     def with_inner(self, blocks: tuple[Block, ...]) -> "BlockCall":
         """Call another block."""
         return self.model_copy(update={"block": blocks[0]})
@@ -63,6 +71,10 @@ class BlockCall(Instruction):
     def rows(self) -> tuple[tuple[int, ...], ...]:
         """Return the slots for the callee's, one row."""
         return (self.nets,)
+
+    def prefixes(self) -> tuple[str, ...]:
+        """Return the call's label."""
+        return (self.label,)
 
     def renumbered(self, where: Mapping[int, int]) -> "BlockCall":
         """Pass other slots."""
@@ -110,6 +122,14 @@ class Repeat(Instruction):
         """Return the body."""
         return (self.body,)
 
+    def times(self) -> Dim:
+        """Return the number of turns."""
+        return self.count
+
+    def turn(self) -> str | None:
+        """Return the index, if it has a name."""
+        return self.index
+
     def with_inner(self, blocks: tuple[Block, ...]) -> "Repeat":
         """Repeat another body."""
         return self.model_copy(update={"body": blocks[0]})
@@ -117,6 +137,12 @@ class Repeat(Instruction):
     def rows(self) -> tuple[tuple[int, ...], ...]:
         """Return the slots for the body's, a row a turn, or one for all."""
         return self.nets
+
+    def prefixes(self) -> tuple[str, ...]:
+        """Return the label with the number of each turn, or the label where turns share."""
+        if self.share:
+            return (self.label,) * len(self.nets)
+        return tuple(f"{self.label}.{turn}" for turn in range(len(self.nets)))
 
     def renumbered(self, where: Mapping[int, int]) -> "Repeat":
         """Pass other slots."""
