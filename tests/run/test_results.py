@@ -17,7 +17,7 @@ import revc
 from revc.errors import BindError, ReconstructionError
 from revc.runtime.model import ReversibleModel
 from tests.model import specs
-from tests.model.test_behaviour import make, pair
+from tests.model.made import make, pair
 
 VALVE = specs.HEAD + (
     "model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {\n  a += linear(b)\n"
