@@ -10,7 +10,7 @@ WIDTH, INDENT = PYTHON.width, PYTHON.step
 
 
 def call(function: str, items: Iterable[Doc]) -> Doc:
-    """Return ``function(items)``."""
+    """Return ``function(items)``, whose items stay on one line where they fit."""
     return text(function, bracket("()", items, whole=True))
 
 
@@ -21,7 +21,7 @@ def tupled(items: Iterable[Doc]) -> Doc:
 
 
 def listed(items: Iterable[Doc]) -> Doc:
-    """Return ``[items]``."""
+    """Return ``[items]``, a list."""
     return bracket("[]", items)
 
 

@@ -14,7 +14,7 @@ _CAPTIONS = {
 
 
 def page(title: str, findings: Sequence[Finding]) -> str:
-    """Return the page."""
+    """Return the HTML of a page: a table of all findings, and plots of those with a series."""
     failed = sum(one.met is False for one in findings)
     verdict = f"{failed} failed" if failed else "nothing failed"
     heading = ("diagnostic", "found", "bound", "", "detail")

@@ -58,14 +58,14 @@ class Canvas:
         self._layers["frames"].insert(0, element("rect", class_="frame", **size, rx=8))
 
     def path(self, d: str, kind: str, layer: str, colour: str = "") -> None:
-        """Draw a path."""
+        """Draw a path along `d`, in SVG's own notation."""
         look = {"stroke": colour} if colour else {}
         self._layers[layer].append(element("path", class_=kind, d=d, **look))
 
     def circle(
         self, x: float, y: float, r: float, kind: str, layer: str, colour: str = "", fill: str = ""
     ) -> None:
-        """Draw a circle."""
+        """Draw a circle around (x, y); without `fill` its class says what is in it."""
         look: dict[str, str | float] = {"stroke": colour, "stroke-width": 2} if colour else {}
         look |= {"fill": fill} if fill else {}
         self._layers[layer].append(element("circle", class_=kind, cx=x, cy=y, r=r, **look))

@@ -32,7 +32,11 @@ class BlockCall(Instruction):
     nets: tuple[int, ...]
 
     def step(self, env: Env) -> None:
-        """Consume the arguments, produce the results."""
+        """Consume the arguments, produce the results.
+
+        Raises:
+            InternalError: an argument is not live, or not of the type that the block takes.
+        """
         takes, gives = self.block.takes, self.block.gives
         if self.undo:
             takes, gives = gives, takes
@@ -105,7 +109,11 @@ class Repeat(Instruction):
     nets: tuple[tuple[int, ...], ...]
 
     def step(self, env: Env) -> None:
-        """Leave the registers' types as they are."""
+        """Leave the registers' types as they are.
+
+        Raises:
+            InternalError: a register is not live, or not of the type that the body takes.
+        """
         for name, register in zip(self.registers, self.body.takes, strict=True):
             if live(env, name) != register.type:
                 raise InternalError(f"{self.label}: {name} is {env[name]}, not {register.type}")
