@@ -30,7 +30,10 @@ _ALWAYS = {"aten", "torch", "int", "float", "Layout", "Loop", "VjpLoop", "nested
 
 @dataclass(frozen=True)
 class Root:
-    """An entry of a file, called `name`: a segment's graph, or with a `face` a whole program's."""
+    """An entry of a file, called `name`: a segment's graph, or with a `face` a whole program's.
+
+    Entries may share a graph: then it is written under the first of their names.
+    """
 
     module: GraphModule
     name: str
@@ -60,9 +63,10 @@ class CodeFile:
         """Return the text of the file."""
         roots = list(roots)
         self.taken |= _ALWAYS | {root.name for root in roots}
+        aliases: list[str] = []
         for root in roots:
-            self._collect(root.module)
-            self.parts[id(root.module)] = _Part(root.name, root.module, root)
+            if (known := self._entry(root)) is not None:
+                aliases.append(f"{root.name} = {known}")
         reserved = self.taken | {name.rpartition(".")[2] for name in self.imports}
         body: list[str] = []
         looped = True
@@ -71,9 +75,20 @@ class CodeFile:
             body += [""] if loops and looped else ["", ""]
             body += self._part(part, reserved)
             looped = loops
+        if aliases:
+            body += [*([""] if looped else ["", ""]), *aliases]
         return "\n".join([*docstring(self.about, 0), "", *self._imports(body), *body, ""])
 
     # --- collecting ------------------------------------------------------------------------------
+
+    def _entry(self, root: Root) -> str | None:
+        """Collect an entry and what it calls; return the name that it has already, if any."""
+        known = self.parts.get(id(root.module))
+        if known is not None and known.faced is not None:
+            return known.name
+        self._collect(root.module)
+        self.parts[id(root.module)] = _Part(root.name, root.module, root)
+        return None
 
     def _collect(self, graph: GraphModule) -> None:
         for node in graph.graph.nodes:

@@ -5,7 +5,7 @@ It is compiled once, as one unit, so both get the same bits however the compiler
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,11 @@ class CompileUnit:
     residuals: int
     read_order: tuple[Key, ...]
     param_order: tuple[tuple[int, int], ...]
+
+    def anew(self) -> "CompileUnit":
+        """Return units of the same graphs, which the compiler tells from these."""
+        pull = self.pull_unit and Unit(self.pull_unit.graph)
+        return replace(self, primal_unit=Unit(self.primal_unit.graph), pull_unit=pull)
 
     def primal(self, body: "Body", pieces: Any) -> tuple[Node, list[Node]]:
         """Call the primal; return the value and the residuals."""
