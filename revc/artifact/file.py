@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import nn
 from torch.fx import GraphModule
 
-from revc.artifact.code import Face, Function
+from revc.artifact.code import Face, Function, Written
 from revc.artifact.layout import (
     INDENT,
     WIDTH,
@@ -58,6 +58,8 @@ class CodeFile:
     parts: dict[int, _Part] = field(default_factory=dict)
     imports: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+    written: dict[int, Written] = field(default_factory=dict)
 
     def write(self, roots: Iterable[Root]) -> str:
         """Return the text of the file."""
@@ -112,11 +114,12 @@ class CodeFile:
         self.parts[id(module)] = _Part(self._fresh(wish), module)
 
     def _fresh(self, wish: str) -> str:
-        name, count = wish, 1
+        name, count = wish, self.counts.get(wish, 1)
         while name in self.taken:
             count += 1
             name = f"{wish}_{count}"
         self.taken.add(name)
+        self.counts[wish] = count
         return name
 
     # --- writing ---------------------------------------------------------------------------------
@@ -129,6 +132,12 @@ class CodeFile:
             return statement(f"{part.name} = ", made, 0)
         graph = module.graph if isinstance(module, Unit) else module
         assert isinstance(graph, GraphModule)
+        # Units of one graph differ in their names alone.
+        if id(graph) not in self.written:
+            self.written[id(graph)] = self._function(part, graph, reserved)
+        return self.written[id(graph)].under(part.name)
+
+    def _function(self, part: _Part, graph: GraphModule, reserved: set[str]) -> Written:
         block, face = self._face(part, graph)
         write = Function(
             graph,
@@ -145,10 +154,10 @@ class CodeFile:
             return part.faced.block, part.faced.face
         if isinstance(part.module, Unit):
             about = "One increment, or its pullback, which is compiled once."
-            return None, Face(part.name, about, decorator="nested_compile_region")
+            return None, Face(about, decorator="nested_compile_region")
         block: Block = graph.meta["block"]
         backward = graph._get_name().endswith("_vjp")
-        return block, Face(part.name, _about(block, backward), backward=backward)
+        return block, Face(_about(block, backward), backward=backward)
 
     def _imports(self, body: list[str]) -> list[str]:
         text = "\n".join(body)

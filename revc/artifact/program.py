@@ -1,6 +1,7 @@
 """A typed program as JSON that can be read: each block once, calls by its name."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from revc.ir.instructions import BlockCall, Instruction, Repeat
@@ -9,19 +10,47 @@ from revc.ir.program import Block, Program
 _WIDTH = 100
 
 
-def json_text(value: Any, depth: int = 0) -> str:
-    """Return plain data as JSON, on one line wherever it fits."""
-    flat = json.dumps(value)
-    if (depth and depth + len(flat) <= _WIDTH) or not isinstance(value, dict | list) or not value:
-        return flat
-    margin = " " * (depth + 2)
+def json_text(value: Any) -> str:
+    """Return plain data as JSON, on one line wherever it fits; the outermost is broken."""
+    return _text(value, 0)[1]
+
+
+def _text(value: Any, depth: int) -> tuple[str | None, str]:
+    """Return a value on one line, None if that is too long wherever it stands, and as it is set.
+
+    A value is laid out behind `depth` blanks.
+    """
+    if not isinstance(value, dict | list | tuple) or not value:
+        flat = _atom(value)
+        return flat, flat
     if isinstance(value, dict):
-        items = [f"{json.dumps(k)}: {json_text(v, depth + 2)}" for k, v in value.items()]
+        opening, closing, names = "{", "}", [f"{_atom(name)}: " for name in value]
+        inner = [_text(item, depth + 2) for item in value.values()]
     else:
-        items = [json_text(item, depth + 2) for item in value]
-    opening, closing = "{}" if isinstance(value, dict) else "[]"
-    inside = f",\n{margin}".join(items)
-    return f"{opening}\n{margin}{inside}\n{' ' * depth}{closing}"
+        opening, closing, names = "[", "]", [""] * len(value)
+        inner = [_text(item, depth + 2) for item in value]
+    short = _flat(opening, closing, names, [flat for flat, _ in inner])
+    if depth and short is not None and depth + len(short) <= _WIDTH:
+        return short, short
+    margin = " " * (depth + 2)
+    lines = [f"{margin}{name}{text}" for name, (_, text) in zip(names, inner, strict=True)]
+    return short, "\n".join([opening, ",\n".join(lines), f"{' ' * depth}{closing}"])
+
+
+def _flat(
+    opening: str, closing: str, names: Sequence[str], items: Sequence[str | None]
+) -> str | None:
+    if sum(_WIDTH if item is None else len(item) for item in items) >= _WIDTH:
+        return None
+    inside = ", ".join([f"{name}{item}" for name, item in zip(names, items, strict=True)])
+    return f"{opening}{inside}{closing}"
+
+
+_encoded = json.JSONEncoder().encode
+
+
+def _atom(value: Any) -> str:
+    return str(value) if type(value) is int else _encoded(value)
 
 
 def program_json(program: Program) -> dict[str, Any]:
