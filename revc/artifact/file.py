@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import nn
 from torch.fx import GraphModule
 
-from revc.artifact.code import Face, Function
+from revc.artifact.code import Face, Function, Written
 from revc.artifact.layout import INDENT, WIDTH, call, docstring, statement, tupled
 from revc.artifact.targets import module_of
 from revc.codegen.compile_unit import Unit
@@ -22,7 +22,10 @@ _ALWAYS = {"aten", "torch", "int", "float", "Layout", "Loop", "VjpLoop", "nested
 
 @dataclass(frozen=True)
 class Root:
-    """An entry of a file, called `name`: a segment's graph, or with a `face` a whole program's."""
+    """An entry of a file, called `name`: a segment's graph, or with a `face` a whole program's.
+
+    Entries may share a graph: then it is written under the first of their names.
+    """
 
     module: GraphModule
     name: str
@@ -47,14 +50,17 @@ class CodeFile:
     parts: dict[int, _Part] = field(default_factory=dict)
     imports: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+    written: dict[int, Written] = field(default_factory=dict)
 
     def write(self, roots: Iterable[Root]) -> str:
         """Return the text of the file."""
         roots = list(roots)
         self.taken |= _ALWAYS | {root.name for root in roots}
+        aliases: list[str] = []
         for root in roots:
-            self._collect(root.module)
-            self.parts[id(root.module)] = _Part(root.name, root.module, root)
+            if (known := self._entry(root)) is not None:
+                aliases.append(f"{root.name} = {known}")
         reserved = self.taken | {name.rpartition(".")[2] for name in self.imports}
         body: list[str] = []
         looped = True
@@ -63,9 +69,20 @@ class CodeFile:
             body += [""] if loops and looped else ["", ""]
             body += self._part(part, reserved)
             looped = loops
+        if aliases:
+            body += [*([""] if looped else ["", ""]), *aliases]
         return "\n".join([*docstring(self.about, 0), "", *self._imports(body), *body, ""])
 
     # --- collecting ------------------------------------------------------------------------------
+
+    def _entry(self, root: Root) -> str | None:
+        """Collect an entry and what it calls; return the name that it has already, if any."""
+        known = self.parts.get(id(root.module))
+        if known is not None and known.faced is not None:
+            return known.name
+        self._collect(root.module)
+        self.parts[id(root.module)] = _Part(root.name, root.module, root)
+        return None
 
     def _collect(self, graph: GraphModule) -> None:
         for node in graph.graph.nodes:
@@ -89,11 +106,12 @@ class CodeFile:
         self.parts[id(module)] = _Part(self._fresh(wish), module)
 
     def _fresh(self, wish: str) -> str:
-        name, count = wish, 1
+        name, count = wish, self.counts.get(wish, 1)
         while name in self.taken:
             count += 1
             name = f"{wish}_{count}"
         self.taken.add(name)
+        self.counts[wish] = count
         return name
 
     # --- writing ---------------------------------------------------------------------------------
@@ -106,6 +124,12 @@ class CodeFile:
             return statement(f"{part.name} = ", made, 0)
         graph = module.graph if isinstance(module, Unit) else module
         assert isinstance(graph, GraphModule)
+        # Units of one graph differ in their names alone.
+        if id(graph) not in self.written:
+            self.written[id(graph)] = self._function(part, graph, reserved)
+        return self.written[id(graph)].under(part.name)
+
+    def _function(self, part: _Part, graph: GraphModule, reserved: set[str]) -> Written:
         block, face = self._face(part, graph)
         write = Function(
             graph,
@@ -122,10 +146,10 @@ class CodeFile:
             return part.faced.block, part.faced.face
         if isinstance(part.module, Unit):
             about = "One increment, or its pullback, which is compiled once."
-            return None, Face(part.name, about, decorator="nested_compile_region")
+            return None, Face(about, decorator="nested_compile_region")
         block: Block = graph.meta["block"]
         backward = graph._get_name().endswith("_vjp")
-        return block, Face(part.name, _about(block, backward), backward=backward)
+        return block, Face(_about(block, backward), backward=backward)
 
     def _imports(self, body: list[str]) -> list[str]:
         text = "\n".join(body)

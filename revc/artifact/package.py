@@ -1,6 +1,5 @@
 """Compiled artifacts: a program's graphs, nets and description as a Python package."""
 
-import json
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -46,9 +45,8 @@ def package_files(program: Program, chunks: int = 1) -> dict[str, str]:
         "runtime": runtime_signatures(_all(graphs), program.model),
         "files": {name: artifact.file_hash(text.encode()) for name, text in sorted(files.items())},
     }
-    plain = json.loads(json.dumps(described))
-    digest = artifact.content_hash(plain)
-    files[artifact.PROGRAM] = json_text({"hash": digest, **plain}) + "\n"
+    digest = artifact.content_hash(described)
+    files[artifact.PROGRAM] = json_text({"hash": digest, **described}) + "\n"
     files["__init__.py"] = _init(program, digest)
     return files
 
@@ -140,7 +138,8 @@ def _forward(graph: object, model: Block) -> Root:
         about += ", the checksums of each segment's input"
     about += " and the health behind each segment."
     returns += [*checks, *_numbered("trail", count)]
-    return _root(graph, model, Face("forward", about, grouped=True, returns=tuple(returns)))
+    face = Face(about, grouped=True, returns=tuple(returns))
+    return _root(graph, "forward", model, face)
 
 
 def _vjp(graph: object, model: Block) -> Root:
@@ -153,14 +152,14 @@ def _vjp(graph: object, model: Block) -> Root:
     )
     about += ", and how much of each segment's input is wrong." if wrong else "."
     returns += wrong
-    face = Face("vjp", about, grouped=True, backward=True, returns=tuple(returns))
-    return _root(graph, model, face)
+    face = Face(about, grouped=True, backward=True, returns=tuple(returns))
+    return _root(graph, "vjp", model, face)
 
 
-def _root(graph: object, block: Block, face: Face) -> Root:
+def _root(graph: object, name: str, block: Block, face: Face) -> Root:
     if not isinstance(graph, GraphModule):
-        raise InternalError(f"{face.name} is a {type(graph).__name__}, not a graph")
-    return Root(graph, face.name, block, face)
+        raise InternalError(f"{name} is a {type(graph).__name__}, not a graph")
+    return Root(graph, name, block, face)
 
 
 def _results(graph: object) -> int:

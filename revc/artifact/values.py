@@ -1,9 +1,7 @@
 """Values and calls of a graph as Python code."""
 
-import keyword
 import operator
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from torch.fx import Node
 
 from revc.artifact.layout import call, listed, tupled
+from revc.artifact.names import Names
 from revc.artifact.statement_plan import Plan, is_number
 from revc.artifact.targets import OPERATORS, literal, target_text
 from revc.errors import InternalError
@@ -21,30 +20,17 @@ from revc.grammar.layout import Doc, text
 class Values:
     """Writes what nodes stand for.
 
-    `called` names what stands for a submodule; no variable takes a name that is `reserved`. Nets
-    that come as one tuple, `group`, are listed in `slots`; results that go to one starred name are
-    mapped to the first of them.
+    `called` names what stands for a submodule, `names` are those of variables. Nets that come as
+    one tuple, `group`, are listed in `slots`; results that go to one starred name are mapped to the
+    first of them.
     """
 
     plan: Plan
     called: Callable[[str], str]
-    reserved: Collection[str]
-    names: dict[Node, str] = field(default_factory=dict)
+    names: Names
     starred: dict[Node, Node] = field(default_factory=dict)
     slots: dict[Node, int] = field(default_factory=dict)
     group: str = ""
-
-    def fresh(self, wish: str) -> str:
-        """Return a legal name like `wish` that no other variable has at this point."""
-        base = re.sub(r"\W", "_", wish)
-        if not base or base[0].isdigit() or keyword.iskeyword(base):
-            base = f"_{base}"
-        taken = {*self.names.values(), self.group}
-        name, count = base, 0
-        while name in taken or name in self.reserved:
-            count += 1
-            name = f"{base}_{count}"
-        return name
 
     def value(self, value: Any) -> Doc:
         """Return an argument: a node, a constant, or a list or tuple of such."""

@@ -17,7 +17,7 @@ from revc.codegen.tape import Tape
 from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read
 from revc.ir.keys import Key, key
-from revc.ir.net_kinds import parameter_names, settings_of, sizes_of
+from revc.ir.net_kinds import net_code, parameter_names, sizes_of
 from revc.ir.nets import Builtin, NetSlot, Replaced
 from revc.ir.types import Lattice, Numerics
 from revc.runtime.nets import brought
@@ -93,16 +93,15 @@ class Emitter:
             return self._replaced(expr, slot, slot.source.builtin, args)
         if not isinstance(slot.source, Builtin):
             return self._leaf(expr.slot, args, tuple(map(self._is_asked, expr.args)))
-        name = slot.source.name
-        tied = slot.source.tied
+        code = net_code(slot)
         call = builtins.Call(
             args=args,
             params=tuple(self._params(expr.slot)),
-            sizes=sizes_of(slot),
-            settings=settings_of(slot.source),
-            tied=None if tied is None else self._params(tied)[0],
+            sizes=code.sizes,
+            settings=dict(code.settings),
+            tied=None if code.tied is None else self._params(code.tied)[0],
         )
-        return builtins.EMITTERS[name](self.tape, call)
+        return builtins.EMITTERS[code.kind](self.tape, call)
 
     def _params(self, slot: int) -> list[Node]:
         if slot not in self.params:

@@ -30,7 +30,7 @@ class Traced(Target):
         """Call the unit of the expression for its value alone."""
         if brought_nets(value, body.block):
             return super().value(body, value, pieces)
-        return body.library.unit(value, body).primal(body, pieces)[0]
+        return body.library.unit(value, body).value(body, pieces)
 
     def evaluate(self, body: "Gathering", value: Expr, pieces: Pieces | None = None) -> Evaluation:
         """Call the unit of the expression, and its pullback."""
