@@ -8,20 +8,26 @@ from revc.ir.instructions import Instruction
 from revc.ir.program import Block, Program
 
 _FORM = Form(100, "  ")
+_FEW = 16  # parts of what may fit on one line: more are not tried
 
 
 def json_text(value: Any) -> str:
     """Return plain data as JSON: a list or an object on one line wherever it fits."""
-    return lay_out(_doc(value), 0, _FORM)
+    return lay_out(_doc(value, 0, 0), 0, _FORM)
 
 
-def _doc(value: Any) -> Doc:
+def _doc(value: Any, indent: int, ahead: int) -> Doc:
+    """Return plain data laid out; what stands behind it on its line takes `ahead` columns."""
+    if not isinstance(value, dict | list) or (indent and len(value) <= _FEW):
+        flat = json.dumps(value)
+        if not isinstance(value, dict | list) or indent + ahead + len(flat) < _FORM.width:
+            return text(flat)
+    inner = indent + len(_FORM.step)
     if isinstance(value, dict):
-        items = [text(f"{json.dumps(key)}: ", _doc(part)) for key, part in value.items()]
+        keys = {key: f"{json.dumps(key)}: " for key in value}
+        items = [text(k, _doc(value[key], inner, len(k))) for key, k in keys.items()]
         return bracket("{}", items, comma=False)
-    if isinstance(value, list):
-        return bracket("[]", map(_doc, value), comma=False)
-    return text(json.dumps(value))
+    return bracket("[]", [_doc(part, inner, 0) for part in value], comma=False)
 
 
 def program_json(program: Program) -> dict[str, Any]:
