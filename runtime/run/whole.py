@@ -20,6 +20,7 @@ from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run import guard
 from revc.runtime.run.bound import Made, bind
+from revc.runtime.run.intake import admit_compiled, extremes
 from revc.runtime.run.modes import RunMode, canonical
 from revc.runtime.run.segment import Graphs, refuse_double
 from revc.runtime.state.alloc_health import new_health
@@ -123,6 +124,10 @@ class Whole(torch.autograd.Function):
         views = [v if v.is_floating_point() else v.clone() for v in views]
         outputs = views or emits or lengths
         done = [guard.settle(torch.cat(trail), ctx.rows, model.key)]
+        if registers:
+            pairs = zip(at.entries, registers, strict=True)
+            ends = torch.stack([extremes(slot, value) for slot, value in pairs])
+            done += [admit_compiled(ends, mode.sizes, model.key).float()]
         done += [run_ops.finish_run(*bits, mode.device)] if bits else []
         outputs[0] = outputs[0] + sum(done).to(outputs[0].dtype)
         ctx.model, ctx.mode = model, mode
