@@ -8,6 +8,7 @@ import itertools
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -43,7 +44,11 @@ def run_whole(
     givens = [values[slot.name] for slot in at.givens]
     tensors = [t for net in _bounds(model) for t in net]
     takes = [values[slot.name] for slot in at.takes]
-    out = Whole.apply(model, mode, *takes, *givens, *tensors)
+    inputs = (*takes, *givens, *tensors)
+    recorded = torch.is_grad_enabled() and any(value.requires_grad for value in inputs)
+    # Dynamo (2.13) calls a Function that nothing flows back through without its context.
+    run = Whole.apply if recorded else partial(Whole.forward, _Unrecorded())
+    out = run(model, mode, *inputs)
     count = len(at.gives) + len(at.emits)
     lengths = out[count] if at.plan else None
     rest = [*out[count + bool(at.plan) :]]
@@ -98,6 +103,19 @@ def lower(key: str) -> bool:
 
 # What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
 lower._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+class _Unrecorded:
+    """The context of a run that nobody differentiates."""
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        """Keep nothing."""
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Note nothing."""
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Note nothing."""
 
 
 class Whole(torch.autograd.Function):
