@@ -170,3 +170,39 @@ def test_running_statistics_are_refused() -> None:
 
     with pytest.raises(BindError, match="running statistics"):
         revc.compile(SPEC.format(state="float32"), nets={"F": net})
+
+
+# --- chunks --------------------------------------------------------------------------------------
+
+
+class Coupling(nn.Module):
+    """A norm over the batch: an example sees the others."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - x.mean(0)) / (x.std(0) + 1)
+
+
+def test_chunks_leave_a_net_whole_that_may_couple_examples() -> None:
+    torch.manual_seed(3)
+    a, b = torch.randn(4, 3, 8), torch.randn(4, 3, 8)
+    source = SPEC.format(state="lattice(Q12.20)")
+    whole = revc.compile(source, nets={"F": Coupling})(a, b)
+    cut = revc.compile(source, nets={"F": Coupling}, chunks=2)(a, b)
+    assert all(torch.equal(x, y) for x, y in zip(whole, cut, strict=True))
+
+
+def test_chunks_cut_a_net_that_is_declared_separable() -> None:
+    seen: list[int] = []
+
+    class Watching(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(len(x))
+            return super().forward(x)
+
+    declared = "-> [B, T, d] separable batch\n  repeat"
+    source = SPEC.format(state="lattice(Q12.20)").replace("-> [B, T, d]\n  repeat", declared)
+    revc.compile(source, nets={"F": Watching}, chunks=2)(torch.zeros(4, 3, 8), torch.zeros(4, 3, 8))
+    assert seen == [2] * 8
