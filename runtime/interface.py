@@ -21,7 +21,8 @@ from revc.runtime.sizes import Polynomial, evaluate
 class Slot:
     """A register or given: its name, how it is held, and its shape as polynomials in the sizes.
 
-    `kind` is lattice, float32 or label; `fraction_bits` and `width` describe a lattice.
+    `kind` is lattice, float32 or label; `fraction_bits` and `width` describe a lattice, `classes`
+    is the number of a label's values. `given` says that it is only read.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Slot:
     width: int
     shape: tuple[Polynomial, ...]
     text: str
+    classes: Polynomial = ()
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,11 @@ class Interface:
         values["segments"] = tuple(SegmentPlan(**segment) for segment in values["segments"])
         return Interface(**values)
 
+    @property
+    def entries(self) -> tuple[Slot, ...]:
+        """What comes in: registers, then givens."""
+        return (*self.takes, *self.givens)
+
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
         """Match arguments to the program's parameters by position and name.
 
@@ -153,7 +161,7 @@ class Interface:
         Raises:
             BindError: an input has another rank, size or kind of dtype than the spec says.
         """
-        slots = [slot for slot in (*self.takes, *self.givens) if slot.name in values]
+        slots = [slot for slot in self.entries if slot.name in values]
         return self.fit(slots, values)
 
     def fit(self, slots: Sequence[Slot], values: Mapping[str, Tensor]) -> dict[str, int]:
@@ -211,6 +219,10 @@ class Interface:
                 )
 
 
+_FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+_WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
 def _bind_sizes(slot: Slot, value: Tensor, sizes: dict[str, int]) -> None:
     for size, wanted in zip(value.shape, slot.shape, strict=True):
         if len(wanted) == 1 and wanted[0][0] == 1 and len(wanted[0][1]) == 1:
@@ -218,9 +230,10 @@ def _bind_sizes(slot: Slot, value: Tensor, sizes: dict[str, int]) -> None:
 
 
 def _check_kind(slot: Slot, value: Tensor) -> None:
-    if slot.kind == "label" and value.dtype not in (torch.int64, torch.int32):
-        raise BindError(f"{slot.name} is {value.dtype}; labels are int64")
-    if slot.kind != "label" and not value.is_floating_point():
+    if slot.kind == "label":
+        if value.dtype not in _WHOLE:
+            raise BindError(f"{slot.name} is {value.dtype}; labels are integers, best int64")
+    elif not (value.dtype in _FLOATS or (slot.kind == "lattice" and value.dtype in _WHOLE)):
         raise BindError(f"{slot.name} is {value.dtype}; the spec says {slot.text}: pass floats")
 
 

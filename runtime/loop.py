@@ -62,7 +62,7 @@ class Loop(nn.Module):
     Takes registers.., givens.., nets.., sizes.., mode..; returns registers.., emits.., health.
 
     A checked loop also returns the checksums of the registers before each turn, [turns, registers],
-    and the health after each turn, [turns, 2], both in the order of the forward pass.
+    and the health after each turn, [turns, 3], both in the order of the forward pass.
     """
 
     def __init__(self, body: nn.Module, layout: Layout) -> None:

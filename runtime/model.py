@@ -15,7 +15,9 @@ from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.nets.autograd_scan import custom_function
 from revc.runtime.run import directions, gate, guard, whole
 from revc.runtime.run.bound import made
+from revc.runtime.run.counts import Counts
 from revc.runtime.run.forward import run_forward
+from revc.runtime.run.intake import Intake
 from revc.runtime.run.inverse import invert
 from revc.runtime.run.modes import NO_OPTIONS, mode_of
 from revc.runtime.run.result import Ran, make_result, result_class
@@ -23,6 +25,7 @@ from revc.runtime.run.run import Step
 from revc.runtime.run.segment import Graphs
 from revc.runtime.run.tree import grow
 from revc.runtime.state import lattice
+from revc.runtime.state.drift import TOLERANCE
 
 
 class ReversibleModel(nn.Module):
@@ -32,6 +35,10 @@ class ReversibleModel(nn.Module):
     (float64 if the nets are), or, if it is made `plain`, the one result as a tensor;
     ``model.inverse(out)`` returns the inputs, bit for bit on a lattice. Net instances are the
     submodules ``model.nets.<dotted instance name>``; `segments` are what a run executes, in order.
+
+    `counts` says what was clamped or rounded because it did not fit its lattice. Float state is
+    rebuilt up to rounding: `drift` is what a register may be off by, as a fraction of the largest
+    norm that one had in the run, until it is an error (``float("inf")``: never looked at).
 
     Made by `revc.compile` or an artifact's ``load``.
 
@@ -55,6 +62,8 @@ class ReversibleModel(nn.Module):
         self.made = {name: made(net, builtin) for name, net, builtin in named}
         self.custom = {name: None if b else custom_function(net) for name, net, b in named}
         self._paths = grow(self, interface, nets, graphs)
+        self.counts = Counts()
+        self.drift = TOLERANCE
         self.stacks = Bits(interface.plan, interface.sizes)
         self._enter()
 
@@ -142,7 +151,8 @@ class ReversibleModel(nn.Module):
             ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)
             return make_result(self._result, seen, ran, known=False)
         mode = replace(mode, asked=at.asked(values))
-        seen, ran = run_forward(self, mode, sizes, values)
+        intake = Intake(at.name, at.entries, values, sizes, options.strict, self.counts)
+        seen, ran = run_forward(self, mode, intake.admit())
         return make_result(self._result, seen, ran, held=self.plain)
 
     def score(self, *args: Tensor, **kwargs: Any) -> Tensor:

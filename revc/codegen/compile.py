@@ -17,7 +17,7 @@ from revc.errors import BindError, InternalError
 from revc.ir.dims import Dim
 from revc.ir.nets import Builtin, NetSlot, Replaced, TorchClass
 from revc.ir.program import Program, Register
-from revc.ir.types import Lattice
+from revc.ir.types import Label, Lattice
 from revc.passes.spec import build
 from revc.runtime.interface import Interface, SegmentPlan, Slot
 from revc.runtime.model import ReversibleModel
@@ -88,7 +88,7 @@ def interface_of(graphs: CompiledGraphs) -> Interface:
         name=block.name,
         takes=tuple(_slot(r) for r in block.takes),
         gives=tuple(_slot(r) for r in block.gives),
-        givens=tuple(_slot(r) for r in block.givens),
+        givens=tuple(_slot(r, given=True) for r in block.givens),
         order=tuple(register.name for register in order),
         emits=emits_of(block),
         sizes=free_sizes(block),
@@ -132,11 +132,12 @@ def program_hash(program: Program) -> str:
     return hashlib.sha256(program.model_dump_json().encode()).hexdigest()
 
 
-def _slot(register: Register) -> Slot:
+def _slot(register: Register, given: bool = False) -> Slot:
     kind = register.type.numerics
     bits, width = (kind.fraction_bits, kind.width) if isinstance(kind, Lattice) else (0, 0)
     shape = tuple(polynomial(dim) for dim in register.type.shape)
-    return Slot(register.name, kind.kind, bits, width, shape, str(register.type))
+    classes = polynomial(kind.size) if isinstance(kind, Label) else ()
+    return Slot(register.name, kind.kind, bits, width, shape, str(register.type), classes, given)
 
 
 # --- nets ----------------------------------------------------------------------------------------

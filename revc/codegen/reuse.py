@@ -16,7 +16,7 @@ from torch.fx import Graph, Node
 from revc.codegen.lowered import Lowered
 from revc.runtime import cotangents
 from revc.runtime.nets import brought
-from revc.runtime.state import lattice
+from revc.runtime.state import alloc_health, boundary, lattice
 
 aten = torch.ops.aten
 
@@ -47,7 +47,7 @@ VIEWS = {
     aten.permute.default, aten.select.int, aten.slice.Tensor, aten.reshape.default,
     aten.contiguous.default, aten.to.dtype, aten.expand.default, aten.alias.default,
     aten.chunk.default, aten.split_with_sizes.default, aten.tensor_split.sections, brought.run,
-    brought.check_shape,
+    brought.check_shape, boundary.dense, alloc_health.damp,
 }  # fmt: skip
 
 

@@ -49,6 +49,7 @@ class Options:
     `together` codes all examples as one sequence, so that a file needs one set of heads. With
     `sampling` what comes off the tape is drawn from it: no escape, which would be noise. `lanes`
     and `seed` stand in for those of the module's settings, `loaded` for fresh stacks, by name.
+    `strict` says that inputs which do not fit their lattice are refused.
     `observer` is called with the session as it is opened.
     """
 
@@ -58,6 +59,7 @@ class Options:
     lanes: int | None = None
     seed: int | None = None
     loaded: Mapping[str, BitStack] = field(default_factory=dict)
+    strict: bool = False
     observer: "Callable[[Session], None] | None" = None
 
 

@@ -87,7 +87,7 @@ def check_state(name: str, module: nn.Module) -> None:
         BindError: the module has one.
     """
     for part in module.modules():
-        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.track_running_stats:
+        if isinstance(part, nn.modules.batchnorm._NormBase) and part.track_running_stats:
             raise BindError(
                 f"net {name}: {type(part).__name__} changes its running statistics in a forward "
                 "pass, and again when its input is rebuilt; use a norm without statistics"

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
+from revc.runtime.nets.net_state import NetState
 
 
 class Leaf(NamedTuple):
@@ -65,6 +66,7 @@ def run(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor, H
     own = tuple(x.detach().requires_grad_(w) for x, w in zip(inputs, wanted, strict=True))
     versions = _versions(own)
     params = _params(leaf)
+    held = NetState(leaf.module)
     with torch.enable_grad(), _autocast(leaf, own), _as_then(leaf):
         try:
             out = _single(_called(leaf, params, own))
@@ -75,6 +77,12 @@ def run(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor, H
             raise
     if versions != _versions(own):
         raise BindError(_changes(leaf))
+    if changed := held.changed():
+        raise BindError(
+            f"net {leaf.name!r} changes its {changed} as it runs (running statistics, a power "
+            "iteration, a cache), and would again when its input is rebuilt: give it one that only "
+            "reads, or put it in eval mode if that keeps it from writing"
+        )
     return out.detach(), Handle(own, wanted, out, None, params)
 
 

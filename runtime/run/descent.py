@@ -37,7 +37,7 @@ class Descent:
         self.position = len(self.run.steps)
         self.health = new_health(self.run.mode.device)
         device = self.run.mode.device
-        waits = self.run.interface.exact and device.type != "cpu"
+        waits = self.run.checks is not None and device.type != "cpu"
         self.wrong = Rows(len(self.run.steps) if waits else 0, 1, torch.int64, device)
         self.state: dict[str, Tensor] = self.run.start()
         self.row: Tensor | None = None
@@ -62,7 +62,7 @@ class Descent:
             if self.recorded:
                 self.run.verify(at, self)
             elif at == 0 or observed():
-                self.row = self.run.checksums(step.segment.live, self.state)
+                self.row = self.run.mark(step.segment.live, self.state)
 
     def note(self, position: int, wrong: Tensor) -> None:
         """Take note of how many registers differ at `position`, [1].
@@ -71,9 +71,24 @@ class Descent:
             ReconstructionError: some do. Devices that would have to be waited for tell at the end.
         """
         if wrong.device.type != "cpu":
-            self.wrong.put(position, wrong)
+            self.wrong.add(position, wrong)
         elif guard.readable(wrong):
-            guard.verify_now(wrong, [self.run.names[position]], self.run.interface.name)
+            guard.verify_now(wrong, [self.run.names[position]], self.run.interface)
+
+    def note_emits(self, position: int, differs: Tensor) -> None:
+        """Take note of whether what a segment emits came out different, 0-dim.
+
+        Raises:
+            ReconstructionError: it did; devices that would have to be waited for tell at the end.
+        """
+        if differs.device.type != "cpu":
+            self.wrong.add(position, differs.reshape(1).to(torch.int64))
+        elif guard.readable(differs) and differs.item():
+            raise ReconstructionError(
+                f"{self.run.interface.name}, {self.run.names[position]}: what it emits came out "
+                "different when it was evaluated again, so its gradient would be of something "
+                "else: a net in it changed since, or does not repeat its result"
+            )
 
     def arrive(self) -> None:
         """End the way back, having checked where it led.
@@ -86,7 +101,7 @@ class Descent:
             if at.exact and self.recorded and (observed() or self._is_nearly_down()):
                 self.reach(0)
             if self.wrong.count and guard.readable(self.wrong.table):
-                guard.verify_now(self.wrong.filled[:, 0], self.run.names, at.name)
+                guard.verify_now(self.wrong.filled[:, 0], self.run.names, at)
             if session is not None and self.kept and at.exact and self.position == 0:
                 session.check_start()
         finally:

@@ -42,7 +42,7 @@ def score(model: "ReversibleModel", args: Sequence[Any], kwargs: Mapping[str, An
         if name in draws
     }
     inputs = {name: value for name, value in kwargs.items() if name not in draws}
-    out = model.run(model.interface.bind(args, inputs), Options(given=given))
+    out = model.run(model.interface.bind(args, inputs), Options(given=given, strict=True))
     taken = out.run.session.taken
     for name, values in given.items():
         if taken.get(name, 0) != len(values):
@@ -70,7 +70,7 @@ def compress(model: "ReversibleModel", args: Sequence[Any], kwargs: Mapping[str,
     values = at.bind(args, kwargs)
     elements = sum(values[slot.name].numel() for slot in at.takes)
     lanes = max(1, min(model.bits.lanes, elements // _ELEMENTS_A_LANE))
-    out = model.run(values, Options(together=True, lanes=lanes, seed=0))
+    out = model.run(values, Options(together=True, lanes=lanes, seed=0, strict=True))
     sizes, examples = at.measure(values), next(iter(values.values())).shape[0]
     stacks = out.run.session.stacks
     return archive.pack(model, sizes, examples, lanes, stacks, out.state, out.run.check)

@@ -13,10 +13,11 @@ from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
 from revc.runtime.run.held import Watched, encoded, version
+from revc.runtime.run.intake import Intake
 from revc.runtime.run.modes import RunMode
 from revc.runtime.run.rows import Rows
-from revc.runtime.state import boundary
-from revc.runtime.state.alloc_health import new_health
+from revc.runtime.state import boundary, drift
+from revc.runtime.state.alloc_health import EMITTED, damping, new_health
 from revc.runtime.state.checksum import checksum
 
 if TYPE_CHECKING:
@@ -48,9 +49,11 @@ class Run:
 
     def __init__(
         self, model: "ReversibleModel", mode: RunMode, sizes: Mapping[str, int],
-        session: Session | None = None,
+        session: Session | None = None, intake: Intake | None = None,
     ) -> None:  # fmt: skip
-        self.model, self.mode, self.session = model, mode, session
+        self.model, self.mode, self.session, self.intake = model, mode, session, intake
+        self.clamped, self.tolerance = False, model.drift
+        self.slack: Tensor | None = None
         self.sizes = dict(sizes)
         self.steps: tuple[Step, ...] = model.steps(self.sizes)
         self.names = [step.name for step in self.steps]
@@ -59,13 +62,13 @@ class Run:
         self.final: dict[str, Tensor] | None = None
         self.lengths: Tensor | None = None
         self.health = new_health(mode.device)
+        self.emitted: dict[int, Tensor] = {}
         self.calls: dict[int, Call] = {}
         self.watched: list[Watched] = []
         self.check: Tensor | None = None
         width = max((len(step.segment.live) for step in self.steps), default=0)
-        checked = len(self.steps) if self.interface.exact else 0
-        self.checks = Rows(checked, width, torch.int64, mode.device)
-        self.trail = Rows(len(self.steps), 2, torch.float32, mode.device)
+        self.checks = self._table(width)
+        self.trail = Rows(len(self.steps), 3, torch.float32, mode.device)
         self.unasked = {slot.name for slot in self.interface.givens} - mode.asked
         self._descents: dict[int, Descent] = {}
         self._lock = threading.Lock()
@@ -82,7 +85,8 @@ class Run:
         for slot in self.interface.givens:
             value = values[slot.name]
             self.watched.append(Watched(slot.name, value, version(value)))
-            self.givens[slot.name] = encoded(slot, value) if slot.kind == "lattice" else value
+            held = encoded(slot, value) if slot.kind == "lattice" else boundary.dense(value)
+            self.givens[slot.name] = held
 
     def begin(self) -> None:
         """Make room for code lengths, if the program has any."""
@@ -94,10 +98,10 @@ class Run:
     def pass_by(self, position: int, call: "Call") -> list[Tensor]:
         """Run the forward graph of the segment at `position`; return what it emits."""
         plan, step = call.segment.plan, self.steps[position]
-        if self.interface.exact:
-            row = self.checksums(step.segment.live, self.state)
+        if self.checks is not None:
+            row = self.mark(step.segment.live, self.state)
             self.checks.put(position, row)
-            if position == 0:
+            if position == 0 and (self.interface.exact or not self.interface.plan):
                 self.check = row
         graph = call.graphs.forward
         args: list[Any] = [
@@ -106,7 +110,10 @@ class Run:
         ]
         bits = self._bits(self.lengths) if plan.metered else []
         args += [*call.nets, *self._sizes(call), *self.mode.tail, *bits, self.health]
+        before = self.health
         out = plan.ports.outcome(graph(*args))
+        if plan.emits and self.interface.exact:
+            self.emitted[position] = (out.health[2] - before[2]).remainder(EMITTED)
         self.state.update(zip(plan.gives, out.gives, strict=True))
         self.health = out.health
         self.trail.put(position, out.health)
@@ -115,16 +122,26 @@ class Run:
     def finish(self) -> None:
         """End the forward pass: check its health, and close its session."""
         self.final = {name: value.detach() for name, value in self.state.items()}
+        if self.checks is not None:
+            self.allow(self.checks.filled)
         self.state = {}
         for slot in self.interface.gives:
             if slot.kind != "lattice":  # the caller sees the register itself
                 value = self.final[slot.name]
                 self.watched.append(Watched(slot.name, value, version(value)))
         if guard.readable(self.health):
-            guard.settle_now(self.trail.filled, self.names, self.interface.name)
+            if self.intake is not None:
+                self.intake.settle()
+            self._count(guard.settle_now(self.trail.filled, self.names, self.interface.name))
         del self.trail, self.health  # the way back is not to hold them
         if self.session is not None:
             self.session.finish()
+
+    def _count(self, clamped: Sequence[str]) -> None:
+        """Take note of the segments in which an increment was clamped."""
+        self.clamped = bool(clamped)
+        for name in clamped:
+            self.model.counts.increment(self.interface.name, name)
 
     def _bits(self, lengths: Tensor | None) -> list[Any]:
         """Return what graphs that exchange bits take: token, code lengths, and table of sites."""
@@ -140,6 +157,33 @@ class Run:
 
     def _read(self, state: Mapping[str, Tensor], names: Sequence[str]) -> list[Tensor]:
         return [state[name] if name in state else self.givens[name] for name in names]
+
+    def _table(self, width: int) -> Rows | None:
+        """Return room for the marks of all positions, None where nothing is checked."""
+        if self.interface.exact:
+            return Rows(len(self.steps), width, torch.int64, self.mode.device)
+        if self.tolerance == float("inf"):
+            return None
+        return Rows(len(self.steps), 2 * width, torch.float64, self.mode.device)
+
+    def mark(self, names: Sequence[str], state: Mapping[str, Tensor]) -> Tensor:
+        """Return what registers are known by again: checksums, or sketches of float state."""
+        if self.interface.exact:
+            return self.checksums(names, state)
+        return drift.sketch([state[name] for name in names]).to(self.mode.device)
+
+    def allow(self, *marks: Tensor) -> None:
+        """Fix how far float state may stray: by the norms in marks and in the final state."""
+        if not self.interface.exact and self.final is not None:
+            ends = drift.sketch(list(self.final.values())).to(self.mode.device)
+            self.slack = self.tolerance * drift.largest(*marks, ends)
+
+    def differing(self, now: Tensor, then: Tensor) -> Tensor:
+        """Return how many registers' marks differ, [1]."""
+        if self.interface.exact:
+            return boundary.mismatches(now, then)
+        assert self.slack is not None
+        return drift.strayed(now, then, self.slack)
 
     def checksums(self, names: Sequence[str], state: Mapping[str, Tensor]) -> Tensor:
         """Return the checksums of registers, in their order."""
@@ -187,20 +231,24 @@ class Run:
         args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *self._sizes(call)]
         args += [*self.mode.tail, *bits, descent.health]
         del raws, d_raws, givens, d_givens, d_emits
-        out = plan.ports.pulled(graph(*args))
+        with damping(self.clamped):
+            out = plan.ports.pulled(graph(*args))
         state.update(zip(plan.takes, out.takes, strict=True))
         descent.position = position
+        if position in self.emitted:
+            mark = (out.health[2] - descent.health[2]).remainder(EMITTED)
+            descent.note_emits(position, mark != self.emitted[position])
+        descent.health = out.health
         self.verify(position, descent)
         return out.cotangents, out.givens, out.nets
 
     def verify(self, position: int, descent: Descent) -> None:
         """Compare the rebuilt state in front of a segment with the forward pass's."""
-        if not self.interface.exact:
+        if self.checks is None:
             return
         segment = self.steps[position].segment
-        now = self.checksums(segment.live, descent.state)
-        wrong = boundary.mismatches(now, self.checks.row(position, len(segment.live)))
-        descent.note(position, wrong)
+        now = self.mark(segment.live, descent.state)
+        descent.note(position, self.differing(now, self.checks.row(position, now.shape[0])))
 
     def zero(self, value: Tensor) -> Tensor:
         """Return a cotangent of zero for a raw value, of its shape."""

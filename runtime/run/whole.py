@@ -8,6 +8,7 @@ import itertools
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,6 +21,7 @@ from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run import guard
 from revc.runtime.run.bound import Made, bind
+from revc.runtime.run.intake import admit_compiled, extremes
 from revc.runtime.run.modes import RunMode, canonical
 from revc.runtime.run.segment import Graphs, refuse_double
 from revc.runtime.state.alloc_health import new_health
@@ -42,7 +44,11 @@ def run_whole(
     givens = [values[slot.name] for slot in at.givens]
     tensors = [t for net in _bounds(model) for t in net]
     takes = [values[slot.name] for slot in at.takes]
-    out = Whole.apply(model, mode, *takes, *givens, *tensors)
+    inputs = (*_distinct([*takes, *givens]), *tensors)
+    recorded = torch.is_grad_enabled() and any(value.requires_grad for value in inputs)
+    # Dynamo (2.13) calls a Function that nothing flows back through without its context.
+    run = Whole.apply if recorded else partial(Whole.forward, _Unrecorded())
+    out = run(model, mode, *inputs)
     count = len(at.gives) + len(at.emits)
     lengths = out[count] if at.plan else None
     rest = [*out[count + bool(at.plan) :]]
@@ -54,6 +60,15 @@ def run_whole(
         for slot, view in zip(at.gives, views, strict=True)
     ]
     return list(out[:count]), raw, givens, lengths, ticket
+
+
+def _distinct(values: Sequence[Tensor]) -> list[Tensor]:
+    """Return the values, a view for each that came before: Dynamo takes no tensor twice."""
+    found: list[Tensor] = []
+    for value in values:
+        again = any(value is other for other in found)
+        found.append(value.view_as(value) if again else value)
+    return found
 
 
 def _bounds(model: "ReversibleModel") -> list[tuple[Tensor, ...]]:
@@ -99,6 +114,19 @@ def lower(key: str) -> bool:
 lower._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
+class _Unrecorded:
+    """The context of a run that nobody differentiates."""
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        """Keep nothing."""
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Note nothing."""
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Note nothing."""
+
+
 class Whole(torch.autograd.Function):
     """Forward runs the forward graph; backward rebuilds every activation in the VJP graph."""
 
@@ -121,10 +149,17 @@ class Whole(torch.autograd.Function):
         ctx.rows = [int(part.shape[0]) for part in trail]
         # A label is its own raw state: Dynamo loses track of a result that is there twice.
         views = [v if v.is_floating_point() else v.clone() for v in views]
-        outputs = views or emits or lengths
         done = [guard.settle(torch.cat(trail), ctx.rows, model.key)]
+        if registers:
+            pairs = zip(at.entries, registers, strict=True)
+            ends = torch.stack([extremes(slot, value) for slot, value in pairs])
+            done += [admit_compiled(ends, mode.sizes, model.key).float()]
         done += [run_ops.finish_run(*bits, mode.device)] if bits else []
-        outputs[0] = outputs[0] + sum(done).to(outputs[0].dtype)
+        # Whichever of them a caller keeps: a check that nothing depends on would be dropped.
+        zero = torch.stack(done).sum()
+        views, emits, lengths = (
+            [value + zero.to(value.dtype) for value in values] for values in (views, emits, lengths)
+        )
         ctx.model, ctx.mode = model, mode
         ctx.dtypes = [tensor.dtype for tensor in tensors]
         ctx.counts = [len(_tensors(model, name)) for name in at.nets]
@@ -147,7 +182,7 @@ class Whole(torch.autograd.Function):
         """
         refuse_double()
         needed = ctx.needs_input_grad[2:]
-        found = _pull(ctx, cotangents)
+        found = _pull(ctx, cotangents, needed)
         cast = [
             grad.to(dtype) if needs and grad is not None else None
             for grad, dtype, needs in zip(found, ctx.dtypes, needed, strict=True)
@@ -192,8 +227,10 @@ def _zeros(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Te
     return torch.zeros(tuple(shape), dtype=dtype, device=device)
 
 
-def _pull(ctx: Any, cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Run the VJP graph, whose checks the gradients then depend on."""
+def _pull(
+    ctx: Any, cotangents: Sequence[Tensor | None], needed: Sequence[bool]
+) -> list[Tensor | None]:
+    """Run the VJP graph, whose checks the gradients that are `needed` then depend on."""
     model, mode = ctx.model, ctx.mode
     at, wide, device = model.interface, ctx.mode.wide, ctx.mode.device
     values = iter(ctx.saved_tensors)
@@ -225,15 +262,25 @@ def _pull(ctx: Any, cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
         grads = next(out)
         found += [None] * count if grads is None else list(grads)
     if wrong := list(out):
-        add_to_smallest(found, guard.verify(torch.cat(wrong), ctx.rows, model.key))
+        add_to_smallest(found, needed, guard.verify(torch.cat(wrong), ctx.rows, model.key))
     if token:
-        add_to_smallest(found, run_ops.come_forth(token[0], ticket[0], at.exact, device))
+        add_to_smallest(found, needed, run_ops.come_forth(token[0], ticket[0], at.exact, device))
     return found
 
 
-def add_to_smallest(found: list[Tensor | None], zero: Tensor) -> None:
-    """Make a gradient depend on a check: the compiler keeps what a result depends on."""
-    sizes = [(grad.numel(), i) for i, grad in enumerate(found) if grad is not None]
+def add_to_smallest(found: list[Tensor | None], needed: Sequence[bool], zero: Tensor) -> None:
+    """Make a gradient that somebody gets depend on a check, or the compiler drops the check.
+
+    Raises:
+        BindError: nobody gets one.
+    """
+    pairs = enumerate(zip(found, needed, strict=True))
+    sizes = [(grad.numel(), i) for i, (grad, needs) in pairs if needs and grad is not None]
+    if not sizes:
+        raise BindError(
+            "this backward pass gives no gradient that its checks could hang on: under "
+            "torch.compile an input or a parameter of the program must require one"
+        )
     index = min(sizes)[1]
     grad = found[index]
     if grad is not None:

@@ -1,9 +1,10 @@
 """Declarations of nets: built-in ones with their options, composites, torch classes, holes."""
 
 from dataclasses import replace
+from typing import get_args
 
 from revc.grammar import ast
-from revc.grammar.signatures import Signature, builtin_signatures
+from revc.grammar.signatures import Separable, Signature, builtin_signatures
 from revc.ir.instructions import Instruction
 from revc.ir.make import make
 from revc.ir.net_kinds import MATRICES
@@ -52,6 +53,9 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
     Raises:
         Reported: something in it is wrong.
     """
+    if unknown := [axis for axis in decl.separable if axis not in get_args(Separable)]:
+        text = f"is separable along `batch` or `sequence`, not `{unknown[0]}`"
+        raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))
     if decl.name in (*MATRICES, "permutation"):
         raise scope.findings.reject(redefined(decl.name, "a map of `mix`", decl.span))
     signature = _plain_builtin(scope, decl)
@@ -60,9 +64,13 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
         return _configured(scope, decl.value, signature, name)
     params = _params(scope, decl)
     if decl.value is None:
-        return _leaf(scope, decl, name, params, make(Hole, name=name))
+        return _leaf(scope, decl, name, params, make(Hole, name=name, separable=decl.separable))
     if isinstance(decl.value, ast.Torch):
-        return _leaf(scope, decl, name, params, _torch(scope, decl.value))
+        source = _torch(scope, decl.value).model_copy(update={"separable": decl.separable})
+        return _leaf(scope, decl, name, params, source)
+    if decl.separable:
+        text = "is made of nets that say themselves along what they are separable"
+        raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))
     if params is None:
         text = "needs parameters, as in `net F(x: [..]) -> [..] = ...`, or options alone"
         raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))

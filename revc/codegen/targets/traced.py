@@ -52,6 +52,9 @@ class Traced(Target):
         """Subtract."""
         return body.tape.call(traced.retract, view, value, sign, kind.fraction_bits)
 
+    def note_emit(self, body: "Body", value: Node) -> None:
+        """Do nothing: a compiled way back compares the state alone."""
+
     def add_float(self, body: "Body", view: Node, value: Node, sign: int) -> Node:
         """Return the sum."""
         return body.effect(aten.add.Tensor, view, value, alpha=sign)
