@@ -37,7 +37,7 @@ class Descent:
         self.position = len(self.run.steps)
         self.health = new_health(self.run.mode.device)
         device = self.run.mode.device
-        waits = self.run.checks is not None and device.type != "cpu"
+        waits = self.run.marks.on and device.type != "cpu"
         self.wrong = Rows(len(self.run.steps) if waits else 0, 1, torch.int64, device)
         self.state: dict[str, Tensor] = self.run.start()
         self.row: Tensor | None = None
@@ -46,7 +46,7 @@ class Descent:
         if session is not None and self.undo:
             self.kept = session.turn_back()
         if observed() and not self.recorded:
-            self.run.checksums(sorted(self.state), self.state)
+            self.run.marks.of(sorted(self.state), self.state)
 
     def reach(self, position: int) -> None:
         """Bring the state to `position`: onwards from where it is, or again from the end."""
@@ -62,7 +62,7 @@ class Descent:
             if self.recorded:
                 self.run.verify(at, self)
             elif at == 0 or observed():
-                self.row = self.run.mark(step.segment.live, self.state)
+                self.row = self.run.marks.of(step.segment.live, self.state)
 
     def note(self, position: int, wrong: Tensor) -> None:
         """Take note of how many registers differ at `position`, [1].

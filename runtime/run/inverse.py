@@ -127,7 +127,7 @@ def go_back(
     run = Run(model, mode, dict(zip(at.sizes, mode.sizes, strict=True)), session)
     run.final = {slot.name: value for slot, value in zip(at.gives, raw, strict=True)}
     if check is not None:
-        run.allow(check)
+        run.marks.allow(run.final, check)
     with without_autocast(mode.device), reading_bits():
         run.give(givens)
         descent = Descent(run, recorded=False, undo=undo)
@@ -147,7 +147,7 @@ def go_back(
 def _check_start(run: Run, row: Tensor | None, check: Tensor | None) -> None:
     if check is None or row is None or not guard.readable(check):
         return
-    if run.differing(row, check.to(row.device)).item():
+    if run.marks.differing(row, check.to(row.device)).item():
         raise ReconstructionError(
             f"{run.interface.name}: the inverse does not come back to the inputs of the run. Its "
             "parameters, or the result itself, have changed since"

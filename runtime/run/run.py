@@ -14,11 +14,11 @@ from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
 from revc.runtime.run.held import Watched, encoded, version
 from revc.runtime.run.intake import Intake
+from revc.runtime.run.marks import Marks
 from revc.runtime.run.modes import RunMode
 from revc.runtime.run.rows import Rows
-from revc.runtime.state import boundary, drift
+from revc.runtime.state import boundary
 from revc.runtime.state.alloc_health import EMITTED, damping, new_health
-from revc.runtime.state.checksum import checksum
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
@@ -52,8 +52,7 @@ class Run:
         session: Session | None = None, intake: Intake | None = None,
     ) -> None:  # fmt: skip
         self.model, self.mode, self.session, self.intake = model, mode, session, intake
-        self.clamped, self.tolerance = False, model.drift
-        self.slack: Tensor | None = None
+        self.clamped = False
         self.sizes = dict(sizes)
         self.steps: tuple[Step, ...] = model.steps(self.sizes)
         self.names = [step.name for step in self.steps]
@@ -67,8 +66,9 @@ class Run:
         self.watched: list[Watched] = []
         self.check: Tensor | None = None
         width = max((len(step.segment.live) for step in self.steps), default=0)
-        self.checks = self._table(width)
-        self.trail = Rows(len(self.steps), 3, torch.float32, mode.device)
+        count = len(self.steps)
+        self.marks = Marks(self.interface.exact, model.drift, count, width, mode.device)
+        self.trail = Rows(count, 3, torch.float32, mode.device)
         self.unasked = {slot.name for slot in self.interface.givens} - mode.asked
         self._descents: dict[int, Descent] = {}
         self._lock = threading.Lock()
@@ -98,9 +98,8 @@ class Run:
     def pass_by(self, position: int, call: "Call") -> list[Tensor]:
         """Run the forward graph of the segment at `position`; return what it emits."""
         plan, step = call.segment.plan, self.steps[position]
-        if self.checks is not None:
-            row = self.mark(step.segment.live, self.state)
-            self.checks.put(position, row)
+        if self.marks.on:
+            row = self.marks.put(position, step.segment.live, self.state)
             if position == 0 and (self.interface.exact or not self.interface.plan):
                 self.check = row
         graph = call.graphs.forward
@@ -122,8 +121,7 @@ class Run:
     def finish(self) -> None:
         """End the forward pass: check its health, and close its session."""
         self.final = {name: value.detach() for name, value in self.state.items()}
-        if self.checks is not None:
-            self.allow(self.checks.filled)
+        self.marks.allow(self.final)
         self.state = {}
         for slot in self.interface.gives:
             if slot.kind != "lattice":  # the caller sees the register itself
@@ -157,39 +155,6 @@ class Run:
 
     def _read(self, state: Mapping[str, Tensor], names: Sequence[str]) -> list[Tensor]:
         return [state[name] if name in state else self.givens[name] for name in names]
-
-    def _table(self, width: int) -> Rows | None:
-        """Return room for the marks of all positions, None where nothing is checked."""
-        if self.interface.exact:
-            return Rows(len(self.steps), width, torch.int64, self.mode.device)
-        if self.tolerance == float("inf"):
-            return None
-        return Rows(len(self.steps), 2 * width, torch.float64, self.mode.device)
-
-    def mark(self, names: Sequence[str], state: Mapping[str, Tensor]) -> Tensor:
-        """Return what registers are known by again: checksums, or sketches of float state."""
-        if self.interface.exact:
-            return self.checksums(names, state)
-        return drift.sketch([state[name] for name in names]).to(self.mode.device)
-
-    def allow(self, *marks: Tensor) -> None:
-        """Fix how far float state may stray: by the norms in marks and in the final state."""
-        if not self.interface.exact and self.final is not None:
-            ends = drift.sketch(list(self.final.values())).to(self.mode.device)
-            self.slack = self.tolerance * drift.largest(*marks, ends)
-
-    def differing(self, now: Tensor, then: Tensor) -> Tensor:
-        """Return how many registers' marks differ, [1]."""
-        if self.interface.exact:
-            return boundary.mismatches(now, then)
-        assert self.slack is not None
-        return drift.strayed(now, then, self.slack)
-
-    def checksums(self, names: Sequence[str], state: Mapping[str, Tensor]) -> Tensor:
-        """Return the checksums of registers, in their order."""
-        registers = [state[name] for name in names]
-        row = checksum(registers)
-        return row.to(self.mode.device) if not registers else row
 
     # --- the way back ----------------------------------------------------------------------------
 
@@ -244,11 +209,9 @@ class Run:
 
     def verify(self, position: int, descent: Descent) -> None:
         """Compare the rebuilt state in front of a segment with the forward pass's."""
-        if self.checks is None:
-            return
-        segment = self.steps[position].segment
-        now = self.mark(segment.live, descent.state)
-        descent.note(position, self.differing(now, self.checks.row(position, now.shape[0])))
+        if self.marks.on:
+            live = self.steps[position].segment.live
+            descent.note(position, self.marks.compare(position, live, descent.state))
 
     def zero(self, value: Tensor) -> Tensor:
         """Return a cotangent of zero for a raw value, of its shape."""
