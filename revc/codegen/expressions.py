@@ -131,7 +131,7 @@ class Emitter:
         if slot not in self.nets:
             self.nets[slot] = self.net(slot)
             if self.wanted(slot):
-                self.tape.watch(self.nets[slot])
+                self.tape.watch_whole(self.nets[slot])
         net, tape = self.nets[slot], self.tape
         both = tape.call(brought.run, net, asked, *args)
         out, handle = tape.item(both, 0), tape.item(both, 1)

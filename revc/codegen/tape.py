@@ -16,6 +16,8 @@ import torch
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
+from revc.runtime import cotangents
+
 aten = torch.ops.aten
 Cotangents = Iterable[tuple[Node, Node]]
 Vjp = Callable[[Node], Cotangents]
@@ -74,6 +76,7 @@ class Tape:
     low: Node
     pulling: bool = False
     active: set[Node] = field(default_factory=set)
+    whole: set[Node] = field(default_factory=set)
     entries: list[_Entry] = field(default_factory=list)
 
     def call(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Node:
@@ -96,6 +99,11 @@ class Tape:
         """Name leaves that cotangents are wanted for."""
         self.active.update(nodes)
 
+    def watch_whole(self, net: Node) -> None:
+        """Name a brought net as a leaf: its cotangent is a tuple, of those of its parameters."""
+        self.active.add(net)
+        self.whole.add(net)
+
     def record(self, out: Node, inputs: Iterable[Any], vjp: Vjp) -> Node:
         """Note how `out` pulls a cotangent back, if one of `inputs` wants it; return `out`."""
         if any(isinstance(node, Node) and node in self.active for node in inputs):
@@ -113,9 +121,15 @@ class Tape:
             for node, part in entry.vjp(found.pop(entry.out)):
                 if node in self.active:
                     known = found.get(node)
-                    found[node] = part if known is None else self.same(aten.add.Tensor, known, part)
+                    found[node] = part if known is None else self._sum(node, known, part)
         self.pulling = False
         return found
+
+    def _sum(self, node: Node, known: Node, part: Node) -> Node:
+        """Return the sum of two cotangents of a node."""
+        if node in self.whole:
+            return self.call(cotangents.add, known, part)
+        return self.same(aten.add.Tensor, known, part)
 
     def wants(self, node: Any) -> bool:
         """Say whether a cotangent of `node` is wanted."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from revc.errors import BindError
 from revc.runtime.run.edges import Enter, Leave
 from revc.runtime.run.held import encoded
 from revc.runtime.run.intake import Intake
@@ -62,7 +63,11 @@ def _enter(run: Run, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _pass_all(run: Run, flow: dict[str, Tensor], values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Run all segments; return what they emit, that of turns stacked."""
+    """Run all segments; return what they emit, that of turns stacked.
+
+    Raises:
+        BindError: a loop that emits has no turns.
+    """
     emits: dict[str, Tensor] = {}
     turns: dict[str, dict[int, Tensor]] = {}
     for position, (segment, turn) in enumerate(run.steps):
@@ -86,6 +91,8 @@ def _pass_all(run: Run, flow: dict[str, Tensor], values: Mapping[str, Tensor]) -
     while turns:
         name, stacked = turns.popitem()
         emits[name] = torch.stack([value for _, value in sorted(stacked.items())])
+    if missing := [name for name in run.interface.emits if name not in emits]:
+        raise BindError(f"a repeat of no turns emits no {', '.join(missing)}")
     return emits
 
 

@@ -20,7 +20,7 @@ from revc.runtime.metered import run_ops
 from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run import guard
-from revc.runtime.run.bound import Made, bind
+from revc.runtime.run.bound import Made, bind, find
 from revc.runtime.run.intake import admit_compiled, extremes
 from revc.runtime.run.modes import RunMode, canonical
 from revc.runtime.run.segment import Graphs, refuse_double
@@ -42,13 +42,14 @@ def run_whole(
     lower(model.code)
     mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
     givens = [values[slot.name] for slot in at.givens]
-    tensors = [t for net in _bounds(model) for t in net]
+    nets = [_tensors(model, name) for name in at.nets]
+    counts = tuple([len(tensors) for tensors in nets])
     takes = [values[slot.name] for slot in at.takes]
-    inputs = (*_distinct([*takes, *givens]), *tensors)
+    inputs = (*_distinct([*takes, *givens]), *[t for net in nets for t in net])
     recorded = torch.is_grad_enabled() and any(value.requires_grad for value in inputs)
     # Dynamo (2.13) calls a Function that nothing flows back through without its context.
     run = Whole.apply if recorded else partial(Whole.forward, _Unrecorded())
-    out = run(model, mode, *inputs)
+    out = run(model, mode, counts, *inputs)
     count = len(at.gives) + len(at.emits)
     lengths = out[count] if at.plan else None
     rest = [*out[count + bool(at.plan) :]]
@@ -71,10 +72,6 @@ def _distinct(values: Sequence[Tensor]) -> list[Tensor]:
     return found
 
 
-def _bounds(model: "ReversibleModel") -> list[tuple[Tensor, ...]]:
-    return [_tensors(model, name) for name in model.interface.nets]
-
-
 def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
     """Return the tensors of a net.
 
@@ -82,7 +79,7 @@ def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
         BindError: it is a built-in net that was replaced or hooked.
     """
     known: Made = model.made[name]
-    bound = bind(name, model.nets.get_submodule(name), known)
+    bound = bind(name, find(model.nets, name), known)
     if bound.brought and known.kind is not None:
         raise BindError(
             f"net {name} was replaced, or has hooks: torch.compile of the whole model takes "
@@ -131,17 +128,19 @@ class Whole(torch.autograd.Function):
     """Forward runs the forward graph; backward rebuilds every activation in the VJP graph."""
 
     @staticmethod
-    def forward(ctx: Any, model: "ReversibleModel", mode: RunMode, *tensors: Tensor) -> Any:
+    def forward(
+        ctx: Any, model: "ReversibleModel", mode: RunMode, counts: tuple[int, ...], *tensors: Tensor
+    ) -> Any:
         """Return views.., emits.., code lengths if there are any, raw lattice and label registers..
 
-        `tensors` are the registers, the givens and the tensors of the nets. A run with bits gives
-        its ticket last.
+        `tensors` are the registers, the givens and the tensors of the nets, of which each net has
+        as many as `counts` says. A run with bits gives its ticket last.
         """
         at = model.interface
         registers = tensors[: len(at.takes) + len(at.givens)]
         bits, lengths = _open(model, mode)
         with canonical(model.nets, mode):
-            nets = _nets(model, mode, tensors[len(registers) :])
+            nets = _nets(model, mode, counts, tensors[len(registers) :])
             sites = [at.plan.sites] if at.plan else []
             args = (*registers, *nets, *mode.sizes, *mode.tail, *bits[:1], *lengths, *sites)
             out = list(model.graphs.traced_forward(*args, new_health(mode.device)))
@@ -160,9 +159,8 @@ class Whole(torch.autograd.Function):
         views, emits, lengths = (
             [value + zero.to(value.dtype) for value in values] for values in (views, emits, lengths)
         )
-        ctx.model, ctx.mode = model, mode
+        ctx.model, ctx.mode, ctx.counts = model, mode, counts
         ctx.dtypes = [tensor.dtype for tensor in tensors]
-        ctx.counts = [len(_tensors(model, name)) for name in at.nets]
         ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
         ticket = bits[1:]
         ctx.tickets, ctx.lengths = len(ticket), [(x.shape, x.dtype) for x in lengths]
@@ -181,13 +179,13 @@ class Whole(torch.autograd.Function):
             ReconstructionError: the rebuilt state is not the forward pass's.
         """
         refuse_double()
-        needed = ctx.needs_input_grad[2:]
+        needed = ctx.needs_input_grad[3:]
         found = _pull(ctx, cotangents, needed)
         cast = [
             grad.to(dtype) if needs and grad is not None else None
             for grad, dtype, needs in zip(found, ctx.dtypes, needed, strict=True)
         ]
-        return (None, None, *cast)
+        return (None, None, None, *cast)
 
 
 def _cut(at: Interface, out: list[Tensor]) -> tuple[list[Tensor], ...]:
@@ -206,16 +204,19 @@ def _open(model: "ReversibleModel", mode: RunMode) -> tuple[list[Tensor], list[T
     return list(run_ops.open_run(*run)), [lengths]
 
 
-def _nets(model: "ReversibleModel", mode: RunMode, tensors: Sequence[Tensor]) -> list[Any]:
+def _nets(
+    model: "ReversibleModel", mode: RunMode, counts: Sequence[int], tensors: Sequence[Tensor]
+) -> list[Any]:
     """Return what the graphs take for each net: its tensors, or the brought module."""
     values = iter(tensors)
     nets: list[Any] = []
-    for name in model.interface.nets:
-        net = model.nets.get_submodule(name)
-        own = tuple(take(values, len(_tensors(model, name))))
-        known = model.made[name].kind is not None
-        leaf = None if known else Leaf(net, own, name, mode.cast, model.custom[name], _names(net))
-        nets.append(own if leaf is None else leaf)
+    for name, count in zip(model.interface.nets, counts, strict=True):
+        own = tuple(take(values, count))
+        if model.made[name].kind is not None:
+            nets.append(own)
+            continue
+        net = find(model.nets, name)
+        nets.append(Leaf(net, own, name, mode.cast, model.custom[name], _names(net)))
     return nets
 
 
@@ -253,7 +254,14 @@ def _pull(
     first = [*d_views, *d_emits, *d_lengths][:1]
     token = [run_ops.turn_back(one, first[0]) for one in ticket]
     with canonical(model.nets, mode):
-        args = (*raw, *d_views, *givens, *d_givens, *d_emits, *_nets(model, mode, tensors))
+        args = (
+            *raw,
+            *d_views,
+            *givens,
+            *d_givens,
+            *d_emits,
+            *_nets(model, mode, ctx.counts, tensors),
+        )
         sites = [at.plan.sites] if at.plan else []
         tail = (*mode.sizes, *mode.tail, *token, *d_lengths, *sites, new_health(device), *checks)
         out = iter(model.graphs.traced_vjp(*args, *tail))

@@ -24,7 +24,12 @@ def new_health(device: torch.device) -> Tensor:
 
 
 def watch(value: Tensor, fraction_bits: int, width: int, health: Tensor) -> Tensor:
-    """Return `health` with an increment of a lattice of `width` bits taken into account."""
+    """Return `health` with an increment of a lattice of `width` bits taken into account.
+
+    An increment may be empty: `a[:, 1:] += b[:, :-1]` of sequences of length one.
+    """
+    if value.numel() == 0:
+        return health.clone()  # a nested region may not return what it takes
     low, high = torch.aminmax(value)
     size = torch.maximum(-low, high).to(torch.float32) * 2.0 ** (fraction_bits - width + 1)
     return torch.stack((torch.maximum(health[0], size), health[1], health[2]))
