@@ -70,6 +70,9 @@ class Checked:
         if built is None:
             return Proof(decl.name, "UNKNOWN", "it could not be checked", decl.name_span)
         proof = replace(prove(built.block, built.doubts, done), subject=decl.name)
+        if self.elaboration.guessed:
+            reason = "a `state` or `dim` line was refused, and what it should say is not known"
+            return Proof(decl.name, "UNKNOWN", reason, decl.name_span, proof.steps)
         if program is not None:
             bounds = program.budgets
             lines = tuple(verdict(program.model, bound, bounds).line() for bound in bounds)

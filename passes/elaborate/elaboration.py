@@ -32,8 +32,10 @@ class Elaboration:
 
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
     each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
-    that there are too many nets to go on; `open` the bodies that are being read. `file_scopes`
-    holds a `Scope` for each file with nets, the other two its nets and their declarations by name.
+    that there are too many nets to go on; `open` the bodies that are being read; `guessed` the
+    files of which a `state` or `dim` line was refused, so that what it says is a guess.
+    `file_scopes` holds a `Scope` for each file with nets, the other two its nets and their
+    declarations by name.
     """
 
     findings: Findings
@@ -45,6 +47,7 @@ class Elaboration:
     full: bool = False
     depths: dict[int, int] = field(default_factory=dict)
     open: list[ast.Node] = field(default_factory=list)
+    guessed: set[int] = field(default_factory=set)
     file_scopes: dict[int, Any] = field(default_factory=dict)
     file_nets: dict[int, Net | None] = field(default_factory=dict)
     file_decls: dict[str, tuple[Module, ast.NetDecl]] = field(default_factory=dict)
@@ -75,7 +78,10 @@ class Elaboration:
     def names(self, module: Module) -> Names:
         """Return the dims of a file."""
         if id(module) not in self._names:
+            before = self.findings.reports
             self._names[id(module)] = file_dims(module, self.overrides, self.findings)
+            if self.findings.reports > before:
+                self.guessed.add(id(module))
         return self._names[id(module)]
 
     def numerics(self, module: Module) -> Numerics:
@@ -85,6 +91,7 @@ class Elaboration:
                 try:
                     return numerics(item.numerics, self.names(module), self.findings)
                 except Reported:
+                    self.guessed.add(id(module))
                     break
         return DEFAULT
 

@@ -286,8 +286,8 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "householder or permutation",
     ),
     "no reflections": (
-        "mix a by @@householder(0)",
-        "S003 `householder` needs at least one reflection, not k = 0",
+        "mix a by householder(@@0)",
+        "S003 `householder` takes a whole number of at least 1 for `k`, not 0",
     ),
     "a seed": (
         "mix a by permutation(@@1/2)",
