@@ -29,6 +29,8 @@ from revc.ir.instructions import (
 )  # fmt: skip
 from revc.ir.program import Block
 from revc.passes.analysis.doubts import Doubt, Verdict
+from revc.passes.analysis.random_nets import Probe, look
+from revc.passes.analysis.torch_layers import SILENT
 
 ORDER: tuple[Verdict, ...] = ("PROVED", "BOUNDED", "ASSUMED", "UNKNOWN", "REFUTED")
 
@@ -66,21 +68,36 @@ def weakest(verdicts: "list[Verdict]") -> Verdict:
 
 
 def prove(
-    block: Block, doubts: tuple[Doubt, ...] = (), done: dict[int, Proof] | None = None
-) -> Proof:
+    block: Block, doubts: tuple[Doubt, ...] = (), done: dict[int, Proof] | None = None,
+    probe: Probe | None = None,
+) -> Proof:  # fmt: skip
     """Return the proof that `block` is a bijection, as far as its structure shows it.
 
     `doubts` are statements of its source that have no instruction, as they have no inverse. `done`
-    holds the proofs of blocks met before.
+    holds the proofs of blocks met before. `probe` runs nets of which too little is known.
     """
     done = {} if done is None else done
     if doubts or id(block) not in done:
         unproved = _unproved(block)
-        steps = [_step(step, id(step) in unproved, done) for step in block.body]
+        steps = [_step(step, id(step) in unproved, done, probe) for step in block.body]
         steps += [Proof("statement", d.verdict, d.reason, d.span) for d in doubts]
+        known = weakest([step.verdict for step in steps])
+        steps += _nets(block, probe)
         verdict = weakest([step.verdict for step in steps])
-        done[id(block)] = Proof(block.name, verdict, _SUMMARY[verdict], block.span, tuple(steps))
+        reason = _SUMMARY[verdict] if verdict == known else _UNSEEN
+        done[id(block)] = Proof(block.name, verdict, reason, block.span, tuple(steps))
     return done[id(block)]
+
+
+def _nets(block: Block, probe: Probe | None) -> Iterator[Proof]:
+    """Yield what stands against a proof in a block's nets, each place once."""
+    seen: set[Span] = set()
+    for slot in block.nets:
+        looked = look(slot, probe) if slot.span not in seen else SILENT
+        if looked.verdict == "unknown":
+            seen.add(slot.span)
+            reason = f"a torch net may draw random numbers, or keep state: {looked.why}"
+            yield Proof(f"net {slot.name}", "UNKNOWN", reason, slot.span)
 
 
 def _unproved(block: Block) -> set[int]:
@@ -101,15 +118,18 @@ _SUMMARY: dict[Verdict, str] = {
 }
 
 
-def _step(step: Instruction, unproved: bool, done: dict[int, Proof]) -> Proof:
+_UNSEEN = "its statements are undone if its nets give the same values again, which is not known"
+
+
+def _step(step: Instruction, unproved: bool, done: dict[int, Proof], probe: Probe | None) -> Proof:
     match step:
         case BlockCall():
-            inner = prove(step.block, (), done)
+            inner = prove(step.block, (), done, probe)
             how = "run backwards" if step.undo else "run"
             reason = f"{step.block.name}, {how}; its inverse runs it the other way"
             return Proof(f"call {step.label}", inner.verdict, reason, step.span, (inner,))
         case Repeat():
-            inner = prove(step.body, (), done)
+            inner = prove(step.body, (), done, probe)
             reason = f"{step.count} turns of a bijection, undone in the other order"
             return Proof(step.label, inner.verdict, reason, step.span, (inner,))
         case Free() if unproved:

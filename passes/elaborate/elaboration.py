@@ -10,6 +10,7 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.instructions.base import unsupported
 from revc.ir.types import Numerics
+from revc.passes.analysis.random_nets import Probe
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import Names, file_dims
@@ -30,6 +31,7 @@ def too_deep(at: Span) -> Diagnostic:
 class Elaboration:
     """All that has been elaborated of a program, and what its files declare.
 
+    `probe` runs a net to see whether it draws random numbers, where somebody asked for that.
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
     each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
     that there are too many nets to go on; `open` the bodies that are being read; `guessed` the
@@ -41,6 +43,7 @@ class Elaboration:
     findings: Findings
     main: Module
     overrides: Mapping[str, int]
+    probe: Probe | None = None
     done: dict[Hashable, Specialised] = field(default_factory=dict)
     refused: dict[Span, Diagnostic] = field(default_factory=dict)
     checked: set[Span] = field(default_factory=set)
