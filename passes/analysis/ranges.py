@@ -19,32 +19,47 @@ MOST_CORNERS = 64
 def lows(dim: Dim, turns: Turns) -> tuple[Dim, ...]:
     """Return dims without turns, the least of which is the least that `dim` is over all turns.
 
-    None are returned where a loop that it depends on has no turns at all.
+    None are returned where a loop around it has no turns at all.
     """
+    ends = _ends(turns)
     found = [dim]
-    for name, count in reversed(list(turns.items())):
-        if not any(name in one.names for one in found):
-            continue
-        known = count.constant
-        if known is not None and known <= 0:
+    for name in reversed(ends):
+        first, last = ends[name]
+        if is_negative(last - first):
             return ()
-        ends = (Dim(), count - 1)
         if 2 * len(found) > MOST_CORNERS or any(_squared(one, name) for one in found):
-            found = [_least(one, name, count) for one in found]
+            found = [_least(one, name, first, last) for one in found]
         else:
-            found = [one.substitute({name: end}) for one in found for end in ends]
+            found = [one.substitute({name: end}) for one in found for end in (first, last)]
     return tuple(dict.fromkeys(found))
+
+
+def _ends(turns: Turns) -> dict[str, tuple[Dim, Dim]]:
+    """Return the first and the last turn of each loop in which all loops inside it have turns."""
+    ends = {name: (Dim(), count - 1) for name, count in turns.items()}
+    for count in turns.values():
+        for name in count.names & ends.keys():
+            factor = dict(count.terms).get((name,))
+            rest = count - Dim((((name,), factor),)) if factor is not None else count
+            if name in rest.names:
+                continue
+            first, last = ends[name]
+            if factor == 1 and is_never_negative(Dim.of(1) - rest - first):
+                ends[name] = Dim.of(1) - rest, last
+            elif factor == -1 and is_never_negative(last - (rest - 1)):
+                ends[name] = first, rest - 1
+    return ends
 
 
 def _squared(dim: Dim, name: str) -> bool:
     return any(monomial.count(name) > 1 for monomial, _ in dim.terms)
 
 
-def _least(dim: Dim, name: str, count: Dim) -> Dim:
+def _least(dim: Dim, name: str, first: Dim, last: Dim) -> Dim:
     """Return a bound from below: each monomial at that end of the turns where it is least."""
     total = Dim()
     for monomial, factor in dim.terms:
-        end = Dim() if factor > 0 else count - 1
+        end = first if factor > 0 else last
         total = total + Dim(((monomial, factor),)).substitute({name: end})
     return total
 

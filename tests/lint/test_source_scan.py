@@ -100,7 +100,8 @@ SILENT = {
     ),
     "a layer called normal": MADE.format("self.normal = nn.Linear(8, 8)", "return self.normal(x)"),
     "initial values": FORWARD.format("return x * self.w"),
-    "a base's initial values": "class Net(Base):\n    def change(self, x):\n        return x.tanh()\n",
+    "a base's initial values": "class Net(Base):\n    def change(self, x):\n"
+    "        return x.tanh()\n",
     "not in training": FORWARD.format("return F.dropout(x, 0.5, training=False)"),
     "a method that nothing calls": FORWARD.format("return x.tanh()")
     + "    def shake(self, x):\n        return torch.randn(8) + x\n",
