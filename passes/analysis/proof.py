@@ -1,7 +1,8 @@
 """Proofs of bijectivity: per statement, why its inverse exists; per block, the weakest of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from revc.grammar.span import Span
 from revc.ir.instructions import (
@@ -69,20 +70,22 @@ def weakest(verdicts: "list[Verdict]") -> Verdict:
 
 def prove(
     block: Block, doubts: tuple[Doubt, ...] = (), done: dict[int, Proof] | None = None,
-    probe: Probe | None = None,
+    probe: Probe | None = None, nets: bool = True,
 ) -> Proof:  # fmt: skip
     """Return the proof that `block` is a bijection, as far as its structure shows it.
 
     `doubts` are statements of its source that have no instruction, as they have no inverse. `done`
-    holds the proofs of blocks met before. `probe` runs nets of which too little is known.
+    holds the proofs of blocks met before. `probe` runs nets of which too little is known; without
+    `nets` all are taken as functions of what they read.
     """
     done = {} if done is None else done
     if doubts or id(block) not in done:
         unproved = _unproved(block)
-        steps = [_step(step, id(step) in unproved, done, probe) for step in block.body]
+        inner = partial(prove, done=done, probe=probe, nets=nets)
+        steps = [_step(step, id(step) in unproved, inner) for step in block.body]
         steps += [Proof("statement", d.verdict, d.reason, d.span) for d in doubts]
         known = weakest([step.verdict for step in steps])
-        steps += _nets(block, probe)
+        steps += _nets(block, probe) if nets else ()
         verdict = weakest([step.verdict for step in steps])
         reason = _SUMMARY[verdict] if verdict == known else _UNSEEN
         done[id(block)] = Proof(block.name, verdict, reason, block.span, tuple(steps))
@@ -121,15 +124,15 @@ _SUMMARY: dict[Verdict, str] = {
 _UNSEEN = "its statements are undone if its nets give the same values again, which is not known"
 
 
-def _step(step: Instruction, unproved: bool, done: dict[int, Proof], probe: Probe | None) -> Proof:
+def _step(step: Instruction, unproved: bool, prove: Callable[[Block], Proof]) -> Proof:
     match step:
         case BlockCall():
-            inner = prove(step.block, (), done, probe)
+            inner = prove(step.block)
             how = "run backwards" if step.undo else "run"
             reason = f"{step.block.name}, {how}; its inverse runs it the other way"
             return Proof(f"call {step.label}", inner.verdict, reason, step.span, (inner,))
         case Repeat():
-            inner = prove(step.body, (), done, probe)
+            inner = prove(step.body)
             reason = f"{step.count} turns of a bijection, undone in the other order"
             return Proof(step.label, inner.verdict, reason, step.span, (inner,))
         case Free() if unproved:

@@ -12,7 +12,8 @@ from revc.passes.analysis.ranges import is_negative, is_never_negative, lows
 TURN, N, M = (Dim.of(name) for name in "inm")
 LOOPS = [
     {"i": Dim.of(4)}, {"i": N}, {"i": N - 1}, {"i": Dim.of(3), "j": Dim.of(5)}, {"i": N, "j": M},
-    {"i": Dim.of(4), "j": TURN}, {"i": N, "j": TURN}, {"i": N, "j": TURN + 1}, {"i": N, "j": N - TURN},
+    {"i": Dim.of(4), "j": TURN}, {"i": N, "j": TURN}, {"i": N, "j": TURN + 1},
+    {"i": N, "j": N - TURN},
     {"i": N, "j": N - 1 - TURN}, {"i": Dim.of(5), "j": TURN - 1}, {"i": Dim.of(0)},
 ]  # fmt: skip
 
