@@ -160,7 +160,12 @@ class Interface:
         return self.fit(slots, values)
 
     def fit(self, slots: Sequence[Slot], values: Mapping[str, Tensor]) -> dict[str, int]:
-        """Return the free sizes that the shapes of some slots' values bind; see `measure`."""
+        """Return the free sizes that the shapes of some slots' values bind; see `measure`.
+
+        Raises:
+            BindError: a value has another rank, size or kind of dtype than the spec says, no shape
+                binds a size, or there are more chunks than examples.
+        """
         sizes: dict[str, int] = {}
         for slot in slots:
             value = values[slot.name]

@@ -68,7 +68,12 @@ class TapeWriter:
 
 
 class TapeReader:
-    """Reads a tape file piece by piece; every piece is checked before it is handed out."""
+    """Reads a tape file piece by piece; every piece is checked before it is handed out.
+
+    Raises:
+        TruncatedTapeError: the file ends within its header.
+        DamagedTapeError: it is no tape file, or of another version.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -77,7 +82,12 @@ class TapeReader:
         self.header, self.digest = read_header(file, self.size)
 
     def chunks(self) -> Iterator[Chunk]:
-        """The checked chunks up to the closing one, which must end the file."""
+        """The checked chunks up to the closing one, which must end the file.
+
+        Raises:
+            TruncatedTapeError: the file ends before its closing chunk.
+            DamagedTapeError: a chunk fails its checksum, or the closing one does not fit the rest.
+        """
         seen = total = 0
         while True:
             if self.file.tell() == self.size:
@@ -94,7 +104,12 @@ class TapeReader:
             raise DamagedTapeError("bytes follow the closing chunk")
 
     def flat(self) -> Tensor:
-        """The flat buffer, uint8 [bytes]."""
+        """The flat buffer, uint8 [bytes] on the CPU, for ``BitStack.load``.
+
+        Raises:
+            TruncatedTapeError: as ``chunks`` does.
+            DamagedTapeError: as ``chunks`` does, or for a chunk of another kind.
+        """
         pieces = []
         for chunk in self.chunks():
             if chunk.kind != FLAT:
@@ -118,7 +133,11 @@ def save(stack: BitStack, path: str | Path, program: str = "", shapes: Shapes | 
 
 
 def check_header(header: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """TapeMismatchError unless the header says what is wanted."""
+    """Check that the header says what is wanted.
+
+    Raises:
+        TapeMismatchError: it says something else.
+    """
     for key, value in wanted.items():
         if header.get(key) != value:
             found = json.dumps(header.get(key))
@@ -131,9 +150,14 @@ def load(
 ) -> BitStack:  # fmt: skip
     """Read a tape file.
 
-    Raises TruncatedTapeError or DamagedTapeError for a file that is not whole, TapeMismatchError
-    for one of another ``program`` or other ``shapes`` (where given), FloorError for an impossible
-    stack. It never returns a stack that differs from the one written.
+    It never returns a stack that differs from the one written.
+
+    Raises:
+        TruncatedTapeError: the file ends too early.
+        DamagedTapeError: bytes fail their checksum.
+        TapeMismatchError: it is of another ``program`` or other ``shapes``, where these are given.
+        FloorError: its stack is one that no pushes lead to.
+        OSError: the file cannot be read.
     """
     with Path(path).open("rb") as file:
         reader = TapeReader(file)

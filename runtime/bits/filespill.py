@@ -82,6 +82,10 @@ class FileSpill:
     ``header`` is kept in the file. With ``marks`` the rest of the stack is written at the end of
     every operation that spilled, so that the stack as it was then can be recovered from the file
     whenever the process is killed.
+
+    Raises:
+        LaneError: a block of fewer than 2 rows.
+        OutputError: the file cannot be written.
     """
 
     def __init__(
@@ -100,7 +104,7 @@ class FileSpill:
 
     @property
     def rows(self) -> int:
-        """Rows held."""
+        """How many rows it holds, a multiple of ``block``."""
         return self._count * self.block
 
     def put(self, rows: Tensor) -> None:
@@ -117,7 +121,12 @@ class FileSpill:
             self._submit(lambda: self._write(TOPS, rest, None))
 
     def take(self, device: torch.device) -> Tensor:
-        """Remove the last block and give it as int16 [block, N] on ``device``."""
+        """Remove the last block and give it as int16 [block, N] on ``device``.
+
+        Raises:
+            IndexError: there is none.
+            DamagedTapeError: the file was changed meanwhile.
+        """
         if not self._count:
             raise IndexError("take from an empty store")
         chunk = (self._ahead or self._worker.submit(self._file.take, ROWS)).result()

@@ -85,6 +85,7 @@ def decompress(
     Raises:
         TapeMismatchError: the bytes are of another program, other weights or other givens.
         DamagedTapeError: they are not what was written.
+        BindError: the givens are not those of the program.
     """
     at = model.interface
     givens = _givens(model, args, kwargs)
@@ -103,7 +104,8 @@ def sample(model: "ReversibleModel", n: int, seed: int, kwargs: Mapping[str, Any
     Keyword arguments are the givens, by name, and sizes that nothing else binds.
 
     Raises:
-        BindError: the program leaves state behind, for which it has no distribution.
+        BindError: the program leaves state behind, for which it has no distribution, or an
+            argument is missing or out of range.
     """
     at = model.interface
     if not at.plan or at.gives or not at.takes:
