@@ -11,6 +11,7 @@ from revc.ir.nets import Hole
 from revc.ir.program import Program
 from revc.ir.types import Numerics
 from revc.passes.analysis.proof import Proof
+from revc.passes.analysis.random_nets import Probe
 from revc.passes.checks import Checked, check
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.elaboration import Elaboration
@@ -35,8 +36,9 @@ class Spec:
     """
 
     def __init__(
-        self, source: str | Path, dims: Mapping[str, int] = {}, sources: Sources = DISK
-    ) -> None:
+        self, source: str | Path, dims: Mapping[str, int] = {}, sources: Sources = DISK,
+        probe: Probe | None = None,
+    ) -> None:  # fmt: skip
         """Read a spec, and the files that it uses.
 
         Args:
@@ -44,12 +46,14 @@ class Spec:
             dims: values for dims of the file, over those that it gives; a dim of a used file goes
                 by ``file.dim``.
             sources: where texts come from.
+            probe: what runs torch nets to see whether they draw random numbers; None judges them by
+                their text alone.
 
         Raises:
             SpecError: the file cannot be read.
             BindError: `dims` has a dim that the file does not declare, or a negative size.
         """
-        self._dims = dict(dims)
+        self._dims, self._probe = dict(dims), probe
         self._loaded = Findings()
         self._passes: dict[str | None, Checked] = {}
         loader = Loader(self._loaded, sources)
@@ -87,7 +91,7 @@ class Spec:
 
     def elaboration(self) -> Elaboration:
         """Return a new elaboration of the spec, with the findings of its reading."""
-        elaboration = Elaboration(self._loaded.copy(), self.main, self._dims)
+        elaboration = Elaboration(self._loaded.copy(), self.main, self._dims, self._probe)
         for module in self.modules:
             elaboration.names(module)
         return elaboration

@@ -145,7 +145,9 @@ class ReversibleModel(nn.Module):
         at = self.interface
         gate.check(at, values)
         sizes = at.measure(values)
-        mode = mode_of(self, sizes, at.sizes, list(values.values()), options)
+        mode = mode_of(
+            self, sizes, at.sizes, list(values.values()), at.examples(sizes, values), options
+        )
         if torch.compiler.is_compiling():
             seen, raw, givens, lengths, ticket = whole.run_whole(self, mode, values)
             ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)

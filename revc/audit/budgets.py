@@ -62,7 +62,7 @@ def allowed(subject: Subject, budget: Declared) -> float:
 
 
 def _number(dim: Dim, sizes: dict[str, int]) -> float:
-    return evaluate(polynomial(dim), sizes) or 0.0
+    return float(evaluate(polynomial(dim), sizes) or 0.0)
 
 
 def _mean(watched: Watched, budget: Budget, bits: float, proved: bool) -> Finding:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from revc.cli.render import Format, print_findings
+from revc.passes.analysis.random_nets import Probe
 from revc.passes.lint import EVERYTHING, LintResult, Selection, lint
 
 
@@ -13,13 +14,18 @@ def check(
     selection: Selection = EVERYTHING,
     dims: Mapping[str, int] = {},
     proof: bool = False,
+    probe: bool = False,
 ) -> int:
     """Lint files, print the findings, and return the exit code: 1 when one is at level deny.
+
+    With `probe`, which imports torch and the nets of the specs, torch nets are run.
 
     Raises:
         BindError: `dims` has a dim that a file does not declare.
     """
-    results = [(spec, lint(spec, selection, dims)) for spec in specs]
+    results = [
+        (spec, lint(spec, selection, dims, probe=_prober() if probe else None)) for spec in specs
+    ]
     findings = [finding for _, result in results for finding in result.findings]
     texts = {file: text for _, result in results for file, text in result.texts.items()}
     print_findings(findings, style, texts)
@@ -32,6 +38,12 @@ def check(
             for tree in result.proofs:
                 print("\n".join(tree.lines()), file=out)
     return int(any(result.denied for _, result in results))
+
+
+def _prober() -> Probe:
+    from revc.audit.probe import prober  # imports torch
+
+    return prober()
 
 
 def _summary(spec: str, result: LintResult) -> str:

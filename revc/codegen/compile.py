@@ -18,10 +18,12 @@ from revc.ir.dims import Dim
 from revc.ir.nets import Builtin, NetSlot, Replaced, TorchClass
 from revc.ir.program import Program, Register
 from revc.ir.types import Label, Lattice
+from revc.passes.analysis.size_needs import SizeNeed, size_needs
 from revc.passes.spec import build
 from revc.runtime.interface import Interface, SegmentPlan, Slot
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state, import_net
+from revc.runtime.sizes import Need
 
 
 def compile(
@@ -102,6 +104,7 @@ def interface_of(graphs: CompiledGraphs) -> Interface:
         chunks=graphs.chunks,
         program_hash=program_hash(program),
         plan=plan_of(program),
+        needs=tuple(_need(need) for need in size_needs(program.model)),
     )
 
 
@@ -125,6 +128,11 @@ def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
         metered=graphs.library.metered(cut.block),
         labels=tuple(sorted(name for name, kind in kinds.items() if kind == "label")),
     )
+
+
+def _need(need: SizeNeed) -> Need:
+    turns = tuple(polynomial(count) for count in need.turns)
+    return Need(need.kind, polynomial(need.value), turns, f"line {need.span.line}: {need.text}")
 
 
 def program_hash(program: Program) -> str:

@@ -6,6 +6,7 @@ reads in the same order, so that its bits are the same in all of them.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import lcm
 from typing import Any
 
 import torch
@@ -198,15 +199,15 @@ def dim_value(tape: Tape, dim: Dim, size: Callable[[str], Node]) -> Any:
 
 
 def int_value(tape: Tape, dim: Dim, size: Callable[[str], Node]) -> Any:
-    """Return a dim that is a size or a position as an int or a node of one."""
+    """Return a dim that is a size or a position as an int or a node of one.
+
+    What is divided is divided last, and in integers: the gate has seen to it that nothing remains.
+    """
     if dim.integer is not None:
         return dim.integer
-    whole = dim_value(tape, dim, size)
-    if all(factor.denominator == 1 for _, factor in dim.terms):
-        return whole
-    node = tape.call(int, whole)
-    node.meta["number"] = True
-    return node
+    below = lcm(*(factor.denominator for _, factor in dim.terms))
+    whole = dim_value(tape, dim * below, size)
+    return whole if below == 1 else numbers(tape.graph, "floordiv", whole, below)
 
 
 def _is_zero(value: Any) -> bool:

@@ -1,7 +1,6 @@
 """One program, several directions: scoring, compressing, decompressing, sampling."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -71,7 +70,8 @@ def compress(model: "ReversibleModel", args: Sequence[Any], kwargs: Mapping[str,
     elements = sum(values[slot.name].numel() for slot in at.takes)
     lanes = max(1, min(model.bits.lanes, elements // _ELEMENTS_A_LANE))
     out = model.run(values, Options(together=True, lanes=lanes, seed=0, strict=True))
-    sizes, examples = at.measure(values), next(iter(values.values())).shape[0]
+    sizes = at.measure(values)
+    examples = at.examples(sizes, values)
     stacks = out.run.session.stacks
     return archive.pack(model, sizes, examples, lanes, stacks, out.state, out.run.check)
 
@@ -92,8 +92,7 @@ def decompress(
     packed = archive.unpack(data, model, givens)
     options = Options(together=True, lanes=packed.lanes, seed=0, loaded=packed.stacks)
     values = [*packed.raw, *givens]
-    mode = mode_of(model, packed.sizes, at.sizes, values, options)
-    mode = replace(mode, examples=packed.examples)
+    mode = mode_of(model, packed.sizes, at.sizes, values, packed.examples, options)
     named = {slot.name: value for slot, value in zip(at.givens, givens, strict=True)}
     return single(go_back(model, mode, packed.raw, named, open_bits(model, mode), packed.check))
 
@@ -124,8 +123,9 @@ def sample(model: "ReversibleModel", n: int, seed: int, kwargs: Mapping[str, Any
     sizes = at.sizes_from([], givens) | at.batch_sizes(n) | free
     if missing := [name for name in at.sizes if name not in sizes]:
         raise BindError(f"sampling {at.name} needs {', '.join(missing)}")
+    at.meet(sizes)
     options = Options(sampling=True, seed=seed)
-    mode = replace(mode_of(model, sizes, at.sizes, givens, options), examples=n)
+    mode = mode_of(model, sizes, at.sizes, givens, n, options)
     named = {slot.name: value for slot, value in zip(at.givens, givens, strict=True)}
     return single(go_back(model, mode, [], named, open_bits(model, mode), None, undo=False))
 

@@ -103,7 +103,8 @@ def _invert_values(model: "ReversibleModel", values: dict[str, Tensor]) -> list[
     sizes = at.fit(slots, values)
     Intake(at.name, slots, values, sizes, strict=True).admit().settle()
     options = Options(sampling=bool(at.plan))
-    mode = mode_of(model, sizes, at.sizes, [values[name] for name in names], options)
+    found, examples = [values[name] for name in names], at.examples(sizes, values)
+    mode = mode_of(model, sizes, at.sizes, found, examples, options)
     session = open_bits(model, mode) if at.plan else None
     raw = [encoded(slot, values[slot.name]) for slot in at.gives]
     givens = {slot.name: values[slot.name] for slot in at.givens}

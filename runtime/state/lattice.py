@@ -120,6 +120,11 @@ def add_label_(state: Tensor, value: Tensor, sign: int, size: int) -> Tensor:
     return state.add_(whole, alpha=sign).remainder_(size)
 
 
+def negate_label(state: Tensor, size: int) -> Tensor:
+    """Return the labels ``-state`` modulo `size`, in ``[0, size)``: its own inverse there."""
+    return state.neg().remainder_(size)
+
+
 def _round(value: Tensor, fraction_bits: int, integer: torch.dtype, consume: bool) -> Tensor:
     width = torch.iinfo(integer).bits
     wide = _wide(value)

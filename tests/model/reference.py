@@ -84,7 +84,10 @@ class Reference:
             case i.Negate():
                 whole = env[step.target.name].clone()
                 at = self._index(step.target, sizes)
+                kind = types[step.target.name].numerics
                 whole[at] = -whole[at]
+                if isinstance(kind, Label):
+                    whole[at] = torch.remainder(whole[at], kind.size.integer)
                 env[step.target.name] = whole
             case i.Swap():
                 env[step.left], env[step.right] = env[step.right], env[step.left]

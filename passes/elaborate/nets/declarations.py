@@ -13,7 +13,7 @@ from revc.ir.types import RegType, Shape
 from revc.passes.analysis.arguments import Formals
 from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
-from revc.passes.elaborate.nets.settings import given_settings, sort_args
+from revc.passes.elaborate.nets.settings import given_settings, same_each_turn, sort_args
 from revc.passes.elaborate.nets.slots import Draft, Namer, Net, called, closure
 from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.registers import Registers
@@ -160,8 +160,9 @@ def _setting(scope: Scope, node: ast.Expr) -> Setting:
         case ast.Bool() | ast.Str():
             return node.value
         case ast.ListExpr():
-            return tuple(size(item, scope.names, scope.findings) for item in node.items)
+            return tuple(size(item, scope.names, scope.findings, least=0) for item in node.items)
     amount = number(node, scope.names, scope.findings)
+    same_each_turn(scope, "a torch net", amount, node.span)
     fixed = amount.constant
     if fixed is None:
         return amount

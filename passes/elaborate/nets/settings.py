@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from revc.grammar import ast
 from revc.grammar.signatures import Option, Signature
+from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.net_kinds import kind_of
 from revc.ir.nets import Setting
@@ -82,10 +83,15 @@ def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr)
     findings = scope.findings
     match option.kind, expr:
         case "int", _:
-            value = size(expr, scope.names, findings)
+            value = size(expr, scope.names, findings, least=0)
+            if value.integer is not None and value.integer < 1:
+                text = f"takes a whole number of at least 1 for `{option.name}`, not {value}"
+                raise findings.reject(bad_argument(signature.name, text, expr.span))
+            same_each_turn(scope, signature.name, value, expr.span)
             return value if value.integer is None else value.integer
         case "number", _:
             amount = number(expr, scope.names, findings)
+            same_each_turn(scope, signature.name, amount, expr.span)
             fixed = amount.constant
             return amount if fixed is None else float(fixed)
         case "bool", ast.Bool():
@@ -97,6 +103,17 @@ def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr)
     wanted = " or ".join(option.choices) or _KINDS[option.kind]
     text = f"takes {wanted} for `{option.name}`"
     raise findings.reject(bad_argument(signature.name, text, expr.span))
+
+
+def same_each_turn(scope: Scope, name: str, value: Dim, span: Span) -> None:
+    """Check that a size or number of a net or a block does not depend on a turn.
+
+    Raises:
+        Reported: it does, and what is made of it cannot change from turn to turn.
+    """
+    if value.names & scope.turns.keys():
+        text = f"is one for all turns: {value} changes from turn to turn"
+        raise scope.findings.reject(bad_argument(name, text, span))
 
 
 _KINDS = {"bool": "true or false", "dims": "a list of sizes"}
@@ -139,9 +156,14 @@ def _sensible(scope: Scope, call: ast.Call, name: str, settings: Given) -> None:
         raise scope.findings.reject(
             odd_split(f"heads = {heads}", f"kv_heads = {shared}", call.span)
         )
-    rate = settings.get("p")
-    if name == "dropout" and not (isinstance(rate, int | float) and 0 <= rate < 1):
-        text = "takes a number of at least 0 and below 1 for `p`"
+    for option in ("p", "dropout"):
+        rate = settings.get(option, 0)
+        if not (isinstance(rate, int | float) and 0 <= rate < 1):
+            text = f"takes a number of at least 0 and below 1 for `{option}`"
+            raise scope.findings.reject(bad_argument(name, text, call.span))
+    eps = settings.get("eps", 1)
+    if not (isinstance(eps, int | float) and eps > 0):
+        text = "takes a number above 0 for `eps`: a row of equal numbers is divided by its root"
         raise scope.findings.reject(bad_argument(name, text, call.span))
     kernel = settings.get("kernel")
     if isinstance(kernel, int) and kernel % 2 == 0:

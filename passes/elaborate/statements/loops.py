@@ -16,6 +16,7 @@ from revc.passes.elaborate.nets.lookup import find_net
 from revc.passes.elaborate.nets.slots import Namer, Slots
 from revc.passes.elaborate.scope.names import size
 from revc.passes.elaborate.scope.scope import Scope, declared
+from revc.passes.elaborate.scope.state_places import check_size
 from revc.passes.rules.l105_loop_imbalance import imbalance
 from revc.passes.rules.l109_stale_let import stale
 from revc.passes.rules.s003_unknown_argument import bad_argument
@@ -28,7 +29,8 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     """`repeat N reversed as i share { body }`."""
     from revc.passes.elaborate.statements.table import run
 
-    count = size(node.count, scope.names, scope.findings)
+    count = size(node.count, scope.names, scope.findings, least=0)
+    check_size(scope, count, 0, node.count.span)
     if not node.share and (count.integer or 0) > MOST_TURNS:
         text = f"of {count} turns has too many nets; `repeat .. share` has one set"
         raise scope.findings.reject(bad_argument("a repeat", text, node.count.span))
@@ -37,12 +39,13 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     if node.label is not None:
         scope.claim(node.label, "a loop of this body", node.span)
     label = node.label or scope.namer.next("repeat")
-    inner = _inner(scope, node)
+    inner = _inner(scope, node, count)
     with scope.elaboration.within(node, node.span):
         steps = run(inner, node.body)
     _balanced(scope, inner, node)
     body = _block(scope, inner, node, steps, f"{scope.path}.{label}")
     scope.doubts += inner.doubts
+    _counted(scope, node, count, body)
     scope.emit(body.emits, node.span)
     registers = tuple(register.name for register in body.block.takes)
     for name in registers:
@@ -79,14 +82,14 @@ def _masking(scope: Scope, node: ast.Repeat) -> Iterator[str]:
             yield name
 
 
-def _inner(scope: Scope, node: ast.Repeat) -> Scope:
+def _inner(scope: Scope, node: ast.Repeat, count: Dim) -> Scope:
     names, turns = dict(scope.names), scope.turns
     if node.index is not None:
         earlier = "a value" if scope.regs.knows(node.index) else scope.visible(node.index)
         if earlier is not None:
             raise scope.findings.reject(redefined(node.index, earlier, node.span))
         names[node.index] = Dim.of(node.index)
-        turns = (*turns, node.index)
+        turns = {**turns, node.index: count}
     return replace(
         scope, names=names, turns=turns, parent=scope, regs=scope.regs.inner(), slots=Slots(),
         namer=Namer(declared(node.body)), nets={}, labels={}, doubts=[], emitted={}, claimed={},
@@ -105,6 +108,21 @@ def _balanced(scope: Scope, inner: Scope, node: ast.Repeat) -> None:
         let = scope.regs.lets.get(name)
         if let is not None and let.changed is not None:
             scope.findings.add(stale(name, let.changed[0], let.changed[1], node.span))
+
+
+def _counted(scope: Scope, node: ast.Repeat, count: Dim, body: Body) -> None:
+    """Check what a loop without turns, or with a number of its own in each outer turn, cannot do.
+
+    Raises:
+        Reported: it has nets of its own for turns that are not known, or emits as many values.
+    """
+    varies = bool(count.names & scope.turns.keys())
+    if varies and body.links and not node.share:
+        text = "that a turn counts has one set of nets for all of its turns: say `share`"
+        raise scope.findings.reject(bad_argument("a repeat", text, node.count.span))
+    if body.emits and (varies or count.integer == 0):
+        text = "emits a row of values a turn, so it needs as many turns each time, at least one"
+        raise scope.findings.reject(bad_argument("a repeat", text, node.count.span))
 
 
 def _block(

@@ -5,6 +5,7 @@ Each entry is (body of a model with registers a, b: [B, T, c] and a given u, the
 
 from tests.lint.findings.bits import BITS
 from tests.lint.findings.names import NAMES
+from tests.lint.findings.sizes import SIZES
 from tests.lint.findings.state import STATE
 from tests.lint.findings.types import TYPES
 
@@ -18,4 +19,4 @@ block Shows(a, b: [B, T, c]) { emit y = a }
 model M(a, b: [B, T, c], given u: [B, T, c], given k: label(V)[B, T]) {
 """
 
-FINDINGS = NAMES | TYPES | STATE | BITS
+FINDINGS = NAMES | TYPES | SIZES | STATE | BITS

@@ -94,8 +94,8 @@ STATE: dict[str, tuple[str, str]] = {
         "householder or permutation",
     ),
     "no reflections": (
-        "mix a by @@householder(0)",
-        "S003 `householder` needs at least one reflection, not k = 0",
+        "mix a by householder(@@0)",
+        "S003 `householder` takes a whole number of at least 1 for `k`, not 0",
     ),
     "a seed": (
         "mix a by permutation(@@1/2)",
@@ -128,5 +128,34 @@ STATE: dict[str, tuple[str, str]] = {
     "a matrix of another size": (
         "net R = lu()\nmix a by R\nmix a[.., :4] by @@R",
         "S004 `R` was called with other sizes",
+    ),
+    # --- reads by lets, values and factors
+    "state as a given by a let": (
+        "let v = tanh(a)\nReads(a, @@v)",
+        "L103 `a` passed twice: as state that changes, and as a given, by `v`",
+    ),
+    "state as a given by a slice of a let of a let": (
+        "let v = 2 * a\nlet w = v - 1\nrepeat 2 { Reads(a, @@w) }",
+        "L103 `a` passed twice: as state that changes, and as a given, by `w`",
+    ),
+    "state as a given of an inverse": (
+        "let v = tanh(a)\nuncall Reads(a, @@v)",
+        "L103 `a` passed twice: as state that changes, and as a given, by `v`",
+    ),
+    "a factor beyond its range": (
+        "scale a by @@2 in [1/4, 1] as m",
+        "B211 the factor is never in [0.25, 1]: it is always clamped to 1",
+    ),
+    "a factor below its range": (
+        "scale a by @@1/2 * sigmoid(b) in [3/4, 1] as m",
+        "B211 the factor is never in [0.75, 1]: it is always clamped to 0.75",
+    ),
+    "a logarithm of what has none": (
+        "a += log(@@0 - exp(b))",
+        "B212 `log` has no value here: its argument is at most 0",
+    ),
+    "a root of what has none": (
+        "a += sqrt(@@-1) * b",
+        "B212 `sqrt` has no value here: its argument is at most -1",
     ),
 }
