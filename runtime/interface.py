@@ -158,7 +158,31 @@ class Interface:
 
     def fit(self, slots: Sequence[Slot], values: Mapping[str, Tensor]) -> dict[str, int]:
         """Return the free sizes that the shapes of some slots' values bind; see `measure`."""
-        sizes: dict[str, int] = {}
+        sizes = self.bound(slots, values, {})
+        if missing := [name for name in self.sizes if name not in sizes]:
+            raise BindError(f"no input's shape gives {', '.join(missing)}")
+        batch = values[slots[0].name].shape[0] if slots and slots[0].shape else 1
+        self.check_batch(batch)
+        return sizes
+
+    def check_batch(self, examples: int) -> None:
+        """Check that a batch can be run in chunks.
+
+        Raises:
+            BindError: there are fewer examples.
+        """
+        if examples < self.chunks:
+            raise BindError(f"{self.chunks} chunks of a batch of {examples}: some would be empty")
+
+    def bound(
+        self, slots: Sequence[Slot], values: Mapping[str, Tensor], known: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Return `known` sizes and those that the shapes of some slots' values bind, which may be few.
+
+        Raises:
+            BindError: a value does not fit its slot, the others, or what is known.
+        """
+        sizes = dict(known)
         for slot in slots:
             value = values[slot.name]
             _check_kind(slot, value)
@@ -169,11 +193,6 @@ class Interface:
             _bind_sizes(slot, value, sizes)
         for slot in slots:
             self._check_sizes(slot, values[slot.name], sizes)
-        if missing := [name for name in self.sizes if name not in sizes]:
-            raise BindError(f"no input's shape gives {', '.join(missing)}")
-        batch = values[slots[0].name].shape[0] if slots and slots[0].shape else 1
-        if batch < self.chunks:
-            raise BindError(f"{self.chunks} chunks of a batch of {batch}: some would be empty")
         return sizes
 
     def asked(self, values: Mapping[str, Tensor]) -> frozenset[str]:

@@ -132,13 +132,16 @@ class ReversibleModel(nn.Module):
         """Return the differentiable code length of a run, [B] in bits; see `directions.score`."""
         return directions.score(self, args, kwargs)
 
-    def compress(self, *args: Tensor, **kwargs: Tensor) -> bytes:
+    def compress(self, *args: Tensor, key: bytes | None = None, **kwargs: Tensor) -> bytes:
         """Return the inputs as bytes, by the program's own code; see `directions.compress`."""
-        return directions.compress(self, args, kwargs)
+        return directions.compress(self, args, kwargs, key)
 
-    def decompress(self, data: bytes, *givens: Tensor, **kwargs: Tensor) -> Any:
+    def decompress(
+        self, data: bytes, *givens: Tensor, key: bytes | None = None, memory: int | None = None,
+        **kwargs: Tensor,
+    ) -> Any:  # fmt: skip
         """Return the inputs that `compress` was given; see `directions.decompress`."""
-        return directions.decompress(self, data, givens, kwargs)
+        return directions.decompress(self, data, givens, kwargs, key, memory)
 
     def sample(self, n: int, seed: int = 0, **kwargs: Any) -> Any:
         """Return `n` inputs drawn by running the program backwards; see `directions.sample`."""

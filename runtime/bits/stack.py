@@ -21,6 +21,9 @@ from revc.runtime.bits.growth import FillBounds
 from revc.runtime.bits.saved import Saved
 from revc.runtime.bits.spill import SpillStore
 
+_OWN = 1 << 62
+"""Bytes that a stack's own copy may take."""
+
 
 class BitStack:
     """A bottomless stack of bits for each of ``sequences`` sequences.
@@ -152,6 +155,11 @@ class BitStack:
         """Raise what ``check="later"`` put off; waits for the device."""
         self.engine.faults.verify()
 
+    def flush(self) -> None:
+        """Wait until all that left memory is kept by the spill store; SpillError if it is not."""
+        if self.engine.spill:
+            self.engine.spill.flush()
+
     def reserve(self, words: int) -> None:
         """Make room for ``words`` more words in every lane, so that pushes need not grow."""
         self.engine.reserve(words)
@@ -174,15 +182,17 @@ class BitStack:
     def load(
         cls, flat: Tensor, device: torch.device | str = "cpu",
         backend_name: BackendName | None = None, check: CheckPolicy | None = None,
-        below: Tensor | None = None,
+        below: Tensor | None = None, memory: int | None = None,
     ) -> BitStack:  # fmt: skip
         """The stack that ``export`` gave; DamagedTapeError or FloorError if it is none.
 
-        ``below`` are words int16 [rows * N] that lie under those of the buffer.
+        ``below`` are words int16 [rows * N] that lie under those of the buffer. ``memory`` bounds
+        the bytes that the words take, which lanes of uneven fill make many more than the buffer
+        has: by default 64 for each byte that is read, and 64 MiB at least. MemoryLimitError beyond.
         """
         place = torch.empty(0, device=device).device
         name = backend_name or default_backend(place)
-        state = unpack(flat, backend(name), place, below)
+        state = unpack(flat, backend(name), place, below, memory)
         made = cls(state.sequences, state.lanes, state.seed, place, state.mode, name, check)
         made.engine.state = state
         made.engine.bounds = FillBounds()
@@ -194,7 +204,7 @@ class BitStack:
         name = self.engine.backend.name
         return BitStack.load(
             self.export(), self.device, "triton" if name == "triton" else "numba",
-            self.engine.faults.check,
+            self.engine.faults.check, memory=_OWN,
         )  # fmt: skip
 
     def digest(self) -> str:
