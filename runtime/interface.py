@@ -177,7 +177,7 @@ class Interface:
     def bound(
         self, slots: Sequence[Slot], values: Mapping[str, Tensor], known: Mapping[str, int]
     ) -> dict[str, int]:
-        """Return `known` sizes and those that the shapes of some slots' values bind, which may be few.
+        """Return `known` sizes and those that the shapes of some slots' values bind.
 
         Raises:
             BindError: a value does not fit its slot, the others, or what is known.

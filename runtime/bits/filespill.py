@@ -184,8 +184,8 @@ def recover(
 ) -> BitStack:
     """The stack at the last whole mark of a spill file, however the file ends.
 
-    ``memory`` bounds what it takes, as for ``BitStack.load``. Raises TruncatedTapeError when not one mark is whole, DamagedTapeError when what the mark says
-    does not fit the rows below it.
+    ``memory`` bounds what it takes, as for ``BitStack.load``. Raises TruncatedTapeError when no
+    mark is whole, DamagedTapeError when what the mark says does not fit the rows below it.
     """
     with open_to_read(path) as file:
         size = file.seek(0, 2)

@@ -20,7 +20,7 @@ LARGEST = 1 << 62
 
 def encode(fields: Mapping[str, Any]) -> bytes:
     """Return a header's bytes."""
-    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def decode(body: bytes) -> Fields:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.errors import TapeMismatchError
+from revc.runtime.bits.errors import DamagedTapeError, TapeMismatchError
 from revc.runtime.bits.header import Fields
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
 
 _WHAT = {"program": "program", "weights": "set of weights", "givens": "set of givens"}
-_BELONGS = tuple(_WHAT)
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,12 @@ class Conditions:
         Raises:
             DamagedTapeError: there are none.
         """
-        belongs = (header.text(name) for name in _BELONGS)
-        rest = (header.text("low"), header.words("throttle"), header.flag("dropout"))
-        return Conditions(*belongs, *rest, header.words("around"))
+        program, weights, givens = (header.text(name) for name in _WHAT)
+        throttle = {name: _throttle(text) for name, text in header.words("throttle").items()}
+        return Conditions(
+            program, weights, givens, header.text("low"), throttle, header.flag("dropout"),
+            header.words("around"),
+        )  # fmt: skip
 
     def check(self, now: "Conditions", exact: bool) -> None:
         """Refuse to decode under other conditions than those that were written under.
@@ -83,11 +85,17 @@ class Conditions:
 
     def differences(self, now: "Conditions") -> str:
         """Return what may matter and is not the same, in words; nothing if all is."""
-        names = sorted(
-            n for n in {*self.around, *now.around} if self.around.get(n) != now.around.get(n)
-        )
+        names = sorted({*self.around, *now.around})
         pairs = ((n, self.around.get(n, "nothing"), now.around.get(n, "nothing")) for n in names)
-        return ", ".join(f"{name} ({then}, here {here})" for name, then, here in pairs)
+        return ", ".join(f"{n} ({then}, here {here})" for n, then, here in pairs if then != here)
+
+
+def _throttle(text: str) -> str:
+    try:
+        float.fromhex(text)
+    except (ValueError, OverflowError) as error:
+        raise DamagedTapeError(f"a throttle of the header is no number: {text!r}") from error
+    return text
 
 
 def conditions_of(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> Any:
     """Return the inputs that give `out`, or the results `values`; see `ReversibleModel.inverse`."""
     at = model.interface
+    _check_names(model, values)
     if out is None:
         return single(_invert_values(model, dict(values)))
     ran, shown = _opened(model, out)
@@ -44,6 +45,8 @@ def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> 
             f"this result of {at.name} was copied without its bits: invert the one that the "
             "forward pass returned"
         )
+    slots = [slot for slot in (*at.gives, *at.givens) if slot.name in edited]
+    at.bound(slots, edited, dict(zip(at.sizes, ran.mode.sizes, strict=True)))
     names = [slot.name for slot in at.givens]
     givens = dict(zip(names, ran.givens, strict=True)) | {n: shown[n] for n in names if n in shown}
     raw = [
@@ -52,6 +55,17 @@ def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> 
     ]
     check = None if edited or set(values) else ran.check
     return single(go_back(model, ran.mode, raw, givens, ran.session, check))
+
+
+def _check_names(model: "ReversibleModel", values: Mapping[str, Tensor]) -> None:
+    """Refuse names that the program does not have, and values that are no tensors."""
+    at = model.interface
+    names = [slot.name for slot in (*at.gives, *at.givens)]
+    for name, value in values.items():
+        if name not in names:
+            raise BindError(f"{at.name} gives {', '.join(names)}; {name!r} does not fit")
+        if not isinstance(value, Tensor):
+            raise BindError(f"{name} is a {type(value).__name__}, not a tensor")
 
 
 def _opened(model: "ReversibleModel", out: Any) -> tuple[Ran | None, dict[str, Tensor]]:
@@ -84,11 +98,6 @@ def _invert_values(model: "ReversibleModel", values: dict[str, Tensor]) -> list[
     names = [slot.name for slot in slots]
     if missing := [name for name in names if name not in values]:
         raise BindError(f"inverse of {at.name} needs {', '.join(missing)}")
-    for name, value in values.items():
-        if not isinstance(value, Tensor):
-            raise BindError(f"{name} is a {type(value).__name__}, not a tensor")
-    if unknown := [name for name in values if name not in names]:
-        raise BindError(f"{at.name} gives {', '.join(names)}; {unknown[0]!r} does not fit")
     sizes = at.fit(slots, values)
     options = Options(sampling=bool(at.plan))
     mode = mode_of(model, sizes, at.sizes, [values[name] for name in names], options)
