@@ -40,10 +40,18 @@ class ChunkFile:
     def __init__(self, path: str | Path, header: Mapping[str, Any]) -> None:
         try:
             self.file = WholeFile(path, "w+")
-            self.digest = write_header(self.file, dict(header))
+            self.digest = self._begin(header)
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
         self.first = self.end = self.file.tell()
+
+    def _begin(self, header: Mapping[str, Any]) -> bytes:
+        """Write the header; a file that cannot take it is closed."""
+        try:
+            return write_header(self.file, header)
+        except OSError:
+            self.file.close()
+            raise
 
     def append(self, kind: bytes, payload: bytes) -> None:
         """Write a chunk after the last one."""

@@ -99,7 +99,7 @@ class FileSpill:
 
     def flush(self) -> None:
         """Wait until all that was put is in the file; raises what went wrong on the way."""
-        self._check_process()
+        self._check()
         pending, self._pending = self._pending, []
         for future in pending:
             future.result()
@@ -130,7 +130,7 @@ class FileSpill:
 
     def _later(self, job: Callable[[], T]) -> Future[T]:
         """Let the thread do a job when it has done all that came before."""
-        self._check_process()
+        self._check()
         return self._worker.submit(self._done, job)
 
     def _done(self, job: Callable[[], T]) -> T:
@@ -147,7 +147,9 @@ class FileSpill:
             )
             raise SpillError(self._failure) from error
 
-    def _check_process(self) -> None:
+    def _check(self) -> None:
+        if self._failure:
+            raise SpillError(self._failure)
         if self._process != os.getpid():
             raise SpillError(
                 f"the spill file {self.path} belongs to the process that forked this one: a run "
@@ -162,7 +164,7 @@ class FileSpill:
     def _forget_ahead(self) -> None:
         """Put a block that was read ahead back where it was."""
         if self._ahead is not None:
-            self._check_process()
+            self._check()
             ahead, self._ahead = self._ahead, None
             chunk = ahead.result()
             self._submit(lambda: self._file.restore(chunk))
