@@ -24,7 +24,7 @@ from rich.table import Table as RichTable
 from torch import Tensor
 
 from revc.runtime.bits import BitStack, Mode
-from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.constants import LENGTH_UNIT, UNIT
 from revc.runtime.bits.dist import (
     Distribution,
     FloatBits,
@@ -169,7 +169,7 @@ def excess() -> Iterator[Row]:
         yield Row(f"coder beyond its table, {mode.name}", gap, "bit/symbol", target, most=True)
     for name, made, reach in windows():
         lengths, real = made
-        worst = ((lengths / UNIT - real) * torch.exp2(-real)).sum(-1)
+        worst = ((lengths / LENGTH_UNIT - real) * torch.exp2(-real)).sum(-1)
         yield Row(f"integer {name} beyond the real one, mean", float(worst.mean()), "bit/symbol",
                   0.005, most=True)  # fmt: skip
         yield Row(f"integer {name} beyond the real one, most of {reach}", float(worst.max()),

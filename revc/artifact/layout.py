@@ -65,12 +65,32 @@ def statement(left: str, code: Code, depth: int, right: str = "") -> list[str]:
 def comment(text: str, depth: int) -> list[str]:
     """Return a comment of as many lines as it takes."""
     margin = f"{INDENT * depth}# "
-    return wrap(text, WIDTH, initial_indent=margin, subsequent_indent=margin + "  ")
+    return wrap(documented(text), WIDTH, initial_indent=margin, subsequent_indent=margin + "  ")
+
+
+_ESCAPED = {"\\": "\\\\", '"': '\\"'}
+
+
+def quoted(text: str) -> str:
+    """Return a text of any characters as a string literal, which nothing in it can end."""
+    return '"' + "".join(_ESCAPED.get(c) or _printable(c) for c in text) + '"'
+
+
+def documented(text: str) -> str:
+    """Return a text as it may stand in a docstring or a comment, which nothing in it can end."""
+    shown = "".join(_printable(c) for c in text.replace("\\", "\\\\"))
+    return shown.replace('"', "'") if '""' in shown or shown.endswith('"') else shown
+
+
+def _printable(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def docstring(text: str, depth: int) -> list[str]:
     """Return a docstring: on one line where it fits, else with its end on a line of its own."""
-    margin = INDENT * depth
+    text, margin = documented(text), INDENT * depth
     if len(margin) + len(text) + 6 <= WIDTH:
         return [f'{margin}"""{text}"""']
     # Room for the quotes at the end: formatters join a text of one line with them.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from revc.artifact.layout import INDENT, Code, call, docstring, listed, statement, tupled
+from revc.artifact.layout import INDENT, Code, call, docstring, listed, quoted, statement, tupled
 from revc.codegen.builtins import module_class
 from revc.codegen.compile import imported_with
 from revc.ir.net_kinds import arguments_of
@@ -21,7 +21,7 @@ def nets_text(model: Block) -> str:
         return "\n".join([*lines, f"{INDENT}return {{}}", ""])
     lines.append(f"{INDENT}return {{")
     for slot in model.nets:
-        lines += statement(f'"{slot.name}": ', _made(slot), 2, ",")
+        lines += statement(f"{quoted(slot.name)}: ", _made(slot), 2, ",")
     return "\n".join([*lines, f"{INDENT}}}", ""])
 
 
@@ -38,12 +38,12 @@ def _imports(slots: tuple[NetSlot, ...]) -> list[str]:
 def _made(slot: NetSlot) -> Code:
     source = slot.source
     if isinstance(source, Hole):
-        return f'binder.bind("{source.name}")'
+        return f"binder.bind({quoted(source.name)})"
     if isinstance(source, TorchClass):
         args, kwargs = imported_with(source)
         pairs = [f"{constant(key)}: {constant(value)}" for key, value in kwargs.items()]
         named = f"{{{', '.join(pairs)}}}"
-        head = [f'"{slot.name}"', f'"{source.target}"', constant(args), named]
+        head = [quoted(slot.name), quoted(source.target), constant(args), named]
         return call("import_net", head)
     items = [f"{name}={constant(value)}" for name, value in arguments_of(slot).items()]
     return call(module_class(slot).__name__, items)
@@ -55,6 +55,5 @@ def constant(value: Any) -> str:
         items = [constant(item) for item in value]
         return str(tupled(items) if isinstance(value, tuple) else listed(items))
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        return quoted(value)
     return repr(value)

@@ -175,7 +175,7 @@ class Engine:
         return pack(self.state)
 
     def sizes(self) -> Tensor:
-        """Size of every sequence, int64 [sequences], in 2**-32 bit."""
+        """Size of every sequence, int64 [sequences], in 2**-20 bit."""
         return self.backend.sizes(self.state, self.spilled)
 
 

@@ -1,7 +1,7 @@
 """The books: what every meter moved, per sequence, in three columns of int64.
 
 * *booked*: how much the stack's ``size`` really changed. These sums telescope: over all bookings
-  on a stack they equal its size now less its size at first, to the last 2**-32 bit.
+  on a stack they equal its size now less its size at first, to the last 2**-20 bit.
 * *shannon*: -log2 of the integer model at the coded symbols. Less than booked by the coder's own
   loss.
 * *physical*: change of the bits really held, words and heads: what memory and files see.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.constants import UNIT, UNIT_BITS
 from revc.runtime.bits.errors import LedgerError
 from revc.runtime.bits.stack import BitStack
 
@@ -29,7 +29,7 @@ COLUMNS = ("booked", "shannon", "physical")
 
 
 class Entry(TypedDict):
-    """One meter of the JSON form: int64 sums and per-sequence lists, in 2**-32 bit."""
+    """One meter of the JSON form: int64 sums and per-sequence lists, in 2**-20 bit."""
 
     meter: str
     calls: int
@@ -89,7 +89,7 @@ class Ledger:
         self, name: str, booked: Tensor, shannon: Tensor | None = None,
         physical: Tensor | None = None,
     ) -> None:  # fmt: skip
-        """Add int64 [sequences] changes in 2**-32 bit to a meter; a missing column adds nothing.
+        """Add int64 [sequences] changes in 2**-20 bit to a meter; a missing column adds nothing.
 
         Raises LedgerError for another dtype, shape or device: nothing is booked then.
         """
@@ -158,7 +158,7 @@ class Ledger:
     def to_json(self) -> str:
         """The ledger as JSON; all amounts are integers of ``unit`` bit."""
         whole: dict[str, Any] = {
-            "unit": "2**-32 bit", "sequences": self.sequences, "meters": self.entries(),
+            "unit": f"2**-{UNIT_BITS} bit", "sequences": self.sequences, "meters": self.entries(),
         }  # fmt: skip
         return json.dumps(whole)
 

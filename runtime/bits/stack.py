@@ -98,7 +98,7 @@ class BitStack:
         ops.after(self.token, value)
 
     def size(self) -> Tensor:
-        """16 (W - D) + sum of log2(head) per sequence, int64 [sequences], in 2**-32 bit.
+        """16 (W - D) + sum of log2(head) per sequence, int64 [sequences], in 2**-20 bit.
 
         W words are stored, D were taken from below the floor. Only differences have a meaning.
         """
@@ -106,7 +106,7 @@ class BitStack:
         return sizes
 
     def physical(self) -> Tensor:
-        """Bits really held per sequence: words stored and 64 for each head, in 2**-32 bit."""
+        """Bits really held per sequence: words stored and 64 for each head, in 2**-20 bit."""
         words = (self.engine.state.fill + self.engine.spilled).reshape(-1, self.lanes).sum(-1)
         return (words * WORD_BITS + 64 * self.lanes) * UNIT
 

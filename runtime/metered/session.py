@@ -190,7 +190,7 @@ class Session:
         return tuple(budget for budget in self.plan.budgets if budget.meter == "net")
 
     def bucket(self, budget: Budget) -> Tensor:
-        """Return what a budget on net still allows each sequence, int64 [B] in 2**-32 bit."""
+        """Return what a budget on net still allows each sequence, int64 [B] in 2**-20 bit."""
         return self.allowed[budget] - self.charged[budget]
 
     def covering(self, meter: str) -> list[Budget]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from revc.runtime.bits import BitStack, Mode
+from revc.runtime.bits.constants import LENGTH_UNIT, UNIT
 from revc.runtime.bits.dist import (
     Categorical,
     Distribution,
@@ -35,7 +36,7 @@ from revc.runtime.bits.tables import digest
 from revc.runtime.bits.tempering import energies, heat, heated, temper_anywhere, temper_on_cpu
 from revc.runtime.bits.window import inner
 from tests.bits.laws import FEW
-from tests.bits.test_roundtrip import LANES, MODES, SEEDS, SLACK, UNIT
+from tests.bits.test_roundtrip import LANES, MODES, SEEDS, SLACK
 
 B, E = 6, 40
 ALPHA = torch.tensor([0.0, 0.03, 0.25, 0.6, 0.95, 1.0])
@@ -212,7 +213,7 @@ def test_probabilities_sum_to_one(name: str) -> None:
     reach = 300 if isinstance(model, Logistic | Gaussian | Mixture) else 60
     for offset in range(-reach, reach):
         symbols = centre + offset
-        bits = chosen.exact_length(symbols).double() / UNIT
+        bits = chosen.exact_length(symbols).double() / LENGTH_UNIT
         p = torch.where(chosen.inside(symbols), torch.exp2(-bits), 0.0)
         total, entropy = total + p, entropy + p * bits
     assert torch.allclose(total, torch.ones_like(total), rtol=0, atol=1e-8)
@@ -270,7 +271,7 @@ def test_both_ways_of_tempering_agree(count: int) -> None:
     assert torch.equal(fast, plain)
     p = plain.double() / plain.sum(-1, keepdim=True).double()
     found = -torch.xlogy(p, p).sum(-1) / torch.log(torch.tensor(2.0).double())
-    assert float((found - target.double() / UNIT).abs().max()) < 0.01
+    assert float((found - target.double() / LENGTH_UNIT).abs().max()) < 0.01
 
 
 @pytest.mark.parametrize("family", ["logistic", "gaussian"])
@@ -313,7 +314,7 @@ def test_static_rows_are_frozen(name: str) -> None:
     rows = uniform_rows(cpu) if name == "uniform" else window_rows(name, cpu)
     assert digest(rows.cdf.long().numpy()) == FROZEN[name]
     level = torch.arange(rows.cdf.shape[0]) // (1 if name == "uniform" else 8)
-    error = (rows.entropy - (level << LEVEL)).double() / UNIT
+    error = (rows.entropy - (level << LEVEL)).double() / LENGTH_UNIT
     assert float(error.abs().max()) < 0.002
     assert bool((rows.cdf[:, -1] == 65536).all())
 
