@@ -25,6 +25,11 @@ from revc.runtime.bits.stack import BitStack
 if TYPE_CHECKING:
     from rich.table import Table
 
+_UNREADABLE = (
+    KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError, RecursionError,
+)  # fmt: skip
+"""What JSON of other things raises, here or in torch."""
+
 COLUMNS = ("booked", "shannon", "physical")
 
 
@@ -74,9 +79,16 @@ class Ledger:
     Args:
         sequences: number of sequences.
         device: where the sums are kept; booking never moves them off it.
+
+    Raises:
+        LedgerError: no stack has so many sequences.
     """
 
+    unit = f"2**-{UNIT_BITS} bit"
+
     def __init__(self, sequences: int, device: torch.device | str = "cpu") -> None:
+        if not 0 <= sequences < 1 << 31:
+            raise LedgerError(f"a ledger of {sequences} sequences: want at least 0, below 2**31")
         self.sequences = sequences
         self.device = torch.empty(0, device=device).device
         self.meters: dict[str, Meter] = {}
@@ -158,7 +170,7 @@ class Ledger:
     def to_json(self) -> str:
         """The ledger as JSON; all amounts are integers of ``unit`` bit."""
         whole: dict[str, Any] = {
-            "unit": f"2**-{UNIT_BITS} bit", "sequences": self.sequences, "meters": self.entries(),
+            "unit": self.unit, "sequences": self.sequences, "meters": self.entries(),
         }  # fmt: skip
         return json.dumps(whole)
 
@@ -167,11 +179,13 @@ class Ledger:
         """The ledger that ``to_json`` wrote; LedgerError for anything else."""
         try:
             whole = json.loads(text)
+            if whole["unit"] != cls.unit:
+                raise LedgerError(f"a ledger in {whole['unit']}, not in {cls.unit}")
             ledger = cls(int(whole["sequences"]))
             for entry in whole["meters"]:
                 ledger.book(entry["meter"], *(torch.tensor(entry["sequences"][c]) for c in COLUMNS))
                 ledger.meters[entry["meter"]].calls = int(entry["calls"])
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise LedgerError(f"this is no ledger: {error!r}") from error
         return ledger
 

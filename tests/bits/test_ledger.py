@@ -162,9 +162,26 @@ def test_unknown_names() -> None:
         ledger.merge(Ledger(3))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"sequences": 2, "meters": [{"meter": "a"}]}'])
+LINE = '{"unit": "2**-20 bit", "sequences": %s, "meters": %s}'
+COLUMN = '{"booked": %s, "shannon": [0], "physical": [0]}'
+METER = '[{"meter": "a", "calls": 1, "sequences": %s}]'
+
+
+OTHER = [
+    *("", "[]", "{}", "null", "[" * 100_000),
+    *(LINE % (n, "[]") for n in ("-1", "9" * 30, '"x"', "null")),
+    *(LINE % ("1", meters) for meters in ("7", "[7]", '[{"meter": "a"}]', "null")),
+    *(
+        LINE % ("1", METER % (COLUMN % n))
+        for n in ("[" + "9" * 30 + "]", '["x"]', "7", "{}", "[.5]")
+    ),
+    (LINE % ("1", "[]")).replace("20", "32"),
+]
+
+
+@pytest.mark.parametrize("text", OTHER, ids=range(len(OTHER)))
 def test_other_json_is_refused(text: str) -> None:
-    with pytest.raises(LedgerError, match="no ledger"):
+    with pytest.raises(LedgerError, match="ledger|meter"):
         Ledger.from_json(text)
 
 

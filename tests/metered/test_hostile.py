@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+import revc
 from revc.errors import BindError
 from revc.runtime.bits import chunks
 from revc.runtime.bits.errors import ContainerError, DamagedTapeError, MemoryLimitError
@@ -14,6 +15,7 @@ from revc.runtime.metered import seal
 from revc.runtime.model import ReversibleModel
 from tests.hostile import UNREADABLE, WRONG, flips, little_memory, little_time
 from tests.metered.archives import KEY, archive, packed, taken
+from tests.metered.test_directions import EXCHANGES
 
 
 def refused(model: ReversibleModel, data: bytes, c: torch.Tensor, key: bytes | None = None) -> bool:
@@ -92,6 +94,48 @@ def test_forged_bodies_do_not_pass_the_checksums() -> None:
             at for at, one in flips(body) if not refused(model, archive(encode(header), one), c)
         ]
     assert wrong == []
+
+
+OTHERS = {
+    "several stacks": ("", EXCHANGES),
+    "labels": (
+        "label",
+        "use std.nets: embedding, parameter\ndim B, d = 6\nstate lattice(Q12.20)\n"
+        "model N(a: [B, d], y: label(10)[B]) -> (y: label(10)[B]) {\n"
+        "  put a by logistic(embedding(10, y, out = 12), step = 1/64) as code\n}\n",
+    ),
+    "float state": (
+        "float",
+        "use std.nets: linear\ndim B, d = 6\n"
+        "model N(a, b: float32[B, d]) -> (a: float32[B, d]) {\n"
+        "  a += linear(b)\n  put b by logistic(linear(a), step = 1/64) as code\n}\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_forged_bodies_of_other_programs_raise_nothing_of_python(name: str) -> None:
+    torch.manual_seed(0)
+    kind, spec = OTHERS[name]
+    model, (a, b) = revc.compile(spec), torch.randn(2, 3, 6)
+    data = model.compress(a, torch.arange(3) if kind == "label" else b)
+    header, body = taken(data)
+    with little_memory():
+        found = [
+            model_refuses(model, archive(encode(header), one)) for _, one in flips(body, step=2)
+        ]
+        assert all(model_refuses(model, one) for one in (data[:-1], data[:100], b"x" + data[1:]))
+    assert all(found) or kind == "float", "float state has no checksums"
+    assert not model_refuses(model, data)
+
+
+def model_refuses(model: ReversibleModel, data: bytes) -> bool:
+    with little_time():
+        try:
+            model.decompress(data)
+        except ContainerError:
+            return True
+        return False
 
 
 def test_no_switch_in_the_file_turns_a_check_off() -> None:
