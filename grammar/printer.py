@@ -4,7 +4,7 @@ What is printed parses to the same tree. Comments are no part of it: see format.
 """
 
 from revc.grammar import ast
-from revc.grammar.layout import INDENT, WIDTH, lay_out
+from revc.grammar.layout import REV, lay_out
 from revc.grammar.print_expr import expression
 from revc.grammar.print_stmt import Statement, body_of, heading
 
@@ -37,7 +37,7 @@ def print_stmt(node: Statement, indent: int = 0) -> str:
         return head
     if short := one_line(node, indent):
         return short
-    inner = indent + len(INDENT)
+    inner = indent + len(REV.step)
     lines = (" " * inner + print_stmt(stmt, inner) for stmt in body)
     return "\n".join([f"{head} {{", *lines, f"{' ' * indent}}}"])
 
@@ -55,7 +55,7 @@ def one_line(node: Statement, indent: int) -> str | None:
     if body_of(body[0]) is not None:
         return None
     short = f"{heading(node).flat} {{ {heading(body[0]).flat} }}"
-    return short if indent + len(short) <= WIDTH else None
+    return short if indent + len(short) <= REV.width else None
 
 
 def _group(item: ast.Item) -> str:

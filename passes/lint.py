@@ -63,7 +63,13 @@ def lint(
     dims: Mapping[str, int] = {},
     sources: Sources = DISK,
 ) -> LintResult:
-    """Check a spec, a path or source text; all that is wrong with it is in the findings.
+    """Check a spec; all that is wrong with it is in the findings, also what does not parse.
+
+    Args:
+        source: a path to a `.rev` file, or source text.
+        selection: which findings count, and at which level.
+        dims: sizes that the file leaves free, or other values for those that it binds.
+        sources: where the texts of the file, and of those that it uses, are read.
 
     Raises:
         BindError: `dims` has a dim that the file does not declare.

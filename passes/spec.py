@@ -153,7 +153,17 @@ class Spec:
         return self.elaboration().numerics(self.main)
 
     def program(self, model: str | None = None, nets: Collection[str] | None = ()) -> Program:
-        """Return the program of one model; see `build`."""
+        """Return the program of one model; see `build`.
+
+        Args:
+            model: its name; may be left out when the file has one model.
+            nets: the nets without a body that Python will bind; None leaves them unbound.
+
+        Raises:
+            SpecError: the spec is wrong, or a size that a program needs is free.
+            UnsupportedError: the spec has statements that cannot be compiled yet.
+            BindError: there is no such model or net, or a net without a body is left out.
+        """
         checked = self.accepted(model)
         program = checked.programs[id(self._model(model))]
         if nets is not None:

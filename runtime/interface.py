@@ -157,7 +157,12 @@ class Interface:
         return self.fit(slots, values)
 
     def fit(self, slots: Sequence[Slot], values: Mapping[str, Tensor]) -> dict[str, int]:
-        """Return the free sizes that the shapes of some slots' values bind; see `measure`."""
+        """Return the free sizes that the shapes of some slots' values bind; see `measure`.
+
+        Raises:
+            BindError: a value has another rank, size or kind of dtype than the spec says, no shape
+                binds a size, or there are more chunks than examples.
+        """
         sizes = self.bound(slots, values, {})
         if missing := [name for name in self.sizes if name not in sizes]:
             raise BindError(f"no input's shape gives {', '.join(missing)}")

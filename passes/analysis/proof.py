@@ -103,15 +103,6 @@ _SUMMARY: dict[Verdict, str] = {
 
 def _step(step: Instruction, unproved: bool, done: dict[int, Proof]) -> Proof:
     match step:
-        case BlockCall():
-            inner = prove(step.block, (), done)
-            how = "run backwards" if step.undo else "run"
-            reason = f"{step.block.name}, {how}; its inverse runs it the other way"
-            return Proof(f"call {step.label}", inner.verdict, reason, step.span, (inner,))
-        case Repeat():
-            inner = prove(step.body, (), done)
-            reason = f"{step.count} turns of a bijection, undone in the other order"
-            return Proof(step.label, inner.verdict, reason, step.span, (inner,))
         case Free() if unproved:
             reason = "checked to hold its value as it runs, so nothing is lost unseen"
             return Proof(f"free {step.name}", "ASSUMED", reason, step.span)
@@ -120,8 +111,18 @@ def _step(step: Instruction, unproved: bool, done: dict[int, Proof]) -> Proof:
         case Apply():
             reason = f"{step.bijection} is strictly increasing"
             return Proof("apply", "PROVED", reason, step.span)
-    subject = " ".join([step.kind, *dict.fromkeys(place.name for place in step.targets())])
-    return Proof(subject, "PROVED", _reason(step), step.span)
+    inner = tuple(prove(block, (), done) for block in step.inner())
+    verdict = weakest([proof.verdict for proof in inner])
+    return Proof(_subject(step), verdict, _reason(step), step.span, inner)
+
+
+def _subject(step: Instruction) -> str:
+    match step:
+        case BlockCall():
+            return f"call {step.label}"
+        case Repeat():
+            return step.label
+    return " ".join([step.kind, *dict.fromkeys(place.name for place in step.targets())])
 
 
 _NAMED = ("softsign", "tanh", "sigmoid", "exp", "log", "softplus", "sinh", "arcsinh")
@@ -147,6 +148,12 @@ _REASONS: dict[type, str] = {
 
 
 def _reason(step: Instruction) -> str:
-    if isinstance(step, Scale):
-        return f"the factor is at least {step.lo:g}; remainders go to the tape"
+    match step:
+        case Scale():
+            return f"the factor is at least {step.lo:g}; remainders go to the tape"
+        case BlockCall():
+            how = "run backwards" if step.undo else "run"
+            return f"{step.block.name}, {how}; its inverse runs it the other way"
+        case Repeat():
+            return f"{step.count} turns of a bijection, undone in the other order"
     return _REASONS[type(step)]

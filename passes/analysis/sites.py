@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from revc.ir.dims import Dim
-from revc.ir.instructions import BlockCall, Repeat, Scale, Valve
+from revc.ir.instructions import Instruction, Scale, Valve
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.metered import Coded, Metered
 from revc.ir.program import Block
@@ -44,16 +44,20 @@ def metered(block: Block) -> tuple[MeterSite, ...]:
 def _sites(block: Block, turns: Dim, per_step: Dim | None, undone: bool) -> Iterator[MeterSite]:
     env: Env = {register.name: register.type for register in block.takes}
     for step in block.body:
-        if isinstance(step, BlockCall):
-            yield from _sites(step.block, turns, per_step, undone != step.undo)
-        elif isinstance(step, Repeat):
-            inner = None if per_step is None else per_step * step.count
-            inner = inner if step.index is None else ONE
-            yield from _sites(step.body, turns * step.count, inner, undone)
-        elif isinstance(step, Metered):
+        for inner in step.inner():
+            each = _per_step(step, per_step)
+            yield from _sites(inner, turns * step.times(), each, undone != step.backwards())
+        if isinstance(step, Metered):
             numerics, shape = _moved(step, env)
             yield MeterSite(step, numerics, shape, turns, per_step, undone != step.undo)
         step.step(env)
+
+
+def _per_step(step: Instruction, outer: Dim | None) -> Dim | None:
+    """Return how often what is in a statement runs, a turn of the innermost named loop."""
+    if step.turn() is not None:
+        return ONE
+    return None if outer is None else outer * step.times()
 
 
 def _moved(step: Metered, env: Env) -> tuple[Numerics, Shape]:

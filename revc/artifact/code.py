@@ -12,6 +12,7 @@ from revc.artifact.layout import INDENT, WIDTH, call, comment, docstring, statem
 from revc.artifact.statement_plan import LIGHT, is_number, is_owned, make_plan
 from revc.artifact.targets import wish
 from revc.artifact.values import Values
+from revc.grammar.layout import text
 from revc.ir.net_kinds import parameter_names
 from revc.ir.program import Block
 from revc.ir.text import by_name, step_text
@@ -79,7 +80,7 @@ class Function:
         params = list(self._params())
         if self.face.decorator:
             self.lines.append(f"@{self.face.decorator}")
-        self.lines += statement("def ", call(self.face.name, params), 0, ":")
+        self.lines += statement("def ", call(self.face.name, map(text, params)), 0, ":")
         self.lines += docstring(self.face.about, 1)
 
     def _params(self) -> Iterator[str]:
@@ -108,10 +109,10 @@ class Function:
     def _comment(self, step: Any) -> None:
         if step is None or self.block is None:
             return
-        text = step_text(step, by_name(self.block.nets))
+        about = step_text(step, by_name(self.block.nets))
         if not self.lines[-1].endswith('"""'):
             self.lines.append("")
-        self.lines += comment(f"back through {text}" if self.face.backward else text, 1)
+        self.lines += comment(f"back through {about}" if self.face.backward else about, 1)
 
     def _statement(self, node: Node) -> None:
         for variable in self.plan.variables(node):
@@ -141,7 +142,7 @@ class Function:
         named = {i: self.values.fresh(known[i]) for i in sorted(picks)}
         for index, name in named.items():
             self.names.update(dict.fromkeys(picks[index], name))
-        source = self.values.value(owner)
+        source = self.values.value(owner).flat
         note = f"  # {slot.name}" if owner in self.values.slots else ""
         if len(named) == len(known) > 1:
             self.lines.append(f"{INDENT}{', '.join(named.values())} = {source}{note}")
@@ -185,7 +186,7 @@ class Function:
         if len(self.plan.statements) > 1 and self._hands_on(self.plan.statements[-2]):
             return statement("return ", self.values.call(self.plan.statements[-2]), 1)
         items = self.values.items(values)
-        flat = f"{INDENT}return {', '.join(map(str, items))}"
+        flat = f"{INDENT}return {', '.join(item.flat for item in items)}"
         if len(items) > 1 and len(flat) <= WIDTH:
             return [flat]
         return statement("return ", tupled(items), 1)

@@ -8,19 +8,11 @@ from torch import nn
 from torch.fx import GraphModule
 
 from revc.artifact.code import Face, Function
-from revc.artifact.layout import (
-    INDENT,
-    WIDTH,
-    Bracket,
-    Code,
-    call,
-    docstring,
-    statement,
-    tupled,
-)
+from revc.artifact.layout import INDENT, WIDTH, call, docstring, statement, tupled
 from revc.artifact.targets import module_of
 from revc.codegen.compile_unit import Unit
 from revc.errors import InternalError
+from revc.grammar.layout import Doc, text
 from revc.ir.program import Block
 from revc.ir.text import registers_text
 from revc.runtime.loop import Layout, Loop, VjpLoop
@@ -110,7 +102,7 @@ class CodeFile:
         module = part.module
         if isinstance(module, Loop | VjpLoop):
             body = self.parts[id(module.body)].name
-            made = call(type(module).__name__, [body, _layout(module.layout)])
+            made = call(type(module).__name__, [text(body), _layout(module.layout)])
             return statement(f"{part.name} = ", made, 0)
         graph = module.graph if isinstance(module, Unit) else module
         assert isinstance(graph, GraphModule)
@@ -182,14 +174,14 @@ def _about(block: Block, backward: bool) -> str:
     return f"The way back through {what}." if backward else f"The {what}."
 
 
-def _layout(layout: Layout) -> Code:
+def _layout(layout: Layout) -> Doc:
     values = {name: repr(getattr(layout, name)) for name in layout.__dataclass_fields__}
-    items: list[Code] = [f"{name}={v}" for name, v in values.items() if name != "rows"]
-    items.insert(5, _rows(layout.rows))
+    items = [text(f"{name}={v}") for name, v in values.items() if name != "rows"]
+    items.insert(5, text("rows=", _rows(layout.rows)))
     return call("Layout", items)
 
 
-def _rows(rows: tuple[tuple[int, ...], ...]) -> Code:
+def _rows(rows: tuple[tuple[int, ...], ...]) -> Doc:
     """Return which nets each turn takes; as a formula where every turn takes the next ones."""
     width = len(rows[0])
     if (
@@ -198,6 +190,5 @@ def _rows(rows: tuple[tuple[int, ...], ...]) -> Code:
         and rows == tuple(tuple(range(t * width, t * width + width)) for t in range(len(rows)))
     ):
         start = f"{width} * t" if width > 1 else "t"
-        return f"rows=tuple(tuple(range({start}, {start} + {width})) for t in range({len(rows)}))"
-    inner = [tupled([str(i) for i in row]) for row in rows]
-    return Bracket("rows=(", tuple(inner), ")", comma=len(inner) == 1)
+        return text(f"tuple(tuple(range({start}, {start} + {width})) for t in range({len(rows)}))")
+    return tupled(tupled(text(str(i)) for i in row) for row in rows)

@@ -3,25 +3,25 @@
 import json
 from typing import Any
 
-from revc.ir.instructions import BlockCall, Instruction, Repeat
+from revc.grammar.layout import Doc, Form, bracket, lay_out, text
+from revc.ir.instructions import Instruction
 from revc.ir.program import Block, Program
 
-_WIDTH = 100
+_FORM = Form(100, "  ")
 
 
-def json_text(value: Any, depth: int = 0) -> str:
-    """Return plain data as JSON, on one line wherever it fits."""
-    flat = json.dumps(value)
-    if (depth and depth + len(flat) <= _WIDTH) or not isinstance(value, dict | list) or not value:
-        return flat
-    margin = " " * (depth + 2)
+def json_text(value: Any) -> str:
+    """Return plain data as JSON: a list or an object on one line wherever it fits."""
+    return lay_out(_doc(value), 0, _FORM)
+
+
+def _doc(value: Any) -> Doc:
     if isinstance(value, dict):
-        items = [f"{json.dumps(k)}: {json_text(v, depth + 2)}" for k, v in value.items()]
-    else:
-        items = [json_text(item, depth + 2) for item in value]
-    opening, closing = "{}" if isinstance(value, dict) else "[]"
-    inside = f",\n{margin}".join(items)
-    return f"{opening}\n{margin}{inside}\n{' ' * depth}{closing}"
+        items = [text(f"{json.dumps(key)}: ", _doc(part)) for key, part in value.items()]
+        return bracket("{}", items, comma=False)
+    if isinstance(value, list):
+        return bracket("[]", map(_doc, value), comma=False)
+    return text(json.dumps(value))
 
 
 def program_json(program: Program) -> dict[str, Any]:
@@ -47,10 +47,11 @@ class _Blocks:
 
     def _step(self, step: Instruction) -> dict[str, Any]:
         data = step.model_dump(mode="json", exclude={"block", "body"})
-        if isinstance(step, BlockCall):
-            data["block"] = self._name(step.block)
-        elif isinstance(step, Repeat):
-            data["body"] = self.block(step.body)
+        for inner in step.inner():
+            if inner in step.called():
+                data["block"] = self._name(inner)
+            else:
+                data["body"] = self.block(inner)
         return data
 
     def _name(self, block: Block) -> str:

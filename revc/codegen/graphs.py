@@ -14,7 +14,6 @@ from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
 from revc.codegen.segments import Cut, segments_of, without_emits
-from revc.ir.invert import invert_block
 from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
 
@@ -43,7 +42,7 @@ class BlockGraphs:
     def inverse(self) -> nn.Module:
         """The graph of the inverse block, without emits and code lengths."""
         options = Options(self.options.chunks, self.options.traced, measured=False)
-        return self.library.forward(invert_block(without_emits(self.block)), options, self.asked)
+        return self.library.forward(without_emits(self.block).inverse(), options, self.asked)
 
     def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> nn.Module:
         """Return the VJP graph for the givens and nets that want cotangents."""

@@ -18,7 +18,6 @@ from revc.codegen.values import brings_nets, place_keys
 from revc.errors import InternalError
 from revc.ir.expr import Expr
 from revc.ir.instructions import Env, Repeat
-from revc.ir.invert import invert_block
 from revc.ir.keys import code_key, key, nameless
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
@@ -50,7 +49,7 @@ class Library:
             return block
         made = ("inverse", code_key(block))
         if made not in self.made:
-            self.made[made] = invert_block(block)
+            self.made[made] = block.inverse()
         return self.made[made]
 
     def forward(self, block: Block, options: Options, asked: Asked = None) -> GraphModule:

@@ -72,7 +72,12 @@ class TapeWriter:
 
 
 class TapeReader:
-    """Reads a tape file piece by piece; every piece is checked before it is handed out."""
+    """Reads a tape file piece by piece; every piece is checked before it is handed out.
+
+    Raises:
+        TruncatedTapeError: the file ends within its header.
+        DamagedTapeError: it is no tape file, or of another version.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -81,7 +86,12 @@ class TapeReader:
         self.header, self.digest = read_header(file, self.size)
 
     def chunks(self) -> Iterator[Chunk]:
-        """The checked chunks up to the closing one, which must end the file."""
+        """The checked chunks up to the closing one, which must end the file.
+
+        Raises:
+            TruncatedTapeError: the file ends before its closing chunk.
+            DamagedTapeError: a chunk fails its checksum, or the closing one does not fit the rest.
+        """
         seen = total = 0
         while True:
             if self.file.tell() == self.size:
@@ -98,7 +108,12 @@ class TapeReader:
             raise DamagedTapeError("bytes follow the closing chunk")
 
     def flat(self) -> Tensor:
-        """The flat buffer, uint8 [bytes]."""
+        """The flat buffer, uint8 [bytes] on the CPU, for ``BitStack.load``.
+
+        Raises:
+            TruncatedTapeError: as ``chunks`` does.
+            DamagedTapeError: as ``chunks`` does, or for a chunk of another kind.
+        """
         pieces = []
         for chunk in self.chunks():
             if chunk.kind != FLAT:
@@ -125,7 +140,11 @@ def save(stack: BitStack, path: str | Path, program: str = "", shapes: Shapes | 
 
 
 def check_header(header: Fields, wanted: Mapping[str, Any]) -> None:
-    """TapeMismatchError unless the header says what is wanted."""
+    """Check that the header says what is wanted.
+
+    Raises:
+        TapeMismatchError: it says something else.
+    """
     for key, value in wanted.items():
         if header.values[key] != value:
             found = json.dumps(header.values[key])
@@ -138,9 +157,16 @@ def load(
 ) -> BitStack:  # fmt: skip
     """Read a tape file; ``memory`` bounds what its stack takes, as for ``BitStack.load``.
 
-    Raises TruncatedTapeError or DamagedTapeError for a file that is not whole, TapeMismatchError
-    for one of another ``program`` or other ``shapes`` (where given), FloorError for an impossible
-    stack, MemoryLimitError for one that is too large. What no digest finds is written on purpose.
+    It never returns a stack that differs from the one written, but by somebody's intention, which
+    no digest finds.
+
+    Raises:
+        ContainerError: the file cannot be read.
+        TruncatedTapeError: it ends too early.
+        DamagedTapeError: bytes fail their checksum, or say what nobody wrote.
+        TapeMismatchError: it is of another ``program`` or other ``shapes``, where these are given.
+        FloorError: its stack is one that no pushes lead to.
+        MemoryLimitError: its stack takes more than ``memory`` allows.
     """
     with open_to_read(path) as file:
         reader = TapeReader(file)

@@ -30,7 +30,11 @@ _engines: weakref.WeakValueDictionary[int, Engine] = weakref.WeakValueDictionary
 
 
 def engine_of(token: Tensor) -> Engine:
-    """The engine behind a token; LaneError if its stack is gone."""
+    """The engine behind a token, int64 as ``BitStack.token``.
+
+    Raises:
+        LaneError: its stack is gone.
+    """
     found = _engines.get(int(token[0]))
     if found is None:
         raise LaneError("the stack behind this token no longer exists")
@@ -183,7 +187,12 @@ def create(
     sequences: int, lanes: int, seed: int, mode: Mode, device: torch.device, name: str,
     check: CheckPolicy,
 ) -> Engine:  # fmt: skip
-    """An engine over an untouched stack; LaneError for sizes or seeds out of range."""
+    """An engine over an untouched stack; its arguments are those of ``BitStack``.
+
+    Raises:
+        LaneError: sizes or seed out of range.
+        BackendError: the back end does not work on ``device``.
+    """
     if sequences < 0 or lanes < 1 or sequences * lanes >= 1 << 31:
         raise LaneError(
             f"{sequences} sequences of {lanes} lanes: want at least 0 and 1, below 2**31"

@@ -40,8 +40,12 @@ class FileSpill:
     every operation that spilled, so that the stack as it was then can be recovered from the file
     whenever the process is killed.
 
-    A disk that is full, bytes that do not come back as they were written, and use in a forked child
-    (which has no thread to write, and shares the file with its parent) are SpillErrors.
+    Raises:
+        LaneError: a block of fewer than 2 rows.
+        OutputError: the file cannot be written.
+        SpillError: later, at any call: the disk is full, bytes do not come back as they were
+            written, or this is a forked child, which has no thread to write and shares the file
+            with its parent.
     """
 
     def __init__(
@@ -63,7 +67,7 @@ class FileSpill:
 
     @property
     def rows(self) -> int:
-        """Rows held."""
+        """How many rows it holds, a multiple of ``block``."""
         return self._count * self.block
 
     def put(self, rows: Tensor) -> None:
@@ -80,7 +84,12 @@ class FileSpill:
             self._submit(lambda: self._write(TOPS, rest, None))
 
     def take(self, device: torch.device) -> Tensor:
-        """Remove the last block and give it as int16 [block, N] on ``device``."""
+        """Remove the last block and give it as int16 [block, N] on ``device``.
+
+        Raises:
+            IndexError: there is none.
+            DamagedTapeError: the file was changed meanwhile.
+        """
         if not self._count:
             raise IndexError("take from an empty store")
         chunk = (self._ahead or self._later(lambda: self._file.take(ROWS))).result()

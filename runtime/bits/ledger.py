@@ -103,7 +103,8 @@ class Ledger:
     ) -> None:  # fmt: skip
         """Add int64 [sequences] changes in 2**-20 bit to a meter; a missing column adds nothing.
 
-        Raises LedgerError for another dtype, shape or device: nothing is booked then.
+        Raises:
+            LedgerError: another dtype, shape or device; nothing is booked then.
         """
         columns = (booked, shannon, physical)
         for title, column in zip(COLUMNS, columns, strict=True):
@@ -141,13 +142,24 @@ class Ledger:
         return found
 
     def total(self, column: str = "booked") -> Tensor:
-        """Sum of a column over all meters, int64 [sequences]."""
+        """Sum of a column over all meters, int64 [sequences] in 2**-20 bit.
+
+        Args:
+            column: ``booked``, ``shannon`` or ``physical``.
+
+        Raises:
+            LedgerError: there is no such column.
+        """
         if column not in COLUMNS:
             raise LedgerError(f"no column {column!r}; there are {list(COLUMNS)}")
         return sum((getattr(m, column) for m in self.meters.values()), self.zeros())
 
     def merge(self, other: Ledger) -> None:
-        """Add another ledger of as many sequences, meter by meter."""
+        """Add another ledger of as many sequences, meter by meter.
+
+        Raises:
+            LedgerError: it has another number of sequences, or lies on another device.
+        """
         if other.sequences != self.sequences:
             raise LedgerError(f"{other.sequences} sequences do not merge into {self.sequences}")
         for name, meter in other.meters.items():
@@ -176,7 +188,11 @@ class Ledger:
 
     @classmethod
     def from_json(cls, text: str) -> Ledger:
-        """The ledger that ``to_json`` wrote; LedgerError for anything else."""
+        """The ledger that ``to_json`` wrote, on the CPU.
+
+        Raises:
+            LedgerError: the text is none.
+        """
         try:
             whole = json.loads(text)
             if whole["unit"] != cls.unit:

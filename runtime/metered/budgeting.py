@@ -60,13 +60,17 @@ def decide(session: Session, site: Site, written: Tensor, shape: Sequence[int]) 
 
 
 def record(session: Session, site: Site, decision: Decision) -> None:
-    """Push a decision, a symbol a sequence."""
+    """Push a decision on the site's stack: a symbol a sequence, by the fixed table of decisions."""
     symbols = decision.taken.int()[:, None]
     session.stacks[site.stack].push(symbols, _table(session.device))
 
 
 def recall(session: Session, site: Site) -> Decision | None:
-    """Undo `record`."""
+    """Take the last decision back off the tape; None where the statement decides nothing.
+
+    Raises:
+        BindError: the program itself undoes the statement, forwards.
+    """
     if not decides(session, site):
         return None
     _check_direction(session, site.meter, forward=False)

@@ -142,6 +142,9 @@ def code_length(
 
     Returns:
         float32, or float64 if `params` are.
+
+    Raises:
+        InternalError: a family with parameters is given none.
     """
     if family == "uniform":
         return torch.full_like(value, math.log2(n), dtype=torch.float32)

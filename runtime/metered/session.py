@@ -200,7 +200,11 @@ class Session:
     # --- direction -------------------------------------------------------------------------------
 
     def value_given(self, meter: str) -> Tensor | None:
-        """Return the next of the values that were given for a draw, None if there are none."""
+        """Return the next of the values that were given for a draw, None if there are none.
+
+        Raises:
+            BindError: the meter draws more often than values were given.
+        """
         values = self.options.given.get(meter)
         if values is None:
             return None

@@ -34,7 +34,7 @@ class Step(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """What messages call it: the segment, with the turn if it is one of several."""
         return guard.step_name(self.segment.plan, self.turn)
 
 

@@ -11,7 +11,7 @@ from revc.errors import BindError, ReconstructionError
 from revc.runtime.model import ReversibleModel
 from revc.runtime.run.guard import ClampWarning, NonFiniteError
 from tests.model import specs
-from tests.model.test_behaviour import make, pair
+from tests.model.made import make, pair
 
 # Dynamo makes an instance of the Function class to look at it; Inductor imports torch.jit.
 compiling = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -23,7 +23,7 @@ class Coder(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where the stack lives."""
+        """Where the stack, its symbols and its parameters live."""
 
 
 class Distribution(ABC):
@@ -43,11 +43,22 @@ class Distribution(ABC):
 
     @abstractmethod
     def push(self, stack: Coder, symbols: Tensor) -> None:
-        """Push integer ``symbols`` [B, ...]; SymbolError, ParameterError or LaneError."""
+        """Push integer ``symbols`` [B, ...].
+
+        Raises:
+            SymbolError: a wrong dtype, or symbols that are not ``inside``.
+            ParameterError: parameters that are not usable or do not fit the symbols.
+            LaneError: another device or number of sequences than the stack's.
+        """
 
     @abstractmethod
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
-        """Undo ``push`` of symbols of ``shape``; int32."""
+        """Undo ``push`` of symbols of ``shape`` [B, ...]; int32, unless the class says otherwise.
+
+        Raises:
+            ParameterError: parameters that are not usable or do not fit the shape.
+            LaneError: another device or number of sequences than the stack's.
+        """
 
     @abstractmethod
     def code_length(self, symbols: Tensor) -> Tensor:
@@ -99,7 +110,11 @@ def clip_below(symbols: Tensor, n: int) -> Tensor:
 
 
 def fit(distribution: Distribution, shape: Sequence[int] | None) -> tuple[int, ...]:
-    """The shape to pop: the one given, or that of the parameters."""
+    """The shape to pop: the one given, or that of the parameters.
+
+    Raises:
+        TypeError: none is given, and the parameters are shared by all symbols.
+    """
     if shape is not None:
         return tuple(shape)
     own = distribution.shape
