@@ -22,7 +22,7 @@ from torch import Tensor
 from benchmarks.coder_gpu import on_gpu
 from benchmarks.rows import Row, as_json, print_table
 from revc.runtime.bits import BitStack, Mode
-from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.constants import LENGTH_UNIT, UNIT
 from revc.runtime.bits.dist import (
     Distribution,
     FloatBits,
@@ -150,7 +150,7 @@ def excess() -> Iterator[Row]:
         yield Row(f"coder beyond its table, {mode.name}", gap, "bit/symbol", target)
     for name, made, reach in windows():
         lengths, real = made
-        worst = ((lengths / UNIT - real) * torch.exp2(-real)).sum(-1)
+        worst = ((lengths / LENGTH_UNIT - real) * torch.exp2(-real)).sum(-1)
         yield Row(f"integer {name} beyond the real one, mean", float(worst.mean()), "bit/symbol",
                   0.005)  # fmt: skip
         yield Row(f"integer {name} beyond the real one, most of {reach}", float(worst.max()),

@@ -174,7 +174,31 @@ class Interface:
             BindError: a value has another rank, size or kind of dtype than the spec says, no shape
                 binds a size, or there are more chunks than examples.
         """
-        sizes: dict[str, int] = {}
+        sizes = self.bound(slots, values, {})
+        if missing := [name for name in self.sizes if name not in sizes]:
+            raise BindError(f"no input's shape gives {', '.join(missing)}")
+        self.meet(sizes)
+        self.check_batch(self.examples(sizes, values))
+        return sizes
+
+    def check_batch(self, examples: int) -> None:
+        """Check that a batch can be run in chunks.
+
+        Raises:
+            BindError: there are fewer examples.
+        """
+        if examples < self.chunks:
+            raise BindError(f"{self.chunks} chunks of a batch of {examples}: some would be empty")
+
+    def bound(
+        self, slots: Sequence[Slot], values: Mapping[str, Tensor], known: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Return `known` sizes and those that the shapes of some slots' values bind.
+
+        Raises:
+            BindError: a value does not fit its slot, the others, or what is known.
+        """
+        sizes = dict(known)
         for slot in slots:
             value = values[slot.name]
             _check_kind(slot, value)
@@ -185,12 +209,6 @@ class Interface:
             _bind_sizes(slot, value, sizes)
         for slot in slots:
             self._check_sizes(slot, values[slot.name], sizes)
-        if missing := [name for name in self.sizes if name not in sizes]:
-            raise BindError(f"no input's shape gives {', '.join(missing)}")
-        self.meet(sizes)
-        batch = self.examples(sizes, values)
-        if batch < self.chunks:
-            raise BindError(f"{self.chunks} chunks of a batch of {batch}: some would be empty")
         return sizes
 
     def meet(self, sizes: Mapping[str, int]) -> None:

@@ -174,36 +174,46 @@ class ReversibleModel(nn.Module):
         """
         return directions.score(self, args, kwargs)
 
-    def compress(self, *args: Tensor, **kwargs: Tensor) -> bytes:
+    def compress(self, *args: Tensor, key: bytes | None = None, **kwargs: Tensor) -> bytes:
         """Return the inputs as bytes, by the program's own code; see `directions.compress`.
 
         Args:
             args: the inputs, as of `forward`; givens are not in the bytes.
+            key: of 16 bytes or more: the bytes carry an HMAC-SHA256, which `decompress` demands.
             kwargs: those that are given by name.
 
         Raises:
             BindError: the program exchanges no bits, runs in another mode than lossless, or the
-                inputs do not fit it.
+                inputs or the key do not fit.
         """
-        return directions.compress(self, args, kwargs)
+        return directions.compress(self, args, kwargs, key)
 
-    def decompress(self, data: bytes, *givens: Tensor, **kwargs: Tensor) -> Any:
+    def decompress(
+        self, data: bytes, *givens: Tensor, key: bytes | None = None, memory: int | None = None,
+        **kwargs: Tensor,
+    ) -> Any:  # fmt: skip
         """Return the inputs that `compress` was given, bit for bit on a lattice.
 
         Args:
             data: what it returned.
             givens: the givens that it was called with, in order.
+            key: that of `compress`; with one, bytes that it does not vouch for are not looked at.
+            memory: bytes that stacks and inputs may take; by default 64 for each byte of `data`,
+                and 64 MiB at least.
             kwargs: those that are given by name.
 
         Returns:
             A tensor, or a tuple of several.
 
         Raises:
-            TapeMismatchError: the bytes are of another program, other weights or other givens.
+            KeyMismatchError: the key is missing or another one, or there is none in the bytes.
+            TapeMismatchError: the bytes were written under other conditions (program, weights,
+                givens, throttles, training); says which.
             DamagedTapeError: they are not what was written.
-            BindError: the givens are not those of the program.
+            MemoryLimitError: they need more memory than is allowed.
+            BindError: the givens are not those of the program, or the mode is not lossless.
         """
-        return directions.decompress(self, data, givens, kwargs)
+        return directions.decompress(self, data, givens, kwargs, key, memory)
 
     def sample(self, n: int, seed: int = 0, **kwargs: Any) -> Any:
         """Return `n` inputs drawn by running the program backwards from fresh stacks.

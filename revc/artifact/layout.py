@@ -34,12 +34,32 @@ def statement(left: str, code: Doc, depth: int, right: str = "") -> list[str]:
 def comment(about: str, depth: int) -> list[str]:
     """Return a comment of as many lines as it takes."""
     margin = f"{INDENT * depth}# "
-    return wrap(about, WIDTH, initial_indent=margin, subsequent_indent=margin + "  ")
+    return wrap(documented(about), WIDTH, initial_indent=margin, subsequent_indent=margin + "  ")
+
+
+_ESCAPED = {"\\": "\\\\", '"': '\\"'}
+
+
+def quoted(value: str) -> str:
+    """Return a text of any characters as a string literal, which nothing in it can end."""
+    return '"' + "".join(_ESCAPED.get(c) or _printable(c) for c in value) + '"'
+
+
+def documented(about: str) -> str:
+    """Return a text as it may stand in a docstring or a comment, which nothing in it can end."""
+    shown = "".join(_printable(c) for c in about.replace("\\", "\\\\"))
+    return shown.replace('"', "'") if '""' in shown or shown.endswith('"') else shown
+
+
+def _printable(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def docstring(about: str, depth: int) -> list[str]:
     """Return a docstring: on one line where it fits, else with its end on a line of its own."""
-    margin = INDENT * depth
+    about, margin = documented(about), INDENT * depth
     if len(margin) + len(about) + 6 <= WIDTH:
         return [f'{margin}"""{about}"""']
     # Room for the quotes at the end: formatters join a text of one line with them.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from revc.artifact.layout import INDENT, call, docstring, listed, statement, tupled
+from revc.artifact.layout import INDENT, call, docstring, listed, quoted, statement, tupled
 from revc.codegen.builtins import module_class
 from revc.codegen.compile import imported_with
 from revc.grammar.layout import Doc, text
@@ -22,7 +22,7 @@ def nets_text(model: Block) -> str:
         return "\n".join([*lines, f"{INDENT}return {{}}", ""])
     lines.append(f"{INDENT}return {{")
     for slot in model.nets:
-        lines += statement(f'"{slot.name}": ', _made(slot), 2, ",")
+        lines += statement(f"{quoted(slot.name)}: ", _made(slot), 2, ",")
     return "\n".join([*lines, f"{INDENT}}}", ""])
 
 
@@ -39,12 +39,12 @@ def _imports(slots: tuple[NetSlot, ...]) -> list[str]:
 def _made(slot: NetSlot) -> Doc:
     source = slot.source
     if isinstance(source, Hole):
-        return text(f'binder.bind("{source.name}")')
+        return text(f"binder.bind({quoted(source.name)})")
     if isinstance(source, TorchClass):
         args, kwargs = imported_with(source)
         pairs = [f"{constant(key)}: {constant(value)}" for key, value in kwargs.items()]
         named = f"{{{', '.join(pairs)}}}"
-        head = [f'"{slot.name}"', f'"{source.target}"', constant(args), named]
+        head = [quoted(slot.name), quoted(source.target), constant(args), named]
         return call("import_net", map(text, head))
     items = [f"{name}={constant(value)}" for name, value in arguments_of(slot).items()]
     return call(module_class(slot).__name__, map(text, items))
@@ -56,6 +56,5 @@ def constant(value: Any) -> str:
         items = [text(constant(item)) for item in value]
         return (tupled(items) if isinstance(value, tuple) else listed(items)).flat
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        return quoted(value)
     return repr(value)

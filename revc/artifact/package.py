@@ -9,12 +9,14 @@ from torch.fx import GraphModule
 
 from revc.artifact.code import Face
 from revc.artifact.file import CodeFile, Root, results
+from revc.artifact.layout import documented
 from revc.artifact.nets import nets_text
 from revc.artifact.program import json_text, program_json
 from revc.artifact.runtime_calls import runtime_signatures
 from revc.artifact.write import write_package
 from revc.codegen.compile import check_chunks, interface_of
 from revc.codegen.graphs import BlockGraphs, CompiledGraphs
+from revc.codegen.imports import check_imports
 from revc.codegen.interface import emits_of
 from revc.codegen.segments import segments_of
 from revc.codegen.supported import refuse_unsupported
@@ -59,23 +61,26 @@ def package(
     dims: Mapping[str, int] | None = None,
     chunks: int = 1,
     force: bool = False,
+    allow_import: Iterable[str] | None = None,
 ) -> None:
     """Compile a spec into a Python package at `output`, which runs without the compiler.
 
     Args:
-        source, model, dims, chunks: as `revc.compile` takes them.
+        source, model, dims, chunks, allow_import: as `revc.compile` takes them. Nothing is imported
+            here, but the package imports what its spec names.
         output: the package's folder.
         force: write beside other files, and over files of an older artifact that were edited.
 
     Raises:
         SpecError: the spec does not parse or check.
         UnsupportedError: it uses a statement that cannot be compiled yet.
-        BindError: `model`, `dims` or `chunks` do not fit.
+        BindError: `model`, `dims` or `chunks` do not fit, or an import is not allowed.
         OutputError: the folder holds what is not ours to replace, or cannot be written.
     """
     check_chunks(chunks)
     with recursion_limit():
         program = build(source, model=model, dims=dims or {}, nets=None)
+        check_imports(program, allow_import)
         files = package_files(program, chunks)
     write_package(files, Path(output), force)
 
@@ -179,7 +184,7 @@ def _init(program: Program, digest: str) -> str:
     holes = sorted({s.source.name for s in model.nets if isinstance(s.source, Hole)})
     return _INIT.format(
         name=model.name,
-        source=Path(model.span.file).name,
+        source=documented(Path(model.span.file).name),
         call=", ".join(r.name for r in _order(model)),
         load="load(nets={" + ", ".join(f'"{h}": ...' for h in holes) + "})" if holes else "load()",
         digest=digest,

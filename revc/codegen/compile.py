@@ -1,7 +1,7 @@
 """`revc.compile`: from a spec to a reversible torch module."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from torch import nn
 
 from revc.codegen import builtins
 from revc.codegen.graphs import CompiledGraphs
+from revc.codegen.imports import check_imports, located
 from revc.codegen.interface import emits_of, free_sizes, sizes_of
 from revc.codegen.metering import plan_of, polynomial
 from revc.codegen.segments import Cut
@@ -34,8 +35,12 @@ def compile(
     nets: Mapping[str, Net] | None = None,
     chunks: int = 1,
     plain: bool = False,
+    allow_import: Iterable[str] | None = None,
 ) -> ReversibleModel:
     """Compile a spec into a module that trains without storing activations.
+
+    A spec is code: ``torch "module:Class"(..)`` imports a module and calls a class of it. Of a spec
+    that is not trusted, say with `allow_import` what it may import.
 
     Args:
         source: a path to a `.rev` file, or source text.
@@ -47,6 +52,8 @@ def compile(
             transient memory is divided by it.
         plain: return the one result as a tensor, and not in a named tuple, so that the model fits
             where torch's own layers do (`nn.Sequential`).
+        allow_import: modules that nets may come from, with all below them: ``["torch.nn"]``; none
+            with ``[]``, any with None.
 
     Returns:
         A module; see `ReversibleModel`. Its parameters start from torch's random generator.
@@ -54,11 +61,13 @@ def compile(
     Raises:
         SpecError: the spec does not parse or check; carries located diagnostics.
         UnsupportedError: it uses a statement that cannot be compiled yet.
-        BindError: `nets`, `chunks` or `plain` do not fit the program.
+        BindError: `nets`, `chunks` or `plain` do not fit the program, or a net comes from where
+            none may.
     """
     check_chunks(chunks)
     given = dict(nets or {})
     program = build(source, model=model, dims=dims or {}, nets=given.keys())
+    check_imports(program, allow_import)
     refuse_unsupported(program)
     modules = make_nets(program, given)
     return assemble(program, modules, chunks, plain)
@@ -161,7 +170,7 @@ def make_nets(program: Program, given: Mapping[str, Net]) -> list[nn.Module]:
     modules = [_make(slot, binder) for slot in program.model.nets]
     binder.finish()
     for slot, module in zip(program.model.nets, modules, strict=True):
-        check_state(_located(slot), module)
+        check_state(located(slot), module)
     return modules
 
 
@@ -171,16 +180,10 @@ def _make(slot: NetSlot, binder: Binder) -> nn.Module:
         return builtins.make(slot)
     if isinstance(source, TorchClass):
         args, kwargs = imported_with(source)
-        return import_net(_located(slot), source.target, args, kwargs)
+        return import_net(located(slot), source.target, args, kwargs)
     if isinstance(source, Replaced):
         raise InternalError(f"{slot.name}: a spec has no replaced net")
     return binder.bind(source.name)
-
-
-def _located(slot: NetSlot) -> str:
-    """Return a net's name and place, for messages."""
-    at = slot.span
-    return f"{slot.name} at {at.file}:{at.line}:{at.column}"
 
 
 def imported_with(source: TorchClass) -> tuple[tuple[Any, ...], dict[str, Any]]:

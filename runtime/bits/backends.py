@@ -30,7 +30,7 @@ class Backend(Protocol):
         """Word number ``index[lane]`` below the floor of each lane, int64 [N]."""
 
     def sizes(self, state: LaneState, spilled: int) -> Tensor:
-        """Size of every sequence, int64 [sequences], in 2**-32 bit."""
+        """Size of every sequence, int64 [sequences], in 2**-20 bit."""
 
 
 def backend(name: str) -> Backend:

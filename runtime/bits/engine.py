@@ -111,11 +111,12 @@ class Engine:
         if self.spill and taken:
             self.restore_rows(self.spill, count * taken)
         self.reserve(count * stored)
-        self.backend.run(kernel, self.state, first, last, *arguments)
+        # First the books, which hold before and after: an interrupt may come in between.
         self.bounds.widen(count * stored, count * taken)
         # How many pops there were in all, and before the last push: what ``saved`` has to know.
         self.pops += bool(taken)
         self.overwritten = self.pops if stored else self.overwritten
+        self.backend.run(kernel, self.state, first, last, *arguments)
         if self.spill and stored:
             self.spill_rows(self.spill)
 
@@ -178,7 +179,7 @@ class Engine:
         return pack(self.state)
 
     def sizes(self) -> Tensor:
-        """Size of every sequence, int64 [sequences], in 2**-32 bit."""
+        """Size of every sequence, int64 [sequences], in 2**-20 bit."""
         return self.backend.sizes(self.state, self.spilled)
 
 

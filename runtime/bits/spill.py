@@ -38,6 +38,9 @@ class SpillStore(Protocol):
     def mark(self, snapshot: Callable[[], Tensor]) -> None:
         """Record the rest of the stack, as ``flat.pack`` packs it, if the store is to survive."""
 
+    def flush(self) -> None:
+        """Wait until all that was put is kept; SpillError if it is not."""
+
     def close(self) -> None:
         """Drop all blocks and free what holds them."""
 
@@ -108,6 +111,9 @@ class HostSpill:
 
     def mark(self, snapshot: Callable[[], Tensor]) -> None:
         """Nothing outlives the process here, so there is nothing to mark."""
+
+    def flush(self) -> None:
+        """Blocks are kept as they are put."""
 
     def close(self) -> None:
         """Drop all blocks, also one that is on its way."""

@@ -21,6 +21,9 @@ from revc.runtime.bits.growth import FillBounds
 from revc.runtime.bits.saved import Saved
 from revc.runtime.bits.spill import SpillStore
 
+_OWN = 1 << 62
+"""Bytes that a stack's own copy may take."""
+
 
 class BitStack:
     """A bottomless stack of bits for each of ``sequences`` sequences.
@@ -127,7 +130,7 @@ class BitStack:
         ops.after(self.token, value)
 
     def size(self) -> Tensor:
-        """16 (W - D) + sum of log2(head) per sequence, int64 [sequences], in 2**-32 bit.
+        """16 (W - D) + sum of log2(head) per sequence, int64 [sequences], in 2**-20 bit.
 
         W words are stored, D were taken from below the floor. Only differences have a meaning.
         """
@@ -135,7 +138,7 @@ class BitStack:
         return sizes
 
     def physical(self) -> Tensor:
-        """Bits really held per sequence: words stored and 64 for each head, in 2**-32 bit."""
+        """Bits really held per sequence: words stored and 64 for each head, in 2**-20 bit."""
         words = (self.engine.state.fill + self.engine.spilled).reshape(-1, self.lanes).sum(-1)
         return (words * WORD_BITS + 64 * self.lanes) * UNIT
 
@@ -201,6 +204,11 @@ class BitStack:
         """
         self.engine.faults.verify()
 
+    def flush(self) -> None:
+        """Wait until all that left memory is kept by the spill store; SpillError if it is not."""
+        if self.engine.spill:
+            self.engine.spill.flush()
+
     def reserve(self, words: int) -> None:
         """Make room for ``words`` more words in every lane, so that pushes need not grow."""
         self.engine.reserve(words)
@@ -227,25 +235,28 @@ class BitStack:
     def load(
         cls, flat: Tensor, device: torch.device | str = "cpu",
         backend_name: BackendName | None = None, check: CheckPolicy | None = None,
-        below: Tensor | None = None,
+        below: Tensor | None = None, memory: int | None = None,
     ) -> BitStack:  # fmt: skip
         """The stack that ``export`` gave.
 
         Args:
-            flat: uint8 [bytes], on the CPU.
+            flat: uint8 [bytes].
             device: where the stack shall live.
             backend_name: as of a new stack, like ``check``.
             check: when faults are raised.
             below: words int16 [rows * N] that lie under those of the buffer.
+            memory: bytes that the words may take, which lanes of uneven fill make many more than
+                the buffer has: by default 64 for each byte that is read, and 64 MiB at least.
 
         Raises:
             DamagedTapeError: the bytes are no stack.
             FloorError: they are one that its seed cannot lead to.
+            MemoryLimitError: they take more than ``memory``.
             BackendError: the back end cannot run here.
         """
         place = torch.empty(0, device=device).device
         name = backend_name or default_backend(place)
-        state = unpack(flat, backend(name), place, below)
+        state = unpack(flat, backend(name), place, below, memory)
         made = cls(state.sequences, state.lanes, state.seed, place, state.mode, name, check)
         made.engine.state = state
         made.engine.bounds = FillBounds()
@@ -257,7 +268,7 @@ class BitStack:
         name = self.engine.backend.name
         return BitStack.load(
             self.export(), self.device, "triton" if name == "triton" else "numba",
-            self.engine.faults.check,
+            self.engine.faults.check, memory=_OWN,
         )  # fmt: skip
 
     def digest(self) -> str:

@@ -43,7 +43,7 @@ def decides(session: Session, site: Site) -> bool:
 
 
 def decide(session: Session, site: Site, written: Tensor, shape: Sequence[int]) -> Decision | None:
-    """Fill and charge the buckets of a valve that wrote `written`, int64 [B] in 2**-32 bit.
+    """Fill and charge the buckets of a valve that wrote `written`, int64 [B] in 2**-20 bit.
 
     Returns None where nothing depends on a budget. The decision is to go to the tape, by `record`:
     no bucket shows afterwards how it fell.
@@ -106,7 +106,7 @@ def refill(session: Session, meter: str, shape: Sequence[int]) -> None:
 
 
 def earned(budget: Budget, shape: Sequence[int], share: int) -> int:
-    """Return what an occurrence on values of `shape` [B, ..] earns a sequence, in 2**-32 bit.
+    """Return what an occurrence on values of `shape` [B, ..] earns a sequence, in 2**-20 bit.
 
     A bound that is not per valve is shared by `share` occurrences.
     """

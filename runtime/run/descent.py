@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from revc.errors import ReconstructionError
-from revc.runtime.bits.errors import BitsError
+from revc.runtime.bits.errors import BitsError, SpillError
+from revc.runtime.metered.undoing import Undoing
 from revc.runtime.run import guard
 from revc.runtime.run.rows import Rows
 from revc.runtime.state.alloc_health import new_health
@@ -42,9 +43,9 @@ class Descent:
         self.state: dict[str, Tensor] = self.run.start()
         self.row: Tensor | None = None
         session = self.run.session
-        self.kept: dict[str, Any] | None = None
+        self.undoing: Undoing | None = None
         if session is not None and self.undo:
-            self.kept = session.turn_back()
+            self.undoing = session.turn_back()
         if observed() and not self.recorded:
             self.run.marks.of(sorted(self.state), self.state)
 
@@ -102,7 +103,7 @@ class Descent:
                 self.reach(0)
             if self.wrong.count and guard.readable(self.wrong.table):
                 guard.verify_now(self.wrong.filled[:, 0], self.run.names, at)
-            if session is not None and self.kept and at.exact and self.position == 0:
+            if session is not None and self.undoing and at.exact and self.position == 0:
                 session.check_start()
         finally:
             self.leave()
@@ -115,13 +116,15 @@ class Descent:
     def leave(self) -> None:
         """End the way back where it stands."""
         self.state = {}
-        if self.kept is not None and self.run.session is not None:
-            self.run.session.come_forth(self.kept)
-            self.kept = None
+        if self.undoing is not None and self.run.session is not None:
+            self.run.session.come_forth(self.undoing)
+            self.undoing = None
 
 
 class reading_bits:
     """``with reading_bits():`` say of bits that cannot be read that they are not the run's.
+
+    A tape that streamed out and is lost says so itself, and nobody's parameters are to blame.
 
     Raises:
         ReconstructionError: a stack could not be read.
@@ -131,7 +134,7 @@ class reading_bits:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, _trace: Any) -> None:
-        if isinstance(error, BitsError):
+        if isinstance(error, BitsError) and not isinstance(error, SpillError):
             raise ReconstructionError(
                 f"the run could not be undone with the bits that it left: {error}. Other "
                 "parameters, another state or another batch than its own were used"

@@ -29,6 +29,7 @@ def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> 
         ReconstructionError: the inverse does not come back to the inputs of the run.
     """
     at = model.interface
+    _check_names(model, values)
     if out is None:
         return single(_invert_values(model, dict(values)))
     ran, shown = _opened(model, out)
@@ -51,6 +52,8 @@ def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> 
             f"this result of {at.name} was copied without its bits: invert the one that the "
             "forward pass returned"
         )
+    slots = [slot for slot in (*at.gives, *at.givens) if slot.name in edited]
+    at.bound(slots, edited, dict(zip(at.sizes, ran.mode.sizes, strict=True)))
     names = [slot.name for slot in at.givens]
     givens = dict(zip(names, ran.givens, strict=True)) | {n: shown[n] for n in names if n in shown}
     changed = [slot for slot in (*at.gives, *at.givens) if slot.name in edited]
@@ -63,6 +66,17 @@ def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> 
     ]
     check = None if edited or set(values) else ran.check
     return single(go_back(model, ran.mode, raw, givens, ran.session, check))
+
+
+def _check_names(model: "ReversibleModel", values: Mapping[str, Tensor]) -> None:
+    """Refuse names that the program does not have, and values that are no tensors."""
+    at = model.interface
+    names = [slot.name for slot in (*at.gives, *at.givens)]
+    for name, value in values.items():
+        if name not in names:
+            raise BindError(f"{at.name} gives {', '.join(names)}; {name!r} does not fit")
+        if not isinstance(value, Tensor):
+            raise BindError(f"{name} is a {type(value).__name__}, not a tensor")
 
 
 def _opened(model: "ReversibleModel", out: Any) -> tuple[Ran | None, dict[str, Tensor]]:
@@ -95,11 +109,6 @@ def _invert_values(model: "ReversibleModel", values: dict[str, Tensor]) -> list[
     names = [slot.name for slot in slots]
     if missing := [name for name in names if name not in values]:
         raise BindError(f"inverse of {at.name} needs {', '.join(missing)}")
-    for name, value in values.items():
-        if not isinstance(value, Tensor):
-            raise BindError(f"{name} is a {type(value).__name__}, not a tensor")
-    if unknown := [name for name in values if name not in names]:
-        raise BindError(f"{at.name} gives {', '.join(names)}; {unknown[0]!r} does not fit")
     sizes = at.fit(slots, values)
     Intake(at.name, slots, values, sizes, strict=True).admit().settle()
     options = Options(sampling=bool(at.plan))

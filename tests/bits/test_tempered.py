@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revc.runtime.bits import BitStack, Mode
+from revc.runtime.bits.constants import LENGTH_UNIT, UNIT
 from revc.runtime.bits.dist import (
     Gaussian,
     Logistic,
@@ -16,7 +17,7 @@ from revc.runtime.bits.errors import SymbolError
 from revc.runtime.bits.window import inner
 from tests.bits.laws import FEW
 from tests.bits.tempered_models import ALL, ALPHA, MODELS, B, E, per_sequence, shape_of
-from tests.bits.test_roundtrip import LANES, MODES, SEEDS, SLACK, UNIT
+from tests.bits.test_roundtrip import LANES, MODES, SEEDS, SLACK
 
 
 @ALL
@@ -132,7 +133,7 @@ def test_probabilities_sum_to_one(name: str) -> None:
     reach = 300 if isinstance(model, Logistic | Gaussian | Mixture) else 60
     for offset in range(-reach, reach):
         symbols = centre + offset
-        bits = chosen.exact_length(symbols).double() / UNIT
+        bits = chosen.exact_length(symbols).double() / LENGTH_UNIT
         p = torch.where(chosen.inside(symbols), torch.exp2(-bits), 0.0)
         total, entropy = total + p, entropy + p * bits
     assert torch.allclose(total, torch.ones_like(total), rtol=0, atol=1e-8)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from revc.runtime.bits import BitStack
+from revc.runtime.bits.constants import LENGTH_UNIT
 from revc.runtime.bits.dist import (
     Categorical,
     FloatBits,
@@ -34,7 +35,6 @@ from tests.bits.tempered_models import (
     E,
     shape_of,
 )
-from tests.bits.test_roundtrip import UNIT
 
 
 def test_one_number_for_all() -> None:
@@ -87,7 +87,7 @@ def test_both_ways_of_tempering_agree(count: int) -> None:
     assert torch.equal(fast, plain)
     p = plain.double() / plain.sum(-1, keepdim=True).double()
     found = -torch.xlogy(p, p).sum(-1) / torch.log(torch.tensor(2.0).double())
-    assert float((found - target.double() / UNIT).abs().max()) < 0.01
+    assert float((found - target.double() / LENGTH_UNIT).abs().max()) < 0.01
 
 
 @pytest.mark.parametrize("family", ["logistic", "gaussian"])
@@ -130,7 +130,7 @@ def test_static_rows_are_frozen(name: str) -> None:
     rows = uniform_rows(cpu) if name == "uniform" else window_rows(name, cpu)
     assert digest(rows.cdf.long().numpy()) == FROZEN[name]
     level = torch.arange(rows.cdf.shape[0]) // (1 if name == "uniform" else 8)
-    error = (rows.entropy - (level << LEVEL)).double() / UNIT
+    error = (rows.entropy - (level << LEVEL)).double() / LENGTH_UNIT
     assert float(error.abs().max()) < 0.002
     assert bool((rows.cdf[:, -1] == 65536).all())
 

@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from revc.runtime.bits.constants import LENGTH_BITS, UNIT_BITS
+
 Level = Literal["repeatable", "portable"]
 
 
@@ -82,8 +84,18 @@ class Distribution(ABC):
         return symbols
 
     def shannon(self, symbols: Tensor) -> Tensor:
-        """``exact_length`` summed over each sequence, int64 [sequences], in 2**-32 bit."""
-        return self.exact_length(symbols)[..., None].flatten(1).sum(-1)
+        """``exact_length`` summed over each sequence, int64 [sequences], in 2**-20 bit."""
+        return in_units(self.exact_length(symbols)[..., None].flatten(1))
+
+
+def in_units(lengths: Tensor) -> Tensor:
+    """The sums over the last axis of lengths in 2**-32 bit, int64 in 2**-20 bit, rounded once.
+
+    High and low parts are summed apart: a sequence may have more bits than int64 holds in 2**-32.
+    """
+    shift = LENGTH_BITS - UNIT_BITS
+    low = (lengths & ((1 << shift) - 1)).sum(-1)
+    return (lengths >> shift).sum(-1) + ((low + (1 << (shift - 1))) >> shift)
 
 
 def is_below(symbols: Tensor, n: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import gridops, ops
-from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
+from revc.runtime.bits.constants import PRECISION, TOTAL, LENGTH_UNIT
 from revc.runtime.bits.entropy import row_entropy
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.integer import leaky_cdf
@@ -156,7 +156,7 @@ class Categorical(Distribution):
 
     def entropy_bits(self) -> Tensor:
         """Entropy of the integer frequencies, float64."""
-        return self.entropy_of(self.integers(None)).reshape(self.shape).double() / UNIT
+        return self.entropy_of(self.integers(None)).reshape(self.shape).double() / LENGTH_UNIT
 
     def entropy_of(self, weights: Tensor) -> Tensor:
         """Entropy int64 [N] in 2**-32 bit: of each digit, as the upper ones leave it on average."""
@@ -190,5 +190,5 @@ class Categorical(Distribution):
         for level, digit in enumerate(digits):
             cdf = self.tables(weights, digits[:level]).long()
             freq = torch.diff(cdf).gather(-1, digit[:, None])[:, 0]
-            total += PRECISION * UNIT - gridops.log2_units(freq)
+            total += PRECISION * LENGTH_UNIT - gridops.log2_units(freq)
         return total.reshape(symbols.shape)

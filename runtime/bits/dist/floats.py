@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import ops
-from revc.runtime.bits.constants import TOTAL, UNIT
+from revc.runtime.bits.constants import TOTAL, LENGTH_UNIT
 from revc.runtime.bits.dist.base import Coder, Distribution
 from revc.runtime.bits.dist.table import Table
 from revc.runtime.bits.errors import ParameterError, SymbolError
@@ -160,7 +160,7 @@ class FloatBits(Distribution):
 
     def code_length(self, symbols: Tensor) -> Tensor:
         """Bits of class and mantissa; nothing to train."""
-        return self.exact_length(symbols).double() / UNIT
+        return self.exact_length(symbols).double() / LENGTH_UNIT
 
     def entropy_bits(self) -> Tensor:
         """Entropy of class and mantissa, float64 []."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import ops
-from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
+from revc.runtime.bits.constants import PRECISION, TOTAL, LENGTH_UNIT
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.integer import exponentials, frequencies_from_counts, leaky_cdf
 from revc.runtime.bits.gridops import log2_units
@@ -91,12 +91,12 @@ class Table(Distribution):
 
     def exact_length(self, symbols: Tensor) -> Tensor:
         """16 - log2 f, int64 in 2**-32 bit."""
-        return (PRECISION * UNIT - log2_units(self.freq))[symbols.long()]
+        return (PRECISION * LENGTH_UNIT - log2_units(self.freq))[symbols.long()]
 
     def entropy_bits(self) -> Tensor:
         """Entropy of the table, float64 []."""
-        lengths = PRECISION * UNIT - log2_units(self.freq)
-        return (self.freq * lengths).sum().double() / TOTAL / UNIT
+        lengths = PRECISION * LENGTH_UNIT - log2_units(self.freq)
+        return (self.freq * lengths).sum().double() / TOTAL / LENGTH_UNIT
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Whether symbols are in [0, K)."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import gridops, ops
-from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.constants import LENGTH_UNIT
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.tables import SCALES, scale_value
 from revc.runtime.bits.dist.base import Coder, Distribution, Level
@@ -120,7 +120,7 @@ class Window(Distribution):
     def entropy_bits(self) -> Tensor:
         """Entropy of the bounded window, low bits included."""
         units: Tensor = gridops.single_entropy(self.family, *self.snapped(None))
-        return units.double() / UNIT
+        return units.double() / LENGTH_UNIT
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Which indices lie in their windows, if those are bounded."""
@@ -254,7 +254,7 @@ class Mixture(Distribution):
     def entropy_bits(self) -> Tensor:
         """Entropy of the bounded window, low bits included."""
         units: Tensor = gridops.mixture_entropy(self.family, *self.snapped(None))
-        return units.double() / UNIT
+        return units.double() / LENGTH_UNIT
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Which indices lie in their windows, if those are bounded."""
