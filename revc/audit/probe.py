@@ -7,7 +7,7 @@ result differed and no buffer changed. That is what was seen, at one input, and 
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.codegen.compile import imported_with
+from revc.codegen.imports import may_import
 from revc.errors import BindError
 from revc.ir.dims import Dim
 from revc.ir.nets import NetSlot, TorchClass
@@ -29,13 +30,18 @@ ERRORS = (
 )  # fmt: skip
 
 
-def prober() -> Callable[[NetSlot], Looked]:
-    """Return what probes nets, each sort of net once."""
+def prober(allowed: Sequence[str] | None = None) -> Callable[[NetSlot], Looked]:
+    """Return what probes nets, each sort of net once.
+
+    `allowed` are the modules that nets may come from, any with None; others are not known.
+    """
     known: dict[object, Looked] = {}
 
     def probe(slot: NetSlot) -> Looked:
         source = slot.source
         assert isinstance(source, TorchClass)
+        if not may_import(source.target, allowed):
+            return Looked("unknown", f"{source.target} may not be imported")
         key = source.target, source.args, repr(source.kwargs), tuple(map(str, slot.inputs))
         if key not in known:
             known[key] = probed(slot, source)

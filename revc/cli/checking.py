@@ -15,16 +15,20 @@ def check(
     dims: Mapping[str, int] = {},
     proof: bool = False,
     probe: bool = False,
+    allowed: Sequence[str] | None = None,
 ) -> int:
     """Lint files, print the findings, and return the exit code: 1 when one is at level deny.
 
-    With `probe`, which imports torch and the nets of the specs, torch nets are run.
+    With `probe`, which imports torch and the nets of the specs, torch nets are run; with `allowed`
+    only those from these modules, or from below.
 
     Raises:
         BindError: `dims` has a dim that a file does not declare.
     """
+    probes = [_prober(allowed) if probe else None for _ in specs]
     results = [
-        (spec, lint(spec, selection, dims, probe=_prober() if probe else None)) for spec in specs
+        (spec, lint(spec, selection, dims, probe=one))
+        for spec, one in zip(specs, probes, strict=True)
     ]
     findings = [finding for _, result in results for finding in result.findings]
     texts = {file: text for _, result in results for file, text in result.texts.items()}
@@ -40,10 +44,10 @@ def check(
     return int(any(result.denied for _, result in results))
 
 
-def _prober() -> Probe:
+def _prober(allowed: Sequence[str] | None) -> Probe:
     from revc.audit.probe import prober  # imports torch
 
-    return prober()
+    return prober(allowed)
 
 
 def _summary(spec: str, result: LintResult) -> str:

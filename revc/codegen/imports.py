@@ -1,6 +1,6 @@
 """What a spec may import: the modules that its nets come from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from revc.errors import BindError
 from revc.ir.nets import NetSlot, TorchClass
@@ -23,14 +23,17 @@ def check_imports(program: Program, allowed: Iterable[str] | None) -> None:
         raise BindError(f"allow_import = {allowed!r}: pass a list of modules")
     known = tuple(allowed)
     for slot in program.model.nets:
-        if isinstance(slot.source, TorchClass) and not _is_below(slot.source.target, known):
+        if isinstance(slot.source, TorchClass) and not may_import(slot.source.target, known):
             raise BindError(
                 f"net {located(slot)} imports {slot.source.target!r}, and "
                 + (f"only {', '.join(known)} may be imported" if known else "nothing may be")
             )
 
 
-def _is_below(target: str, known: tuple[str, ...]) -> bool:
+def may_import(target: str, known: Sequence[str] | None) -> bool:
+    """Say whether ``module:Class`` lies in or below one of some modules; anything does for None."""
+    if known is None:
+        return True
     module = target.partition(":")[0]
     return any(module == one or module.startswith(f"{one}.") for one in known)
 

@@ -107,6 +107,21 @@ def test_the_command_line_bounds_imports(tmp_path: Path) -> None:
     assert run.invoke(app, both).exit_code == 2
 
 
+def test_probing_nets_bounds_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "harmful_probed.py").write_text(
+        f"from torch import nn\nopen({str(tmp_path / 'canary')!r}, 'w').close()\n"
+        "class Net(nn.Module):\n    def forward(self, x):\n        return hidden(x)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = tmp_path / "spec.rev"
+    spec.write_text(NET.format(target="harmful_probed:Net", args=""))
+    for extra in [], ["--probe", "--no-import"], ["--probe", "--allow-import", "torch"]:
+        CliRunner().invoke(app, ["lint", str(spec), *extra])
+        assert not (tmp_path / "canary").exists(), extra
+    CliRunner().invoke(app, ["lint", str(spec), "--probe"])
+    assert (tmp_path / "canary").exists()
+
+
 # --- text stays text -----------------------------------------------------------------------------
 
 
