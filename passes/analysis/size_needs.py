@@ -123,7 +123,10 @@ def divisors(step: Instruction) -> Iterator[Dim]:
 
 
 def index_needs(place: Place, shape: Shape) -> Iterator[tuple[Dim, str]]:
-    """Yield what must be at least 0 for an index to lie in a shape, and what is wrong if not."""
+    """Yield what must be at least 0 for an index to lie in a shape, and what is wrong if not.
+
+    A slice may hold nothing: one of the steps before, say, has none of the first.
+    """
     for item, axis in zip(place.index, shape, strict=True):
         if isinstance(item, At):
             text = f"{item.position} is not within 0..{axis - 1}"
@@ -132,7 +135,8 @@ def index_needs(place: Place, shape: Shape) -> Iterator[tuple[Dim, str]]:
             continue
         high = axis if item.hi is None else item.hi
         yield item.lo, f"{item.lo} is not within 0..{axis}"
-        yield high - item.lo - 1, f"there is nothing in {item.lo}:{high}"
+        yield axis - item.lo, f"{item.lo} is not within 0..{axis}"
+        yield high - item.lo, f"{high} is not within {item.lo}..{axis}"
         yield axis - high, f"{high} is not within {item.lo}..{axis}"
 
 
