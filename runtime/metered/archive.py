@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from revc.errors import BindError
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.chunks import END, FLAT, read_chunk, read_header, write_chunk, write_header
 from revc.runtime.bits.errors import DamagedTapeError
@@ -118,12 +119,14 @@ def _parts(
         if (stack.sequences, stack.lanes) != (1, lanes):
             raise DamagedTapeError(f"the stack {name} of an archive has other lanes than it says")
         stacks[name] = stack
-    raw = [_raw(slot, shapes[slot.name], dtype, cursor).to(device)
-           for slot, dtype in zip(at.gives, _dtypes(header, at, shapes), strict=True)]  # fmt: skip
+    dtypes = _dtypes(header, at, shapes)
+    raw = [_raw(slot, sizes, dtype, cursor) for slot, dtype in zip(at.gives, dtypes, strict=True)]
     if cursor.left:
         raise DamagedTapeError("an archive has bytes left over")
     examples = shapes[at.takes[0].name][0] if at.takes and at.takes[0].shape else 1
-    return Packed(stacks, raw, sizes, examples, lanes, _check(header, model, sizes, device), then)
+    moved = [value.to(device) for value in raw]
+    check = _check(header, model, sizes, device)
+    return Packed(stacks, moved, sizes, examples, lanes, check, then)
 
 
 def _sizes(header: Fields, at: Interface) -> dict[str, int]:
@@ -131,6 +134,10 @@ def _sizes(header: Fields, at: Interface) -> dict[str, int]:
     sizes = header.counts("sizes", 1)
     if set(sizes) != set(at.sizes):
         raise DamagedTapeError(f"an archive has other sizes than {at.name}")
+    try:
+        at.meet(sizes)
+    except BindError as error:
+        raise DamagedTapeError(f"an archive has sizes that cannot be: {error}") from error
     return sizes
 
 
@@ -186,9 +193,14 @@ def _held(slot: Slot) -> tuple[torch.dtype, ...]:
     return (torch.float32, torch.float64)
 
 
-def _raw(slot: Slot, shape: Sequence[int], dtype: torch.dtype, cursor: Cursor) -> Tensor:
-    data = cursor.take(prod(shape) * dtype.itemsize)
-    return as_bytes(data).view(dtype).reshape(list(shape))
+def _raw(slot: Slot, sizes: Mapping[str, int], dtype: torch.dtype, cursor: Cursor) -> Tensor:
+    """Return a raw result; labels have to be those that there are."""
+    shape = _shape(slot, sizes)
+    value = as_bytes(cursor.take(prod(shape) * dtype.itemsize)).view(dtype).reshape(shape)
+    classes = evaluate(slot.classes, sizes) if slot.kind == "label" and slot.classes else None
+    if classes is not None and bool(((value < 0) | (value >= classes)).any()):
+        raise DamagedTapeError(f"an archive has labels that {slot.name} does not know")
+    return value
 
 
 def _check(

@@ -135,16 +135,12 @@ def decompress(
     _check_fit(model, packed, named)
     try:
         return single(go_back(model, mode, packed.raw, named, open_bits(model, mode), packed.check))
-    except (ReconstructionError, NonFiniteError, BitsError, *_OF_TORCH) as error:
+    except (ReconstructionError, NonFiniteError, BitsError) as error:
         around = packed.then.differences(now)
         raise DamagedTapeError(
             "damaged archive: these bytes do not decode to what was written. "
             + (f"They were written with another {around}" if around else str(error))
         ) from error
-
-
-_OF_TORCH = (IndexError, RuntimeError)
-"""What torch raises where a net reads a label or an index that nobody wrote."""
 
 
 def _check_fit(
