@@ -13,6 +13,7 @@ from revc.ir.dims import Dim
 from revc.ir.expr import At, Elementwise, Number, Place, Read, walk
 from revc.ir.instructions import Emit, Instruction, Let, Repeat
 from revc.ir.instructions.base import Env
+from revc.ir.instructions.metered import Coded
 from revc.ir.make import make
 from revc.ir.program import Block
 from revc.ir.types import FLOAT, RegType, Shape
@@ -65,9 +66,11 @@ class _Walk:
         for divisor in divisors(step):
             self._other(divisor, turns, guards, step.span)
         _advance(step, env)
+        mask = isinstance(step, Coded) and step.by.family == "dropout"  # of a slice, so maybe empty
         for place in step.targets():
             for dim in env[place.name].shape if place.name in env else ():
-                self._size(dim, 1, turns, guards, step.span)
+                text = f"{dim} is less than {1 - mask}"
+                self._size(dim, 1 - mask, turns, guards, text, step.span)
         if isinstance(step, Repeat):
             self._loop(step, turns, guards)
             return
@@ -76,7 +79,10 @@ class _Walk:
 
     def _loop(self, step: Repeat, turns: Turns, guards: Guards) -> None:
         emits = any(isinstance(one, Emit) for one in step.body.instructions())
-        self._size(step.count, int(emits), turns, guards, step.span)
+        least, text = 0, f"{step.count} is less than 0"
+        if emits:
+            least, text = 1, f"{step.count} counts no turns of a loop that emits"
+        self._size(step.count, least, turns, guards, text, step.span)
         known = step.count.constant
         if known is not None and known < 1:
             return
@@ -84,12 +90,13 @@ class _Walk:
         told = known is None and not step.count.names & turns.keys()
         self.block(step.body, inner, (*guards, step.count) if told else guards)
 
-    def _size(self, dim: Dim, least: int, turns: Turns, guards: Guards, span: Span) -> None:
+    def _size(
+        self, dim: Dim, least: int, turns: Turns, guards: Guards, text: str, span: Span
+    ) -> None:
         """Ask that a size, or a number of turns, is whole and at least `least`."""
         parts = Dim(tuple(term for term in dim.terms if not set(term[0]) & turns.keys()))
         if any(factor.denominator != 1 for _, factor in parts.terms):
             self._add(SizeNeed("whole", parts, guards, f"{dim} is no whole number", span))
-        text = f"{dim} is less than {least}"
         self._least(dim - least, turns, guards, text, span)
 
     def _least(self, value: Dim, turns: Turns, guards: Guards, text: str, span: Span) -> None:
@@ -123,7 +130,10 @@ def divisors(step: Instruction) -> Iterator[Dim]:
 
 
 def index_needs(place: Place, shape: Shape) -> Iterator[tuple[Dim, str]]:
-    """Yield what must be at least 0 for an index to lie in a shape, and what is wrong if not."""
+    """Yield what must be at least 0 for an index to lie in a shape, and what is wrong if not.
+
+    A slice may hold nothing: one of the steps before, say, has none of the first.
+    """
     for item, axis in zip(place.index, shape, strict=True):
         if isinstance(item, At):
             text = f"{item.position} is not within 0..{axis - 1}"
@@ -132,7 +142,8 @@ def index_needs(place: Place, shape: Shape) -> Iterator[tuple[Dim, str]]:
             continue
         high = axis if item.hi is None else item.hi
         yield item.lo, f"{item.lo} is not within 0..{axis}"
-        yield high - item.lo - 1, f"there is nothing in {item.lo}:{high}"
+        yield axis - item.lo, f"{item.lo} is not within 0..{axis}"
+        yield high - item.lo, f"{high} is not within {item.lo}..{axis}"
         yield axis - high, f"{high} is not within {item.lo}..{axis}"
 
 

@@ -69,6 +69,8 @@ def changes_nothing(
 @pytest.mark.parametrize("state", ["lattice(Q12.20)", "float32"])
 @pytest.mark.parametrize("body", BODIES)
 def test_a_statement_on_nothing_changes_nothing(body: str, state: str) -> None:
+    if state == "float32" and "valve k" in body:
+        pytest.skip("what codes labels reads no float state (S007)")
     model, values = make(body, state), inputs(1)
     out = changes_nothing(model, model, values)
     for name, back in zip(values, model.inverse(out), strict=True):

@@ -39,7 +39,7 @@ NEEDS = {
         "j is not within 0..T - 1", lambda t, c: c <= t,
     ),
     "a[:, :3] += tanh(b[:, :3])": ("3 is not within 0..T", lambda t, c: t >= 3),
-    "a[:, 2:] += tanh(b[:, 2:])": ("there is nothing in 2:T", lambda t, c: t > 2),
+    "a[:, 2:] += tanh(b[:, 2:])": ("2 is not within 0..T", lambda t, c: t >= 2),
     "a[.., -2] += b[.., 0]": ("c - 2 is not within 0..c - 1", lambda t, c: c >= 2),
     "reshape a to [B, T/2, 2*c]\nnegate a\nreshape a to [B, T, c]": (
         "T/2 is no whole number", lambda t, c: t % 2 == 0,
