@@ -69,7 +69,7 @@ def valve(scope: Scope) -> bool:
     if dropping and scope.spec.chance(0.4):
         by, meter = _dropped(scope, by, kind)
     line = f"valve {at.text} by {by}{meter}"
-    undone = "drop(" not in by  # an undone valve is refused a drop as it runs
+    undone = "drop(" not in by  # an undone valve is refused a drop
     return _metered(scope, line, at.name, undone)
 
 
