@@ -24,6 +24,7 @@ from revc.passes.elaborate.specialise import elaborate_root
 from revc.passes.modules import Module, nowhere
 from revc.passes.recursion_limit import recursion_limit
 from revc.passes.rules.base import hint
+from revc.passes.rules.m507_drop_undone import drop_undone, drops
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.spec import Spec
 from revc.passes.transform.inverse_statements import Reader, inverse_body
@@ -39,7 +40,7 @@ def invert(source: str | Path, *, model: str | None = None) -> str:
         model: the model to invert; left out, all of the file are.
 
     Raises:
-        SpecError: the spec is wrong, or has no model.
+        SpecError: the spec is wrong, has no model, or a model has a valve that drops residues.
         UnsupportedError: a model has a statement that cannot be compiled yet.
         BindError: there is no such model.
     """
@@ -67,6 +68,8 @@ def _invert_spec(spec: Spec, model: str | None) -> str:
 def _invert(spec: Spec, decl: ast.ModelDecl) -> ast.ModelDecl:
     declared = spec.declared(decl.name)
     block = _with_names(spec, decl) or declared.block
+    if lost := [drop_undone(s.meter, s.step.span) for s in drops(block) if not s.undone]:
+        raise SpecError(lost)
     state = spec.numerics
     reader = Reader(_builtin(spec.main), dict(_types(block, state)))
     reader = reader.among(n for n in spec.main.items(ast.NetDecl) if isinstance(n, ast.NetDecl))

@@ -45,6 +45,7 @@ MODULES = {
     "M503": "m503_missing_meter",
     "M504": "m504_unit_mismatch",
     "M506": "m506_drop_unbudgeted",
+    "M507": "m507_drop_undone",
     "Y803": "y803_unused_allow",
 }
 
@@ -52,7 +53,7 @@ CHECKS: dict[Subject, tuple[str, ...]] = {
     "file": ("S002", "Q303", "M501", "M503", "M506"),
     "nets": ("R401",),
     "block": ("L107", "B212"),
-    "model": ("M502", "M504", "R402"),
+    "model": ("M502", "M504", "M507", "R402"),
     "program": ("S008",),
     "proof": ("B200",),
 }

@@ -12,7 +12,15 @@ from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.distributions import distribution
 from revc.runtime.metered.plan import Site
 from revc.runtime.metered.session import Session
-from revc.runtime.metered.values import pop_pattern, pop_value, push_pattern, push_value
+from revc.runtime.metered.values import (
+    placed,
+    pop_pattern,
+    pop_rest,
+    pop_value,
+    push_pattern,
+    push_rest,
+    push_value,
+)
 from revc.runtime.state.lattice import encode
 
 
@@ -27,6 +35,8 @@ def give(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> No
     else:
         bounded = site.draws and session.bounded(taking=False)
         by = distribution(coding, params, raw.shape, bounded)
+        if site.draws and leaves_rest(session, coding, taking=False):
+            push_rest(session.stacks[site.stack], raw, coding, by)
         push_value(session.stacks[site.stack], raw, coding, by)
     session.moved(site.stack, site.meter)
     refill(session, site.meter, raw.shape)
@@ -47,7 +57,11 @@ def take(session: Session, shape: torch.Size, params: Tensor | None, site: Site)
     else:
         bounded = session.options.sampling or (site.draws and session.bounded(taking=True))
         by = distribution(coding, params, whole, bounded)
-        raw = pop_value(session.stacks[site.stack], whole, coding, by)
+        stack = session.stacks[site.stack]
+        if site.draws and leaves_rest(session, coding, taking=True):
+            raw = placed(stack.pop(by, whole), pop_rest(stack, whole), coding)
+        else:
+            raw = pop_value(stack, whole, coding, by)
     session.moved(site.stack, site.meter)
     refill(session, site.meter, whole)
     return raw.reshape(shape)
@@ -60,6 +74,15 @@ def as_patterns(session: Session, coding: Coding) -> bool:
     is decoded by other parameters than it was coded by is noise.
     """
     return coding.kind == "float32" or (session.mode == "audit" and coding.kind == "lattice")
+
+
+def leaves_rest(session: Session, coding: Coding, taking: bool) -> bool:
+    """Say whether what lies between two indices is kept beside an index that a reservoir gets.
+
+    What a statement drew of float state lies on an index, up to rounding. What a statement that is
+    written `undo` gives back lies anywhere.
+    """
+    return coding.kind == "float32" and session.restating(taking)
 
 
 def _keeps_all(session: Session, coding: Coding) -> bool:

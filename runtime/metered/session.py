@@ -151,7 +151,14 @@ class Session:
         It does where a statement draws, and where that is undone. A statement that itself undoes a
         draw may give back any value.
         """
-        return taking != self.back
+        return not self.restating(taking)
+
+    def restating(self, taking: bool) -> bool:
+        """Say whether what takes from a reservoir, or gives to it, is a statement written `undo`.
+
+        A draw takes in the forward pass and gives as the run is undone; `undo draw` the other way.
+        """
+        return taking == self.back
 
     def arranged(self, value: Any) -> Any:
         """Return values or parameters with the axis of sequences in front."""

@@ -8,11 +8,14 @@ from torch import Tensor
 
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.dist import Distribution, FloatBits, Uniform
+from revc.runtime.bits.dist.uniform import WideUniform
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.quantiser import Parts, merge, overflows, split
 from revc.runtime.state.lattice import INTEGERS
 
 _WORD = 1 << 16
+_SHIFTS = (0, 16, 32)
+_FINE = _WORD ** len(_SHIFTS)
 
 
 def push_value(stack: BitStack, raw: Tensor, coding: Coding, by: Distribution) -> None:
@@ -58,10 +61,59 @@ def merged(stack: BitStack, parts: Parts, coding: Coding) -> Tensor:
     return merge(parts, coding)
 
 
+def push_rest(stack: BitStack, value: Tensor, coding: Coding, by: Distribution) -> None:
+    """Push how far float values lie from their indices, in 2**-48 of a step: float32 exactly.
+
+    What a tape gave goes back to it bit for bit. Values on an index are therefore pushed as they
+    lie in memory besides: of them the place alone tells no signed zero and no tiny number.
+    """
+    index = codable(split(value, coding).index, coding, by)
+    steps = value.double() / coding.step - index.double()
+    rest = ((steps + 0.5) * _FINE).round().clamp(0, _FINE - 1).long()
+    on_index = rest == _FINE // 2
+    memory = value.float().contiguous().view(torch.int32).long()
+    _push_words(stack, torch.where(on_index, memory, 0), on_index, _SHIFTS[:2])
+    _push_words(stack, rest, torch.ones_like(on_index), _SHIFTS)
+
+
+def pop_rest(stack: BitStack, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """Undo `push_rest`: how far values lie from their indices, in steps, and those on an index."""
+    everywhere = torch.ones(shape, dtype=torch.bool, device=stack.device)
+    rest = _pop_words(stack, everywhere, _SHIFTS)
+    memory = _pop_words(stack, rest == _FINE // 2, _SHIFTS[:2])
+    signed = ((memory << 32) >> 32).to(torch.int32)
+    return rest.double() / _FINE - 0.5, signed.view(torch.float32)
+
+
+def placed(index: Tensor, rest: tuple[Tensor, Tensor], coding: Coding) -> Tensor:
+    """Return float values from their indices and what `pop_rest` returned."""
+    steps, on_index = rest
+    return torch.where(steps == 0, on_index, ((index.double() + steps) * coding.step).float())
+
+
+def _push_words(stack: BitStack, value: Tensor, where: Tensor, shifts: tuple[int, ...]) -> None:
+    """Push 16 bits for each shift, of the elements `where` something is to be pushed."""
+    for shift in shifts:
+        stack.push((value >> shift) & (_WORD - 1), WideUniform(torch.where(where, _WORD, 1)))
+
+
+def _pop_words(stack: BitStack, where: Tensor, shifts: tuple[int, ...]) -> Tensor:
+    """Undo `_push_words`, with zeros elsewhere."""
+    found = torch.zeros(where.shape, dtype=torch.int64, device=where.device)
+    for shift in reversed(shifts):
+        word = stack.pop(WideUniform(torch.where(where, _WORD, 1)), where.shape)
+        found |= word.long() << shift
+    return found
+
+
 def push_pattern(stack: BitStack, raw: Tensor, coding: Coding) -> None:
-    """Push values as they lie in memory; floats by a fixed table of their classes."""
+    """Push values as they lie in memory; floats by a fixed table of their classes.
+
+    Float state is held in the dtype of what it was given, but is float32 by its type: of float64 a
+    tape keeps no more.
+    """
     if coding.kind == "float32":
-        stack.push(raw, FloatBits(torch.float32, device=raw.device))
+        stack.push(raw.float(), FloatBits(torch.float32, device=raw.device))
         return
     for shift in range(0, coding.width, 16):
         stack.push((raw.long() >> shift) & (_WORD - 1), Uniform(_WORD, raw.device))

@@ -18,7 +18,7 @@ from revc.runtime.bits.dist.uniform import WideUniform
 from revc.runtime.metered.budgeting import Decision, decide, recall, record
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.distributions import valve_pair
-from revc.runtime.metered.exchange import as_patterns
+from revc.runtime.metered.exchange import as_patterns, leaves_rest
 from revc.runtime.metered.plan import Site
 from revc.runtime.metered.quantiser import Parts, split
 from revc.runtime.metered.session import Session
@@ -26,10 +26,13 @@ from revc.runtime.metered.values import (
     codable,
     has_residue,
     merged,
+    placed,
     pop_pattern,
     pop_residue,
+    pop_rest,
     push_pattern,
     push_residue,
+    push_rest,
 )
 
 
@@ -52,6 +55,9 @@ def valve(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> T
     shape, raw, params = raw.shape, session.arranged(raw), session.arranged(params)
     parts = split(raw, coding)
     old, fresh = valve_pair(coding, params, raw.shape, session.bounded(taking=True), source)
+    rest = None
+    if leaves_rest(session, coding, taking=True):
+        rest = pop_rest(tape, raw.shape)
     _push_old(session, tape, raw, parts, coding, old)
     decision = decide(session, site, session.moved(site.stack, site.meter), raw.shape)
     residue = _exchange_residue(tape, source, parts, coding, decision)
@@ -61,7 +67,9 @@ def valve(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> T
         fresh = tempered(fresh, decision.alpha)
     index = source.pop(fresh, raw.shape)
     session.moved(session.source, site.meter)
-    return merged(source, Parts(index, residue), coding).reshape(shape)
+    if rest is not None:
+        return placed(index, rest, coding).reshape(shape).to(raw.dtype)
+    return merged(source, Parts(index, residue), coding).reshape(shape).to(raw.dtype)
 
 
 def unvalve(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> Tensor:
@@ -77,8 +85,10 @@ def unvalve(session: Session, raw: Tensor, params: Tensor | None, site: Site) ->
     residue = _restore_residue(tape, source, parts, coding, decision)
     session.moved(session.source, site.meter)
     old = _pop_old(session, tape, Parts(raw, residue), coding, by)
+    if leaves_rest(session, coding, taking=False):
+        push_rest(tape, raw, coding, fresh)
     session.moved(site.stack, site.meter)
-    return old.reshape(shape)
+    return old.reshape(shape).to(raw.dtype)
 
 
 def _push_old(

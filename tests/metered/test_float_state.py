@@ -13,6 +13,19 @@ NAMES = [
     "in a repeat", "permutation", "orthogonal", "householder", "lu", "undone lu", "dropout",
 ]  # fmt: skip
 LOG = '  # revc: allow(B212) reason = "inputs are above 0"'
+UNDONE = {
+    "valve": "undo valve a by logistic(linear(b), step = 1/4) as va",
+    "odd step": "undo valve a by gaussian(linear(b), step = 3/16) as va",
+    "slice": "undo valve a[.., :3] by logistic(linear(b), step = 1) as va",
+    "after a dropout": "b += dropout(sin(a), p = 0.5)\n"
+    "undo valve a by gaussian(linear(b), step = 1) as va",
+    "two valves": "valve a by logistic(linear(b), step = 1/4) as va\n"
+    "undo valve b by logistic_mixture(linear(a), components = 2, step = 1/4) as va",
+    "draw": "draw y: [B, T, d] by logistic(linear(a), step = 1/4) as dr\nb += y\ny += 0.3 * a\n"
+    "undo draw y: [B, T, d] by logistic(linear(a), step = 1) as dr",
+    "put": "undo put y: [B, T, d] by logistic(linear(a), step = 1/4) as pu\n"
+    "undo draw y: [B, T, d] by logistic(linear(a), step = 1) as dr",
+}
 MAPS = ["tanh", "sigmoid", "exp", "softplus", "sinh", "arcsinh", "log"]
 
 
@@ -29,6 +42,20 @@ def test_float_state_is_undone_up_to_rounding(name: str) -> None:
     out = model(**inputs)
     for value, was in zip(model.inverse(out), inputs.values(), strict=True):
         torch.testing.assert_close(value, was, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", UNDONE)
+def test_what_is_given_back_leaves_no_residue_behind(name: str, dtype: torch.dtype) -> None:
+    model, inputs = make(UNDONE[name])
+    model.to(dtype)
+    inputs = {n: (3 * x - 1).to(dtype) for n, x in inputs.items()}
+    inputs["a"][0, 0, :3] = torch.tensor([-0.0, 1e-30, 0.25])  # on an index, or next to one
+    out = model(**inputs)
+    for value, (register, was) in zip(model.inverse(out), inputs.items(), strict=True):
+        torch.testing.assert_close(value.double(), was.double(), atol=1e-6, rtol=0)
+        if dtype == torch.float32 and f"{register} +=" not in UNDONE[name]:
+            assert torch.equal(value.view(torch.int32), was.view(torch.int32))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,10 +1,6 @@
 """What the generator leaves out and what laws pass over, by name: failings that are known."""
 
 EXCLUSIONS: dict[str, str] = {
-    # what is not generated
-    "float undone": "`undo valve` and `undo draw` on float state lose the residue of what "
-    "they give back to the reservoir: no rounding, but up to half a step",
-    "float64": "float state with bits crashes in float64 models: patterns are float32",
     # what is passed over where it is met
     "lint crash": "lint falls over some wrong specs",
     "renamed": "the inverted source of a call whose block gives other registers than it takes "

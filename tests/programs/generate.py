@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -58,12 +59,7 @@ class Program:
     floats: bool = False
     bits: bool = False
     left_out: frozenset[str] = frozenset()
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What the nets compute in for most laws."""
-        single = self.floats and self.bits and "float64" in self.left_out
-        return torch.float32 if single else torch.float64
+    dtype: ClassVar[torch.dtype] = torch.float64  # what the nets compute in for most laws
 
     def values(self, dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:
         """Return inputs that lie on every lattice: multiples of 1/256."""
@@ -198,8 +194,6 @@ def _body(scope: Scope, count: int) -> None:
     weights = {**PLAIN, **NESTED, metered.mix: 1.0}
     if spec.bits:
         weights |= {**BITS, metered.coded: 1.5, metered.apply: 0.7}
-    if spec.bits and scope.loses:
-        del weights[metered.valve], weights[metered.coded]
     made, tries = 0, 0
     while made < count and tries < 8 * count:
         tries += 1

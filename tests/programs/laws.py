@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.artifact.package import package
+from revc.grammar.diagnostics import SpecError
 from revc.passes.invert import invert
 from revc.passes.lint import lint
 from revc.passes.spec import build
@@ -38,12 +39,12 @@ def tolerances(case: Case) -> tuple[float, float]:
     program = case.program
     if "lu()" in program.source:
         return 3e-2, 1e-1  # its factors are rounded to n/1024
-    if program.dtype == torch.float32:
-        return 1e-4, 2e-2
     if program.inexact and not program.floats:
         return 2e-3, 2e-2
     if not list(case.model.parameters()):
         return 2e-5, 1e-3  # without nets there is no dtype but float32 to compute in
+    if program.floats and program.bits:
+        return 1e-7, 2e-2  # a value half a step from two indices may be rebuilt at the other
     return (1e-7, 1e-4) if program.floats else (1e-8, 1e-6)
 
 
@@ -160,7 +161,12 @@ def inverts_as_source(case: Case) -> None:
     lines = case.program.source.split("\n")
     if any(line.startswith("block") and "-> (" in line for line in lines):
         left_out(case, "renamed")
-    text = invert(case.program.source)
+    try:
+        text = invert(case.program.source)
+    except SpecError as error:
+        if {found.code for found in error.diagnostics} == {"M507"}:
+            raise Skipped("a valve that drops residues is not undone by a program") from error
+        raise
     assert not lint(text).denied, f"the inverse is refused:\n{text}"
     build(invert(text), nets=None)
     inverse = case.compiled(text).to(case.program.dtype)
@@ -172,8 +178,6 @@ def inverts_as_source(case: Case) -> None:
     state = {name: getattr(out, name).detach() for name in case.gives}
     if "softsign" in case.program.source:
         raise Skipped("undone with other bits, softsign takes values that it never gave")
-    if "drop(" in case.program.source:
-        raise Skipped("a valve that drops residues is not undone by a program")
     try:
         back = case.run(inverse, {**given, **state})
     except NonFiniteError as error:

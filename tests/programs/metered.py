@@ -69,8 +69,7 @@ def valve(scope: Scope) -> bool:
     if dropping and scope.spec.chance(0.4):
         by, meter = _dropped(scope, by, kind)
     line = f"valve {at.text} by {by}{meter}"
-    undone = not (scope.spec.floats and "float undone" in scope.spec.left_out)
-    undone &= "drop(" not in by  # an undone valve is refused a drop as it runs
+    undone = "drop(" not in by  # an undone valve is refused a drop
     return _metered(scope, line, at.name, undone)
 
 
@@ -186,8 +185,7 @@ def _put(scope: Scope, name: str) -> bool:
         return False
     if by is None:  # its leading axes read nothing that is left: a learned code always fits
         by = f"logistic(parameter([{kind.shape[-1].coefficient * 2}]), step = 1/16)"
-    back = not (spec.floats and "float undone" in spec.left_out) and spec.chance(0.3)
-    if scope.reversed_text or back:
+    if spec.chance(0.3) or scope.reversed_text:
         text = spec.type_text(kind)
         scope.add(f"undo draw {name}: {text} by {by}{tags(scope, 'dr', spec.reservoirs)}")
     else:

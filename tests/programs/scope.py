@@ -92,11 +92,6 @@ class Scope:
     forward: bool = False  # whether its statements are never undone, as those of a block may be
     open: bool = False  # whether types may end otherwise than they began
 
-    @property
-    def loses(self) -> bool:
-        """Whether what is drawn here would be given back to the reservoir with a loss."""
-        return self.spec.floats and "float undone" in self.spec.left_out and not self.forward
-
     def add(self, line: str) -> None:
         self.lines.append("  " * self.depth + line)
 
