@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import reduce
 from pathlib import Path
 
-from revc.errors import BindError
+from revc.errors import BindError, ours
 from revc.grammar import ast
 from revc.grammar.diagnostics import SpecError
 from revc.grammar.printer import print_file
@@ -43,8 +43,9 @@ def invert(source: str | Path, *, model: str | None = None) -> str:
         UnsupportedError: a model has a statement that cannot be compiled yet.
         BindError: there is no such model.
     """
-    with recursion_limit():
-        return _invert_spec(Spec(source), model)
+    spec = Spec(source)
+    with recursion_limit(), ours(lambda: spec.main.file.span.file):
+        return _invert_spec(spec, model)
 
 
 def _invert_spec(spec: Spec, model: str | None) -> str:

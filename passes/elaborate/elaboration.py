@@ -19,6 +19,8 @@ from revc.passes.rules.report import Findings, Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 
 DEPTH = 64  # of bodies within bodies, called or written: a model is rarely 5 deep
+MOST_IN_CALL = 10_000  # operations that the call of a net of nets is written out as
+MOST_IN_ALL = 2_000_000  # operations that all such calls of a spec are written out as
 
 
 def too_deep(at: Span) -> Diagnostic:
@@ -32,8 +34,10 @@ class Elaboration:
 
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
     each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
-    that there are too many nets to go on; `open` the bodies that are being read. `file_scopes`
-    holds a `Scope` for each file with nets, the other two its nets and their declarations by name.
+    that there are too many nets to go on; `turns` how many the unshared loops have in all; `open`
+    the bodies that are being read; `at` the place of the statement that was read last.
+    `file_scopes` holds a `Scope` for each file with nets, the other two its nets and their
+    declarations by name.
     """
 
     findings: Findings
@@ -43,13 +47,16 @@ class Elaboration:
     refused: dict[Span, Diagnostic] = field(default_factory=dict)
     checked: set[Span] = field(default_factory=set)
     full: bool = False
+    turns: int = 0
     depths: dict[int, int] = field(default_factory=dict)
     open: list[ast.Node] = field(default_factory=list)
+    at: Span | None = None
     file_scopes: dict[int, Any] = field(default_factory=dict)
     file_nets: dict[int, Net | None] = field(default_factory=dict)
     file_decls: dict[str, tuple[Module, ast.NetDecl]] = field(default_factory=dict)
     _names: dict[int, Names] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
+    _written: int = 0
 
     def unsupported(self, kind: str, span: Span) -> None:
         """Note a statement that compiling refuses and linting takes."""
@@ -69,6 +76,20 @@ class Elaboration:
             yield
         finally:
             self.open.pop()
+
+    def write_out(self, net: str, operations: int, span: Span) -> None:
+        """Count the operations that a call of a net of nets is written out as.
+
+        Raises:
+            Reported: they are too many: nets that call nets twice double with each of them.
+        """
+        self._written += operations
+        if operations > MOST_IN_CALL or self._written > MOST_IN_ALL:
+            many = (
+                f"{MOST_IN_CALL} operations" if operations > MOST_IN_CALL else "can be written out"
+            )
+            text = f"comes to more than {many} with the nets that it calls"
+            raise self.findings.reject(bad_argument(net, text, span))
 
     # --- files ----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from revc.grammar import ast
 from revc.grammar.span import Span
-from revc.ir.dims import Dim
+from revc.ir.dims import Dim, DimError
 from revc.ir.expr import Read
 from revc.ir.make import make
 from revc.ir.nets import Hole
@@ -15,7 +15,7 @@ from revc.passes.elaborate.elaboration import DEPTH, Elaboration, too_deep
 from revc.passes.elaborate.interface import Interface, interface, own_interface, results
 from revc.passes.elaborate.nets.keys import net_key
 from revc.passes.elaborate.nets.slots import Draft, Namer, Net, Slots, import_net
-from revc.passes.elaborate.scope.names import number
+from revc.passes.elaborate.scope.names import beyond, number
 from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.elaborate.scope.scope import Scope, declared
 from revc.passes.modules import Module
@@ -57,6 +57,9 @@ def elaborate_root(
         face = own_interface(elaboration, module, decl)
         return specialise(elaboration, module, decl, face, None, None)
     except Reported:
+        return None
+    except DimError as error:
+        elaboration.findings.add(beyond(error, decl.name_span))
         return None
 
 

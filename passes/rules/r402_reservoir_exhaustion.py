@@ -58,5 +58,5 @@ def _drawn(block: Block, stack: str) -> float:
     for site in metered(block):
         if site.step.stack == stack and site.step.side == "draw":
             low, count = cost(site, "draw")[0], reduce(mul, site.shape[1:], site.turns).integer
-            total += any_number(low) if count is None else count * low
+            total += any_number(low) if count is None else site.times * count * low
     return total

@@ -12,13 +12,13 @@ from revc.ir.types import RegType, Shape
 from revc.passes.analysis.arguments import Formals
 from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
-from revc.passes.elaborate.nets.settings import given_settings, sort_args
+from revc.passes.elaborate.nets.settings import given_settings, one_size, sort_args
 from revc.passes.elaborate.nets.slots import Draft, Namer, Net, called, closure
 from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.types import regtype
-from revc.passes.rules.s003_unknown_argument import bad_argument
+from revc.passes.rules.s003_unknown_argument import bad_argument, missing_argument
 from revc.passes.rules.s004_shape_mismatch import other_shape
 from revc.passes.rules.s009_redefined_name import redefined
 
@@ -83,6 +83,9 @@ def _plain_builtin(scope: Scope, decl: ast.NetDecl) -> Signature | None:
 
 def _configured(scope: Scope, node: ast.Call, signature: Signature, name: str) -> Net:
     options, _ = sort_args(scope, signature, node.args)
+    for option in signature.options:  # a call gives what is read alone: what lacks here, lacks
+        if option.required and option.name not in options:
+            raise scope.findings.reject(missing_argument(node.func, option.name, node.span))
     given, tied = given_settings(scope, signature, options)
     source = make(
         Builtin,
@@ -152,8 +155,9 @@ def _setting(scope: Scope, node: ast.Expr) -> Setting:
         case ast.Bool() | ast.Str():
             return node.value
         case ast.ListExpr():
-            return tuple(size(item, scope.names, scope.findings) for item in node.items)
-    amount = number(node, scope.names, scope.findings)
+            sizes = ((item, size(item, scope.names, scope.findings)) for item in node.items)
+            return tuple(one_size(scope, one, item.span) for item, one in sizes)
+    amount = one_size(scope, number(node, scope.names, scope.findings), node.span)
     fixed = amount.constant
     if fixed is None:
         return amount

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from revc.grammar import ast
 from revc.grammar.signatures import Option, Signature
+from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.net_kinds import kind_of
 from revc.ir.nets import Setting
@@ -19,6 +20,7 @@ from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
     missing_argument,
 )
+from revc.passes.rules.s004_shape_mismatch import mismatch
 from revc.passes.rules.s005_odd_split import odd_split
 
 
@@ -78,20 +80,34 @@ def _net(scope: Scope, signature: Signature, arg: ast.Arg) -> Net:
     return net
 
 
+def one_size(scope: Scope, value: Dim, span: Span) -> Dim:
+    """Return what sizes or configures a net: no turn, since its turns are made alike.
+
+    Raises:
+        Reported: it names a turn.
+    """
+    turns = sorted(value.names & set(scope.turns))
+    if turns:
+        text = f"a net's sizes cannot change from turn to turn, as `{turns[0]}` does"
+        raise scope.findings.reject(mismatch(span, text))
+    return value
+
+
 def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr) -> Setting:
     findings = scope.findings
     match option.kind, expr:
         case "int", _:
-            value = size(expr, scope.names, findings)
+            value = one_size(scope, size(expr, scope.names, findings), expr.span)
             return value if value.integer is None else value.integer
         case "number", _:
-            amount = number(expr, scope.names, findings)
+            amount = one_size(scope, number(expr, scope.names, findings), expr.span)
             fixed = amount.constant
             return amount if fixed is None else float(fixed)
         case "bool", ast.Bool():
             return expr.value
         case "dims", ast.ListExpr():
-            return tuple(size(item, scope.names, findings) for item in expr.items)
+            sizes = ((item, size(item, scope.names, findings)) for item in expr.items)
+            return tuple(one_size(scope, one, item.span) for item, one in sizes)
         case "choice", ast.Name() if expr.id in option.choices:
             return expr.id
     wanted = " or ".join(option.choices) or _KINDS[option.kind]

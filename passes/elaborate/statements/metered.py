@@ -97,7 +97,7 @@ def valve(scope: Scope, node: ast.Valve, undo: bool) -> Steps:
     at, kind = target(scope, node.target)
     by = distribution(scope, node.by, kind, "carry")
     check_apart(scope, at, by.params, node.by.span)
-    scope.regs.change(at.name, node.span)
+    scope.regs.change(at.name, node.span, at)
     return [
         make(
             Valve,
@@ -119,7 +119,7 @@ def scale(scope: Scope, node: ast.Scale, undo: bool) -> Steps:
     no_dropout(scope, factor)
     check_fits(scope, node.factor.span, factor, at.name, kind)
     check_apart(scope, at, [factor], node.factor.span)
-    scope.regs.change(at.name, node.span)
+    scope.regs.change(at.name, node.span, at)
     lo, hi = _range(scope, node, factor)
     return [
         make(
