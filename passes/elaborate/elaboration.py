@@ -1,5 +1,6 @@
 """All that has been elaborated of a program: what its bodies share as they are read."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from revc.passes.rules.report import Findings, Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 
 DEPTH = 64  # of bodies within bodies, called or written: a model is rarely 5 deep
+MOST_VERSIONS = 100  # of a block: each has graphs of its own
 MOST_IN_CALL = 10_000  # operations that the call of a net of nets is written out as
-MOST_IN_ALL = 2_000_000  # operations that all such calls of a spec are written out as
+MOST_IN_ALL = 1_000_000  # operations that all such calls of a spec are written out as
 
 
 def too_deep(at: Span) -> Diagnostic:
@@ -34,8 +36,8 @@ class Elaboration:
 
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
     each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
-    that there are too many nets to go on; `turns` how many the unshared loops have in all; `open`
-    the bodies that are being read; `at` the place of the statement that was read last.
+    that there are too many nets to go on; `turns` how many the unshared loops have in all, and `nets`
+    how many there are in all bodies; `open` the bodies that are being read; `at` the place of the statement that was read last.
     `file_scopes` holds a `Scope` for each file with nets, the other two its nets and their
     declarations by name.
     """
@@ -48,6 +50,7 @@ class Elaboration:
     checked: set[Span] = field(default_factory=set)
     full: bool = False
     turns: int = 0
+    nets: int = 0
     depths: dict[int, int] = field(default_factory=dict)
     open: list[ast.Node] = field(default_factory=list)
     at: Span | None = None
@@ -57,6 +60,7 @@ class Elaboration:
     _names: dict[int, Names] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
     _written: int = 0
+    _versions: Counter[int] = field(default_factory=Counter)
 
     def unsupported(self, kind: str, span: Span) -> None:
         """Note a statement that compiling refuses and linting takes."""
@@ -76,6 +80,17 @@ class Elaboration:
             yield
         finally:
             self.open.pop()
+
+    def count_version(self, decl: ast.BlockDecl | ast.ModelDecl, at: Span) -> None:
+        """Count one more set of arguments that a block is elaborated for, by the call `at`.
+
+        Raises:
+            Reported: they are too many: blocks that pass on nets of nets double with each call.
+        """
+        self._versions[id(decl)] += 1
+        if self._versions[id(decl)] > MOST_VERSIONS:
+            text = f"is called with more than {MOST_VERSIONS} sets of nets, numbers and shapes"
+            raise self.findings.reject(bad_argument(decl.name, text, at))
 
     def write_out(self, net: str, operations: int, span: Span) -> None:
         """Count the operations that a call of a net of nets is written out as.

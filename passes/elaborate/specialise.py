@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.dims import Dim, DimError
-from revc.ir.expr import Read
+from revc.ir.expr import Read, size
 from revc.ir.make import make
 from revc.ir.nets import Hole
 from revc.ir.types import RegType
@@ -44,6 +44,8 @@ def call(
         raise elaboration.findings.reject(UNKNOWN.at(node.block_span, text))
     face = interface(caller, node, module, decl, state, givens, undo)
     block = specialise(elaboration, module, decl, face, generics, caller, node.span)
+    if len(block.block.gives if undo else block.block.takes) != len(state):
+        raise Reported  # the block does not give back what it took, and that was reported
     if len(elaboration.open) + elaboration.depths[id(block.block)] > DEPTH:
         raise elaboration.findings.reject(too_deep(node.span))
     return block
@@ -85,6 +87,11 @@ def specialise(
     plain = isinstance(decl, ast.ModelDecl) or not decl.generics
     key = (key[0], True, key[2], ()) if plain else key
     if key not in elaboration.done:
+        if at is not None:
+            elaboration.count_version(decl, at)
+            for net in passed.values():
+                if isinstance(net, Net) and net.body is not None:
+                    elaboration.write_out(net.name, size(net.body), at)
         scope = _scope(elaboration, module, decl, face, passed, caller)
         with elaboration.within(decl, at or decl.name_span):
             elaboration.done[key] = _elaborate(scope, decl, face)

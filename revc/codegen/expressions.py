@@ -133,6 +133,7 @@ class Emitter:
             self.nets[slot] = self.net(slot)
             if self.wanted(slot):
                 self.tape.watch(self.nets[slot])
+                self.tape.nets.add(self.nets[slot])
         net, tape = self.nets[slot], self.tape
         both = tape.call(brought.run, net, asked, *args)
         out, handle = tape.item(both, 0), tape.item(both, 1)

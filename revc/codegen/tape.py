@@ -16,6 +16,8 @@ import torch
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
+from revc.runtime import cotangents
+
 aten = torch.ops.aten
 Cotangents = Iterable[tuple[Node, Node]]
 Vjp = Callable[[Node], Cotangents]
@@ -66,7 +68,8 @@ class Tape:
     """Emits into `graph`.
 
     `dtype` and `low` are its nodes for the nets' dtype and that of matmuls. The two differ
-    under autocast only, where `lower` and `higher` cast between them explicitly.
+    under autocast only, where `lower` and `higher` cast between them explicitly. `nets` are the
+    leaves that are brought nets, whose cotangents are tuples.
     """
 
     graph: Graph
@@ -75,6 +78,7 @@ class Tape:
     pulling: bool = False
     active: set[Node] = field(default_factory=set)
     entries: list[_Entry] = field(default_factory=list)
+    nets: set[Node] = field(default_factory=set)
 
     def call(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Node:
         """Append a call."""
@@ -113,9 +117,15 @@ class Tape:
             for node, part in entry.vjp(found.pop(entry.out)):
                 if node in self.active:
                     known = found.get(node)
-                    found[node] = part if known is None else self.same(aten.add.Tensor, known, part)
+                    found[node] = part if known is None else self._sum(node, known, part)
         self.pulling = False
         return found
+
+    def _sum(self, leaf: Node, one: Node, two: Node) -> Node:
+        """Append the sum of two cotangents of a leaf: a tensor, or all that a net wants."""
+        if leaf in self.nets:
+            return self.call(cotangents.add, one, two)
+        return self.same(aten.add.Tensor, one, two)
 
     def wants(self, node: Any) -> bool:
         """Say whether a cotangent of `node` is wanted."""
