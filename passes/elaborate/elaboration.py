@@ -21,8 +21,8 @@ from revc.passes.rules.s003_unknown_argument import bad_argument
 
 DEPTH = 64  # of bodies within bodies, called or written: a model is rarely 5 deep
 MOST_VERSIONS = 100  # of a block: each has graphs of its own
-MOST_IN_CALL = 10_000  # operations that the call of a net of nets is written out as
-MOST_IN_ALL = 1_000_000  # operations that all such calls of a spec are written out as
+MOST_IN_CALL = 5_000  # operations that the call of a net of nets is written out as
+MOST_IN_ALL = 200_000  # operations that all such calls of a spec are written out as
 
 
 def too_deep(at: Span) -> Diagnostic:

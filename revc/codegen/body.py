@@ -11,7 +11,7 @@ from revc.codegen import places
 from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Emitter, decoded
 from revc.codegen.interface import METERED, MODE, Names, sizes_of
-from revc.codegen.lowered import Lowered
+from revc.codegen.lowered import GRAPH_NAMES, Lowered
 from revc.codegen.metering import Exchanging
 from revc.codegen.options import Asked, Options
 from revc.codegen.registers import Registers
@@ -128,6 +128,8 @@ class Body:
         for name, known in self.modules.items():
             if known is module:
                 return name
+        if wish.startswith("_") or wish in GRAPH_NAMES:
+            wish = f"block_{wish.strip('_')}"
         name, count = wish, 1
         while name in self.modules:
             count += 1

@@ -10,6 +10,7 @@ from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
 from revc.ir.types import RegType, Shape
 from revc.passes.analysis.arguments import Formals
+from revc.passes.analysis.reserved_names import reserved
 from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.nets.settings import given_settings, one_size, sort_args
@@ -54,6 +55,8 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
     """
     if decl.name in (*MATRICES, "permutation"):
         raise scope.findings.reject(redefined(decl.name, "a map of `mix`", decl.span))
+    if (earlier := reserved(decl.name, "module")) is not None:
+        raise scope.findings.reject(redefined(decl.name, earlier, decl.span))
     signature = _plain_builtin(scope, decl)
     if signature is not None:
         assert isinstance(decl.value, ast.Call)

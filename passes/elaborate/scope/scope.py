@@ -7,6 +7,7 @@ from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.types import Numerics
 from revc.passes.analysis.doubts import Doubt
+from revc.passes.analysis.reserved_names import reserved
 from revc.passes.elaborate.bodies import Called
 from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.elaborate.nets.slots import Namer, Net, Slots
@@ -53,6 +54,8 @@ class Scope:
         Raises:
             Reported: it is taken.
         """
+        if (earlier := reserved(name, "module")) is not None:
+            raise self.findings.reject(redefined(name, earlier, span))
         if name in self.claimed:
             raise self.findings.reject(redefined(name, self.claimed[name], span))
         self.claimed[name] = what
