@@ -14,6 +14,7 @@ from revc.ir.make import make
 from revc.ir.program import Budget, Program, StackDecl
 from revc.passes.analysis.budget_verdict import own_budgets, verdict
 from revc.passes.analysis.dims_needed import free_dims
+from revc.passes.analysis.doubts import Verdict
 from revc.passes.analysis.proof import Proof, prove
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.budgets import budgets, stacks
@@ -71,6 +72,11 @@ class Checked:
         built, program = self.built.get(id(decl)), self.programs.get(id(decl))
         if built is None:
             return Proof(decl.name, "UNKNOWN", "it could not be checked", decl.name_span)
+        if not built.complete:
+            reason = "statements that were refused have no proof"
+            refuted = any(doubt.verdict == "REFUTED" for doubt in built.doubts)
+            known: Verdict = "REFUTED" if refuted else "UNKNOWN"
+            return Proof(decl.name, known, reason, decl.name_span)
         proof = replace(prove(built.block, built.doubts, done), subject=decl.name)
         if program is not None:
             bounds = program.budgets
@@ -93,7 +99,7 @@ def check(main: Module, elaboration: Elaboration, first: str | None = None) -> C
     bounds, held = budgets(elaboration), stacks(elaboration)
     for decl in _ordered(done.decls, first):
         done.built[id(decl)] = built = elaborate_root(elaboration, main, decl)
-        if built is not None and isinstance(decl, ast.ModelDecl):
+        if built is not None and built.complete and isinstance(decl, ast.ModelDecl):
             _told(done, built, bounds, held)
         if len(done.built) == 1:
             done.refused = tuple(elaboration.refused.values())

@@ -36,10 +36,10 @@ class Elaboration:
 
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
     each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
-    that there are too many nets to go on; `turns` how many the unshared loops have in all, and `nets`
-    how many there are in all bodies; `open` the bodies that are being read; `at` the place of the statement that was read last.
-    `file_scopes` holds a `Scope` for each file with nets, the other two its nets and their
-    declarations by name.
+    that there are too many nets to go on; `left_out` how many statements were refused; `turns` how
+    many the unshared loops have in all, `nets` how many the bodies have; `open` the bodies that are
+    being read; `at` the place of the statement that was read last. `file_scopes` holds a `Scope`
+    for each file with nets, the other two its nets and their declarations by name.
     """
 
     findings: Findings
@@ -49,6 +49,7 @@ class Elaboration:
     refused: dict[Span, Diagnostic] = field(default_factory=dict)
     checked: set[Span] = field(default_factory=set)
     full: bool = False
+    left_out: int = 0
     turns: int = 0
     nets: int = 0
     depths: dict[int, int] = field(default_factory=dict)

@@ -97,6 +97,7 @@ def specialise(
             elaboration.done[key] = _elaborate(scope, decl, face)
     elif not elaboration.done[key].whole:
         elaboration.findings.again()
+        elaboration.left_out += not elaboration.done[key].complete
     return elaboration.done[key]
 
 
@@ -139,9 +140,12 @@ def _generic(
 def _elaborate(scope: Scope, decl: ast.BlockDecl | ast.ModelDecl, face: Interface) -> Specialised:
     from revc.passes.elaborate.statements.table import run
 
-    before = scope.findings.reports
+    before, left_out = scope.findings.reports, scope.elaboration.left_out
     steps = run(scope, decl.body)
     gives = results(scope, decl, face)
     body = close(scope, scope.path, decl.span, face.takes, gives, face.givens, steps)
     whole = scope.findings.reports == before
-    return Specialised(body.block, body.links, body.emits, decl, tuple(scope.doubts), whole)
+    complete = scope.elaboration.left_out == left_out
+    return Specialised(
+        body.block, body.links, body.emits, decl, tuple(scope.doubts), whole, complete
+    )

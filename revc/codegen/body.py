@@ -1,5 +1,6 @@
 """What the forward lowering and the VJP lowering of a block share."""
 
+import keyword
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -128,7 +129,7 @@ class Body:
         for name, known in self.modules.items():
             if known is module:
                 return name
-        if wish.startswith("_") or wish in GRAPH_NAMES:
+        if wish.startswith("_") or wish in GRAPH_NAMES or keyword.iskeyword(wish):
             wish = f"block_{wish.strip('_')}"
         name, count = wish, 1
         while name in self.modules:

@@ -35,6 +35,7 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
         scope.claim(node.label, "a loop of this body", node.span)
     label = node.label or scope.namer.next("repeat")
     inner = _inner(scope, node, count)
+    left_out = scope.elaboration.left_out
     with scope.elaboration.within(node, node.span):
         steps = run(inner, node.body)
     _balanced(scope, inner, node)
@@ -52,14 +53,20 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
         givens=tuple(given.name for given in body.block.givens),
         nets=_rows(scope, node, body, label, count),
     )  # fmt: skip
-    return [_undone(scope, node, loop) if undo else loop]
+    complete = scope.elaboration.left_out == left_out
+    return [_undone(scope, node, loop, complete) if undo else loop]
 
 
-def _undone(scope: Scope, node: ast.Repeat, loop: Repeat) -> Repeat:
+def _undone(scope: Scope, node: ast.Repeat, loop: Repeat, complete: bool) -> Repeat:
     """Return the loop that undoes a loop: a turn leaves the registers as it found them.
 
-    What its body allocates is freed there with a check as it runs, as `undo alloc` is.
+    What its body allocates is freed there with a check as it runs, as `undo alloc` is. What the
+    body frees is claimed where the loop runs as it is written: in the program's inverse.
     """
+    from revc.passes.rules.l107_unproved_free import check  # few specs have such loops
+
+    for finding in check(loop.body, scope.elaboration.checked) if complete else ():
+        scope.findings.add(finding)
     inverse = loop.inverse()
     depths = scope.elaboration.depths
     depths[id(inverse.body)] = depths[id(loop.body)]

@@ -27,11 +27,16 @@ def run(scope: Scope, body: Sequence[ast.Stmt]) -> list[Instruction]:
             steps += step(scope, statement)
         except Reported:
             scope.findings.again()
-            scope.regs.lose(_makes(statement))
+            _leave_out(scope, statement)
         except DimError as error:
             scope.findings.add(beyond(error, statement.span))
-            scope.regs.lose(_makes(statement))
+            _leave_out(scope, statement)
     return steps
+
+
+def _leave_out(scope: Scope, statement: ast.Stmt) -> None:
+    scope.elaboration.left_out += 1
+    scope.regs.lose(_makes(statement))
 
 
 def step(scope: Scope, statement: ast.Stmt) -> list[Instruction]:
