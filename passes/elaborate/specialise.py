@@ -12,6 +12,7 @@ from revc.ir.types import RegType
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.close import close
 from revc.passes.elaborate.elaboration import DEPTH, Elaboration, too_deep
+from revc.passes.elaborate.emits import told_apart
 from revc.passes.elaborate.interface import Interface, interface, own_interface, results
 from revc.passes.elaborate.nets.keys import net_key
 from revc.passes.elaborate.nets.slots import Draft, Namer, Net, Slots, import_net
@@ -141,7 +142,7 @@ def _elaborate(scope: Scope, decl: ast.BlockDecl | ast.ModelDecl, face: Interfac
     from revc.passes.elaborate.statements.table import run
 
     before, left_out = scope.findings.reports, scope.elaboration.left_out
-    steps = run(scope, decl.body)
+    steps = told_apart(scope, run(scope, decl.body))
     gives = results(scope, decl, face)
     body = close(scope, scope.path, decl.span, face.takes, gives, face.givens, steps)
     whole = scope.findings.reports == before

@@ -174,7 +174,7 @@ def _finish(
     nets: tuple[int, ...],
 ) -> BlockCall:
     """Move the registers through the call."""
-    scope.emit(block.emits, node.span)
+    scope.emit(block.emits, node.span, label)
     ir = block.block
     takes, gives = (ir.gives, ir.takes) if undo else (ir.takes, ir.gives)
     held = {register.name: name.id for register, name in zip(takes, state, strict=True)}

@@ -10,6 +10,7 @@ from revc.ir.make import make
 from revc.ir.program import Register
 from revc.passes.elaborate.bodies import Body
 from revc.passes.elaborate.close import close
+from revc.passes.elaborate.emits import told_apart
 from revc.passes.elaborate.linking import instantiate
 from revc.passes.elaborate.nets.slots import Namer, Slots
 from revc.passes.elaborate.scope.names import size
@@ -37,7 +38,7 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     inner = _inner(scope, node, count)
     left_out = scope.elaboration.left_out
     with scope.elaboration.within(node, node.span):
-        steps = run(inner, node.body)
+        steps = told_apart(inner, run(inner, node.body))
     _balanced(scope, inner, node)
     body = _block(scope, inner, node, steps, f"{scope.path}.{label}")
     scope.doubts += inner.doubts
@@ -101,7 +102,8 @@ def _inner(scope: Scope, node: ast.Repeat, count: Dim) -> Scope:
         regs.turns[node.index] = count
     return replace(
         scope, names=names, turns=turns, parent=scope, regs=regs, slots=Slots(),
-        namer=Namer(declared(node.body)), nets={}, labels={}, doubts=[], emitted={}, claimed={},
+        namer=Namer(declared(node.body)), nets={}, labels={}, doubts=[], emissions=[], emitted={},
+        claimed={},
     )  # fmt: skip
 
 
