@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table as RichTable
 from torch import Tensor
 
+from benchmarks.coder_gpu import on_gpu
+from benchmarks.rows import Row, as_json, print_table
 from revc.runtime.bits import BitStack, Mode
-from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.constants import LENGTH_UNIT, UNIT
 from revc.runtime.bits.dist import (
     Distribution,
     FloatBits,
@@ -34,24 +32,6 @@ from revc.runtime.bits.dist import (
     Table,
 )
 from revc.runtime.bits.gridops import snap_window
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure. ``target`` is the least it may be, or the most if ``most``."""
-
-    name: str
-    value: float
-    unit: str
-    target: float | None = None
-    most: bool = False
-
-    @property
-    def met(self) -> bool | None:
-        """Whether the target is met; None without one."""
-        if self.target is None:
-            return None
-        return self.value <= self.target if self.most else self.value >= self.target
 
 
 class Times:
@@ -100,8 +80,9 @@ def table_speed(count: int, rounds: int) -> Iterator[Row]:
     yield Row("fixed table, push", times.rate("push", count), "Msymbol/s")
     yield Row("fixed table, pop", times.rate("pop", count), "Msymbol/s")
     if peer:
-        yield Row("fixed table, push / constriction", times.ratio("push", "encode"), "x", 1.1)
-        yield Row("fixed table, pop / constriction", times.ratio("pop", "decode"), "x", 3.5)
+        for verb, peers, target in (("push", "encode", 1.1), ("pop", "decode", 3.5)):
+            ratio = times.ratio(verb, peers)
+            yield Row(f"fixed table, {verb} / constriction", ratio, "x", target, least=True)
 
 
 def window_speed(count: int, rounds: int) -> Iterator[Row]:
@@ -135,7 +116,7 @@ def window_speed(count: int, rounds: int) -> Iterator[Row]:
             if peer:
                 wanted = target if name != "logistic from floats" else None
                 ratio = times.ratio(f"{verb} {name}", peers)
-                yield Row(f"{name}, {verb} / QuantizedGaussian", ratio, "x", wanted)
+                yield Row(f"{name}, {verb} / QuantizedGaussian", ratio, "x", wanted, least=True)
 
 
 def scale_speed(count: int, rounds: int) -> Iterator[Row]:
@@ -151,9 +132,9 @@ def scale_speed(count: int, rounds: int) -> Iterator[Row]:
         back = times.run("unscale", stack.unscale, y, n, 15)
     check(back, x, stack)
     drift = abs(grown - float((15 - torch.log2(n.double())).sum())) / count
-    yield Row("exact scaling, forward", times.rate("scale", count), "Melement/s", 80.0)
+    yield Row("exact scaling, forward", times.rate("scale", count), "Melement/s", 80.0, least=True)
     yield Row("exact scaling, inverse", times.rate("unscale", count), "Melement/s")
-    yield Row("exact scaling, bits beside -log2|det J|", drift, "bit/element", 1e-6, most=True)
+    yield Row("exact scaling, bits beside -log2|det J|", drift, "bit/element", 1e-6)
 
 
 def excess() -> Iterator[Row]:
@@ -166,23 +147,21 @@ def excess() -> Iterator[Row]:
         before = stack.size()
         stack.push(symbols, table)
         gap = float((stack.size() - before - table.shannon(symbols)).sum()) / UNIT / count
-        yield Row(f"coder beyond its table, {mode.name}", gap, "bit/symbol", target, most=True)
+        yield Row(f"coder beyond its table, {mode.name}", gap, "bit/symbol", target)
     for name, made, reach in windows():
         lengths, real = made
-        worst = ((lengths / UNIT - real) * torch.exp2(-real)).sum(-1)
+        worst = ((lengths / LENGTH_UNIT - real) * torch.exp2(-real)).sum(-1)
         yield Row(f"integer {name} beyond the real one, mean", float(worst.mean()), "bit/symbol",
-                  0.005, most=True)  # fmt: skip
+                  0.005)  # fmt: skip
         yield Row(f"integer {name} beyond the real one, most of {reach}", float(worst.max()),
-                  "bit/symbol", 0.005, most=True)  # fmt: skip
+                  "bit/symbol", 0.005)  # fmt: skip
     for dtype, target in ((torch.bfloat16, 0.662), (torch.float16, None), (torch.float32, None)):
         values = torch.randn((1, 1 << 18), generator=generator(8)).to(dtype)
         stack = BitStack(1)
         before = stack.size()
         stack.push(values, FloatBits(dtype))
         part = float(stack.size() - before) / UNIT / values.numel() / values.element_size() / 8
-        yield Row(
-            f"{dtype} of N(0,1)".removeprefix("torch."), part, "of raw size", target, most=True
-        )
+        yield Row(f"{dtype} of N(0,1)".removeprefix("torch."), part, "of raw size", target)
 
 
 def windows() -> Iterator[tuple[str, tuple[Tensor, Tensor], int]]:
@@ -219,70 +198,6 @@ def constriction() -> Any:
         return None
 
 
-def on_gpu(rounds: int) -> Iterator[Row]:
-    """Push and pop in GB/s of raw data beside the device's own copy."""
-    for size in (2 << 20, 16 << 20, 1 << 30):
-        name = f"{size >> 20} MB"
-        source = torch.empty(size, dtype=torch.uint8, device="cuda")
-        target = torch.empty_like(source)
-        copy, _ = gpu_seconds(rounds, target.copy_, source)
-        yield Row(f"GPU copy, {name}", 2 * size / copy / 1e9, "GB/s")
-        table = Table.from_probabilities(2.0 ** (-torch.arange(256) / 24.0), dtype=torch.uint8)
-        table = Table(table.freq.cuda(), dtype=torch.uint8)
-        p = table.freq.double() / 65536
-        data = torch.multinomial(p, 1 << 20, replacement=True).to(torch.uint8)
-        data = data.repeat(size >> 20)[None]
-        yield from gpu_rows(f"GPU bytes, {name}", data, table, rounds)
-        values = torch.randn((1, size // 2), device="cuda", dtype=torch.bfloat16)
-        yield from gpu_rows(
-            f"GPU bf16, {name}", values, FloatBits(torch.bfloat16, device="cuda"), rounds
-        )
-
-
-def gpu_rows(name: str, data: Tensor, model: Distribution, rounds: int) -> Iterator[Row]:
-    """Rates of one kind of data, after a check of the round trip."""
-    lanes = max(1 << 10, min(1 << 18, data.numel() // 256))
-    stack = BitStack(1, lanes, device="cuda")
-    size = data.numel() * data.element_size()
-    pushes, pops = [], []
-    for _ in range(rounds):
-        pushes.append(gpu_seconds(1, stack.push, data, model)[0])
-        seconds, out = gpu_seconds(1, stack.pop, model, data.shape)
-        pops.append(seconds)
-        same = torch.equal(out.view(torch.uint8), data.view(torch.uint8))
-        if not same or not bool(stack.untouched().all()):
-            raise RuntimeError(f"{name}: the round trip failed")
-    yield Row(f"{name}, push", size / min(pushes) / 1e9, "GB/s")
-    yield Row(f"{name}, pop", size / min(pops) / 1e9, "GB/s")
-
-
-def gpu_seconds(rounds: int, call: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
-    """Best device time of a call, and its last result."""
-    best, result = math.inf, None
-    for _ in range(rounds):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        torch.cuda.synchronize()
-        start.record()
-        result = call(*arguments)
-        end.record()
-        torch.cuda.synchronize()
-        best = min(best, start.elapsed_time(end) / 1e3)
-    return best, result
-
-
-def show(rows: list[Row]) -> None:
-    """Print the rows as a table."""
-    table = RichTable(title="coder", title_justify="left")
-    for heading in ("what", "value", "unit", "target", "met"):
-        table.add_column(heading, justify="right" if heading == "value" else "left")
-    words = {None: "", True: "yes", False: "no"}
-    for row in rows:
-        sign = "<=" if row.most else ">="
-        target = "" if row.target is None else f"{sign} {row.target:g}"
-        table.add_row(row.name, f"{row.value:.4g}", row.unit, target, words[row.met])
-    Console().print(table)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -301,10 +216,9 @@ def main() -> None:
     if torch.cuda.is_available():
         rows += on_gpu(options.rounds)
     if options.json:
-        keys = ("name", "value", "unit", "target", "met")
-        print(json.dumps([{key: getattr(row, key) for key in keys} for row in rows], indent=1))
+        print(as_json(rows))
     else:
-        show(rows)
+        print_table("coder", rows)
 
 
 if __name__ == "__main__":

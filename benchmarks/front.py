@@ -1,8 +1,10 @@
-"""How fast the front end answers: lint from a cold start, and the compilation of a long spec."""
+"""How fast commands answer: lint from a cold start, the compilation of a long spec, its package."""
 
+import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -61,3 +63,20 @@ def compile_seconds(blocks: int = 1000, *, alike: bool = True) -> float:
     start = time.perf_counter()
     revc.compile(text)
     return time.perf_counter() - start
+
+
+def package_seconds(blocks: int = 1000) -> float:
+    """Return the processor time of ``revc compile -o`` of blocks that differ, from its start."""
+    revc = str(Path(sys.executable).with_name("revc"))
+    with tempfile.TemporaryDirectory() as folder:
+        spec = Path(folder) / "spec.rev"
+        spec.write_text(long_spec(blocks, alike=False))
+        before = _children()
+        _run([revc, "compile", str(spec), "-o", str(Path(folder) / "package")])
+        return _children() - before
+
+
+def _children() -> float:
+    """Return the processor time of all processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -176,7 +176,8 @@ def segments(plan: Plan) -> Iterator[Row]:
 
 
 def front_end(_: Plan) -> Iterator[Row]:
-    """Lint from a cold start, and the compilation of a long spec."""
+    """Lint from a cold start, the compilation of a long spec, and its package."""
     yield row("lint of the language model, cold start", "s", front.lint_seconds, 0.3)
     yield row("program of a 1000-block spec", "s", front.build_seconds, 3.0)
     yield row("compilation of a 1000-block spec", "s", front.compile_seconds, 5.0)
+    yield row("package of 1000 blocks that differ", "s of CPU", front.package_seconds, 20.0)

@@ -65,7 +65,7 @@ class Reversible(nn.Module):
         super().__init__()
         self.model, self.pull = model, pull
         self.books = Books(0)  # of the last run
-        self.unspent: list[Tensor] = []  # of each budget, int64 [B] in 2**-32 bit; not in training
+        self.unspent: list[Tensor] = []  # of each budget, int64 [B] in 2**-20 bit; not in training
 
     def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
         out = self.model(tokens, targets)

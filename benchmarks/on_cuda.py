@@ -56,11 +56,11 @@ def compile_seconds(arm: str, size: list[int]) -> float:
     return timed_step(made) - timed_step(made)
 
 
-def coder_rates(rounds: int) -> list[tuple[str, float, str]]:
+def coder_rates(rounds: int) -> list[tuple[str, float | None, str]]:
     """Name, value and unit of the coder's rates beside the device's own copy."""
-    from benchmarks import coder
+    from benchmarks.coder_gpu import on_gpu
 
-    return [(row.name, row.value, row.unit) for row in coder.on_gpu(rounds)]
+    return [(row.name, row.value, row.unit) for row in on_gpu(rounds)]
 
 
 def coder_faults() -> int:

@@ -12,7 +12,7 @@ from rich.table import Table
 class Row:
     """One figure; `value` is None where it could not be measured, and `note` then says why.
 
-    A `target` is the most that the value may be.
+    A `target` is the most that the value may be, or with `least` the least.
     """
 
     name: str
@@ -20,19 +20,23 @@ class Row:
     unit: str
     target: float | None = None
     note: str = ""
+    least: bool = False
 
     @property
     def met(self) -> bool | None:
         """Whether the target is met; None without one."""
         if self.target is None:
             return None
-        return self.value is not None and self.value <= self.target
+        if self.value is None:
+            return False
+        return self.value >= self.target if self.least else self.value <= self.target
 
 
 def as_json(rows: Iterable[Row]) -> str:
     """Return the array of {name, value, unit, target, met}, and note where there is one."""
     array = [{**asdict(row), "met": row.met} for row in rows]
     for entry in array:
+        del entry["least"]
         if not entry["note"]:
             del entry["note"]
     return json.dumps(array, indent=1)
@@ -47,7 +51,7 @@ def print_table(title: str, rows: Iterable[Row], console: Console | None = None)
     words = {None: "", True: "yes", False: "[red]no[/red]"}
     failed = []
     for row in rows:
-        target = "" if row.target is None else f"<= {number(row.target)}"
+        target = "" if row.target is None else f"{'>=' if row.least else '<='} {number(row.target)}"
         table.add_row(row.name, number(row.value), row.unit, target, words[row.met])
         failed += [row] if row.note else []
     console.print(table)

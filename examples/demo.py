@@ -23,11 +23,11 @@ import revc
 from benchmarks.worker import ROOT, measure
 from examples import arms
 from examples.arms import ARMS, SPEC, Loss
-from examples.charts import Line, line_chart, thin
 from examples.corpus import standard_library
-from examples.report import page, table
 from examples.training import History, bar, evaluate, train
 from revc.errors import RevcError
+from revc.report.charts import Line, line_chart, thin
+from revc.report.html import page, scroll, section, table
 
 MIB = 2**20
 AGREE = 1e-4  # nats; arms with the same weights differ by rounding only
@@ -118,16 +118,16 @@ def html(result: Result, graph: str) -> str:
         # As a share of each arm's own step: the meter slows the arms down unevenly.
         share = [100 * s / found["seconds"][-1] for s in x]
         held.append(Line(arm, share, [n / MIB for n in y], slot))
-    return page(
-        "revc: a language model trained without stored activations",
-        f"{SPEC.name}, trained on the source of Python's standard library.",
-        [
-            ("What was found", table(*figures(result))),
-            ("Loss", line_chart([curve], "seconds", "bits per byte, mean of 20 steps")),
-            ("Memory over one step", line_chart(held, "% of the step", "MiB of activations")),
-            ("The model", f'<div class="graph">{graph}</div>'),
-        ],
-    )
+    loss = line_chart([curve], "seconds", "bits per byte, mean of 20 steps")
+    memory = line_chart(held, "% of the step", "MiB of activations")
+    sections = [
+        section("What was found", table(*figures(result), numbers=True)),
+        section("Loss", loss),
+        section("Memory over one step", memory),
+        section("The model", scroll(graph)),
+    ]
+    about = f"{SPEC.name}, trained on the source of Python's standard library."
+    return page("revc: a language model trained without stored activations", sections, about)
 
 
 def print_table(result: Result, console: Console) -> None:

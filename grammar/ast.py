@@ -406,12 +406,13 @@ class Emit(Node):
 
 
 class NetDecl(Node):
-    """`net F(x: T) -> T = e`; without a value it is bound from Python."""
+    """`net F(x: T) -> T separable batch = e`; without a value it is bound from Python."""
 
     kind: Literal["net"] = "net"
     name: str
     params: tuple[Param, ...] | None
     result: Type | None
+    separable: tuple[str, ...]
     value: Expr | None
 
 

@@ -23,7 +23,7 @@ LAYOUTS: dict[str, tuple[type[ast.Node], str]] = {
     "dim": (ast.DimDecl, "*entries"),
     "dim_entry": (ast.DimEntry, "name value"),
     "state": (ast.StateDecl, "numerics"),
-    "net": (ast.NetDecl, "name params result value"),
+    "net": (ast.NetDecl, "name params result ~separable value"),
     "torch": (ast.Torch, "target ~args"),
     "block": (ast.BlockDecl, "@name ~generics params results body"),
     "model": (ast.ModelDecl, "@name params results body"),

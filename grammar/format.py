@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from revc.grammar import ast
-from revc.grammar.layout import INDENT, lay_out
+from revc.grammar.layout import REV, lay_out
 from revc.grammar.parser import parse_or_raise
 from revc.grammar.print_stmt import Statement, body_of, heading
 from revc.grammar.printer import one_line
@@ -70,7 +70,7 @@ class _Formatter:
         first = _start(body[0]) if body else close
         self.lines.append(f"{margin}{head} {{" + self._trailing(brace, first))
         self._line, self._last = brace[0], None
-        self.write(body, margin + INDENT, close)
+        self.write(body, margin + REV.step, close)
         self.lines.append(f"{margin}}}" + self._trailing(_end(node), end))
 
     def _head(self, node: Statement, margin: str, end: Position) -> str:

@@ -84,6 +84,8 @@ def _net(node: ast.NetDecl) -> Doc:
         shown = text(shown, parameters(node.params))
     if node.result is not None:
         shown = text(shown, " -> ", type_of(node.result))
+    if node.separable:
+        shown = text(shown, f" separable {', '.join(node.separable)}")
     return text(shown, " = ", expression(node.value)) if node.value is not None else shown
 
 

@@ -6,7 +6,7 @@ What is printed parses to the same tree. Comments are no part of it: see format.
 from collections.abc import Callable, Sequence
 
 from revc.grammar import ast
-from revc.grammar.layout import INDENT, WIDTH, lay_out
+from revc.grammar.layout import REV, lay_out
 from revc.grammar.print_expr import expression
 from revc.grammar.print_stmt import Statement, body_of, heading
 
@@ -50,7 +50,7 @@ def print_stmt(node: Statement, indent: int = 0, above: Above = _nothing) -> str
         return head
     if not any(above(stmt) for stmt in body) and (short := one_line(node, indent)):
         return short
-    inner = indent + len(INDENT)
+    inner = indent + len(REV.step)
     lines = [
         " " * inner + line
         for stmt in body
@@ -72,7 +72,7 @@ def one_line(node: Statement, indent: int) -> str | None:
     if body_of(body[0]) is not None:
         return None
     short = f"{heading(node).flat} {{ {heading(body[0]).flat} }}"
-    return short if indent + len(short) <= WIDTH else None
+    return short if indent + len(short) <= REV.width else None
 
 
 def _group(item: ast.Item) -> str:

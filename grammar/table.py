@@ -1,22 +1,16 @@
-"""The parser's table: made from rev.lark by Lark, then read back from a cache without Lark.
+"""The parser's table, read from rev.table.json; table_build.py makes that file from rev.lark.
 
-Lark takes 0.4 s to import and to build the table; reading the table back takes a few ms. The cache
-is JSON in the user's own cache folder, named by a digest of the grammar, of this file and of the
-Python version, so that no other grammar's table can be taken for it. Where the folder cannot be
-written, the table is built each time.
+The file ships, so that no spec is read with Lark: importing it and building the table take 0.4 s,
+reading the file takes a few ms. A test builds the table again and compares the texts.
 """
 
-import hashlib
 import json
-import os
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 END = "$END"
-_HERE = Path(__file__).parent
+FILE = Path(__file__).with_name("rev.table.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,61 +51,9 @@ class Table:
 
 @cache
 def table() -> Table:
-    """Return the table of this version's grammar, from the cache where that is possible."""
-    path = _cache_path()
-    try:
-        return _from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError):
-        made = _build()
-        _write(path, json.dumps(_to_json(made), separators=(",", ":")))
-        return made
-
-
-def grammar_text() -> str:
-    """Return the text of rev.lark."""
-    return (_HERE / "rev.lark").read_text(encoding="utf-8")
-
-
-def _build() -> Table:
-    from revc.grammar.table_build import build
-
-    return build(grammar_text())
-
-
-def _cache_path() -> Path:
-    digest = hashlib.blake2b(sys.version.encode(), digest_size=12)
-    for name in ("rev.lark", "table.py", "table_build.py"):
-        digest.update((_HERE / name).read_bytes())
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    if not os.path.isabs(root):  # no home: nowhere to write, rather than wherever this runs
-        root = os.devnull
-    return Path(root) / "revc" / f"table-{digest.hexdigest()}.json"
-
-
-def _write(path: Path, text: str) -> None:
-    """Put `text` at `path` at once or not at all; a folder that cannot be written is no error."""
-    import tempfile  # not needed where the cache has the table
-
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(name, path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-
-
-def _to_json(made: Table) -> dict[str, Any]:
-    return asdict(made) | {"reserved": sorted(made.reserved)}
-
-
-def _from_json(text: str) -> Table:
-    raw = json.loads(text)
-    rules = (dict(r, keep=tuple(map(tuple, r["keep"]))) for r in raw["rules"])
+    """Return the table of the language's grammar."""
+    raw = json.loads(FILE.read_text(encoding="utf-8"))
+    rules = (dict(rule, keep=tuple(map(tuple, rule["keep"]))) for rule in raw["rules"])
     return Table(
         actions=tuple(raw["actions"]),
         rules=tuple(Rule(**rule) for rule in rules),

@@ -1,6 +1,13 @@
-"""Build the parser's table with Lark; imported only where the cache has none."""
+"""Build the parser's table with Lark: ``python -m revc.grammar.table_build``.
 
+To be run when rev.lark changed. Nothing that reads a spec imports this. The table is in a private
+place of Lark's parser, which is looked at here alone.
+"""
+
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from lark import Lark
@@ -8,7 +15,9 @@ from lark.grammar import Rule as LarkRule
 from lark.lexer import PatternStr
 from lark.parsers.lalr_analysis import Shift
 
-from revc.grammar.table import END, Rule, Table
+from revc.grammar.table import FILE, Rule, Table
+
+GRAMMAR = Path(__file__).with_name("rev.lark")
 
 
 def build(grammar: str) -> Table:
@@ -110,4 +119,24 @@ def _reserved(actions: tuple[dict[str, int], ...], words: dict[str, str]) -> Ite
             yield word
 
 
-__all__ = ["END", "build"]
+def as_text(table: Table) -> str:
+    """Return what rev.table.json says of a table: JSON, with a line for each rule and state."""
+    fields = asdict(table) | {"reserved": sorted(table.reserved)}
+    return "{\n" + ",\n".join(f"{_json(n)}: {_lines(v)}" for n, v in fields.items()) + "\n}\n"
+
+
+def _lines(value: Any) -> str:
+    if isinstance(value, int):
+        return _json(value)
+    if isinstance(value, dict):
+        parts = [f"{_json(name)}: {_json(part)}" for name, part in value.items()]
+        return "{\n" + ",\n".join(parts) + "\n}"
+    return "[\n" + ",\n".join(map(_json, value)) + "\n]"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    FILE.write_text(as_text(build(GRAMMAR.read_text(encoding="utf-8"))), encoding="utf-8")

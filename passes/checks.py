@@ -77,7 +77,11 @@ class Checked:
             refuted = any(doubt.verdict == "REFUTED" for doubt in built.doubts)
             known: Verdict = "REFUTED" if refuted else "UNKNOWN"
             return Proof(decl.name, known, reason, decl.name_span)
-        proof = replace(prove(built.block, built.doubts, done), subject=decl.name)
+        proof = prove(built.block, built.doubts, done, self.elaboration.probe)
+        proof = replace(proof, subject=decl.name)
+        if self.elaboration.guessed:
+            reason = "a `state` or `dim` line was refused, and what it should say is not known"
+            return Proof(decl.name, "UNKNOWN", reason, decl.name_span, proof.steps)
         if program is not None:
             bounds = program.budgets
             lines = tuple(verdict(program.model, bound, bounds).line() for bound in bounds)
@@ -154,7 +158,7 @@ def _file(main: Module, elaboration: Elaboration) -> None:
         assert isinstance(item, ast.NetDecl)
         file_net(home, item)
     for rule in checks("nets"):
-        _add(elaboration.findings, rule(home.slots.freeze()[0]))
+        _add(elaboration.findings, rule(home.slots.freeze()[0], elaboration.probe))
 
 
 def _decl(done: Checked, decl: Decl) -> None:
@@ -164,7 +168,7 @@ def _decl(done: Checked, decl: Decl) -> None:
         return
     before = findings.reports
     for rule in checks("nets"):
-        _add(findings, rule(built.block.nets))
+        _add(findings, rule(built.block.nets, done.elaboration.probe))
     if built.whole:
         for rule in checks("block"):
             _add(findings, rule(built.block, done.elaboration.checked))

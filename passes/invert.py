@@ -15,7 +15,7 @@ from revc.grammar.diagnostics import SpecError
 from revc.grammar.printer import print_file
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
-from revc.ir.instructions import Free, Put, Repeat, Reshape
+from revc.ir.instructions import Free, Put, Reshape
 from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
@@ -159,7 +159,7 @@ def _grouped(params: list[ast.Param]) -> tuple[ast.Param, ...]:
 
 def _types(block: Block, state: Numerics) -> Iterator[tuple[tuple[Span, str], ast.Type]]:
     """Yield the types that the inverse of a statement must name."""
-    for step in block.body:
+    for step in block.own():
         match step:
             case Free():
                 yield (step.span, step.name), _type(step.type, state, step.span)
@@ -168,8 +168,6 @@ def _types(block: Block, state: Numerics) -> Iterator[tuple[tuple[Span, str], as
             case Reshape():
                 kind = make(RegType, numerics=state, shape=step.before)
                 yield (step.span, step.target), _type(kind, state, step.span)
-            case Repeat():
-                yield from _types(step.body, state)
 
 
 def _type(kind: RegType, state: Numerics, span: Span) -> ast.Type:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from revc.grammar.diagnostics import Diagnostic, SpecError
 from revc.passes.analysis.proof import Proof
+from revc.passes.analysis.random_nets import Probe
 from revc.passes.rules.registry import checks
 from revc.passes.rules.report import by_place
 from revc.passes.sources import DISK, Sources
@@ -62,14 +63,24 @@ def lint(
     selection: Selection = EVERYTHING,
     dims: Mapping[str, int] = {},
     sources: Sources = DISK,
+    probe: Probe | None = None,
 ) -> LintResult:
-    """Check a spec, a path or source text; all that is wrong with it is in the findings.
+    """Check a spec; all that is wrong with it is in the findings, also what does not parse.
+
+    Args:
+        source: a path to a `.rev` file, or source text.
+        selection: which findings count, and at which level.
+        dims: sizes that the file leaves free, or other values for those that it binds.
+        sources: where the texts of the file, and of those that it uses, are read.
+
+    `probe` runs torch nets to see whether they draw random numbers; without it they are judged by
+    their text, and what that does not tell is not proved.
 
     Raises:
         BindError: `dims` has a dim that the file does not declare.
     """
     try:
-        spec = Spec(source, dims, sources)
+        spec = Spec(source, dims, sources, probe)
     except SpecError as error:
         return LintResult(selection.of(error.diagnostics))
     findings = list(spec.findings)

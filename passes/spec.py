@@ -12,6 +12,7 @@ from revc.ir.nets import Hole
 from revc.ir.program import Program
 from revc.ir.types import Numerics
 from revc.passes.analysis.proof import Proof
+from revc.passes.analysis.random_nets import Probe
 from revc.passes.checks import Checked, check
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.elaboration import Elaboration
@@ -38,8 +39,9 @@ class Spec:
     """
 
     def __init__(
-        self, source: str | Path, dims: Mapping[str, int] = {}, sources: Sources = DISK
-    ) -> None:
+        self, source: str | Path, dims: Mapping[str, int] = {}, sources: Sources = DISK,
+        probe: Probe | None = None,
+    ) -> None:  # fmt: skip
         """Read a spec, and the files that it uses.
 
         Args:
@@ -47,12 +49,14 @@ class Spec:
             dims: values for dims of the file, over those that it gives; a dim of a used file goes
                 by ``file.dim``.
             sources: where texts come from.
+            probe: what runs torch nets to see whether they draw random numbers; None judges them by
+                their text alone.
 
         Raises:
             SpecError: the file cannot be read.
             BindError: `dims` has a dim that the file does not declare, or a negative size.
         """
-        self._dims = dict(dims)
+        self._dims, self._probe = dict(dims), probe
         self._loaded = Findings()
         self._passes: dict[str | None, Checked] = {}
         loader = Loader(self._loaded, sources)
@@ -93,7 +97,7 @@ class Spec:
 
     def elaboration(self) -> Elaboration:
         """Return a new elaboration of the spec, with the findings of its reading."""
-        elaboration = Elaboration(self._loaded.copy(), self.main, self._dims)
+        elaboration = Elaboration(self._loaded.copy(), self.main, self._dims, self._probe)
         for module in self.modules:
             elaboration.names(module)
         return elaboration
@@ -180,7 +184,17 @@ class Spec:
         return self.elaboration().numerics(self.main)
 
     def program(self, model: str | None = None, nets: Collection[str] | None = ()) -> Program:
-        """Return the program of one model; see `build`."""
+        """Return the program of one model; see `build`.
+
+        Args:
+            model: its name; may be left out when the file has one model.
+            nets: the nets without a body that Python will bind; None leaves them unbound.
+
+        Raises:
+            SpecError: the spec is wrong, or a size that a program needs is free.
+            UnsupportedError: the spec has statements that cannot be compiled yet.
+            BindError: there is no such model or net, or a net without a body is left out.
+        """
         checked = self.accepted(model)
         program = checked.programs[id(self._model(model))]
         if nets is not None:

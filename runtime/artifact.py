@@ -109,7 +109,7 @@ def read_program(folder: Path) -> dict[str, Any]:
     path = folder / PROGRAM
     try:
         described = json.loads(_read(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} is not JSON: {error}") from error
     if not isinstance(described, dict) or described.get("format") != FORMAT:
         raise ArtifactError(f"{path} is not a {FORMAT!r}")

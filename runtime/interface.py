@@ -14,14 +14,15 @@ from torch import Tensor
 from revc.errors import BindError
 from revc.runtime.metered.plan import NO_BITS, Plan
 from revc.runtime.ports import Ports
-from revc.runtime.sizes import Polynomial, evaluate
+from revc.runtime.sizes import Need, Polynomial, evaluate
 
 
 @dataclass(frozen=True)
 class Slot:
     """A register or given: its name, how it is held, and its shape as polynomials in the sizes.
 
-    `kind` is lattice, float32 or label; `fraction_bits` and `width` describe a lattice.
+    `kind` is lattice, float32 or label; `fraction_bits` and `width` describe a lattice, `classes`
+    is the number of a label's values. `given` says that it is only read.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Slot:
     width: int
     shape: tuple[Polynomial, ...]
     text: str
+    classes: Polynomial = ()
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ class SegmentPlan:
 class Interface:
     """A program's interface; `order` is the order of its parameters as the author wrote them.
 
-    `builtin[i]` says whether net i is one of `std.nets`.
+    `builtin[i]` says whether net i is one of `std.nets`. `needs` are what the program needs of its
+    free sizes besides shapes that fit.
     """
 
     name: str
@@ -112,6 +116,7 @@ class Interface:
     chunks: int
     program_hash: str
     plan: Plan = NO_BITS
+    needs: tuple[Need, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the interface as plain JSON data."""
@@ -124,8 +129,14 @@ class Interface:
         values["plan"] = Plan.from_json(data["plan"])
         for name in ("takes", "gives", "givens"):
             values[name] = tuple(Slot(**slot) for slot in values[name])
+        values["needs"] = tuple(Need(**need) for need in values["needs"])
         values["segments"] = tuple(SegmentPlan(**segment) for segment in values["segments"])
         return Interface(**values)
+
+    @property
+    def entries(self) -> tuple[Slot, ...]:
+        """What comes in: registers, then givens."""
+        return (*self.takes, *self.givens)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
         """Match arguments to the program's parameters by position and name.
@@ -153,12 +164,41 @@ class Interface:
         Raises:
             BindError: an input has another rank, size or kind of dtype than the spec says.
         """
-        slots = [slot for slot in (*self.takes, *self.givens) if slot.name in values]
+        slots = [slot for slot in self.entries if slot.name in values]
         return self.fit(slots, values)
 
     def fit(self, slots: Sequence[Slot], values: Mapping[str, Tensor]) -> dict[str, int]:
-        """Return the free sizes that the shapes of some slots' values bind; see `measure`."""
-        sizes: dict[str, int] = {}
+        """Return the free sizes that the shapes of some slots' values bind; see `measure`.
+
+        Raises:
+            BindError: a value has another rank, size or kind of dtype than the spec says, no shape
+                binds a size, or there are more chunks than examples.
+        """
+        sizes = self.bound(slots, values, {})
+        if missing := [name for name in self.sizes if name not in sizes]:
+            raise BindError(f"no input's shape gives {', '.join(missing)}")
+        self.meet(sizes)
+        self.check_batch(self.examples(sizes, values))
+        return sizes
+
+    def check_batch(self, examples: int) -> None:
+        """Check that a batch can be run in chunks.
+
+        Raises:
+            BindError: there are fewer examples.
+        """
+        if examples < self.chunks:
+            raise BindError(f"{self.chunks} chunks of a batch of {examples}: some would be empty")
+
+    def bound(
+        self, slots: Sequence[Slot], values: Mapping[str, Tensor], known: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Return `known` sizes and those that the shapes of some slots' values bind.
+
+        Raises:
+            BindError: a value does not fit its slot, the others, or what is known.
+        """
+        sizes = dict(known)
         for slot in slots:
             value = values[slot.name]
             _check_kind(slot, value)
@@ -169,12 +209,18 @@ class Interface:
             _bind_sizes(slot, value, sizes)
         for slot in slots:
             self._check_sizes(slot, values[slot.name], sizes)
-        if missing := [name for name in self.sizes if name not in sizes]:
-            raise BindError(f"no input's shape gives {', '.join(missing)}")
-        batch = values[slots[0].name].shape[0] if slots and slots[0].shape else 1
-        if batch < self.chunks:
-            raise BindError(f"{self.chunks} chunks of a batch of {batch}: some would be empty")
         return sizes
+
+    def meet(self, sizes: Mapping[str, int]) -> None:
+        """Check what the program needs of its free sizes.
+
+        Raises:
+            BindError: a size does not divide, an index lies outside of its axis, or a loop has
+                fewer than no turns.
+        """
+        for need in self.needs:
+            if not need.met(sizes):
+                raise BindError(f"{self.name}, {need.told(sizes)}")
 
     def asked(self, values: Mapping[str, Tensor]) -> frozenset[str]:
         """Return the givens whose gradients somebody may ask for."""
@@ -183,10 +229,21 @@ class Interface:
         names = (slot.name for slot in self.givens)
         return frozenset(name for name in names if values[name].requires_grad)
 
+    def examples(self, sizes: Mapping[str, int], values: Mapping[str, Tensor]) -> int:
+        """Return the number of examples: axis 0 of the state, or of what is given if there is none.
+
+        A given may come first among the inputs, and need not have an axis of examples.
+        """
+        for slot in (*self.takes, *self.gives):
+            if slot.shape:
+                return round(evaluate(slot.shape[0], sizes) or 1)
+        shapes = [values[slot.name].shape for slot in self.givens if slot.name in values]
+        return int(shapes[0][0]) if shapes and shapes[0] else 1
+
     def batch_sizes(self, examples: int) -> dict[str, int]:
         """Return the free size that the number of examples binds, if axis 0 is one."""
         first = self.takes[0].shape[0] if self.takes and self.takes[0].shape else ()
-        names = [name for _, names in first for name in names]
+        names = [name for *_, names in first for name in names]
         return {names[0]: examples} if len(names) == 1 else {}
 
     def sizes_from(self, raw: Sequence[Tensor], givens: Sequence[Tensor]) -> dict[str, int]:
@@ -202,20 +259,27 @@ class Interface:
             if expected is not None and value.shape[axis] != expected:
                 raise BindError(
                     f"{slot.name} has size {value.shape[axis]} on axis {axis}, "
-                    f"the spec says {slot.text}, that is {expected:g}"
+                    f"the spec says {slot.text}, that is {expected}"
                 )
+
+
+_FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+_WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def _bind_sizes(slot: Slot, value: Tensor, sizes: dict[str, int]) -> None:
     for size, wanted in zip(value.shape, slot.shape, strict=True):
-        if len(wanted) == 1 and wanted[0][0] == 1 and len(wanted[0][1]) == 1:
-            sizes.setdefault(wanted[0][1][0], int(size))
+        if len(wanted) == 1:
+            above, below, names = wanted[0]
+            if above == below == 1 and len(names) == 1:
+                sizes.setdefault(names[0], int(size))
 
 
 def _check_kind(slot: Slot, value: Tensor) -> None:
-    if slot.kind == "label" and value.dtype not in (torch.int64, torch.int32):
-        raise BindError(f"{slot.name} is {value.dtype}; labels are int64")
-    if slot.kind != "label" and not value.is_floating_point():
+    if slot.kind == "label":
+        if value.dtype not in _WHOLE:
+            raise BindError(f"{slot.name} is {value.dtype}; labels are integers, best int64")
+    elif not (value.dtype in _FLOATS or (slot.kind == "lattice" and value.dtype in _WHOLE)):
         raise BindError(f"{slot.name} is {value.dtype}; the spec says {slot.text}: pass floats")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from revc.errors import BindError
 from revc.runtime import cotangents, traced
 from revc.runtime.state.checksum import checksum
 
@@ -62,7 +63,7 @@ class Loop(nn.Module):
     Takes registers.., givens.., nets.., sizes.., mode..; returns registers.., emits.., health.
 
     A checked loop also returns the checksums of the registers before each turn, [turns, registers],
-    and the health after each turn, [turns, 2], both in the order of the forward pass.
+    and the health after each turn, [turns, 3], both in the order of the forward pass.
     """
 
     def __init__(self, body: nn.Module, layout: Layout) -> None:
@@ -97,7 +98,13 @@ class Loop(nn.Module):
 
 
 def _stack(values: list[Tensor], order: list[int]) -> Tensor:
-    """Stack emitted values by turn, whatever the order in which they came."""
+    """Stack emitted values by turn, whatever the order in which they came.
+
+    Raises:
+        BindError: there was no turn.
+    """
+    if not values:
+        raise BindError("a repeat of no turns emits nothing")
     by_turn = sorted(zip(order, values, strict=True), key=lambda pair: pair[0])
     return torch.stack([value for _, value in by_turn])
 

@@ -15,7 +15,9 @@ from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.nets.autograd_scan import custom_function
 from revc.runtime.run import directions, gate, guard, whole
 from revc.runtime.run.bound import made
+from revc.runtime.run.counts import Counts
 from revc.runtime.run.forward import run_forward
+from revc.runtime.run.intake import Intake
 from revc.runtime.run.inverse import invert
 from revc.runtime.run.modes import NO_OPTIONS, mode_of
 from revc.runtime.run.result import Ran, make_result, result_class
@@ -23,6 +25,7 @@ from revc.runtime.run.run import Step
 from revc.runtime.run.segment import Graphs
 from revc.runtime.run.tree import grow
 from revc.runtime.state import lattice
+from revc.runtime.state.drift import TOLERANCE
 
 
 class ReversibleModel(nn.Module):
@@ -32,6 +35,15 @@ class ReversibleModel(nn.Module):
     (float64 if the nets are), or, if it is made `plain`, the one result as a tensor;
     ``model.inverse(out)`` returns the inputs, bit for bit on a lattice. Net instances are the
     submodules ``model.nets.<dotted instance name>``; `segments` are what a run executes, in order.
+
+    `counts` says what was clamped or rounded because it did not fit its lattice. Float state is
+    rebuilt up to rounding: `drift` is what a register may be off by, as a fraction of the largest
+    norm that one had in the run, until it is an error (``float("inf")``: never looked at).
+
+    Made by `revc.compile` or an artifact's ``load``.
+
+    Raises:
+        BindError: it is to be `plain`, and has several results or emits.
     """
 
     nets: nn.Module
@@ -50,6 +62,8 @@ class ReversibleModel(nn.Module):
         self.made = {name: made(net, builtin) for name, net, builtin in named}
         self.custom = {name: None if b else custom_function(net) for name, net, b in named}
         self._paths = grow(self, interface, nets, graphs)
+        self.counts = Counts()
+        self.drift = TOLERANCE
         self.stacks = Bits(interface.plan, interface.sizes)
         self._enter()
 
@@ -75,7 +89,10 @@ class ReversibleModel(nn.Module):
         return [self.get_submodule(path) for paths in self._paths for path in paths]
 
     def steps(self, sizes: Mapping[str, int]) -> tuple[Step, ...]:
-        """Return the segments that a run of these sizes passes, in order, turn by turn."""
+        """Return the segments that a run passes, in order, turn by turn.
+
+        `sizes` has the free sizes by name, as `Interface.measure` finds them from inputs.
+        """
         found: list[Step] = []
         for plan, paths in zip(self.interface.segments, self._paths, strict=True):
             turns = range(plan.count(sizes))
@@ -101,6 +118,11 @@ class ReversibleModel(nn.Module):
     def forward(self, *args: Tensor, **kwargs: Tensor) -> Any:
         """Run the program on its inputs, by position or name.
 
+        Args:
+            args: the inputs in the order of the spec, each of the shape that it says: floats for
+                state (rounded to the lattice) and for givens, int64 for labels.
+            kwargs: those that are given by name.
+
         Returns:
             A named tuple of results and emits, which keeps its run: `inverse` takes it. Where the
             program exchanges bits, its `written` and `drawn` are the differentiable code lengths
@@ -110,38 +132,104 @@ class ReversibleModel(nn.Module):
             BindError: the inputs do not fit the program, or it is called under a transform of
                 torch that no reversible pass can go through.
             NonFiniteError: an increment was not finite.
+            ReservoirExhaustedError: it draws more bits than a reservoir was declared to hold.
         """
         out = self.run(self.interface.bind(args, kwargs), NO_OPTIONS)
         return out[0] if self.plain else out
 
     def run(self, values: dict[str, Tensor], options: Options) -> Any:
-        """Run the program on inputs by name; `options` say how its bits run."""
+        """Run the program on inputs by name; `options` say how its bits run.
+
+        Returns and raises what `forward` does, but for `plain`.
+        """
         at = self.interface
         gate.check(at, values)
         sizes = at.measure(values)
-        mode = mode_of(self, sizes, at.sizes, list(values.values()), options)
+        mode = mode_of(
+            self, sizes, at.sizes, list(values.values()), at.examples(sizes, values), options
+        )
         if torch.compiler.is_compiling():
             seen, raw, givens, lengths, ticket = whole.run_whole(self, mode, values)
             ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)
             return make_result(self._result, seen, ran, known=False)
         mode = replace(mode, asked=at.asked(values))
-        seen, ran = run_forward(self, mode, sizes, values)
+        intake = Intake(at.name, at.entries, values, sizes, options.strict, self.counts)
+        seen, ran = run_forward(self, mode, intake.admit())
         return make_result(self._result, seen, ran, held=self.plain)
 
     def score(self, *args: Tensor, **kwargs: Any) -> Tensor:
-        """Return the differentiable code length of a run, [B] in bits; see `directions.score`."""
+        """Return the differentiable code length of inputs, [B] in bits.
+
+        Args:
+            args: the inputs, as of `forward`.
+            kwargs: inputs by name, and for the meter of a draw a tensor, or a list of them, in
+                place of drawing.
+
+        Returns:
+            The negative log2-likelihood of what is given, or a bound on it where something is
+            drawn; see `directions.score`.
+
+        Raises:
+            BindError: the program exchanges no bits, or the arguments do not fit it.
+        """
         return directions.score(self, args, kwargs)
 
-    def compress(self, *args: Tensor, **kwargs: Tensor) -> bytes:
-        """Return the inputs as bytes, by the program's own code; see `directions.compress`."""
-        return directions.compress(self, args, kwargs)
+    def compress(self, *args: Tensor, key: bytes | None = None, **kwargs: Tensor) -> bytes:
+        """Return the inputs as bytes, by the program's own code; see `directions.compress`.
 
-    def decompress(self, data: bytes, *givens: Tensor, **kwargs: Tensor) -> Any:
-        """Return the inputs that `compress` was given; see `directions.decompress`."""
-        return directions.decompress(self, data, givens, kwargs)
+        Args:
+            args: the inputs, as of `forward`; givens are not in the bytes.
+            key: of 16 bytes or more: the bytes carry an HMAC-SHA256, which `decompress` demands.
+            kwargs: those that are given by name.
+
+        Raises:
+            BindError: the program exchanges no bits, runs in another mode than lossless, or the
+                inputs or the key do not fit.
+        """
+        return directions.compress(self, args, kwargs, key)
+
+    def decompress(
+        self, data: bytes, *givens: Tensor, key: bytes | None = None, memory: int | None = None,
+        **kwargs: Tensor,
+    ) -> Any:  # fmt: skip
+        """Return the inputs that `compress` was given, bit for bit on a lattice.
+
+        Args:
+            data: what it returned.
+            givens: the givens that it was called with, in order.
+            key: that of `compress`; with one, bytes that it does not vouch for are not looked at.
+            memory: bytes that stacks and inputs may take; by default 64 for each byte of `data`,
+                and 64 MiB at least.
+            kwargs: those that are given by name.
+
+        Returns:
+            A tensor, or a tuple of several.
+
+        Raises:
+            KeyMismatchError: the key is missing or another one, or there is none in the bytes.
+            TapeMismatchError: the bytes were written under other conditions (program, weights,
+                givens, throttles, training); says which.
+            DamagedTapeError: they are not what was written.
+            MemoryLimitError: they need more memory than is allowed.
+            BindError: the givens are not those of the program, or the mode is not lossless.
+        """
+        return directions.decompress(self, data, givens, kwargs, key, memory)
 
     def sample(self, n: int, seed: int = 0, **kwargs: Any) -> Any:
-        """Return `n` inputs drawn by running the program backwards; see `directions.sample`."""
+        """Return `n` inputs drawn by running the program backwards from fresh stacks.
+
+        Args:
+            n: the number of examples.
+            seed: in [0, 2**31); equal seeds give equal samples.
+            kwargs: the givens, by name, and sizes (int) that nothing else binds.
+
+        Returns:
+            A tensor, or a tuple of several.
+
+        Raises:
+            BindError: the program leaves state behind, for which it has no distribution, or an
+                argument is missing or out of range.
+        """
         return directions.sample(self, n, seed, kwargs)
 
     @torch.no_grad()

@@ -33,6 +33,7 @@ class Pulled(NamedTuple):
     cotangents: list[Tensor]
     givens: list[Tensor | None]
     nets: list[tuple[Tensor | None, ...] | None]
+    health: Tensor
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,11 @@ class Ports:
         return list(out[: self.takes]), out[self.takes]
 
     def pulled(self, out: Sequence[Any]) -> Pulled:
-        """Unpack what a VJP graph returned; its health is that of the forward pass."""
+        """Unpack what a VJP graph returned."""
         values = iter(out)
-        sizes = (self.takes, self.takes, self.givens, self.nets)
-        return Pulled(*(take(values, size) for size in sizes))
+        takes, cots = take(values, self.takes), take(values, self.takes)
+        givens, nets = take(values, self.givens), take(values, self.nets)
+        return Pulled(takes, cots, givens, nets, next(values))
 
 
 def take(values: Iterator[Any], count: int) -> list[Any]:

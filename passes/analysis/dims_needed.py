@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from revc.grammar.signatures import builtin_signatures
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
-from revc.ir.instructions import Repeat
+from revc.ir.instructions import Alloc, Repeat
+from revc.ir.instructions.metered import Coded
 from revc.ir.nets import Builtin, NetSlot, TorchClass
 from revc.ir.program import Block, Program
+from revc.ir.types import Label
 from revc.passes.analysis.named_dims import names_in
 
 _UNTOLD = "is told by no input's shape"
@@ -39,6 +41,7 @@ def needed(program: Program) -> Iterator[Needed]:
         for dim in _sizing(slot):
             for name in sorted(dim.names):
                 yield Needed(name, "sizes a parameter", slot.span)
+    yield from _labels(program.model)
     for one in _needed(program.model):
         if one.why != _UNTOLD or one.name not in program.free:
             yield one
@@ -61,6 +64,16 @@ def _sizing(slot: NetSlot) -> Iterator[Dim]:
         for dim in setting if isinstance(setting, tuple) else (setting,):
             if isinstance(dim, Dim):
                 yield dim
+
+
+def _labels(model: Block) -> Iterator[Needed]:
+    """Yield the dims that labels are below: no label tells how many there are."""
+    for block in model.walk():
+        made = (step for step in block.body if isinstance(step, Alloc | Coded))
+        kinds = [(r.type.numerics, r.span) for r in (*block.takes, *block.givens)]
+        for kind, span in [*kinds, *((step.type.numerics, step.span) for step in made)]:
+            for name in sorted(kind.size.names) if isinstance(kind, Label) else ():
+                yield Needed(name, "is the number of labels", span)
 
 
 def _needed(model: Block) -> Iterator[Needed]:

@@ -1,17 +1,14 @@
 """Which dims and turns an instruction names."""
 
 from revc.ir.dims import Dim
-from revc.ir.instructions import Instruction, Repeat
+from revc.ir.instructions import Instruction
 from revc.ir.program import Block
 from revc.ir.types import IRNode
 
 
 def names_in(step: Instruction) -> frozenset[str]:
     """Return the dims and turns that an instruction names, blocks' own turns included."""
-    if isinstance(step, Repeat):
-        inner = frozenset(step.body.turns) - {step.index}
-        return inner | step.count.names
-    names: set[str] = set()
+    names = {name for inner in step.inner() for name in inner.turns} - {step.turn()}
     rest: list[object] = [step]
     while rest:
         node = rest.pop()

@@ -1,7 +1,8 @@
 """Proofs of bijectivity: per statement, why its inverse exists; per block, the weakest of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from revc.grammar.span import Span
 from revc.ir.instructions import (
@@ -29,6 +30,8 @@ from revc.ir.instructions import (
 )  # fmt: skip
 from revc.ir.program import Block
 from revc.passes.analysis.doubts import Doubt, Verdict
+from revc.passes.analysis.random_nets import Probe, look
+from revc.passes.analysis.torch_layers import SILENT
 
 ORDER: tuple[Verdict, ...] = ("PROVED", "BOUNDED", "ASSUMED", "UNKNOWN", "REFUTED")
 
@@ -66,21 +69,38 @@ def weakest(verdicts: "list[Verdict]") -> Verdict:
 
 
 def prove(
-    block: Block, doubts: tuple[Doubt, ...] = (), done: dict[int, Proof] | None = None
-) -> Proof:
+    block: Block, doubts: tuple[Doubt, ...] = (), done: dict[int, Proof] | None = None,
+    probe: Probe | None = None, nets: bool = True,
+) -> Proof:  # fmt: skip
     """Return the proof that `block` is a bijection, as far as its structure shows it.
 
     `doubts` are statements of its source that have no instruction, as they have no inverse. `done`
-    holds the proofs of blocks met before.
+    holds the proofs of blocks met before. `probe` runs nets of which too little is known; without
+    `nets` all are taken as functions of what they read.
     """
     done = {} if done is None else done
     if doubts or id(block) not in done:
         unproved = _unproved(block)
-        steps = [_step(step, id(step) in unproved, done) for step in block.body]
+        inner = partial(prove, done=done, probe=probe, nets=nets)
+        steps = [_step(step, id(step) in unproved, inner) for step in block.body]
         steps += [Proof("statement", d.verdict, d.reason, d.span) for d in doubts]
+        known = weakest([step.verdict for step in steps])
+        steps += _nets(block, probe) if nets else ()
         verdict = weakest([step.verdict for step in steps])
-        done[id(block)] = Proof(block.name, verdict, _SUMMARY[verdict], block.span, tuple(steps))
+        reason = _SUMMARY[verdict] if verdict == known else _UNSEEN
+        done[id(block)] = Proof(block.name, verdict, reason, block.span, tuple(steps))
     return done[id(block)]
+
+
+def _nets(block: Block, probe: Probe | None) -> Iterator[Proof]:
+    """Yield what stands against a proof in a block's nets, each place once."""
+    seen: set[Span] = set()
+    for slot in block.nets:
+        looked = look(slot, probe) if slot.span not in seen else SILENT
+        if looked.verdict == "unknown":
+            seen.add(slot.span)
+            reason = f"a torch net may draw random numbers, or keep state: {looked.why}"
+            yield Proof(f"net {slot.name}", "UNKNOWN", reason, slot.span)
 
 
 def _unproved(block: Block) -> set[int]:
@@ -101,17 +121,11 @@ _SUMMARY: dict[Verdict, str] = {
 }
 
 
-def _step(step: Instruction, unproved: bool, done: dict[int, Proof]) -> Proof:
+_UNSEEN = "its statements are undone if its nets give the same values again, which is not known"
+
+
+def _step(step: Instruction, unproved: bool, prove: Callable[[Block], Proof]) -> Proof:
     match step:
-        case BlockCall():
-            inner = prove(step.block, (), done)
-            how = "run backwards" if step.undo else "run"
-            reason = f"{step.block.name}, {how}; its inverse runs it the other way"
-            return Proof(f"call {step.label}", inner.verdict, reason, step.span, (inner,))
-        case Repeat():
-            inner = prove(step.body, (), done)
-            reason = f"{step.count} turns of a bijection, undone in the other order"
-            return Proof(step.label, inner.verdict, reason, step.span, (inner,))
         case Free() if unproved:
             reason = "checked to hold its value as it runs, so nothing is lost unseen"
             return Proof(f"free {step.name}", "ASSUMED", reason, step.span)
@@ -120,8 +134,18 @@ def _step(step: Instruction, unproved: bool, done: dict[int, Proof]) -> Proof:
         case Apply():
             reason = f"{step.bijection} is strictly increasing"
             return Proof("apply", "PROVED", reason, step.span)
-    subject = " ".join([step.kind, *dict.fromkeys(place.name for place in step.targets())])
-    return Proof(subject, "PROVED", _reason(step), step.span)
+    inner = tuple(map(prove, step.inner()))
+    verdict = weakest([proof.verdict for proof in inner])
+    return Proof(_subject(step), verdict, _reason(step), step.span, inner)
+
+
+def _subject(step: Instruction) -> str:
+    match step:
+        case BlockCall():
+            return f"call {step.label}"
+        case Repeat():
+            return step.label
+    return " ".join([step.kind, *dict.fromkeys(place.name for place in step.targets())])
 
 
 _NAMED = ("softsign", "tanh", "sigmoid", "exp", "log", "softplus", "sinh", "arcsinh")
@@ -147,6 +171,12 @@ _REASONS: dict[type, str] = {
 
 
 def _reason(step: Instruction) -> str:
-    if isinstance(step, Scale):
-        return f"the factor is at least {step.lo:g}; remainders go to the tape"
+    match step:
+        case Scale():
+            return f"the factor is at least {step.lo:g}; remainders go to the tape"
+        case BlockCall():
+            how = "run backwards" if step.undo else "run"
+            return f"{step.block.name}, {how}; its inverse runs it the other way"
+        case Repeat():
+            return f"{step.count} turns of a bijection, undone in the other order"
     return _REASONS[type(step)]

@@ -1,27 +1,53 @@
-"""Nets that draw random numbers, built-in ones by an option and torch classes by their source."""
+"""Nets that draw random numbers: built-in ones by an option, torch classes as far as is known."""
+
+from collections.abc import Callable
 
 from revc.grammar.signatures import builtin_signatures
-from revc.ir.nets import Builtin, NetSlot, TorchClass
+from revc.ir.dims import Dim
+from revc.ir.memo import per_node
+from revc.ir.nets import Builtin, NetSlot, Setting, TorchClass
+from revc.passes.analysis.torch_layers import SILENT, UNKNOWN, Looked, layer
 
-_RATES = ("dropout", "p")
+Probe = Callable[[NetSlot], Looked]
+"""Runs a net to see what it does; see `revc.audit.probe`."""
+_NOT = Looked("unknown", "it was not looked into: `revc lint --probe` runs it")
 
 
-def drawn(slot: NetSlot) -> str | None:
-    """Return by what a slot's net draws random numbers, None if it draws none."""
+def look(slot: NetSlot, probe: Probe | None = None) -> Looked:
+    """Return what is known of a slot's net; what its text does not tell, `probe` does.
+
+    A net that is bound from Python is taken to be a function of what it reads.
+    """
     source = slot.source
     if isinstance(source, Builtin):
         option = builtin_signatures()[source.name].random
         rate = source.settings.get(option) if option is not None else 0
-        return f"{option} = {rate:g}" if isinstance(rate, int | float) and rate > 0 else None
-    if isinstance(source, TorchClass):
-        call = _torch_call(source)
-        return f"{source.target} has `{call}`" if call is not None else None
-    return None
+        if isinstance(rate, int | float) and rate > 0:
+            return Looked("random", f"{option} = {rate:g}")
+        return SILENT
+    if not isinstance(source, TorchClass):
+        return SILENT
+    found = _text(source)
+    return probe(slot) if found.verdict == "unknown" and probe is not None else found
 
 
-def _torch_call(source: TorchClass) -> str | None:
+@per_node
+def _text(source: TorchClass) -> Looked:
+    """Judge a torch class by its name and its source alone."""
+    args = [_plain(value) for value in source.args]
+    kwargs = {name: _plain(value) for name, value in source.kwargs.items()}
+    module, _, name = source.target.partition(":")
+    if module == "torch.nn" or module.startswith("torch.nn.modules"):
+        found = layer(name, args, kwargs)
+        why = f"{source.target}: {found.why}" if found.verdict == "random" else _NOT.why
+        return Looked(found.verdict, why)
     from revc.passes.analysis.source_scan import random_call
 
-    if any(source.kwargs.get(rate) == 0 for rate in _RATES if rate in source.kwargs):
-        return None
-    return random_call(source.target)
+    call = random_call(source.target, args, kwargs)
+    return _NOT if call is None else Looked("random", f"{source.target} has {call}")
+
+
+def _plain(value: Setting) -> object:
+    if isinstance(value, Dim):
+        return UNKNOWN if value.integer is None else value.integer
+    return value

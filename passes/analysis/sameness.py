@@ -8,7 +8,6 @@ from collections.abc import Hashable
 from typing import Any
 
 from revc.ir.instructions import BlockCall, Instruction, Repeat
-from revc.ir.invert import invert_block
 from revc.ir.keys import code_key, key
 from revc.ir.memo import per_node
 from revc.ir.program import Block
@@ -30,7 +29,7 @@ def step_keys(step: Instruction) -> Keys:
 def loop_keys(step: Repeat) -> Keys:
     """Return the keys of a loop and of the loop that undoes it, what both read aside."""
     rest = str(step.count), step.index, step.nets
-    there, back = code_key(_anonymous(step.body)), code_key(_anonymous(invert_block(step.body)))
+    there, back = code_key(_anonymous(step.body)), code_key(_anonymous(step.body.inverse()))
     return ("loop", there, step.reversed, *rest), ("loop", back, not step.reversed, *rest)
 
 

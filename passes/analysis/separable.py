@@ -16,9 +16,8 @@ def batch_places(
     """Return the keys of the places to cut along axis 0, or None if `value` must run whole.
 
     `value` is an increment of `target`, a place of a register of shape `shape`. It splits when
-    everything in it that has an example axis computes each example by itself: built-in nets that
-    declare so, elementwise functions, and brought modules, which are taken at their word (an
-    example never sees its batch).
+    everything in it that has an example axis computes each example by itself: elementwise
+    functions, and nets that are declared `separable batch`, built in or brought.
     """
     if not shape or not _is_whole(target):
         return None
@@ -47,7 +46,8 @@ def _sort(
             if len(value.shape) < rank or value.shape[0] != batch:
                 return all(_sort(arg, _NEVER, batch, slots, cut, whole) for arg in args)
             source = slots[value.slot].source
-            if isinstance(source, Builtin) and "batch" not in signature_of(source).separable:
+            known = signature_of(source) if isinstance(source, Builtin) else source
+            if "batch" not in getattr(known, "separable", ()):
                 return False
             own = all(arg.shape and arg.shape[0] == batch for arg in args)
             return own and all(_sort(arg, len(arg.shape), batch, slots, cut, whole) for arg in args)

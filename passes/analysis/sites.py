@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 
 from revc.ir.dims import Dim
-from revc.ir.instructions import BlockCall, Repeat, Scale, Valve
+from revc.ir.instructions import Instruction, Scale, Valve
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.metered import Coded, Metered
 from revc.ir.memo import per_node
@@ -61,15 +61,14 @@ class _Seen:
     site: MeterSite
     within: Dim = ONE
 
-    def called(self, call: BlockCall) -> "_Seen":
-        return replace(self, site=replace(self.site, undone=self.site.undone != call.undo))
-
-    def repeated(self, loop: Repeat) -> "_Seen":
-        turns, per_step = self.site.turns * loop.count, self.site.per_step
-        if per_step is None and loop.index is not None:
+    def run_by(self, step: Instruction) -> "_Seen":
+        """Return the site as the block around sees it, in which a statement runs this one."""
+        turns, per_step = self.site.turns * step.times(), self.site.per_step
+        if per_step is None and step.turn() is not None:
             per_step = self.within
-        site = replace(self.site, turns=turns, per_step=per_step)
-        return _Seen(site, self.within * loop.count)
+        undone = self.site.undone != step.backwards()
+        site = replace(self.site, turns=turns, per_step=per_step, undone=undone)
+        return _Seen(site, self.within * step.times())
 
     def plus(self, other: "_Seen") -> "_Seen":
         """Return one site for two of one statement that need not be alike."""
@@ -107,11 +106,9 @@ def _seen(block: Block) -> tuple[_Seen, ...]:
     found: list[_Seen] = []
     env: Env = {register.name: register.type for register in block.takes}
     for step in block.body:
-        if isinstance(step, BlockCall):
-            found += (one.called(step) for one in _seen(step.block))
-        elif isinstance(step, Repeat):
-            found += (one.repeated(step) for one in _seen(step.body))
-        elif isinstance(step, Metered):
+        for inner in step.inner():
+            found += (one.run_by(step) for one in _seen(inner))
+        if isinstance(step, Metered):
             numerics, shape = _moved(step, env)
             found.append(_Seen(MeterSite(step, numerics, shape, undone=step.undo)))
         step.step(env)

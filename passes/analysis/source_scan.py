@@ -1,102 +1,172 @@
 """Look into the source of a torch class without importing it: does it draw random numbers?
 
-`importlib.util.find_spec` of a submodule imports its parents, and torch takes seconds; so modules
-are located by path, one component at a time, and their text is parsed.
+From `forward` the scan follows methods, from `__init__` the layers that are made, and from both the
+functions and classes of other files. Names are resolved by imports, so that a layer called
+`dropout` is what it was made as. What it finds is there; that it finds nothing proves nothing.
 """
 
 import ast
-from collections.abc import Iterator
-from importlib.machinery import PathFinder
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-DEPTH = 6
-LAYERS = {
-    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout",
-    "RReLU",
-}  # fmt: skip
-CALLS = {
-    "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout",
-    "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli",
-    "multinomial", "gumbel_softmax", "normal", "rrelu",
-}  # fmt: skip
-_SET_UP = ("__init__", "reset_parameters", "_reset_parameters", "init_weights")
+from revc.passes.analysis.source_files import File, Found, find, open_module
+from revc.passes.analysis.torch_layers import FILLING, UNKNOWN, function, layer
+
+MOST = 300  # classes and functions that are followed
+_START = ("forward", "__call__")
+Values = dict[str, object]
 
 
-def random_call(target: str) -> str | None:
-    """Return the first random call in the class ``module:Class``, or None.
+def random_call(
+    target: str, args: Sequence[object] = (), kwargs: Mapping[str, object] = {}
+) -> str | None:
+    """Return what the class ``module:Class`` draws random numbers by, None if nothing is found.
 
-    None as well when the class cannot be found: that is for the compiler to report.
+    `args` and `kwargs` are what it is made with, `UNKNOWN` where that is not known. None as well
+    when the class cannot be found: that is for the compiler to report.
     """
     module, _, name = target.partition(":")
-    found = _class(module, name, DEPTH)
-    return next(_random(found), None) if found is not None else None
-
-
-def _class(module: str, name: str, depth: int) -> ast.ClassDef | None:
-    """Return the class called `name` in reach of a module, through its re-exports."""
-    path = _path(module)
-    if path is None or depth == 0:
+    file = open_module(module)
+    found = find(file, name) if file is not None else None
+    if found is None or not isinstance(found.node, ast.ClassDef):
         return None
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, SyntaxError):
-        return None
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            return node
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if (alias.asname or alias.name) in (name, "*"):
-                    inner = _class(_absolute(node, package), name, depth - 1)
-                    if inner is not None:
-                        return inner
-    return None
+    return next(_Scan().made(found, list(args), dict(kwargs)), None)
 
 
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """Return the module that an import statement in `package` names."""
-    if not node.level:
-        return node.module or ""
-    parts = package.split(".")
-    base = parts[: len(parts) - node.level + 1]
-    return ".".join([*base, *([node.module] if node.module else [])])
+@dataclass
+class _Scan:
+    """What was looked into already."""
+
+    seen: set[object] = field(default_factory=set)
+
+    def _new(self, key: object) -> bool:
+        if key in self.seen or len(self.seen) >= MOST:
+            return False
+        self.seen.add(key)
+        return True
+
+    def made(self, found: Found, args: list[object], kwargs: Values) -> Iterator[str]:
+        """Yield what a class draws by that is made with these arguments."""
+        if not self._new((id(found.node), repr(args), repr(sorted(kwargs.items())))):
+            return
+        methods = dict(_methods(found))
+        values: Values = {}
+        if "__init__" in methods:
+            init = methods["__init__"]
+            values = _bound(init.node, [None, *args], kwargs)
+            values |= _attributes(init.node, values)
+            yield from self._body(init, values, set_up=True)
+        for name in _reached(methods):
+            yield from self._body(methods[name], values)
+
+    def _body(self, found: Found, values: Values, set_up: bool = False) -> Iterator[str]:
+        """Yield what a function draws by; one that sets up may draw initial values."""
+        for node in ast.walk(found.node):
+            if isinstance(node, ast.Call):
+                yield from self._call(found.file, node, values, set_up)
+
+    def _call(self, file: File, node: ast.Call, values: Values, set_up: bool) -> Iterator[str]:
+        args = [_constant(arg, values) for arg in node.args]
+        kwargs = {word.arg: _constant(word.value, values) for word in node.keywords if word.arg}
+        name = file.full_name(node.func)
+        if name is None:
+            attribute = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            if attribute in FILLING and not set_up:
+                yield f"`{attribute}`"
+            elif attribute in ("sample", "rsample") and "torch.distributions" in file.text:
+                yield f"`{attribute}` of a distribution"
+            return
+        if name.startswith("torch."):
+            looked = layer(name.rpartition(".")[2], args, kwargs)
+            if looked.verdict == "random" and name.startswith("torch.nn.") and set_up:
+                yield looked.why
+        drawn = None if set_up else function(name, args, kwargs)
+        if drawn is not None:
+            yield drawn
+        yield from self._own(file, name, args, kwargs, set_up)
+
+    def _own(
+        self, file: File, name: str, args: list[object], kwargs: Values, set_up: bool
+    ) -> Iterator[str]:
+        """Follow a call of a class or function whose source is at hand, torch's own aside."""
+        if name.partition(".")[0] in ("torch", "numpy", "builtins"):
+            return
+        found = file.find(name)
+        if found is None:
+            return
+        if isinstance(found.node, ast.ClassDef):
+            yield from self.made(found, args, kwargs)
+        elif not set_up and self._new(id(found.node)):
+            yield from self._body(found, _bound(found.node, args, kwargs))
 
 
-def _path(module: str) -> Path | None:
-    """Return a module's source file, found without importing it or its parents."""
-    locations = None
-    spec = None
-    for part in module.split("."):
-        try:
-            spec = PathFinder.find_spec(part, locations)
-        except (ImportError, ValueError):
-            return None
-        if spec is None:
-            return None
-        locations = spec.submodule_search_locations
-    origin = spec.origin if spec is not None else None
-    return Path(origin) if origin and origin.endswith(".py") else None
+# --- classes -------------------------------------------------------------------------------------
 
 
-def _random(node: ast.ClassDef) -> Iterator[str]:
-    for method in node.body:
-        set_up = isinstance(method, ast.FunctionDef) and method.name in _SET_UP
-        for call in ast.walk(method):
-            if isinstance(call, ast.Call):
-                name = _name(call.func)
-                if name in LAYERS and not _is_zero(call):
-                    yield name
-                if name in CALLS and not set_up:
-                    yield name
+def _methods(found: Found) -> Iterator[tuple[str, Found]]:
+    """Yield the methods of a class, those of its bases first."""
+    assert isinstance(found.node, ast.ClassDef)
+    for base in reversed(found.node.bases):
+        name = found.file.full_name(base)
+        above = None if name is None or name.startswith("torch.") else found.file.find(name)
+        if above is not None and isinstance(above.node, ast.ClassDef) and above.node != found.node:
+            yield from _methods(above)
+    for node in found.node.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, Found(found.file, node)
 
 
-def _name(func: ast.expr) -> str:
-    return func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+def _reached(methods: Mapping[str, Found]) -> list[str]:
+    """Return the methods that `forward` leads to by ``self.name``."""
+    waiting = [name for name in _START if name in methods]
+    reached = dict.fromkeys(waiting)
+    while waiting:
+        for node in ast.walk(methods[waiting.pop()].node):
+            if not isinstance(node, ast.Attribute) or not _is_self(node.value):
+                continue
+            if node.attr in methods and node.attr not in (*reached, "__init__"):
+                reached[node.attr] = None
+                waiting.append(node.attr)
+    return list(reached)
 
 
-def _is_zero(call: ast.Call) -> bool:
-    """Say whether a dropout layer is built with a rate of 0."""
-    given = [*call.args[:1], *(word.value for word in call.keywords if word.arg == "p")]
-    return any(isinstance(arg, ast.Constant) and arg.value == 0 for arg in given)
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+# --- values --------------------------------------------------------------------------------------
+
+
+def _bound(node: ast.AST, args: Sequence[object], kwargs: Mapping[str, object]) -> Values:
+    """Return what a function's parameters are in a call; those that are not told are `UNKNOWN`."""
+    assert isinstance(node, ast.FunctionDef)
+    names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args)]
+    defaults = node.args.defaults
+    late = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    late |= {arg.arg: value for arg, value in named if value is not None}
+    values: Values = {name: _constant(value, {}) for name, value in late.items()}
+    values |= dict(zip(names, args, strict=False))
+    return {**values, **kwargs}
+
+
+def _attributes(node: ast.AST, values: Values) -> Values:
+    """Return what ``self.name = ..`` makes of attributes in a set-up, as ``self.name``."""
+    found: Values = {}
+    for step in ast.walk(node):
+        if isinstance(step, ast.Assign) and len(step.targets) == 1:
+            target = step.targets[0]
+            if isinstance(target, ast.Attribute) and _is_self(target.value):
+                found[f"self.{target.attr}"] = _constant(step.value, values)
+    return found
+
+
+def _constant(node: ast.expr, values: Mapping[str, object]) -> object:
+    """Return a value that is written, or known by name; `UNKNOWN` for any other."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.Name):
+        return values.get(node.id, UNKNOWN)
+    if isinstance(node, ast.Attribute) and _is_self(node.value):
+        return values.get(f"self.{node.attr}", UNKNOWN)
+    return UNKNOWN

@@ -38,7 +38,10 @@ class Specialised(Body):
 
 @dataclass(frozen=True)
 class Called:
-    """A call that `uncall` may undo by its label: its block, and the slots of its nets."""
+    """A call that `uncall` may undo by its label: its block, and the slots of its nets.
+
+    `undo` says that the call itself ran the block backwards: its `uncall` then runs it forwards.
+    """
 
     label: str
     module: Module
@@ -46,3 +49,4 @@ class Called:
     generics: Generics
     block: Specialised
     nets: tuple[int, ...]
+    undo: bool = False

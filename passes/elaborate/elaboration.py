@@ -11,6 +11,7 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.instructions.base import unsupported
 from revc.ir.types import Numerics
+from revc.passes.analysis.random_nets import Probe
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import Names, file_dims
@@ -34,17 +35,20 @@ def too_deep(at: Span) -> Diagnostic:
 class Elaboration:
     """All that has been elaborated of a program, and what its files declare.
 
+    `probe` runs a net to see whether it draws random numbers, where somebody asked for that.
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
     each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
     that there are too many nets to go on; `left_out` how many statements were refused; `turns` how
     many the unshared loops have in all, `nets` how many the bodies have; `open` the bodies that are
-    being read; `at` the place of the statement that was read last. `file_scopes` holds a `Scope`
-    for each file with nets, the other two its nets and their declarations by name.
+    being read; `at` the place of the statement that was read last; `guessed` the files of which a
+    `state` or `dim` line was refused, so that what it says is a guess. `file_scopes` holds a
+    `Scope` for each file with nets, the other two its nets and their declarations by name.
     """
 
     findings: Findings
     main: Module
     overrides: Mapping[str, int]
+    probe: Probe | None = None
     done: dict[Hashable, Specialised] = field(default_factory=dict)
     refused: dict[Span, Diagnostic] = field(default_factory=dict)
     checked: set[Span] = field(default_factory=set)
@@ -55,6 +59,7 @@ class Elaboration:
     depths: dict[int, int] = field(default_factory=dict)
     open: list[ast.Node] = field(default_factory=list)
     at: Span | None = None
+    guessed: set[int] = field(default_factory=set)
     file_scopes: dict[int, Any] = field(default_factory=dict)
     file_nets: dict[int, Net | None] = field(default_factory=dict)
     file_decls: dict[str, tuple[Module, ast.NetDecl]] = field(default_factory=dict)
@@ -112,7 +117,10 @@ class Elaboration:
     def names(self, module: Module) -> Names:
         """Return the dims of a file."""
         if id(module) not in self._names:
+            before = self.findings.reports
             self._names[id(module)] = file_dims(module, self.overrides, self.findings)
+            if self.findings.reports > before:
+                self.guessed.add(id(module))
         return self._names[id(module)]
 
     def numerics(self, module: Module) -> Numerics:
@@ -122,6 +130,7 @@ class Elaboration:
                 try:
                     return numerics(item.numerics, self.names(module), self.findings)
                 except Reported:
+                    self.guessed.add(id(module))
                     break
         return DEFAULT
 

@@ -5,16 +5,18 @@ from revc.ir.dims import Dim
 from revc.ir.expr import FUNCTIONS, Elementwise, Expr, Number, Place, Read, walk
 from revc.ir.keys import Key, key
 from revc.ir.make import make
-from revc.ir.types import Label, Shape, shape_text
+from revc.ir.types import Float, Label, Shape, shape_text
 from revc.passes.analysis.shapes import broadcast, indexed
 from revc.passes.elaborate.nets.lookup import find_net
 from revc.passes.elaborate.scope.names import arithmetic, literal
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.state_places import name_of, place
+from revc.passes.rules.b212_outside_domain import no_value
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch
+from revc.passes.rules.s005_odd_split import by_zero
 
 _OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
@@ -98,6 +100,8 @@ def _static(scope: Scope, node: ast.Expr) -> Dim | None:
 
 
 def _binary(scope: Scope, node: ast.Binary, left: Expr, right: Expr) -> Expr:
+    if node.op == "/":
+        scope.findings.demand(by_zero(right, scope.turns, node.right.span))
     shape = broadcast(left.shape, right.shape)
     if shape is None:
         one, two = shape_text(left.shape), shape_text(right.shape)
@@ -115,6 +119,7 @@ def _call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
     if len(node.args) != 1 or node.args[0].name is not None:
         raise scope.findings.reject(bad_argument(node.func, "takes one value", node.span))
     arg = value(scope, node.args[0].value, expected)
+    scope.findings.demand(no_value(node.func, arg, node.args[0].value.span))
     return make(Elementwise, span=node.span, function=node.func, args=(arg,), shape=arg.shape)
 
 
@@ -146,11 +151,28 @@ def outside_nets(expr: Expr) -> tuple[Read, ...]:
     return ()
 
 
+def as_numbers(scope: Scope, expr: Expr) -> frozenset[str]:
+    """Return the registers and givens that `expr` uses as numbers, also by lets."""
+    names: set[str] = set()
+    for node in outside_nets(expr):
+        let = scope.regs.lets.get(node.place.name)
+        names |= {node.place.name} if let is None else let.numbers
+    return frozenset(names)
+
+
 def has_labels(scope: Scope, expr: Expr) -> str | None:
     """Return the name of a label that `expr` uses as a number, if there is one."""
-    for node in outside_nets(expr):
-        name = node.place.name
+    for name in sorted(as_numbers(scope, expr)):
         kind = scope.regs.live.get(name) or scope.regs.givens.get(name)
         if kind is not None and isinstance(kind.numerics, Label):
             return name
+    return None
+
+
+def float_state(scope: Scope, expr: Expr) -> tuple[str, str | None] | None:
+    """Return a register of float state that `expr` reads, also in nets, and by which let."""
+    for at, let in places_read(scope, expr):
+        state = scope.regs.live.get(at.name)
+        if state is not None and isinstance(state.numerics, Float):
+            return at.name, let
     return None

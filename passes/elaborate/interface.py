@@ -168,7 +168,12 @@ def results(scope: Scope, decl: Decl, face: Interface) -> tuple[Register, ...]:
             findings.add(not_given_back(decl.name, gone[0], decl.name_span))
         gives = [make(Register, span=decl.name_span, name=n, type=ends[n]) for n in names]
     else:
+        seen: set[str] = set()
         for param in ast.typed(decl.results):
+            if param.name in seen:
+                findings.add(redefined(param.name, "a result", param.span))
+                continue
+            seen.add(param.name)
             register = _result(scope, decl, param)
             gives += [register] if register is not None else []
     for register in gives:

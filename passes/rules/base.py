@@ -14,10 +14,10 @@ from revc.grammar.span import Span
 Subject = Literal["file", "nets", "block", "model", "program", "proof"]
 """What a check looks at.
 
-``file``: the main file, a `Module`. ``nets``: each `NetSlot` of a block or file. ``block``: a
-`Block`, and the places that are checked as they run. ``model``: the `Program` of each model, before
-any pass. ``program``: the one that is compiled, whose sizes must be bound. ``proof``: the `Proof`
-of each block and model, where unknown verdicts are denied.
+``file``: the main file, a `Module`. ``nets``: the `NetSlot`s of a block or file, and what may run
+them. ``block``: a `Block`, and the places that are checked as they run. ``model``: the `Program` of
+each model, before any pass. ``program``: the one that is compiled, whose sizes must be bound.
+``proof``: the `Proof` of each block and model, where unknown verdicts are denied.
 """
 Check = Callable[..., Iterator[Diagnostic]]
 

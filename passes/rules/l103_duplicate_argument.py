@@ -50,6 +50,10 @@ def duplicate(names: Iterable[tuple[str, Span]]) -> Diagnostic | None:
     return None
 
 
-def also_given(name: str, span: Span) -> Diagnostic:
-    """Return the finding that a given reads the register `name`, which the call changes."""
-    return RULE.at(span, f"`{name}` passed twice: as state that changes, and as a given")
+def also_given(name: str, span: Span, via: str | None = None) -> Diagnostic:
+    """Return the finding that a given reads the register `name`, which the call changes.
+
+    `via` is the let by which it does, if any.
+    """
+    how = f", by `{via}`" if via else ""
+    return RULE.at(span, f"`{name}` passed twice: as state that changes, and as a given{how}")

@@ -37,6 +37,10 @@ model M(a: [B, c]) {
 def no_integer_form(name: str, numerics: Numerics, span: Span) -> Diagnostic | None:
     """Return the finding if `apply .. by name` is not exact on `numerics`."""
     narrow = isinstance(numerics, Lattice) and numerics.width <= 32
+    fraction = isinstance(numerics, Lattice) and numerics.integer_bits == 0
+    if narrow and fraction and name == "softsign":
+        text = f"`softsign` has no exact form on {numerics}: it needs a bit before the point"
+        return RULE.at(span, text)
     if isinstance(numerics, Float) or (narrow and name == "softsign"):
         return None
     return RULE.at(

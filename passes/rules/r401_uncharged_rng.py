@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.nets import NetSlot
-from revc.passes.analysis.random_nets import drawn
+from revc.passes.analysis.random_nets import Probe, look
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -12,8 +12,9 @@ RULE = Rule(
     "uncharged-rng",
     "deny",
     Page(
-        what="A net draws random numbers: a built-in one with `dropout` above 0, or a torch class "
-        "whose source has a dropout or calls a random function.",
+        what="A net draws random numbers: a built-in one with `dropout` above 0, one of torch's "
+        "layers that does, or a class whose source makes such a layer or calls a random function. "
+        "With `--probe` nets are run, and what they draw is seen.",
         why="The inverse evaluates the net again and must get the same numbers. Random bits come "
         "from a reservoir, where `draw` books them and the inverse gives them back.",
         bad="""
@@ -38,11 +39,11 @@ model M(a, b: [B, c]) {
 )
 
 
-def check(nets: Iterable[NetSlot]) -> Iterator[Diagnostic]:
+def check(nets: Iterable[NetSlot], probe: Probe | None = None) -> Iterator[Diagnostic]:
     """Yield a finding for each net that draws random numbers; turns of a loop count once."""
     for slot in nets:
-        what = drawn(slot)
-        if what is not None:
+        looked = look(slot, probe)
+        if looked.verdict == "random":
             name = slot.name.rpartition(".")[2]
-            text = f"`{name}` draws random numbers ({what}) that no reservoir is charged for"
+            text = f"`{name}` draws random numbers ({looked.why}) that no reservoir is charged for"
             yield RULE.at(slot.span, text)

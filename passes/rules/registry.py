@@ -31,6 +31,8 @@ MODULES = {
     "B205": "b205_scale_may_vanish",
     "B206": "b206_singular_mix",
     "B210": "b210_one_stack",
+    "B211": "b211_clamped_factor",
+    "B212": "b212_outside_domain",
     "Q301": "q301_non_injective_quantizer",
     "Q303": "q303_float_state",
     "Q304": "q304_no_integer_form",
@@ -49,7 +51,7 @@ MODULES = {
 CHECKS: dict[Subject, tuple[str, ...]] = {
     "file": ("S002", "Q303", "M501", "M503", "M506"),
     "nets": ("R401",),
-    "block": ("L107",),
+    "block": ("L107", "B212"),
     "model": ("S009", "M502", "M504", "R402"),
     "program": ("S008",),
     "proof": ("B200",),

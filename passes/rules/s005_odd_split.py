@@ -2,6 +2,10 @@
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.dims import Dim
+from revc.ir.expr import Expr, Number
+from revc.passes.analysis.interval import bounds
+from revc.passes.analysis.ranges import Turns, is_never_negative, lows
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -9,8 +13,9 @@ RULE = Rule(
     "odd-split",
     "deny",
     Page(
-        what="A size is divided by a number that does not divide it.",
-        why="`split` makes equal parts, `squeeze` moves whole blocks, and a dim is a whole number.",
+        what="A size is divided by a number that does not divide it, or a value by 0.",
+        why="`split` makes equal parts, `squeeze` moves whole blocks, and a dim is a whole number. "
+        "Where sizes are free, those that do not divide are refused as the inputs come.",
         bad="""
 dim B, d = 513
 state lattice(Q12.20)
@@ -37,3 +42,19 @@ model M(x: [B, d]) {
 def odd_split(size: object, parts: object, span: Span) -> Diagnostic:
     """Return the finding that `size` cannot be cut into `parts`."""
     return RULE.at(span, f"{size} does not divide by {parts}")
+
+
+def by_zero(below: Expr, turns: Turns, span: Span) -> Diagnostic | None:
+    """Return the finding if a value is divided by 0, or by what may be 0 in a turn of a loop.
+
+    Where it is 0 at some free sizes alone, those are refused as inputs come.
+    """
+    if bounds(below) == (0, 0):
+        return RULE.at(span, "`/` divides by 0")
+    dim = below.value if isinstance(below, Number) else None
+    if not isinstance(dim, Dim) or not dim.names & turns.keys():
+        return None
+    for signed in (dim, -dim):
+        if all(is_never_negative(low) for low in lows(signed - 1, turns)):
+            return None
+    return RULE.at(span, f"`/` divides by {dim}, which may be 0 in a turn")

@@ -60,7 +60,7 @@ class _Hoist:
         value = node.model_copy(update={"args": tuple(options)})
         self.nets.append(
             ast.NetDecl.model_construct(
-                span=node.span, name=name, params=None, result=None, value=value
+                span=node.span, name=name, params=None, result=None, separable=(), value=value
             )
         )
         args = tuple(self.node(arg) for arg in inputs)

@@ -50,12 +50,12 @@ def inverse_body(body: Sequence[ast.Stmt], reader: Reader) -> tuple[ast.Stmt, ..
     steps = _labelled(rest)
     lets = {step.name: step for step in steps if isinstance(step, ast.Let)}
     result: list[ast.Stmt] = [*nets]
-    defined: set[str] = set()
+    calls, defined = _calls(steps), dict[str, bool]()
     for step in reversed(steps):
         names = [step.name] if isinstance(step, ast.Let) else _names(step)
         result += _due(names, lets)
         if not isinstance(step, ast.Let):
-            result += (_defined(one, steps, defined) for one in inverse(step, reader))
+            result += (_defined(one, calls, defined) for one in inverse(step, reader))
     return tuple(result)
 
 
@@ -127,20 +127,46 @@ def _with_label(step: ast.Stmt, name: str) -> ast.Stmt:
     return step.model_copy(update={"label": name})
 
 
-def _defined(step: ast.Stmt, original: Sequence[ast.Stmt], defined: set[str]) -> ast.Stmt:
-    """Let the first call by a label define it, and the later ones refer to it."""
+def _defined(
+    step: ast.Stmt, calls: Mapping[str, tuple[ast.BlockCall, bool]], defined: dict[str, bool]
+) -> ast.Stmt:
+    """Let the first call by a label define it, and the later ones refer to it.
+
+    `calls` are the original's calls that have a label, and whether each runs its block backwards;
+    `defined` says that of the labels which the inverse has defined. `uncall label` is the opposite
+    of the call that the label names, whichever way that went.
+    """
     if not isinstance(step, ast.BlockCall):
         return step
-    by_label = {c.label: c for c in map(_bare, original) if isinstance(c, ast.BlockCall)}
     label = step.label if step.label is not None else step.block
-    source = by_label.get(label)
-    if source is None or label is None:
+    if label not in calls:
         return step
+    source, undo = calls[label]
+    backwards = step.uncall if step.label is not None else step.uncall != undo
     if label in defined:
-        return step.model_copy(update={"label": None, "block": label, "generics": ()})
-    defined.add(label)
+        uncall = backwards != defined[label]
+        changed = {"label": None, "block": label, "generics": (), "uncall": uncall}
+        return step.model_copy(update=changed)
+    defined[label] = backwards
     known = {"label": label, "block": source.block, "generics": source.generics}
-    return step.model_copy(update=known)
+    return step.model_copy(update={**known, "uncall": backwards})
+
+
+def _calls(steps: Sequence[ast.Stmt]) -> dict[str, tuple[ast.BlockCall, bool]]:
+    """Return the calls that have a label, and whether each runs its block backwards."""
+    found = {}
+    for step in steps:
+        call = _bare(step)
+        if isinstance(call, ast.BlockCall) and call.label is not None:
+            found[call.label] = call, call.uncall != _is_undone(step)
+    return found
+
+
+def _is_undone(step: ast.Stmt) -> bool:
+    undone = False
+    while isinstance(step, ast.Undo):
+        step, undone = step.statement, not undone
+    return undone
 
 
 # --- statements ---------------------------------------------------------------------------------

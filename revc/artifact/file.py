@@ -8,20 +8,12 @@ from dataclasses import dataclass, field
 from torch import nn
 from torch.fx import GraphModule
 
-from revc.artifact.code import Face, Function
-from revc.artifact.layout import (
-    INDENT,
-    WIDTH,
-    Bracket,
-    Code,
-    call,
-    docstring,
-    statement,
-    tupled,
-)
+from revc.artifact.code import Face, Function, Written
+from revc.artifact.layout import INDENT, WIDTH, call, docstring, statement, tupled
 from revc.artifact.targets import module_of
 from revc.codegen.compile_unit import Unit
 from revc.errors import InternalError
+from revc.grammar.layout import Doc, text
 from revc.ir.program import Block
 from revc.ir.text import registers_text
 from revc.runtime.loop import Layout, Loop, VjpLoop
@@ -32,7 +24,10 @@ _ALWAYS = _OURS | set(keyword.kwlist)
 
 @dataclass(frozen=True)
 class Root:
-    """An entry of a file, called `name`: a segment's graph, or with a `face` a whole program's."""
+    """An entry of a file, called `name`: a segment's graph, or with a `face` a whole program's.
+
+    Entries may share a graph: then it is written under the first of their names.
+    """
 
     module: GraphModule
     name: str
@@ -57,13 +52,16 @@ class CodeFile:
     parts: dict[int, _Part] = field(default_factory=dict)
     imports: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+    written: dict[int, Written] = field(default_factory=dict)
 
     def write(self, roots: Iterable[Root]) -> str:
         """Return the text of the file."""
         roots = list(roots)
+        aliases: list[str] = []
         for root in roots:
-            self._collect(root.module)
-            self.parts[id(root.module)] = _Part(root.name, root.module, root)
+            if (known := self._entry(root)) is not None:
+                aliases.append(f"{root.name} = {known}")
         modules = {name.rpartition(".")[2] for name in self.imports}
         self.taken |= _ALWAYS | modules | {root.name for root in roots}
         for part in self.parts.values():
@@ -77,9 +75,20 @@ class CodeFile:
             body += [""] if loops and looped else ["", ""]
             body += self._part(part, reserved)
             looped = loops
+        if aliases:
+            body += [*([""] if looped else ["", ""]), *aliases]
         return "\n".join([*docstring(self.about, 0), "", *self._imports(body), *body, ""])
 
     # --- collecting ------------------------------------------------------------------------------
+
+    def _entry(self, root: Root) -> str | None:
+        """Collect an entry and what it calls; return the name that it has already, if any."""
+        known = self.parts.get(id(root.module))
+        if known is not None and known.faced is not None:
+            return known.name
+        self._collect(root.module)
+        self.parts[id(root.module)] = _Part(root.name, root.module, root)
+        return None
 
     def _collect(self, graph: GraphModule) -> None:
         for node in graph.graph.nodes:
@@ -103,11 +112,12 @@ class CodeFile:
         self.parts[id(module)] = _Part(wish, module)
 
     def _fresh(self, wish: str) -> str:
-        name, count = wish, 1
+        name, count = wish, self.counts.get(wish, 1)
         while name in self.taken:
             count += 1
             name = f"{wish}_{count}"
         self.taken.add(name)
+        self.counts[wish] = count
         return name
 
     # --- writing ---------------------------------------------------------------------------------
@@ -116,10 +126,16 @@ class CodeFile:
         module = part.module
         if isinstance(module, Loop | VjpLoop):
             body = self.parts[id(module.body)].name
-            made = call(type(module).__name__, [body, _layout(module.layout)])
+            made = call(type(module).__name__, [text(body), _layout(module.layout)])
             return statement(f"{part.name} = ", made, 0)
         graph = module.graph if isinstance(module, Unit) else module
         assert isinstance(graph, GraphModule)
+        # Units of one graph differ in their names alone.
+        if id(graph) not in self.written:
+            self.written[id(graph)] = self._function(part, graph, reserved)
+        return self.written[id(graph)].under(part.name)
+
+    def _function(self, part: _Part, graph: GraphModule, reserved: set[str]) -> Written:
         block, face = self._face(part, graph)
         write = Function(
             graph,
@@ -136,10 +152,10 @@ class CodeFile:
             return part.faced.block, part.faced.face
         if isinstance(part.module, Unit):
             about = "One increment, or its pullback, which is compiled once."
-            return None, Face(part.name, about, decorator="nested_compile_region")
+            return None, Face(about, decorator="nested_compile_region")
         block: Block = graph.meta["block"]
         backward = graph._get_name().endswith("_vjp")
-        return block, Face(part.name, _about(block, backward), backward=backward)
+        return block, Face(_about(block, backward), backward=backward)
 
     def _imports(self, body: list[str]) -> list[str]:
         text = "\n".join(body)
@@ -188,14 +204,14 @@ def _about(block: Block, backward: bool) -> str:
     return f"The way back through {what}." if backward else f"The {what}."
 
 
-def _layout(layout: Layout) -> Code:
+def _layout(layout: Layout) -> Doc:
     values = {name: repr(getattr(layout, name)) for name in layout.__dataclass_fields__}
-    items: list[Code] = [f"{name}={v}" for name, v in values.items() if name != "rows"]
-    items.insert(5, _rows(layout.rows))
+    items = [text(f"{name}={v}") for name, v in values.items() if name != "rows"]
+    items.insert(5, text("rows=", _rows(layout.rows)))
     return call("Layout", items)
 
 
-def _rows(rows: tuple[tuple[int, ...], ...]) -> Code:
+def _rows(rows: tuple[tuple[int, ...], ...]) -> Doc:
     """Return which nets each turn takes; as a formula where every turn takes the next ones."""
     width = len(rows[0])
     if (
@@ -204,6 +220,5 @@ def _rows(rows: tuple[tuple[int, ...], ...]) -> Code:
         and rows == tuple(tuple(range(t * width, t * width + width)) for t in range(len(rows)))
     ):
         start = f"{width} * t" if width > 1 else "t"
-        return f"rows=tuple(tuple(range({start}, {start} + {width})) for t in range({len(rows)}))"
-    inner = [tupled([str(i) for i in row]) for row in rows]
-    return Bracket("rows=(", tuple(inner), ")", comma=len(inner) == 1)
+        return text(f"tuple(tuple(range({start}, {start} + {width})) for t in range({len(rows)}))")
+    return tupled(tupled(text(str(i)) for i in row) for row in rows)

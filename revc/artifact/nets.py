@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from revc.artifact.layout import INDENT, Code, call, docstring, listed, statement, tupled
+from revc.artifact.layout import INDENT, call, docstring, listed, quoted, statement, tupled
 from revc.codegen.builtins import module_class
 from revc.codegen.compile import imported_with
+from revc.grammar.layout import Doc, text
 from revc.ir.net_kinds import arguments_of
 from revc.ir.nets import Builtin, Hole, NetSlot, TorchClass
 from revc.ir.program import Block
@@ -21,7 +22,7 @@ def nets_text(model: Block) -> str:
         return "\n".join([*lines, f"{INDENT}return {{}}", ""])
     lines.append(f"{INDENT}return {{")
     for slot in model.nets:
-        lines += statement(f'"{slot.name}": ', _made(slot), 2, ",")
+        lines += statement(f"{quoted(slot.name)}: ", _made(slot), 2, ",")
     return "\n".join([*lines, f"{INDENT}}}", ""])
 
 
@@ -35,26 +36,25 @@ def _imports(slots: tuple[NetSlot, ...]) -> list[str]:
     return lines
 
 
-def _made(slot: NetSlot) -> Code:
+def _made(slot: NetSlot) -> Doc:
     source = slot.source
     if isinstance(source, Hole):
-        return f'binder.bind("{source.name}")'
+        return text(f"binder.bind({quoted(source.name)})")
     if isinstance(source, TorchClass):
         args, kwargs = imported_with(source)
         pairs = [f"{constant(key)}: {constant(value)}" for key, value in kwargs.items()]
         named = f"{{{', '.join(pairs)}}}"
-        head = [f'"{slot.name}"', f'"{source.target}"', constant(args), named]
-        return call("import_net", head)
+        head = [quoted(slot.name), quoted(source.target), constant(args), named]
+        return call("import_net", map(text, head))
     items = [f"{name}={constant(value)}" for name, value in arguments_of(slot).items()]
-    return call(module_class(slot).__name__, items)
+    return call(module_class(slot).__name__, map(text, items))
 
 
 def constant(value: Any) -> str:
     """Return a setting as code: a number, a word, or a tuple of such."""
     if isinstance(value, tuple | list):
-        items = [constant(item) for item in value]
-        return str(tupled(items) if isinstance(value, tuple) else listed(items))
+        items = [text(constant(item)) for item in value]
+        return (tupled(items) if isinstance(value, tuple) else listed(items)).flat
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        return quoted(value)
     return repr(value)

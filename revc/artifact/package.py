@@ -1,6 +1,5 @@
 """Compiled artifacts: a program's graphs, nets and description as a Python package."""
 
-import json
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -10,12 +9,14 @@ from torch.fx import GraphModule
 
 from revc.artifact.code import Face
 from revc.artifact.file import CodeFile, Root, results
+from revc.artifact.layout import documented
 from revc.artifact.nets import nets_text
 from revc.artifact.program import json_text, program_json
 from revc.artifact.runtime_calls import runtime_signatures
 from revc.artifact.write import write_package
 from revc.codegen.compile import check_chunks, interface_of
 from revc.codegen.graphs import BlockGraphs, CompiledGraphs
+from revc.codegen.imports import check_imports
 from revc.codegen.interface import emits_of
 from revc.codegen.segments import segments_of
 from revc.codegen.supported import refuse_unsupported
@@ -46,9 +47,8 @@ def package_files(program: Program, chunks: int = 1) -> dict[str, str]:
         "runtime": runtime_signatures(_all(graphs), program.model),
         "files": {name: artifact.file_hash(text.encode()) for name, text in sorted(files.items())},
     }
-    plain = json.loads(json.dumps(described))
-    digest = artifact.content_hash(plain)
-    files[artifact.PROGRAM] = json_text({"hash": digest, **plain}) + "\n"
+    digest = artifact.content_hash(described)
+    files[artifact.PROGRAM] = json_text({"hash": digest, **described}) + "\n"
     files["__init__.py"] = _init(program, digest)
     return files
 
@@ -61,23 +61,26 @@ def package(
     dims: Mapping[str, int] | None = None,
     chunks: int = 1,
     force: bool = False,
+    allow_import: Iterable[str] | None = None,
 ) -> None:
     """Compile a spec into a Python package at `output`, which runs without the compiler.
 
     Args:
-        source, model, dims, chunks: as `revc.compile` takes them.
+        source, model, dims, chunks, allow_import: as `revc.compile` takes them. Nothing is imported
+            here, but the package imports what its spec names.
         output: the package's folder.
         force: write beside other files, and over files of an older artifact that were edited.
 
     Raises:
         SpecError: the spec does not parse or check.
         UnsupportedError: it uses a statement that cannot be compiled yet.
-        BindError: `model`, `dims` or `chunks` do not fit.
+        BindError: `model`, `dims` or `chunks` do not fit, or an import is not allowed.
         OutputError: the folder holds what is not ours to replace, or cannot be written.
     """
     check_chunks(chunks)
     with recursion_limit():
         program = build(source, model=model, dims=dims or {}, nets=None)
+        check_imports(program, allow_import)
         files = package_files(program, chunks)
     write_package(files, Path(output), force)
 
@@ -140,7 +143,8 @@ def _forward(graph: object, model: Block) -> Root:
         about += ", the checksums of each segment's input"
     about += " and the health behind each segment."
     returns += [*checks, *_numbered("trail", count)]
-    return _root(graph, model, Face("forward", about, grouped=True, returns=tuple(returns)))
+    face = Face(about, grouped=True, returns=tuple(returns))
+    return _root(graph, "forward", model, face)
 
 
 def _vjp(graph: object, model: Block) -> Root:
@@ -153,14 +157,14 @@ def _vjp(graph: object, model: Block) -> Root:
     )
     about += ", and how much of each segment's input is wrong." if wrong else "."
     returns += wrong
-    face = Face("vjp", about, grouped=True, backward=True, returns=tuple(returns))
-    return _root(graph, model, face)
+    face = Face(about, grouped=True, backward=True, returns=tuple(returns))
+    return _root(graph, "vjp", model, face)
 
 
-def _root(graph: object, block: Block, face: Face) -> Root:
+def _root(graph: object, name: str, block: Block, face: Face) -> Root:
     if not isinstance(graph, GraphModule):
-        raise InternalError(f"{face.name} is a {type(graph).__name__}, not a graph")
-    return Root(graph, face.name, block, face)
+        raise InternalError(f"{name} is a {type(graph).__name__}, not a graph")
+    return Root(graph, name, block, face)
 
 
 def _results(graph: object) -> int:
@@ -180,7 +184,7 @@ def _init(program: Program, digest: str) -> str:
     holes = sorted({s.source.name for s in model.nets if isinstance(s.source, Hole)})
     return _INIT.format(
         name=model.name,
-        source=Path(model.span.file).name,
+        source=documented(Path(model.span.file).name),
         call=", ".join(r.name for r in _order(model)),
         load="load(nets={" + ", ".join(f'"{h}": ...' for h in holes) + "})" if holes else "load()",
         digest=digest,

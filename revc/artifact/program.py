@@ -3,25 +3,31 @@
 import json
 from typing import Any
 
-from revc.ir.instructions import BlockCall, Instruction, Repeat
+from revc.grammar.layout import Doc, Form, bracket, lay_out, text
+from revc.ir.instructions import Instruction
 from revc.ir.program import Block, Program
 
-_WIDTH = 100
+_FORM = Form(100, "  ")
+_FEW = 16  # parts of what may fit on one line: more are not tried
 
 
-def json_text(value: Any, depth: int = 0) -> str:
-    """Return plain data as JSON, on one line wherever it fits."""
-    flat = json.dumps(value)
-    if (depth and depth + len(flat) <= _WIDTH) or not isinstance(value, dict | list) or not value:
-        return flat
-    margin = " " * (depth + 2)
+def json_text(value: Any) -> str:
+    """Return plain data as JSON: a list or an object on one line wherever it fits."""
+    return lay_out(_doc(value, 0, 0), 0, _FORM)
+
+
+def _doc(value: Any, indent: int, ahead: int) -> Doc:
+    """Return plain data laid out; what stands behind it on its line takes `ahead` columns."""
+    if not isinstance(value, dict | list) or (indent and len(value) <= _FEW):
+        flat = json.dumps(value)
+        if not isinstance(value, dict | list) or indent + ahead + len(flat) < _FORM.width:
+            return text(flat)
+    inner = indent + len(_FORM.step)
     if isinstance(value, dict):
-        items = [f"{json.dumps(k)}: {json_text(v, depth + 2)}" for k, v in value.items()]
-    else:
-        items = [json_text(item, depth + 2) for item in value]
-    opening, closing = "{}" if isinstance(value, dict) else "[]"
-    inside = f",\n{margin}".join(items)
-    return f"{opening}\n{margin}{inside}\n{' ' * depth}{closing}"
+        keys = {key: f"{json.dumps(key)}: " for key in value}
+        items = [text(k, _doc(value[key], inner, len(k))) for key, k in keys.items()]
+        return bracket("{}", items, comma=False)
+    return bracket("[]", [_doc(part, inner, 0) for part in value], comma=False)
 
 
 def program_json(program: Program) -> dict[str, Any]:
@@ -47,10 +53,11 @@ class _Blocks:
 
     def _step(self, step: Instruction) -> dict[str, Any]:
         data = step.model_dump(mode="json", exclude={"block", "body"})
-        if isinstance(step, BlockCall):
-            data["block"] = self._name(step.block)
-        elif isinstance(step, Repeat):
-            data["body"] = self.block(step.body)
+        for inner in step.inner():
+            if inner in step.called():
+                data["block"] = self._name(inner)
+            else:
+                data["body"] = self.block(inner)
         return data
 
     def _name(self, block: Block) -> str:

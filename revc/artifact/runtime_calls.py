@@ -17,10 +17,20 @@ from revc.runtime.nets import binding
 
 def runtime_signatures(graphs: Iterable[nn.Module], model: Block) -> dict[str, str]:
     """Return the signature of each function and class of the runtime, by its full name."""
-    called: list[Callable[..., Any]] = [Layout, Loop, VjpLoop, binding.import_net]
-    called += [builtins.module_class(s) for s in model.nets if isinstance(s.source, Builtin)]
+    called: dict[Callable[..., Any], None] = dict.fromkeys(
+        (Layout, Loop, VjpLoop, binding.import_net)
+    )
+    called |= {builtins.module_class(s): None for s in model.nets if isinstance(s.source, Builtin)}
+    seen: set[nn.Module] = set()
     for graph in graphs:
-        for part in graph.modules():
-            nodes = part.graph.nodes if isinstance(part, GraphModule) else ()
-            called += [n.target for n in nodes if n.op == "call_function" and module_of(n.target)]
-    return dict(sorted((f"{one.__module__}.{one.__name__}", signature(one)) for one in called))
+        for part in graph.modules() if graph not in seen else ():
+            seen.add(part)
+            called |= dict.fromkeys(_targets(part) if isinstance(part, GraphModule) else ())
+    named = {f"{one.__module__}.{one.__name__}": one for one in called}
+    return {name: signature(one) for name, one in sorted(named.items())}
+
+
+def _targets(part: GraphModule) -> set[Callable[..., Any]]:
+    """Return what of the runtime a graph calls."""
+    found = {node.target for node in part.graph.nodes if node.op == "call_function"}
+    return {one for one in found if callable(one) and module_of(one)}

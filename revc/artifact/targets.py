@@ -9,6 +9,7 @@ import torch
 from torch._ops import OpOverload
 from torch.fx import Node
 
+from revc.artifact.layout import quoted
 from revc.errors import InternalError
 
 OPERATORS = {
@@ -123,7 +124,7 @@ def literal(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     if value is None or isinstance(value, bool | int | float | str):
-        return repr(value) if not isinstance(value, str) else f'"{value}"'
+        return quoted(value) if isinstance(value, str) else repr(value)
     if isinstance(value, torch.dtype | torch.memory_format | torch.layout):
         return str(value)
     raise InternalError(f"an artifact cannot hold the constant {value!r}")

@@ -1,51 +1,38 @@
 """Values and calls of a graph as Python code."""
 
-import keyword
 import operator
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from torch.fx import Node
 
-from revc.artifact.layout import Bracket, Code, call, listed, tupled
+from revc.artifact.layout import call, listed, tupled
+from revc.artifact.names import Names
 from revc.artifact.statement_plan import Plan, is_number
 from revc.artifact.targets import OPERATORS, literal, target_text
 from revc.errors import InternalError
+from revc.grammar.layout import Doc, text
 
 
 @dataclass
 class Values:
     """Writes what nodes stand for.
 
-    `called` names what stands for a submodule; no variable takes a name that is `reserved`. Nets
-    that come as one tuple, `group`, are listed in `slots`; results that go to one starred name are
-    mapped to the first of them.
+    `called` names what stands for a submodule, `names` are those of variables. Nets that come as
+    one tuple, `group`, are listed in `slots`; results that go to one starred name are mapped to the
+    first of them.
     """
 
     plan: Plan
     called: Callable[[str], str]
-    reserved: Collection[str]
-    names: dict[Node, str] = field(default_factory=dict)
+    names: Names
     starred: dict[Node, Node] = field(default_factory=dict)
     slots: dict[Node, int] = field(default_factory=dict)
     group: str = ""
 
-    def fresh(self, wish: str) -> str:
-        """Return a legal name like `wish` that no other variable has at this point."""
-        base = re.sub(r"\W", "_", wish)
-        if not base or base[0].isdigit() or keyword.iskeyword(base):
-            base = f"_{base}"
-        taken = {*self.names.values(), self.group}
-        name, count = base, 0
-        while name in taken or name in self.reserved:
-            count += 1
-            name = f"{base}_{count}"
-        return name
-
-    def value(self, value: Any) -> Code:
+    def value(self, value: Any) -> Doc:
         """Return an argument: a node, a constant, or a list or tuple of such."""
         if isinstance(value, Node):
             return self._node(value)
@@ -53,11 +40,11 @@ class Values:
             return tupled(self.items(value))
         if isinstance(value, list):
             return listed(self.items(value))
-        return literal(value)
+        return text(literal(value))
 
-    def items(self, values: Sequence[Any]) -> list[Code]:
+    def items(self, values: Sequence[Any]) -> list[Doc]:
         """Return arguments; nets and results that stand side by side are handed on in one piece."""
-        found: list[Code] = []
+        found: list[Doc] = []
         for _, part in groupby(enumerate(values), key=self._run):
             nodes = [value for _, value in part]
             found += self._side_by_side(nodes)
@@ -72,12 +59,12 @@ class Values:
             return "results", self.starred[value]
         return "alone", place
 
-    def _side_by_side(self, nodes: list[Any]) -> Iterator[Code]:
+    def _side_by_side(self, nodes: list[Any]) -> Iterator[Doc]:
         first = nodes[0]
         if isinstance(first, Node) and first in self.starred:
-            yield f"*{self.names[self.starred[first]]}"
+            yield text(f"*{self.names[self.starred[first]]}")
         elif isinstance(first, Node) and first in self.slots and len(nodes) > 1:
-            yield f"*{self._slice(self.slots[first], len(nodes))}"
+            yield text(f"*{self._slice(self.slots[first], len(nodes))}")
         else:
             yield self.value(first)
 
@@ -87,50 +74,38 @@ class Values:
         stop = "" if start + count == len(self.slots) else str(start + count)
         return f"{self.group}[{start or ''}:{stop}]"
 
-    def _node(self, node: Node) -> Code:
+    def _node(self, node: Node) -> Doc:
         if node in self.names:
-            return self.names[node]
+            return text(self.names[node])
         if node in self.slots:
-            return f"{self.group}[{self.slots[node]}]"
+            return text(f"{self.group}[{self.slots[node]}]")
         if node in self.plan.inside or is_number(node):
             return self.call(node)
         raise InternalError(f"{node} is used before it is computed")
 
-    def call(self, node: Node) -> Code:
+    def call(self, node: Node) -> Doc:
         """Return the code of a node."""
         if node.op == "call_module":
             return call(self.called(str(node.target)), self.items(node.args))
         if node.target is operator.getitem:
-            return self._picked(node)
+            owner, index = node.args
+            return text(self.value(owner), f"[{index}]")
         if node.target in OPERATORS:
-            return self._operator(node)
+            return text(self._operator(node))
         items = self.items(node.args)
-        items += [self._keyword(name, value) for name, value in node.kwargs.items()]
+        items += [text(f"{name}=", self.value(value)) for name, value in node.kwargs.items()]
         return call(target_text(node.target), items)  # type: ignore[arg-type]
-
-    def _keyword(self, name: str, value: Any) -> Code:
-        code = self.value(value)
-        if isinstance(code, str):
-            return f"{name}={code}"
-        return Bracket(f"{name}={code.head}", code.items, code.tail, code.comma)
-
-    def _picked(self, node: Node) -> Code:
-        owner, index = node.args
-        code = self.value(owner)
-        if isinstance(code, str):
-            return f"{code}[{index}]"
-        return Bracket(code.head, code.items, f"{code.tail}[{index}]", code.comma)
 
     def _operator(self, node: Node) -> str:
         sign, level = OPERATORS[node.target]  # type: ignore[index]
         left, right = node.args
         if sign == "*" and right == 1:
-            return str(self.value(left))
+            return self.value(left).flat
         return f"{self._operand(left, level)} {sign} {self._operand(right, level + 1)}"
 
     def _operand(self, value: Any, level: int) -> str:
-        text = str(self.value(value))
+        shown = self.value(value).flat
         own = OPERATORS.get(value.target, ("", 3))[1] if isinstance(value, Node) else 3  # type: ignore[arg-type]
         alone = isinstance(value, Node) and value in self.names
-        plain = alone or own >= level or " " not in text
-        return text if plain and not text.startswith("-") else f"({text})"
+        plain = alone or own >= level or " " not in shown
+        return shown if plain and not shown.startswith("-") else f"({shown})"

@@ -62,7 +62,7 @@ def allowed(subject: Subject, budget: Declared) -> float:
 
 
 def _number(dim: Dim, sizes: dict[str, int]) -> float:
-    return evaluate(polynomial(dim), sizes) or 0.0
+    return float(evaluate(polynomial(dim), sizes) or 0.0)
 
 
 def _mean(watched: Watched, budget: Budget, bits: float, proved: bool) -> Finding:
@@ -94,7 +94,7 @@ def _charged(watched: Watched, budget: Budget, bits: float) -> Finding:
 
 
 def paid(watched: Watched, budget: Budget) -> Tensor:
-    """Return what each sequence paid, int64 [B] in 2**-32 bit: (1 - alpha) l, and what it dropped.
+    """Return what each sequence paid, int64 [B] in 2**-20 bit: (1 - alpha) l, and what it dropped.
 
     Where a valve asked, its second booking on the tape ends with the decision.
     """

@@ -1,4 +1,4 @@
-"""Diagnostic 2, the exact ledger: what was booked is what the stacks changed by, to 2**-32 bit.
+"""Diagnostic 2, the exact ledger: what was booked is what the stacks changed by, to 2**-20 bit.
 
 Changes are noted as they happen, stack by stack. Their sums have to be what each stack's size says,
 what the books say under each meter and sequence, and undone the exact negative of it.
@@ -23,7 +23,7 @@ ACCOUNTS = ("written", "drawn", "erased")
 
 
 def check(subject: Subject) -> Finding:
-    """Return the largest difference between books and stacks, in units of 2**-32 bit."""
+    """Return the largest difference between books and stacks, in units of 2**-20 bit."""
     watched = subject.run()
     session = watched.session
     if session is None:
@@ -43,10 +43,10 @@ def check(subject: Subject) -> Finding:
         f"{name} wrote {written:.3f} and drew {drawn:.3f} bits"
         for name, written, drawn in zip(meters, series["written"], series["drawn"], strict=True)
     ]
-    wrong = [f"{name} off by {by} x 2^-32 bit" for name, by in off.items() if by]
+    wrong = [f"{name} off by {by} x 2^-20 bit" for name, by in off.items() if by]
     detail = "; ".join([*[stopped] * bool(stopped), *wrong, *rows])
     met = worst == 0 and not stopped
-    return Finding(NAME, worst, "x 2^-32 bit", "= 0", met, detail, series, meters)
+    return Finding(NAME, worst, "x 2^-20 bit", "= 0", met, detail, series, meters)
 
 
 def _stacks(session: Session, watched: Watched) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Compile a spec and find its inputs and weights."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 
@@ -15,11 +15,12 @@ from revc.passes.spec import build
 def prepare(
     spec: str, model: str | None, sizes: Mapping[str, int], weights: str | None,
     data: str | None, batch: int, steps: int = 1, ulps: float = ULPS,
+    allow_import: Iterable[str] | None = None,
 ) -> Subject:  # fmt: skip
     """Return the subject of an audit; without `weights` they are fresh, by a fixed seed.
 
     `sizes` bind dims of the spec, and free sizes of made inputs; `steps` and `ulps` are those of
-    `Subject`.
+    `Subject`, `allow_import` is that of `revc.compile`.
 
     Raises:
         SpecError: the spec is wrong.
@@ -28,7 +29,7 @@ def prepare(
     free = set(build(spec, model=model, nets=None).free)
     torch.manual_seed(0)
     dims = {name: size for name, size in sizes.items() if name not in free}
-    compiled = compile_spec(spec, model=model, dims=dims)
+    compiled = compile_spec(spec, model=model, dims=dims, allow_import=allow_import)
     if weights is not None:
         try:
             compiled.load_state_dict(loaded(weights))

@@ -34,7 +34,11 @@ class Subject:
 
     @property
     def graphs(self) -> CompiledGraphs:
-        """The model's graphs, which an audit lowers further."""
+        """The model's graphs, which an audit lowers further.
+
+        Raises:
+            BindError: the model is an artifact's, whose graphs are written.
+        """
         found = self.model.graphs
         if not isinstance(found, CompiledGraphs):
             raise BindError("an audit needs the spec: an artifact has no graphs to lower further")

@@ -62,12 +62,12 @@ class RecordedStack(BitStack):
     name: str
 
     def push(self, symbols: Tensor, distribution: Distribution) -> None:
-        """Push, and note it."""
+        """Push as any stack does, and note what by what."""
         super().push(symbols, distribution)
         self.pending.append(Exchange(self.name, True, distribution, symbols.detach().clone()))
 
     def pop(self, distribution: Distribution, shape: Sequence[int] | None = None) -> Tensor:
-        """Pop, and note it."""
+        """Pop as any stack does, and note what by what."""
         symbols = super().pop(distribution, shape)
         self.pending.append(Exchange(self.name, False, distribution, symbols.detach().clone()))
         return symbols

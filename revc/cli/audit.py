@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from revc.cli.options import parse_dims
+from revc.cli.options import AllowImport, NoImport, imports, parse_dims
 
 if TYPE_CHECKING:
     from revc.audit.finding import Finding
@@ -32,12 +32,15 @@ def run(
     ] = 4096.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print an array of rows.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with plots.")] = None,
+    no_import: NoImport = False,
+    allow_import: AllowImport = None,
 ) -> None:
     """Audit a spec; exits with 1 when a diagnostic fails, with 2 when nothing could be audited."""
     from revc.audit.page import page
     from revc.audit.run import audit
 
-    subject = _prepared(spec, model, dim or [], weights, data, batch, steps, ulps)
+    allowed = imports(no_import, allow_import)
+    subject = _prepared(spec, model, dim or [], weights, data, batch, steps, ulps, allowed)
     found = audit(subject)
     title = f"revc audit {Path(spec).name}: {subject.model.interface.name}"
     if html is not None:
@@ -55,7 +58,7 @@ def run(
 
 def _prepared(
     spec: str, model: str | None, dims: list[str], weights: str | None, data: str | None,
-    batch: int, steps: int, ulps: float,
+    batch: int, steps: int, ulps: float, allowed: tuple[str, ...] | None,
 ) -> "Subject":  # fmt: skip
     """Return what to audit; what cannot be prepared exits with 2, as 1 is a diagnostic's word."""
     from revc.audit.prepare import prepare
@@ -64,7 +67,7 @@ def _prepared(
     from revc.grammar.diagnostics import SpecError
 
     try:
-        return prepare(spec, model, parse_dims(dims), weights, data, batch, steps, ulps)
+        return prepare(spec, model, parse_dims(dims), weights, data, batch, steps, ulps, allowed)
     except SpecError as error:
         print_findings(error.diagnostics, texts=texts_of(error.diagnostics))
         raise typer.Exit(2) from None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from revc.cli.bugs import BUG, print_bug
 from revc.cli.render import Format, print_findings
 from revc.errors import InternalError
+from revc.passes.analysis.random_nets import Probe
 from revc.passes.lint import EVERYTHING, LintResult, Selection, lint
 
 
@@ -15,11 +16,15 @@ def check(
     selection: Selection = EVERYTHING,
     dims: Mapping[str, int] = {},
     proof: bool = False,
+    probe: bool = False,
+    allowed: Sequence[str] | None = None,
 ) -> int:
     """Lint files, print the findings, and return the exit code: 1 when one is at level deny.
 
     A file that a bug of ours keeps from being linted is told, and the code is `BUG`; the others are
     linted all the same.
+    With `probe`, which imports torch and the nets of the specs, torch nets are run; with `allowed`
+    only those from these modules, or from below.
 
     Raises:
         BindError: `dims` has a dim that a file does not declare.
@@ -28,7 +33,8 @@ def check(
     bugs: list[InternalError] = []
     for spec in specs:
         try:
-            results.append((spec, lint(spec, selection, dims)))
+            run = _prober(allowed) if probe else None
+            results.append((spec, lint(spec, selection, dims, probe=run)))
         except InternalError as bug:
             bugs.append(bug)
     findings = [finding for _, result in results for finding in result.findings]
@@ -45,6 +51,12 @@ def check(
     for told in bugs:
         print_bug(told)
     return BUG if bugs else int(any(result.denied for _, result in results))
+
+
+def _prober(allowed: Sequence[str] | None) -> Probe:
+    from revc.audit.probe import prober  # imports torch
+
+    return prober(allowed)
 
 
 def _summary(spec: str, result: LintResult) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from revc.cli.emit import Stage
-from revc.cli.options import parse_dims
+from revc.cli.options import AllowImport, NoImport, imports, parse_dims
 
 
 def run(
@@ -25,18 +25,20 @@ def run(
         bool,
         typer.Option("--force", help="Write beside other files and over edited ones."),
     ] = False,
+    no_import: NoImport = False,
+    allow_import: AllowImport = None,
 ) -> None:
     """Compile a spec to a Python package that runs with revc.runtime alone."""
     if (output is None) == (emit is None):
         raise typer.BadParameter("say where to write with -o FOLDER, or what to print with --emit")
-    dims = parse_dims(dim or [])
+    dims, allowed = parse_dims(dim or []), imports(no_import, allow_import)
     if emit is not None:
         _print(emit, spec, model, dims, chunks)
         return
     assert output is not None
     from revc.artifact.package import package
 
-    package(spec, output, model=model, dims=dims, chunks=chunks, force=force)
+    package(spec, output, model=model, dims=dims, chunks=chunks, force=force, allow_import=allowed)
     typer.echo(f"wrote {output}: `from {output.resolve().name} import load`")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from revc.cli.checking import check
-from revc.cli.options import parse_dims
+from revc.cli.options import AllowImport, NoImport, imports, parse_dims
 from revc.cli.render import Format
 from revc.passes.lint import Selection
 
@@ -25,12 +25,21 @@ def run(
     ] = None,
     dim: Annotated[list[str] | None, typer.Option("--dim", "-D", help="Bind a dim: d=768.")] = None,
     proof: Annotated[bool, typer.Option("--proof", help="Print each verdict's proof.")] = False,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="Import and run torch nets to see if they draw random numbers."
+        ),
+    ] = False,
+    no_import: NoImport = False,
+    allow_import: AllowImport = None,
 ) -> None:
     """Check specs; exits with 1 when a finding is at level deny."""
     chosen = Selection(_codes(select), _codes(ignore), _codes(deny))
     _check_codes(chosen)
     dims = parse_dims(dim or [])
-    raise typer.Exit(check(specs, output_format, chosen, dims, proof))
+    allowed = imports(no_import, allow_import)
+    raise typer.Exit(check(specs, output_format, chosen, dims, proof, probe, allowed))
 
 
 def _codes(given: list[str] | None) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -25,6 +26,26 @@ def parse_dims(entries: list[str]) -> dict[str, int]:
             raise typer.BadParameter(f"{entry!r} is not NAME=NUMBER, as in -D d=768")
         dims[name.strip()] = int(value)
     return dims
+
+
+NoImport = Annotated[
+    bool, typer.Option("--no-import", help="Import no module that the spec names.")
+]
+AllowImport = Annotated[
+    list[str] | None,
+    typer.Option("--allow-import", help="Import from this module and below only: torch.nn."),
+]
+
+
+def imports(no_import: bool, allowed: list[str] | None) -> tuple[str, ...] | None:
+    """Return the modules that a spec may import, None for any.
+
+    Raises:
+        typer.BadParameter: both options are given.
+    """
+    if no_import and allowed:
+        raise typer.BadParameter("--no-import allows none: leave it out, or --allow-import")
+    return tuple(allowed) if allowed else () if no_import else None
 
 
 def write_text(path: str | Path, text: str) -> None:

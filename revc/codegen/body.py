@@ -56,6 +56,7 @@ class Body:
         self.givens: dict[str, Node] = {}
         self.given_types: dict[str, RegType] = {r.name: r.type for r in block.givens}
         self.modules: dict[str, torch.nn.Module] = {}
+        self._called: dict[int, str] = {}
 
     def open_tail(self) -> None:
         """Append the placeholders of nets, sizes, turns and mode, and make the tape."""
@@ -126,9 +127,8 @@ class Body:
 
     def module(self, wish: str, module: torch.nn.Module) -> str:
         """Add a submodule under a readable unique name, or return the name that it has."""
-        for name, known in self.modules.items():
-            if known is module:
-                return name
+        if known := self._called.get(id(module)):
+            return known
         if wish.startswith("_") or wish in GRAPH_NAMES or keyword.iskeyword(wish):
             wish = f"block_{wish.strip('_')}"
         name, count = wish, 1
@@ -136,6 +136,7 @@ class Body:
             count += 1
             name = f"{wish}_{count}"
         self.modules[name] = module
+        self._called[id(module)] = name
         return name
 
     # --- places ----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The built-in nets in torch: how the call of each kind is emitted, and how its module is made.
 
-`EMITTERS[name]` gets the call's arguments as nodes, the net's parameters in order, and the settings
-of its signature. What else is known of a kind is in `revc.ir.net_kinds`.
+`EMITTERS[name]` gets the call's arguments as nodes, the net's parameters in order, and what of its
+settings code depends on. What else is known of a kind is in `revc.ir.net_kinds`.
 """
 
 import pkgutil
@@ -26,7 +26,8 @@ aten = torch.ops.aten
 class Call:
     """One call of a built-in net.
 
-    `sizes` are the arguments' sizes on the axis on which they are joined; `tied` is the borrowed
+    `sizes` are the arguments' sizes on the axis on which they are joined, `settings` the net's: of
+    either only what the kind's row in `NET_KINDS` says that code depends on. `tied` is the borrowed
     weight, if any.
     """
 

@@ -1,7 +1,7 @@
 """`revc.compile`: from a spec to a reversible torch module."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from torch import nn
 
 from revc.codegen import builtins
 from revc.codegen.graphs import CompiledGraphs
+from revc.codegen.imports import check_imports, located
 from revc.codegen.interface import emits_of, free_sizes, sizes_of
 from revc.codegen.metering import plan_of, polynomial
 from revc.codegen.segments import Cut
@@ -17,11 +18,13 @@ from revc.errors import BindError, InternalError
 from revc.ir.dims import Dim
 from revc.ir.nets import Builtin, NetSlot, Replaced, TorchClass
 from revc.ir.program import Program, Register
-from revc.ir.types import Lattice
+from revc.ir.types import Label, Lattice
+from revc.passes.analysis.size_needs import SizeNeed, size_needs
 from revc.passes.spec import build
 from revc.runtime.interface import Interface, SegmentPlan, Slot
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state, import_net
+from revc.runtime.sizes import Need
 
 
 def compile(
@@ -32,8 +35,12 @@ def compile(
     nets: Mapping[str, Net] | None = None,
     chunks: int = 1,
     plain: bool = False,
+    allow_import: Iterable[str] | None = None,
 ) -> ReversibleModel:
     """Compile a spec into a module that trains without storing activations.
+
+    A spec is code: ``torch "module:Class"(..)`` imports a module and calls a class of it. Of a spec
+    that is not trusted, say with `allow_import` what it may import.
 
     Args:
         source: a path to a `.rev` file, or source text.
@@ -45,6 +52,8 @@ def compile(
             transient memory is divided by it.
         plain: return the one result as a tensor, and not in a named tuple, so that the model fits
             where torch's own layers do (`nn.Sequential`).
+        allow_import: modules that nets may come from, with all below them: ``["torch.nn"]``; none
+            with ``[]``, any with None.
 
     Returns:
         A module; see `ReversibleModel`. Its parameters start from torch's random generator.
@@ -52,11 +61,13 @@ def compile(
     Raises:
         SpecError: the spec does not parse or check; carries located diagnostics.
         UnsupportedError: it uses a statement that cannot be compiled yet.
-        BindError: `nets`, `chunks` or `plain` do not fit the program.
+        BindError: `nets`, `chunks` or `plain` do not fit the program, or a net comes from where
+            none may.
     """
     check_chunks(chunks)
     given = dict(nets or {})
     program = build(source, model=model, dims=dims or {}, nets=given.keys())
+    check_imports(program, allow_import)
     refuse_unsupported(program)
     modules = make_nets(program, given)
     return assemble(program, modules, chunks, plain)
@@ -88,7 +99,7 @@ def interface_of(graphs: CompiledGraphs) -> Interface:
         name=block.name,
         takes=tuple(_slot(r) for r in block.takes),
         gives=tuple(_slot(r) for r in block.gives),
-        givens=tuple(_slot(r) for r in block.givens),
+        givens=tuple(_slot(r, given=True) for r in block.givens),
         order=tuple(register.name for register in order),
         emits=emits_of(block),
         sizes=free_sizes(block),
@@ -102,6 +113,7 @@ def interface_of(graphs: CompiledGraphs) -> Interface:
         chunks=graphs.chunks,
         program_hash=program_hash(program),
         plan=plan_of(program),
+        needs=tuple(_need(need) for need in size_needs(program.model)),
     )
 
 
@@ -127,16 +139,22 @@ def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
     )
 
 
+def _need(need: SizeNeed) -> Need:
+    turns = tuple(polynomial(count) for count in need.turns)
+    return Need(need.kind, polynomial(need.value), turns, f"line {need.span.line}: {need.text}")
+
+
 def program_hash(program: Program) -> str:
     """Return the SHA-256 of what the program does; places in files take no part."""
     return hashlib.sha256(program.model_dump_json().encode()).hexdigest()
 
 
-def _slot(register: Register) -> Slot:
+def _slot(register: Register, given: bool = False) -> Slot:
     kind = register.type.numerics
     bits, width = (kind.fraction_bits, kind.width) if isinstance(kind, Lattice) else (0, 0)
     shape = tuple(polynomial(dim) for dim in register.type.shape)
-    return Slot(register.name, kind.kind, bits, width, shape, str(register.type))
+    classes = polynomial(kind.size) if isinstance(kind, Label) else ()
+    return Slot(register.name, kind.kind, bits, width, shape, str(register.type), classes, given)
 
 
 # --- nets ----------------------------------------------------------------------------------------
@@ -152,7 +170,7 @@ def make_nets(program: Program, given: Mapping[str, Net]) -> list[nn.Module]:
     modules = [_make(slot, binder) for slot in program.model.nets]
     binder.finish()
     for slot, module in zip(program.model.nets, modules, strict=True):
-        check_state(_located(slot), module)
+        check_state(located(slot), module)
     return modules
 
 
@@ -162,16 +180,10 @@ def _make(slot: NetSlot, binder: Binder) -> nn.Module:
         return builtins.make(slot)
     if isinstance(source, TorchClass):
         args, kwargs = imported_with(source)
-        return import_net(_located(slot), source.target, args, kwargs)
+        return import_net(located(slot), source.target, args, kwargs)
     if isinstance(source, Replaced):
         raise InternalError(f"{slot.name}: a spec has no replaced net")
     return binder.bind(source.name)
-
-
-def _located(slot: NetSlot) -> str:
-    """Return a net's name and place, for messages."""
-    at = slot.span
-    return f"{slot.name} at {at.file}:{at.line}:{at.column}"
 
 
 def imported_with(source: TorchClass) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -5,7 +5,7 @@ It is compiled once, as one unit, so both get the same bits however the compiler
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -66,12 +66,24 @@ class CompileUnit:
     read_order: tuple[Key, ...]
     param_order: tuple[tuple[int, int], ...]
 
+    def anew(self) -> "CompileUnit":
+        """Return units of the same graphs, which the compiler tells from these."""
+        pull = self.pull_unit and Unit(self.pull_unit.graph)
+        return replace(self, primal_unit=Unit(self.primal_unit.graph), pull_unit=pull)
+
+    def value(self, body: "Body", pieces: Any) -> Node:
+        """Call the primal; return the value."""
+        return body.tape.item(self._call(body, pieces), 0)
+
     def primal(self, body: "Body", pieces: Any) -> tuple[Node, list[Node]]:
         """Call the primal; return the value and the residuals."""
-        name = body.module("primal", self.primal_unit)
-        out = body.graph.call_module(name, tuple(self.inputs.arguments(body, pieces)))
+        out = self._call(body, pieces)
         items = [body.tape.item(out, index) for index in range(self.residuals + 1)]
         return items[0], items[1:]
+
+    def _call(self, body: "Body", pieces: Any) -> Node:
+        name = body.module("primal", self.primal_unit)
+        return body.graph.call_module(name, tuple(self.inputs.arguments(body, pieces)))
 
     def pull(self, body: "Gathering", pieces: Any, residuals: list[Node], cot: Node) -> Cotangents:
         """Call the pullback; return the cotangents that `body` wants."""

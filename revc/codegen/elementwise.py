@@ -63,7 +63,10 @@ def unary(tape: Tape, function: str, x: Node) -> Node:
     return tape.record(y, (x,), vjp)
 
 
-_NUMBERS = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv}
+_NUMBERS = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
+    "floordiv": operator.floordiv,
+}  # fmt: skip
 
 
 def is_tensor(value: Any) -> bool:

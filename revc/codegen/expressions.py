@@ -6,6 +6,7 @@ reads in the same order, so that its bits are the same in all of them.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import lcm
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from revc.codegen.tape import Tape
 from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read
 from revc.ir.keys import Key, key
-from revc.ir.net_kinds import parameter_names, settings_of, sizes_of
+from revc.ir.net_kinds import net_code, parameter_names, sizes_of
 from revc.ir.nets import Builtin, NetSlot, Replaced
 from revc.ir.types import Lattice, Numerics
 from revc.runtime.nets import brought
@@ -93,16 +94,15 @@ class Emitter:
             return self._replaced(expr, slot, slot.source.builtin, args)
         if not isinstance(slot.source, Builtin):
             return self._leaf(expr.slot, args, tuple(map(self._is_asked, expr.args)))
-        name = slot.source.name
-        tied = slot.source.tied
+        code = net_code(slot)
         call = builtins.Call(
             args=args,
             params=tuple(self._params(expr.slot)),
-            sizes=sizes_of(slot),
-            settings=settings_of(slot.source),
-            tied=None if tied is None else self._params(tied)[0],
+            sizes=code.sizes,
+            settings=dict(code.settings),
+            tied=None if code.tied is None else self._params(code.tied)[0],
         )
-        return builtins.EMITTERS[name](self.tape, call)
+        return builtins.EMITTERS[code.kind](self.tape, call)
 
     def _params(self, slot: int) -> list[Node]:
         if slot not in self.params:
@@ -132,8 +132,7 @@ class Emitter:
         if slot not in self.nets:
             self.nets[slot] = self.net(slot)
             if self.wanted(slot):
-                self.tape.watch(self.nets[slot])
-                self.tape.nets.add(self.nets[slot])
+                self.tape.watch_whole(self.nets[slot])
         net, tape = self.nets[slot], self.tape
         both = tape.call(brought.run, net, asked, *args)
         out, handle = tape.item(both, 0), tape.item(both, 1)
@@ -200,15 +199,15 @@ def dim_value(tape: Tape, dim: Dim, size: Callable[[str], Node]) -> Any:
 
 
 def int_value(tape: Tape, dim: Dim, size: Callable[[str], Node]) -> Any:
-    """Return a dim that is a size or a position as an int or a node of one."""
+    """Return a dim that is a size or a position as an int or a node of one.
+
+    What is divided is divided last, and in integers: the gate has seen to it that nothing remains.
+    """
     if dim.integer is not None:
         return dim.integer
-    whole = dim_value(tape, dim, size)
-    if all(factor.denominator == 1 for _, factor in dim.terms):
-        return whole
-    node = tape.call(int, whole)
-    node.meta["number"] = True
-    return node
+    below = lcm(*(factor.denominator for _, factor in dim.terms))
+    whole = dim_value(tape, dim * below, size)
+    return whole if below == 1 else numbers(tape.graph, "floordiv", whole, below)
 
 
 def _is_zero(value: Any) -> bool:

@@ -17,8 +17,7 @@ from revc.codegen.metering import sites_of
 from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
-from revc.codegen.segments import Cut, segments_of, without_emits
-from revc.ir.invert import invert_block
+from revc.codegen.segments import Cut, segments_of
 from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
 
@@ -46,8 +45,7 @@ class BlockGraphs:
     @cached_property
     def inverse(self) -> nn.Module:
         """The graph of the inverse block, without emits and code lengths."""
-        options = Options(self.options.chunks, self.options.traced, measured=False)
-        return self.library.forward(invert_block(without_emits(self.block)), options, self.asked)
+        return self.library.inverse(self.block, self.options, self.asked)
 
     def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> nn.Module:
         """Return the VJP graph for the givens and nets that want cotangents."""

@@ -1,6 +1,6 @@
 """The graphs of a program, each made once: equal blocks share one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -13,13 +13,14 @@ from revc.codegen.interface import emits_of, sizes_of
 from revc.codegen.metering import Exchanging, site_of, uses_bits
 from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.pull import Pull
+from revc.codegen.segments import without_emits
 from revc.codegen.statements.repeat import used_slots
 from revc.codegen.values import brings_nets, place_keys
 from revc.errors import InternalError
 from revc.ir.expr import Expr
+from revc.ir.graph_keys import graph_key, slot_key
 from revc.ir.instructions import Env, Repeat
-from revc.ir.invert import invert_block
-from revc.ir.keys import code_key, key, nameless
+from revc.ir.keys import Key, code_key, key, nameless
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
 from revc.runtime.metered.plan import Site
@@ -50,16 +51,25 @@ class Library:
             return block
         made = ("inverse", code_key(block))
         if made not in self.made:
-            self.made[made] = invert_block(block)
+            self.made[made] = block.inverse()
         return self.made[made]
 
     def forward(self, block: Block, options: Options, asked: Asked = None) -> GraphModule:
         """Return the graph of a block; `asked` must be what its VJP graphs are lowered with."""
         asked = _distinct(block, asked)
-        made = ("forward", code_key(block), options, asked)
+        made = ("forward", _code(block, options), options, asked)
         if made not in self.made:
             self.made[made] = Forward(block, self, options, asked).build()
             self.made[made].meta["block"] = block
+        return self.made[made]
+
+    def inverse(self, block: Block, options: Options, asked: Asked = None) -> GraphModule:
+        """Return the graph of a block's inverse, without emits and code lengths."""
+        options = replace(options, measured=False)
+        made = ("inverse graph", _code(block, options), options, _distinct(block, asked))
+        if made not in self.made:
+            inverted = without_emits(block).inverse()
+            self.made[made] = self.forward(inverted, options, asked)
         return self.made[made]
 
     def vjp(self, block: Block, needs: Needs, options: Options, asked: Asked = None) -> GraphModule:
@@ -71,7 +81,7 @@ class Library:
         if asked is not None and any(w and not a for w, a in zip(needs.givens, asked, strict=True)):
             raise InternalError(f"{block.name}: wants {needs.givens}, asks for {asked}")
         asked = _distinct(block, asked)
-        made = ("vjp", code_key(block), needs, options, asked)
+        made = ("vjp", _code(block, options), needs, options, asked)
         if made not in self.made:
             self.made[made] = Pull(block, needs, self, options, asked).build()
             self.made[made].meta["block"] = block
@@ -109,12 +119,23 @@ class Library:
     def unit(self, value: Expr, body: Body) -> CompileUnit:
         """Return the unit of compilation of an expression of a block."""
         numerics = {name: body.whole(place.name)[1] for name, place in place_keys(value).items()}
-        slots = tuple(nameless(slot) for slot in body.block.nets)
-        kinds = tuple((name, key(kind)) for name, kind in numerics.items())
-        made = ("unit", key(value), kinds, slots)
-        if made not in self.made:
-            self.made[made] = build_unit(value, body.block.nets, numerics)
-        return self.made[made]
+        nets = body.block.nets
+        code = (key(value), tuple((name, key(kind)) for name, kind in numerics.items()))
+        made = ("unit", *code, tuple(nameless(slot) for slot in nets))
+        if made in self.made:
+            return self.made[made]
+        # A compiler keeps few versions of a unit: what differs in shapes is one of its own, but
+        # its graphs are the same.
+        shared = ("unit graphs", *code, tuple(slot_key(slot) for slot in nets))
+        known = self.made.get(shared)
+        unit = build_unit(value, nets, numerics) if known is None else known.anew()
+        self.made[made] = self.made[shared] = unit
+        return unit
+
+
+def _code(block: Block, options: Options) -> Key:
+    """Return the key of what a block's code depends on."""
+    return code_key(block) if options.traced else graph_key(block)
 
 
 def _distinct(block: Block, asked: Asked) -> Asked:

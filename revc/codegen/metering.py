@@ -125,4 +125,4 @@ def _budget(budget: ir.Budget, model: Block) -> Budget:
 
 def polynomial(dim: Dim) -> Polynomial:
     """Return a dim as the plain data that the runtime evaluates."""
-    return tuple((float(factor), names) for names, factor in dim.terms)
+    return tuple((factor.numerator, factor.denominator, names) for names, factor in dim.terms)

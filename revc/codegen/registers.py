@@ -13,6 +13,7 @@ from revc.codegen.expressions import int_value
 from revc.codegen.tape import Tape
 from revc.ir.expr import Place
 from revc.ir.types import Shape
+from revc.runtime.state import boundary
 
 aten = torch.ops.aten
 
@@ -43,7 +44,7 @@ class Registers(dict[str, Node]):
         pieces = self.tape.call(aten.chunk.default, self.pop(source), len(parts), axis)
         for index, name in enumerate(parts):
             piece = self.tape.item(pieces, index)
-            self[name] = self.tape.call(aten.contiguous.default, piece)
+            self[name] = self.tape.call(boundary.dense, piece)
 
     def join(self, parts: tuple[str, ...], target: str, axis: int) -> None:
         """Concatenate."""
@@ -51,8 +52,9 @@ class Registers(dict[str, Node]):
         self[target] = self.tape.call(aten.cat.default, nodes, axis)
 
     def permute(self, target: str, order: tuple[int, ...]) -> None:
-        """Reorder the axes."""
-        self[target] = self.tape.call(aten.permute.default, self[target], list(order))
+        """Reorder the axes, in memory too."""
+        turned = self.tape.call(aten.permute.default, self[target], list(order))
+        self[target] = self.tape.call(boundary.dense, turned)
 
     def reshape(self, target: str, shape: Shape) -> None:
         """Give another shape."""

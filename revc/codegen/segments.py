@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from revc.codegen.live_types import typed
 from revc.ir.dims import Dim
 from revc.ir.instructions import BlockCall, Emit, Env, Instruction, Let, Repeat
-from revc.ir.invert import invert_block
 from revc.ir.make import make
 from revc.ir.memo import per_node
 from revc.ir.nets import Builtin, NetSlot
@@ -103,7 +102,7 @@ def _call(model: Block, step: BlockCall, part: Sequence[Typed]) -> Cut:
     """Cut a call: its callee is the block, unless it is given slices, which the run cannot pass."""
     if any(place.index for place in step.givens):
         return _stretch(model, step.label, step.block.name, part)
-    block = invert_block(step.block) if step.undo else step.block
+    block = step.block.inverse() if step.undo else step.block
     names = tuple(place.name for place in step.givens)
     return Cut(
         step.label, block.name, block, step.args, step.results, names, (step.nets,), (step,),

@@ -68,8 +68,7 @@ class Tape:
     """Emits into `graph`.
 
     `dtype` and `low` are its nodes for the nets' dtype and that of matmuls. The two differ
-    under autocast only, where `lower` and `higher` cast between them explicitly. `nets` are the
-    leaves that are brought nets, whose cotangents are tuples.
+    under autocast only, where `lower` and `higher` cast between them explicitly.
     """
 
     graph: Graph
@@ -77,8 +76,8 @@ class Tape:
     low: Node
     pulling: bool = False
     active: set[Node] = field(default_factory=set)
+    whole: set[Node] = field(default_factory=set)
     entries: list[_Entry] = field(default_factory=list)
-    nets: set[Node] = field(default_factory=set)
 
     def call(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Node:
         """Append a call."""
@@ -99,6 +98,11 @@ class Tape:
     def watch(self, *nodes: Node) -> None:
         """Name leaves that cotangents are wanted for."""
         self.active.update(nodes)
+
+    def watch_whole(self, net: Node) -> None:
+        """Name a brought net as a leaf: its cotangent is a tuple, of those of its parameters."""
+        self.active.add(net)
+        self.whole.add(net)
 
     def record(self, out: Node, inputs: Iterable[Any], vjp: Vjp) -> Node:
         """Note how `out` pulls a cotangent back, if one of `inputs` wants it; return `out`."""
@@ -121,11 +125,11 @@ class Tape:
         self.pulling = False
         return found
 
-    def _sum(self, leaf: Node, one: Node, two: Node) -> Node:
-        """Append the sum of two cotangents of a leaf: a tensor, or all that a net wants."""
-        if leaf in self.nets:
-            return self.call(cotangents.add, one, two)
-        return self.same(aten.add.Tensor, one, two)
+    def _sum(self, node: Node, known: Node, part: Node) -> Node:
+        """Return the sum of two cotangents of a node."""
+        if node in self.whole:
+            return self.call(cotangents.add, known, part)
+        return self.same(aten.add.Tensor, known, part)
 
     def wants(self, node: Any) -> bool:
         """Say whether a cotangent of `node` is wanted."""

@@ -6,6 +6,7 @@ to hash whatever is below it. Numbers that compare equal and print otherwise (1,
 -0.0) have different keys, as they make different code.
 """
 
+from collections.abc import Callable
 from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -28,24 +29,34 @@ def key(node: IRNode) -> Key:
     Raises:
         InternalError: a field holds what no node of the intermediate form may hold.
     """
-    return _digest(node, ())
+    return digest(node, ())
 
 
 @per_node
 def nameless(node: IRNode) -> Key:
     """Return the key of a node without its own name; those below it count."""
-    return _digest(node, ("name",))
+    return digest(node, ("name",))
 
 
 @per_node
 def code_key(block: "Block") -> Key:
     """Return what a block's code depends on: all of it but its name and those of its slots."""
-    return _digest(block, ("name", "nets"), *(nameless(slot) for slot in block.nets))
+    return digest(block, ("name", "nets"), *(nameless(slot) for slot in block.nets))
 
 
-def _digest(node: IRNode, without: tuple[str, ...], *more: Key) -> Key:
-    kind, values = type(node).__name__, node.__dict__
-    fields = tuple(_plain(values[name]) for name in _fields(type(node)) if name not in without)
+def digest(
+    node: IRNode,
+    without: tuple[str, ...],
+    *more: object,
+    of: Callable[[IRNode], Key] | None = None,
+) -> Key:
+    """Return a key of a node's kind, its fields but some, and of `more` plain data.
+
+    Nodes in it are told apart by `of`, which is `key` unless it is given.
+    """
+    kind, values, inner = type(node).__name__, node.__dict__, of or key
+    names = [name for name in _fields(type(node)) if name not in without]
+    fields = tuple([_plain(values[name], inner) for name in names])
     return blake2b(repr((kind, fields, more)).encode(), digest_size=20).digest()
 
 
@@ -57,17 +68,17 @@ def _fields(kind: type[IRNode]) -> tuple[str, ...]:
 _ATOMS = frozenset((type(None), bool, int, float, str))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, of: Callable[[IRNode], Key]) -> Any:
     """Return a field's value as data whose `repr` tells it from every other."""
     kind = type(value)  # asking a model class whether it has an instance takes its time
     if kind in _ATOMS:
         return value
     if kind is tuple:
-        return tuple([_plain(item) for item in value])
+        return tuple([_plain(item, of) for item in value])
     if kind is Dim:
         return "dim", tuple([(names, f.numerator, f.denominator) for names, f in value.terms])
     if kind is dict:
-        return "dict", tuple((name, _plain(item)) for name, item in sorted(value.items()))
+        return "dict", tuple((name, _plain(item, of)) for name, item in sorted(value.items()))
     if issubclass(kind, IRNode):
-        return key(value)
+        return of(value)
     raise InternalError(f"a node of the intermediate form holds {value!r}")

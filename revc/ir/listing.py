@@ -1,9 +1,6 @@
 """``--emit ir`` and ``--emit inverse``: a program as text, every instruction with its types."""
 
-from collections.abc import Sequence
-
-from revc.ir.instructions import BlockCall, Env, Instruction, Repeat
-from revc.ir.invert import invert_block
+from revc.ir.instructions import BlockCall, Env, Instruction
 from revc.ir.program import Block, Budget, Program
 from revc.ir.text import (
     by_name,
@@ -42,12 +39,12 @@ def inverse_text(program: Program) -> str:
 
 def undone(block: Block) -> Block:
     """Return the inverse of a block, with calls that run backwards replaced by inverse blocks."""
-    return _resolved(invert_block(block), {}).model_copy(update={"name": f"{block.name}_inverse"})
+    return _resolved(block.inverse(), {}).model_copy(update={"name": f"{block.name}_inverse"})
 
 
 def callees(block: Block) -> list[Block]:
     """Return the distinct blocks that a block calls, at any depth, callees first."""
-    called = {id(step.block) for step in block.instructions() if isinstance(step, BlockCall)}
+    called = {id(callee) for step in block.instructions() for callee in step.called()}
     return [inner for inner in block.inner_first() if id(inner) in called]
 
 
@@ -57,15 +54,13 @@ def _resolved(block: Block, done: dict[tuple[int, bool], Block]) -> Block:
 
 
 def _step(step: Instruction, done: dict[tuple[int, bool], Block]) -> Instruction:
-    if isinstance(step, Repeat):
-        return step.model_copy(update={"body": _resolved(step.body, done)})
     if not isinstance(step, BlockCall):
-        return step
+        return step.with_inner(tuple(_resolved(inner, done) for inner in step.inner()))
     key = (id(step.block), step.undo)
     if key not in done:
         callee = step.block
         if step.undo:
-            inverse = invert_block(callee)
+            inverse = callee.inverse()
             callee = inverse.model_copy(update={"name": f"{callee.name}_inverse"})
         done[key] = _resolved(callee, done)
     return step.model_copy(update={"block": done[key], "undo": False})
@@ -108,18 +103,16 @@ def _body(block: Block, env: Env, depth: int) -> list[str]:
         before = dict(env)
         step.step(env)
         lines.append(_typed(text, _types(step, before, env)))
-        if isinstance(step, BlockCall):
-            lines += _passed(step.label, step.nets, step.block, block, depth + 1)
-        elif isinstance(step, Repeat):
-            lines += _turns(step, block, depth + 1)
-            inner = {register.name: register.type for register in step.body.takes}
-            lines += _body(step.body, inner, depth + 1)
+        lines += _passed(step, block, depth + 1)
+        for inner in () if step.called() else step.inner():
+            found = {register.name: register.type for register in inner.takes}
+            lines += _body(inner, found, depth + 1)
     return lines
 
 
 def _types(step: Instruction, before: Env, after: Env) -> str:
     """Return the types of what an instruction leaves behind, or took where it leaves nothing."""
-    if isinstance(step, Repeat):
+    if step.inner() and not step.called():
         return ""
     if step.kind in ("let", "emit"):
         return shape_text(step.values()[0].shape)
@@ -133,21 +126,17 @@ def _typed(text: str, kinds: str) -> str:
     return f"{text:<{_COLUMN}}  # {kinds}" if kinds else text
 
 
-def _passed(label: str, nets: Sequence[int], callee: Block, caller: Block, depth: int) -> list[str]:
-    """Return which nets of the caller a body gets, but for those called ``label.name``."""
-    pairs = ((slot.name, caller.nets[i].name) for slot, i in zip(callee.nets, nets, strict=True))
-    others = [
-        f"{name} = {passed}" for name, passed in pairs if passed not in (name, f"{label}.{name}")
-    ]
-    return [f"{INDENT * depth}with {', '.join(others)}"] if others else []
+def _passed(step: Instruction, caller: Block, depth: int) -> list[str]:
+    """Return which nets of the caller the inner block gets, but for those that were made for it.
 
-
-def _turns(step: Repeat, caller: Block, depth: int) -> list[str]:
-    """Return the nets of each turn that are not its own; a shared repeat has one row for all."""
-    lines: list[str] = []
-    for turn, row in enumerate(step.nets):
-        label = step.label if step.share else f"{step.label}.{turn}"
-        lines += _passed(label, row, step.body, caller, depth)
+    One line holds for all turns where it is the same in each.
+    """
+    lines = []
+    for prefix, row in zip(step.prefixes(), step.rows(), strict=True):
+        (inner,) = step.inner()
+        named = [(slot.name, caller.nets[i].name) for slot, i in zip(inner.nets, row, strict=True)]
+        others = [f"{name} = {net}" for name, net in named if net not in (name, f"{prefix}.{name}")]
+        lines += [f"{INDENT * depth}with {', '.join(others)}"] if others else []
     return lines[:1] if len(set(lines)) == 1 else lines
 
 

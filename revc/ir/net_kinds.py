@@ -11,6 +11,7 @@ from typing import Any
 from revc.errors import InternalError
 from revc.grammar.signatures import Signature, builtin_signatures
 from revc.ir.dims import Dim
+from revc.ir.memo import per_node
 from revc.ir.nets import Builtin, NetSlot
 
 Settings = Mapping[str, Any]
@@ -27,10 +28,16 @@ class NetKind:
     `named_parameters()`, in which graphs take them. `lends`: others may borrow its weight.
     `matrix`: it is the matrix of a `mix`, not a function of values. `masks`: elaboration makes it
     a draw, a product and a put, so that it is never called.
+
+    `coded(settings)` are the settings that the code of a call depends on: its emitter sees no
+    others. It sees the sizes of what is read where there are at least `sized` values to read:
+    1 is always, 2 where they are joined, 0 never.
     """
 
     arguments: Names
     names: Callable[[Settings, bool], Names]
+    coded: Callable[[Settings], Names] = lambda s: ()
+    sized: int = 0
     lends: bool = False
     matrix: bool = False
     masks: bool = False
@@ -52,15 +59,15 @@ def _convolutions(layers: int) -> Names:
 # ruff: noqa: E501 - a table
 # fmt: off
 NET_KINDS: dict[str, NetKind] = {
-    "linear":        NetKind(("n", "out", "bias", "tied"), lambda s, tied: _own(tied) + (("bias",) if s["bias"] else ())),
-    "gate":          NetKind(("n", "out"), lambda s, tied: ("weight", "bias")),
-    "attention":     NetKind(("n", "heads", "kv_heads", "causal", "rotary", "window"), lambda s, tied: _ATTENTION),
-    "mlp":           NetKind(("n", "width", "out", "act"), lambda s, tied: _MLP),
-    "conv":          NetKind(("n", "width", "out", "kernel", "layers", "act"), lambda s, tied: _convolutions(s["layers"])),
-    "norm":          NetKind(("n", "kind", "eps"), lambda s, tied: ("weight", "bias") if s["kind"] == "layer" else _WEIGHT),
-    "embedding":     NetKind(("size", "out"), lambda s, tied: _WEIGHT, lends=True),
+    "linear":        NetKind(("n", "out", "bias", "tied"), lambda s, tied: _own(tied) + (("bias",) if s["bias"] else ()), sized=2),
+    "gate":          NetKind(("n", "out"), lambda s, tied: ("weight", "bias"), sized=2),
+    "attention":     NetKind(("n", "heads", "kv_heads", "causal", "rotary", "window"), lambda s, tied: _ATTENTION, lambda s: ("heads", "kv_heads", "causal", "rotary", "window"), sized=1),
+    "mlp":           NetKind(("n", "width", "out", "act"), lambda s, tied: _MLP, lambda s: ("act", "width") if s["act"] == "swiglu" else ("act",), sized=2),
+    "conv":          NetKind(("n", "width", "out", "kernel", "layers", "act"), lambda s, tied: _convolutions(s["layers"]), lambda s: ("kernel", "act"), sized=2),
+    "norm":          NetKind(("n", "kind", "eps"), lambda s, tied: ("weight", "bias") if s["kind"] == "layer" else _WEIGHT, lambda s: ("kind", "eps"), sized=1),
+    "embedding":     NetKind(("size", "out"), lambda s, tied: _WEIGHT, lambda s: ("size",), lends=True),
     "parameter":     NetKind(("shape", "init"), lambda s, tied: _WEIGHT),
-    "cross_entropy": NetKind(("n", "out", "chunk", "tied"), lambda s, tied: _own(tied)),
+    "cross_entropy": NetKind(("n", "out", "chunk", "tied"), lambda s, tied: _own(tied), lambda s: ("chunk",)),
     "dropout":       NetKind(("p",), lambda s, tied: (), masks=True),
     "orthogonal":    NetKind(("n",), lambda s, tied: _WEIGHT, matrix=True),
     "householder":   NetKind(("n", "k"), lambda s, tied: _WEIGHT, matrix=True),
@@ -97,6 +104,36 @@ def settings_of(source: Builtin) -> dict[str, Any]:
     return {name: _plain(value) for name, value in source.settings.items()}
 
 
+@dataclass(frozen=True)
+class NetCode:
+    """What the code of a call of a built-in net depends on, and all that its emitter sees.
+
+    `parameters` are the attribute paths of those that it takes, `tied` the slot that it borrows its
+    weight from, `sizes` those of the values that it reads on the axis on which they are joined.
+    """
+
+    kind: str
+    parameters: Names
+    tied: int | None
+    sizes: tuple[int, ...]
+    settings: tuple[tuple[str, Any], ...]
+
+
+@per_node
+def net_code(slot: NetSlot) -> NetCode:
+    """Return what the code of a call of a built-in net depends on."""
+    source = builtin(slot)
+    kind, settings, sizes = NET_KINDS[source.name], settings_of(source), sizes_of(slot)
+    return NetCode(
+        kind=source.name,
+        parameters=parameter_names(slot),
+        tied=source.tied,
+        sizes=sizes if 0 < kind.sized <= len(sizes) else (),
+        settings=tuple((name, settings[name]) for name in kind.coded(settings)),
+    )
+
+
+@per_node
 def parameter_names(slot: NetSlot) -> Names:
     """Return the attribute paths of a built-in net's parameters, in the order graphs take them."""
     source = builtin(slot)

@@ -23,19 +23,27 @@ class Builtin(IRNode):
 
 
 class TorchClass(IRNode):
-    """``torch "module:Class"(args)``: built by importing `target` and calling it with `args`."""
+    """``torch "module:Class"(args)``: built by importing `target` and calling it with `args`.
+
+    `separable` are the axes along which its author says that it may run in pieces.
+    """
 
     kind: Literal["torch"] = "torch"
     target: str
     args: tuple[Setting, ...]
     kwargs: dict[str, Setting]
+    separable: tuple[str, ...] = ()
 
 
 class Hole(IRNode):
-    """A net without a body, bound from Python under `name`, or a generic net of a library block."""
+    """A net without a body, bound from Python under `name`, or a generic net of a library block.
+
+    `separable` is as for a `TorchClass`.
+    """
 
     kind: Literal["hole"] = "hole"
     name: str
+    separable: tuple[str, ...] = ()
 
 
 class Replaced(IRNode):

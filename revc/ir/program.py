@@ -8,6 +8,8 @@ net instances of the whole program.
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from revc.ir.invert import invert_body
+from revc.ir.memo import per_node
 from revc.ir.nets import NetSlot
 from revc.ir.types import IRNode, Located, RegType
 
@@ -42,6 +44,14 @@ class Block(Located):
         """Yield the instructions at any depth in program order, those of an inner block once."""
         return in_order(self, lambda block: block.body, lambda step: step.inner())
 
+    def own(self) -> "Iterator[Instruction]":
+        """Yield what `instructions` does, without what is in blocks that are called."""
+
+        def inside(step: "Instruction") -> tuple[Block, ...]:
+            return () if step.called() else step.inner()
+
+        return in_order(self, lambda block: block.body, inside)
+
     def walk(self) -> "Iterator[Block]":
         """Yield the block and those in it at any depth, each distinct one once, outer ones first.
 
@@ -69,6 +79,12 @@ class Block(Located):
             else:
                 seen.add(id(inner))
                 path.append((inner, _inner(inner)))
+
+    @per_node
+    def inverse(self) -> "Block":
+        """Return the block that undoes this one: takes what it gives and gives what it takes."""
+        body = invert_body(self.body)
+        return self.model_copy(update={"takes": self.gives, "gives": self.takes, "body": body})
 
     def map_inner(self, change: "Callable[[Block], Block]") -> "Block":
         """Return the block with ``change(inner)`` in place of every block directly in it."""

@@ -5,13 +5,11 @@ state registers run down as lanes, from statement to statement, and a repeat is 
 """
 
 from collections.abc import Iterable, Iterator
-from html import escape
 from pathlib import Path
 
 import networkx as nx
 
 from revc.grammar import ast
-from revc.ir.instructions import BlockCall, Repeat
 from revc.ir.listing import callees
 from revc.ir.program import Block, Program
 from revc.passes.elaborate.bodies import Specialised
@@ -23,7 +21,9 @@ from revc.passes.transform.simplify import simplified
 from revc.picture.draw import Drawing, measure
 from revc.picture.panel import Panel
 from revc.picture.rows import panel
-from revc.picture.svg import Canvas, document
+from revc.picture.svg import STYLE, Canvas
+from revc.report import html
+from revc.report.svg import document
 
 _GAP, _TALL = 24.0, 1100.0
 
@@ -46,21 +46,8 @@ def page(source: str | Path | Program) -> str:
     """Return an HTML page with the picture that `show` gives."""
     picture = show(source)
     name = source.model.name if isinstance(source, Program) else Path(source).name
-    title = escape("spec" if isinstance(source, str) and is_text(source) else name)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        f"<style>{_PAGE}</style></head><body>\n<h1>{title}</h1>\n"
-        f'<div class="scroll">\n{picture}</div>\n</body></html>\n'
-    )
-
-
-_PAGE = """
-:root { color-scheme: light dark; }
-body { margin: 1.5rem; font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.2rem; }
-.scroll { overflow-x: auto; }
-svg { border-radius: 10px; }
-"""
+    title = "spec" if isinstance(source, str) and is_text(source) else name
+    return html.page(title, [html.scroll(picture)])
 
 
 def _drawn(source: str | Path | Program) -> list[list[Panel]]:
@@ -108,17 +95,11 @@ def _picture(generations: list[list[Panel]]) -> str:
         x += max(measure(one).width for one in column) + _GAP
         height = max(height, y)
     titles = ", ".join(one.title for panels in generations for one in panels)
-    return document(x, height, titles, canvas.body())
+    return document(x, height, titles, canvas.body(), "rev-graph", STYLE)
 
 
 def _called(block: Block) -> set[str]:
-    names: set[str] = set()
-    for step in block.body:
-        if isinstance(step, BlockCall):
-            names.add(step.block.name)
-        elif isinstance(step, Repeat):
-            names |= _called(step.body)
-    return names
+    return {callee.name for step in block.own() for callee in step.called()}
 
 
 def _columns(generations: Iterable[list[Panel]]) -> Iterator[list[Panel]]:

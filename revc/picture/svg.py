@@ -1,6 +1,8 @@
-"""SVG by hand: a canvas with layers, and the look of pictures."""
+"""A canvas with layers, and the look of pictures."""
 
 from html import escape
+
+from revc.report.svg import element
 
 CHAR, BOLD, LINE = 7.25, 9.1, 16.0
 LANES = ("#2563eb", "#c2570c", "#0f8a5f", "#8b3fd1", "#c0266f", "#0b7f9c", "#8a6d0b", "#4b5bd7")
@@ -47,54 +49,40 @@ class Canvas:
         self, x: float, y: float, width: float, height: float, kind: str, layer: str, r: float = 6
     ) -> None:
         """Draw a rectangle with round corners."""
-        size = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{r:g}"'
-        self._layers[layer].append(f'<rect class="{kind}" {size}/>')
+        size = {"x": x, "y": y, "width": width, "height": height}
+        self._layers[layer].append(element("rect", class_=kind, **size, rx=r))
 
     def frame(self, x: float, y: float, width: float, height: float) -> None:
         """Draw a frame below those that were drawn before, which stand inside of it."""
-        size = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="8"'
-        self._layers["frames"].insert(0, f'<rect class="frame" {size}/>')
+        size = {"x": x, "y": y, "width": width, "height": height}
+        self._layers["frames"].insert(0, element("rect", class_="frame", **size, rx=8))
 
     def path(self, d: str, kind: str, layer: str, colour: str = "") -> None:
-        """Draw a path."""
-        stroke = f' stroke="{colour}"' if colour else ""
-        self._layers[layer].append(f'<path class="{kind}" d="{d}"{stroke}/>')
+        """Draw a path along `d`, in SVG's own notation."""
+        look = {"stroke": colour} if colour else {}
+        self._layers[layer].append(element("path", class_=kind, d=d, **look))
 
     def circle(
         self, x: float, y: float, r: float, kind: str, layer: str, colour: str = "", fill: str = ""
     ) -> None:
-        """Draw a circle."""
-        look = (f' stroke="{colour}" stroke-width="2"' if colour else "") + (
-            f' fill="{fill}"' if fill else ""
-        )
-        self._layers[layer].append(
-            f'<circle class="{kind}" cx="{x:g}" cy="{y:g}" r="{r:g}"{look}/>'
-        )
+        """Draw a circle around (x, y); without `fill` its class says what is in it."""
+        look: dict[str, str | float] = {"stroke": colour, "stroke-width": 2} if colour else {}
+        look |= {"fill": fill} if fill else {}
+        self._layers[layer].append(element("circle", class_=kind, cx=x, cy=y, r=r, **look))
 
     def text(self, x: float, y: float, text: str, kind: str = "", colour: str = "") -> None:
         """Write a line of text; `y` is its base line."""
-        fill = f' style="fill: {colour}"' if colour else ""
-        space = ' xml:space="preserve"' if text.startswith(" ") else ""
-        self._layers["text"].append(
-            f'<text class="{kind}" x="{x:g}" y="{y:g}"{fill}{space}>{escape(text)}</text>'
-        )
+        look = {"style": f"fill: {colour}"} if colour else {}
+        look |= {"xml:space": "preserve"} if text.startswith(" ") else {}
+        shown = element("text", escape(text), class_=kind, x=x, y=y, **look)
+        self._layers["text"].append(shown)
 
     def arrow(self, x: float, y: float, direction: int) -> None:
         """Draw an arrow head with its tip at (x, y), pointing right (1) or left (-1)."""
         back = x - 7 * direction
         d = f"M{x:g},{y:g} L{back:g},{y - 4:g} L{back:g},{y + 4:g} Z"
-        self._layers["wires"].append(f'<path class="arrow" d="{d}"/>')
+        self.path(d, "arrow", "wires")
 
     def body(self) -> str:
         """Return all shapes, layer by layer."""
         return "\n".join(shape for layer in LAYERS for shape in self._layers[layer])
-
-
-def document(width: float, height: float, label: str, body: str) -> str:
-    """Return a whole picture that needs nothing else."""
-    size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
-    return (
-        f'<svg class="rev-graph" xmlns="http://www.w3.org/2000/svg" {size} role="img" '
-        f'aria-label="{escape(label)}">\n<style>{STYLE}</style>\n'
-        f'<rect class="paper" width="{width:g}" height="{height:g}"/>\n{body}\n</svg>\n'
-    )

@@ -30,11 +30,15 @@ class Backend(Protocol):
         """Word number ``index[lane]`` below the floor of each lane, int64 [N]."""
 
     def sizes(self, state: LaneState, spilled: int) -> Tensor:
-        """Size of every sequence, int64 [sequences], in 2**-32 bit."""
+        """Size of every sequence, int64 [sequences], in 2**-20 bit."""
 
 
 def backend(name: str) -> Backend:
-    """The back end called ``name``; the Triton one is imported only when asked for."""
+    """The back end called ``name``; the Triton one is imported only when asked for.
+
+    Raises:
+        BackendError: there is none of that name, or its package is not installed.
+    """
     if name == "numba":
         from revc.runtime.bits.cpu import CpuBackend
 
@@ -49,7 +53,11 @@ def backend(name: str) -> Backend:
 
 
 def default_backend(device: torch.device) -> BackendName:
-    """The back end for tensors on ``device``; BackendError if there is none."""
+    """The name of the back end for tensors on ``device``.
+
+    Raises:
+        BackendError: there is none.
+    """
     if device.type == "cpu":
         return "numba"
     if device.type == "cuda":

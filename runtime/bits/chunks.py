@@ -6,19 +6,24 @@ All numbers are little-endian.
     chunk  = kind [4], length u64, payload, digest [16], length u64
 
 A digest is BLAKE2b-128 over the digest before it and all bytes of the header or chunk up to
-itself, so that a chunk cannot be altered, dropped, doubled or moved unnoticed. The length stands
-at both ends so that a file can be read from its end. A whole file closes with an ``END `` chunk.
+itself, so that no accident alters, drops, doubles or moves a chunk unnoticed. It has no key: who
+changes a file on purpose can write the digests anew, so whatever is read is checked as well. The
+length stands at both ends so that a file can be read from its end. A whole file closes with an
+``END `` chunk.
 """
 
 from __future__ import annotations
 
-import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from revc.runtime.bits.errors import DamagedTapeError, TruncatedTapeError
+from revc.runtime.bits import header as headers
+from revc.runtime.bits.errors import ContainerError, DamagedTapeError, TruncatedTapeError
+from revc.runtime.bits.header import Fields
 
 MAGIC = b"\x89REVTAPE"
 VERSION = 1
@@ -55,9 +60,9 @@ def digest(*parts: bytes) -> bytes:
     return state.digest()
 
 
-def write_header(file: BinaryIO, header: dict[str, Any]) -> bytes:
+def write_header(file: BinaryIO, header: Mapping[str, Any]) -> bytes:
     """Write the start of a file; gives its digest."""
-    body = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    body = headers.encode(header)
     start = _FILE.pack(MAGIC, VERSION, 0, len(body)) + body
     file.write(start + digest(start))
     return digest(start)
@@ -73,6 +78,14 @@ def write_chunk(file: BinaryIO, kind: bytes, payload: bytes, before: bytes) -> b
     return own
 
 
+def open_to_read(path: str | Path) -> BinaryIO:
+    """A file to read; ContainerError if there is none."""
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise ContainerError(f"cannot read {path}: {error.strerror or error}") from error
+
+
 def take(file: BinaryIO, count: int, what: str) -> bytes:
     """Read exactly ``count`` bytes."""
     data = file.read(count)
@@ -81,7 +94,7 @@ def take(file: BinaryIO, count: int, what: str) -> bytes:
     return data
 
 
-def read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], bytes]:
+def read_header(file: BinaryIO, size: int) -> tuple[Fields, bytes]:
     """Read and check the start of a file of ``size`` bytes; gives the header and its digest."""
     start = take(file, _FILE.size, "the file header")
     magic, version, zero, length = _FILE.unpack(start)
@@ -91,12 +104,13 @@ def read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], bytes]:
         raise DamagedTapeError(f"tape format version {version} is not {VERSION}")
     if length > size - _FILE.size - DIGEST:
         raise TruncatedTapeError("the file ends within its header")
+    if length > headers.LONGEST:
+        raise DamagedTapeError(f"a header of {length} bytes is none of ours")
     body = take(file, length, "the header")
     own = take(file, DIGEST, "the header's digest")
     if own != digest(start + body):
         raise DamagedTapeError("the header does not match its digest")
-    header: dict[str, Any] = json.loads(body)
-    return header, own
+    return headers.decode(body), own
 
 
 def read_chunk(file: BinaryIO, size: int, before: bytes) -> Chunk:

@@ -9,9 +9,13 @@ PRECISION = 16
 TOTAL = 1 << PRECISION
 """Frequencies of every table sum to this."""
 
-UNIT_BITS = 32
-"""Sizes and ledgers count in steps of 2**-UNIT_BITS bit."""
+UNIT_BITS = 20
+"""Sizes and ledgers count in steps of 2**-UNIT_BITS bit: int64 holds 2**43 bits a sequence."""
 UNIT = 1 << UNIT_BITS
+
+LENGTH_BITS = 32
+"""Lengths of single symbols, and entropies, are in steps of 2**-LENGTH_BITS bit."""
+LENGTH_UNIT = 1 << LENGTH_BITS
 
 ALPHA_BITS = 20
 """Shares of an entropy are in 2**-ALPHA_BITS."""

@@ -30,7 +30,11 @@ _engines: weakref.WeakValueDictionary[int, Engine] = weakref.WeakValueDictionary
 
 
 def engine_of(token: Tensor) -> Engine:
-    """The engine behind a token; LaneError if its stack is gone."""
+    """The engine behind a token, int64 as ``BitStack.token``.
+
+    Raises:
+        LaneError: its stack is gone.
+    """
     found = _engines.get(int(token[0]))
     if found is None:
         raise LaneError("the stack behind this token no longer exists")
@@ -107,11 +111,12 @@ class Engine:
         if self.spill and taken:
             self.restore_rows(self.spill, count * taken)
         self.reserve(count * stored)
-        self.backend.run(kernel, self.state, first, last, *arguments)
+        # First the books, which hold before and after: an interrupt may come in between.
         self.bounds.widen(count * stored, count * taken)
         # How many pops there were in all, and before the last push: what ``saved`` has to know.
         self.pops += bool(taken)
         self.overwritten = self.pops if stored else self.overwritten
+        self.backend.run(kernel, self.state, first, last, *arguments)
         if self.spill and stored:
             self.spill_rows(self.spill)
 
@@ -174,7 +179,7 @@ class Engine:
         return pack(self.state)
 
     def sizes(self) -> Tensor:
-        """Size of every sequence, int64 [sequences], in 2**-32 bit."""
+        """Size of every sequence, int64 [sequences], in 2**-20 bit."""
         return self.backend.sizes(self.state, self.spilled)
 
 
@@ -182,7 +187,12 @@ def create(
     sequences: int, lanes: int, seed: int, mode: Mode, device: torch.device, name: str,
     check: CheckPolicy,
 ) -> Engine:  # fmt: skip
-    """An engine over an untouched stack; LaneError for sizes or seeds out of range."""
+    """An engine over an untouched stack; its arguments are those of ``BitStack``.
+
+    Raises:
+        LaneError: sizes or seed out of range.
+        BackendError: the back end does not work on ``device``.
+    """
     if sequences < 0 or lanes < 1 or sequences * lanes >= 1 << 31:
         raise LaneError(
             f"{sequences} sequences of {lanes} lanes: want at least 0 and 1, below 2**31"

@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT, UNIT_BITS
+from revc.runtime.bits.constants import LENGTH_BITS, LENGTH_UNIT, PRECISION, TOTAL
 from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.tables import SCALES, shape
 from revc.runtime.bits.window import boundaries
@@ -20,7 +20,7 @@ PHASES = 256
 def _terms(device: torch.device) -> Tensor:
     """f * (16 - log2(f)) in 2**-32 bit for every frequency f in [0, 2**16]."""
     freq = torch.arange(TOTAL + 1, device=device)
-    return freq * (PRECISION * UNIT - log2_units(freq.clamp(min=1)))
+    return freq * (PRECISION * LENGTH_UNIT - log2_units(freq.clamp(min=1)))
 
 
 def row_entropy(cdf: Tensor) -> Tensor:
@@ -49,6 +49,6 @@ def single_entropies(family: str, device: torch.device) -> Tensor:
     loc = torch.cat([narrow % PHASES, torch.zeros(SCALES - fine, dtype=torch.int64)])
     weight = torch.full(loc.shape, TOTAL, dtype=torch.int32)
     found = window_entropy(family, *(t[:, None] for t in (weight, loc, scale)))
-    wide = found[fine * PHASES :] + (coarse[fine:] << UNIT_BITS)
+    wide = found[fine * PHASES :] + (coarse[fine:] << LENGTH_BITS)
     table = [found[: fine * PHASES].reshape(fine, PHASES), wide[:, None].expand(-1, PHASES)]
     return torch.cat(table).contiguous().to(device)

@@ -4,14 +4,17 @@ BitsError (a RevcError)      root of everything a caller can provoke
 ├── SymbolError              symbols of a wrong dtype, shape or range
 ├── ParameterError           distribution parameters that are not usable
 ├── LaneError                lanes, devices or stacks that do not belong together
-├── FloorError               a stack went where its seed cannot follow
 ├── ScaleOverflowError       an exact scaling leaves int32
 ├── ReservoirExhaustedError  more is drawn than a reservoir holds
 ├── BackendError             the back end asked for is not installed
 ├── LedgerError              a booking that does not fit the ledger
-└── ContainerError           a tape file that cannot be read as written
-    ├── DamagedTapeError     bytes that fail their checksum
-    ├── TruncatedTapeError   a file that ends before its last chunk
+├── SpillError               a tape that was streamed out and cannot be written or read back
+└── ContainerError           bytes that cannot be read as what was written
+    ├── DamagedTapeError     bytes that are not what was written
+    │   ├── TruncatedTapeError  that end before their last chunk
+    │   └── FloorError       with a word at the floor that no push leaves there
+    ├── MemoryLimitError     sound bytes whose contents would take more memory than is allowed
+    ├── KeyMismatchError     bytes with another key than the one given, without one, or needing one
     └── TapeMismatchError    a sound file that belongs to something else
 
 A fault of this package is a ``revc.errors.InternalError``, which is not in the tree.
@@ -36,10 +39,6 @@ class LaneError(BitsError):
     """Sequences, lanes or devices of a stack and its arguments do not match."""
 
 
-class FloorError(BitsError):
-    """Flat or stored state breaks the rule for words at the floor of a stack."""
-
-
 class ScaleOverflowError(BitsError):
     """An exact scaling would leave the range of int32, where it is no bijection."""
 
@@ -56,16 +55,32 @@ class LedgerError(BitsError):
     """A booking has a wrong shape, dtype or meter."""
 
 
+class SpillError(BitsError):
+    """A tape that was streamed out cannot be written, read back, or reached from this process."""
+
+
 class ContainerError(BitsError):
-    """Root of everything that can be wrong with a tape file."""
+    """Root of everything that can be wrong with an archive, a tape file or a flat buffer."""
 
 
 class DamagedTapeError(ContainerError):
-    """Bytes of a tape file do not match their checksum or their format."""
+    """Bytes do not match their checksum or their format: they are not what was written."""
 
 
-class TruncatedTapeError(ContainerError):
+class TruncatedTapeError(DamagedTapeError):
     """A tape file ends before its closing chunk."""
+
+
+class FloorError(DamagedTapeError):
+    """Flat or stored state breaks the rule for words at the floor of a stack."""
+
+
+class MemoryLimitError(ContainerError):
+    """What sound bytes hold would take more memory than the caller allows."""
+
+
+class KeyMismatchError(ContainerError):
+    """A key is missing, is another one, or was given for bytes that have none."""
 
 
 class TapeMismatchError(ContainerError):

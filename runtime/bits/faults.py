@@ -25,7 +25,11 @@ class Faults:
         self.found: dict[tuple[type[BitsError], str], Tensor] = {}
 
     def report(self, kind: type[BitsError], bad: Tensor, message: str) -> None:
-        """Raise ``kind`` if the bool tensor ``bad`` holds, or note it for ``verify``."""
+        """Raise ``kind`` if the bool tensor ``bad`` [] holds, or note it for ``verify``.
+
+        Raises:
+            BitsError: of ``kind``, where faults are raised at once.
+        """
         if self.check == "now":
             if bool(bad):
                 raise kind(message)
@@ -34,19 +38,23 @@ class Faults:
         self.found[kind, message] = bad if before is None else before | bad
 
     def symbol(self, bad: Tensor, message: str) -> None:
-        """Report symbols."""
+        """Report symbols that cannot be coded, as a SymbolError."""
         self.report(SymbolError, bad, message)
 
     def parameter(self, bad: Tensor, message: str) -> None:
-        """Report parameters."""
+        """Report parameters that are not usable, as a ParameterError."""
         self.report(ParameterError, bad, message)
 
     def overflow(self, bad: Tensor, message: str) -> None:
-        """Report an exact scaling."""
+        """Report an exact scaling that leaves int32, as a ScaleOverflowError."""
         self.report(ScaleOverflowError, bad, message)
 
     def verify(self) -> None:
-        """Raise the first fault found so far; waits for the device."""
+        """Raise the first fault found so far; waits for the device.
+
+        Raises:
+            BitsError: of the kind that was reported.
+        """
         if not self.found:
             return
         noted, self.found = self.found, {}

@@ -3,77 +3,34 @@
 The file is a chain of checked chunks (see ``chunks``): ``ROWS`` hold blocks of rows from the floor
 up, ``TOPS`` the flat buffer of what was in memory above the rows before it. So a file that ends
 anywhere holds a whole stack as it was at its last whole ``TOPS`` chunk. A thread writes and reads
-ahead; ``take`` cuts the file back.
+ahead; ``take`` cuts the file back. What fails once, in the thread or out of it, is a `SpillError`
+from then on: a stack with a hole in it is not read back.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from revc.errors import OutputError
-from revc.runtime.bits.chunks import (
-    ROWS,
-    TOPS,
-    Chunk,
-    digest_before,
-    read_chunk,
-    read_header,
-    read_last,
-    write_chunk,
-    write_header,
+from revc.runtime.bits.chunkfile import ChunkFile
+from revc.runtime.bits.chunks import ROWS, TOPS, Chunk, open_to_read, read_chunk, read_header
+from revc.runtime.bits.errors import (
+    ContainerError,
+    DamagedTapeError,
+    LaneError,
+    SpillError,
+    TruncatedTapeError,
 )
-from revc.runtime.bits.errors import DamagedTapeError, LaneError, TruncatedTapeError
+from revc.runtime.bits.flat import as_bytes
 from revc.runtime.bits.stack import BitStack
 
-
-class ChunkFile:
-    """A file of chunks used as a stack. What was taken stays in it until something is appended."""
-
-    def __init__(self, path: str | Path, header: Mapping[str, Any]) -> None:
-        try:
-            self.file = Path(path).open("w+b")  # noqa: SIM115
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-        self.digest = write_header(self.file, dict(header))
-        self.file.flush()
-        self.first = self.end = self.file.tell()
-
-    def append(self, kind: bytes, payload: bytes) -> None:
-        """Write a chunk after the last one."""
-        self.file.truncate(self.end)
-        self.file.seek(self.end)
-        self.digest = write_chunk(self.file, kind, payload, self.digest)
-        self.file.flush()
-        self.end = self.file.tell()
-
-    def take(self, kind: bytes) -> Chunk:
-        """Give the last chunk of a kind; it and all above it count as removed."""
-        while True:
-            chunk = read_last(self.file, self.end, self.first)
-            self.end = chunk.offset
-            self.digest = digest_before(self.file, self.end, self.first)
-            if chunk.kind == kind:
-                return chunk
-
-    def restore(self, chunk: Chunk) -> None:
-        """Undo ``take`` of the last chunk, if nothing was appended since."""
-        self.end, self.digest = chunk.end, chunk.digest
-
-    def chunks(self) -> list[Chunk]:
-        """All chunks from the first on."""
-        self.file.seek(0)
-        _, digest = read_header(self.file, self.end)
-        found = []
-        while self.file.tell() < self.end:
-            found.append(read_chunk(self.file, self.end, digest))
-            digest = found[-1].digest
-        return found
+T = TypeVar("T")
 
 
 class FileSpill:
@@ -82,6 +39,13 @@ class FileSpill:
     ``header`` is kept in the file. With ``marks`` the rest of the stack is written at the end of
     every operation that spilled, so that the stack as it was then can be recovered from the file
     whenever the process is killed.
+
+    Raises:
+        LaneError: a block of fewer than 2 rows.
+        OutputError: the file cannot be written.
+        SpillError: later, at any call: the disk is full, bytes do not come back as they were
+            written, or this is a forked child, which has no thread to write and shares the file
+            with its parent.
     """
 
     def __init__(
@@ -92,7 +56,10 @@ class FileSpill:
             raise LaneError(f"a block has at least 2 rows, not {block}")
         self.block = block
         self.marks = marks
+        self.path = path
         self._file = ChunkFile(path, header or {})
+        self._process = os.getpid()
+        self._failure = ""
         self._count = 0
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="tape-spill")
         self._pending: list[Future[None]] = []
@@ -100,7 +67,7 @@ class FileSpill:
 
     @property
     def rows(self) -> int:
-        """Rows held."""
+        """How many rows it holds, a multiple of ``block``."""
         return self._count * self.block
 
     def put(self, rows: Tensor) -> None:
@@ -117,42 +84,86 @@ class FileSpill:
             self._submit(lambda: self._write(TOPS, rest, None))
 
     def take(self, device: torch.device) -> Tensor:
-        """Remove the last block and give it as int16 [block, N] on ``device``."""
+        """Remove the last block and give it as int16 [block, N] on ``device``.
+
+        Raises:
+            IndexError: there is none.
+            DamagedTapeError: the file was changed meanwhile.
+        """
         if not self._count:
             raise IndexError("take from an empty store")
-        chunk = (self._ahead or self._worker.submit(self._file.take, ROWS)).result()
+        chunk = (self._ahead or self._later(lambda: self._file.take(ROWS))).result()
+        self._ahead = None
         self._count -= 1
-        self._ahead = self._worker.submit(self._file.take, ROWS) if self._count else None
+        if self._count:
+            self._ahead = self._later(lambda: self._file.take(ROWS))
         return self._rows(chunk).to(device)
 
     def blocks(self) -> list[Tensor]:
         """All blocks from the floor up, on the CPU, without removing them."""
         self._forget_ahead()
         self.flush()
-        return [self._rows(chunk) for chunk in self._file.chunks() if chunk.kind == ROWS]
+        chunks = self._later(self._file.chunks).result()
+        return [self._rows(chunk) for chunk in chunks if chunk.kind == ROWS]
 
     def flush(self) -> None:
         """Wait until all that was put is in the file; raises what went wrong on the way."""
+        self._check()
         pending, self._pending = self._pending, []
         for future in pending:
             future.result()
 
     def close(self) -> None:
-        """Write what is left to write and close the file, which stays where it is."""
-        self._forget_ahead()
-        self.flush()
-        self._worker.shutdown()
-        self._file.file.close()
+        """Write what is left to write and close the file, which stays where it is.
+
+        What has failed is told by those who needed it; a forked child leaves the file alone.
+        """
+        if self._process != os.getpid():
+            return
+        try:
+            if not self._failure:
+                self._forget_ahead()
+                self.flush()
+        finally:
+            self._worker.shutdown()
+            self._file.close()
 
     def _rows(self, chunk: Chunk) -> Tensor:
-        flat = torch.frombuffer(bytearray(chunk.payload), dtype=torch.int16)
-        return flat.reshape(self.block, -1)
+        return as_bytes(chunk.payload).view(torch.int16).reshape(self.block, -1)
 
     def _submit(self, job: Callable[[], None]) -> None:
         for done in [f for f in self._pending if f.done()]:
-            done.result()
             self._pending.remove(done)
-        self._pending.append(self._worker.submit(job))
+            done.result()
+        self._pending.append(self._later(job))
+
+    def _later(self, job: Callable[[], T]) -> Future[T]:
+        """Let the thread do a job when it has done all that came before."""
+        self._check()
+        return self._worker.submit(self._done, job)
+
+    def _done(self, job: Callable[[], T]) -> T:
+        """Do a job in the thread; nothing is done after one that failed."""
+        if self._failure:
+            raise SpillError(self._failure)
+        try:
+            return job()
+        except (OSError, ContainerError) as error:
+            what = error.strerror if isinstance(error, OSError) else error
+            self._failure = (
+                f"the spill file {self.path} fails: {what or error}. The tape that streamed to it "
+                "is lost: the run that wrote it cannot be undone, and others are not touched"
+            )
+            raise SpillError(self._failure) from error
+
+    def _check(self) -> None:
+        if self._failure:
+            raise SpillError(self._failure)
+        if self._process != os.getpid():
+            raise SpillError(
+                f"the spill file {self.path} belongs to the process that forked this one: a run "
+                "whose tape streams to a file is undone where it was made"
+            )
 
     def _write(self, kind: bytes, data: Tensor, ready: torch.cuda.Event | None) -> None:
         if ready:
@@ -162,8 +173,9 @@ class FileSpill:
     def _forget_ahead(self) -> None:
         """Put a block that was read ahead back where it was."""
         if self._ahead is not None:
-            chunk = self._ahead.result()
-            self._ahead = None
+            self._check()
+            ahead, self._ahead = self._ahead, None
+            chunk = ahead.result()
             self._submit(lambda: self._file.restore(chunk))
 
 
@@ -178,13 +190,15 @@ def to_host(rows: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
     return host, ready
 
 
-def recover(path: str | Path, device: torch.device | str = "cpu") -> BitStack:
+def recover(
+    path: str | Path, device: torch.device | str = "cpu", memory: int | None = None
+) -> BitStack:
     """The stack at the last whole mark of a spill file, however the file ends.
 
-    Raises TruncatedTapeError when not one mark is whole, DamagedTapeError when what the mark says
-    does not fit the rows below it.
+    ``memory`` bounds what it takes, as for ``BitStack.load``. Raises TruncatedTapeError when no
+    mark is whole, DamagedTapeError when what the mark says does not fit the rows below it.
     """
-    with Path(path).open("rb") as file:
+    with open_to_read(path) as file:
         size = file.seek(0, 2)
         file.seek(0)
         _, digest = read_header(file, size)
@@ -202,11 +216,14 @@ def recover(path: str | Path, device: torch.device | str = "cpu") -> BitStack:
                 mark = len(rows), chunk.payload
     if mark is None:
         raise TruncatedTapeError("the spill file has no whole mark to recover from")
-    return rebuild(rows[: mark[0]], mark[1], device)
+    return rebuild(rows[: mark[0]], mark[1], device, memory)
 
 
-def rebuild(rows: list[bytes], tops: bytes, device: torch.device | str) -> BitStack:
+def rebuild(
+    rows: list[bytes], tops: bytes, device: torch.device | str, memory: int | None = None
+) -> BitStack:
     """A stack from the blocks below and the flat buffer of the rest."""
-    words = torch.frombuffer(bytearray(b"".join(rows)), dtype=torch.int16) if rows else None
-    flat = torch.frombuffer(bytearray(tops), dtype=torch.uint8)
-    return BitStack.load(flat, device, below=words)
+    if any(len(block) % 2 for block in rows):
+        raise DamagedTapeError("the rows of a spill file do not fit its lanes")
+    words = as_bytes(b"".join(rows)).view(torch.int16) if rows else None
+    return BitStack.load(as_bytes(tops), device, below=words, memory=memory)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.library import custom_op
 
 from revc.runtime.bits import entropy, integer, log2, snap, window
-from revc.runtime.bits.constants import UNIT_BITS
+from revc.runtime.bits.constants import LENGTH_BITS
 from revc.runtime.bits.cpu.snap import snap as fast_snap
 from revc.runtime.bits.engine import engine_of
 
@@ -99,7 +99,7 @@ def single_entropy(family: str, loc: Tensor, scale: Tensor) -> Tensor:
 def mixture_entropy(family: str, weight: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
     """Entropy int64 [...] in 2**-32 bit of bounded windows by grid parameters [..., C]."""
     fine = window.window_of(family, loc, scale).fine
-    return entropy.window_entropy(family, weight, loc, scale) + (fine << UNIT_BITS)
+    return entropy.window_entropy(family, weight, loc, scale) + (fine << LENGTH_BITS)
 
 
 @custom_op(f"{NAMESPACE}::log2_units", mutates_args=())

@@ -1,7 +1,7 @@
 """The books: what every meter moved, per sequence, in three columns of int64.
 
 * *booked*: how much the stack's ``size`` really changed. These sums telescope: over all bookings
-  on a stack they equal its size now less its size at first, to the last 2**-32 bit.
+  on a stack they equal its size now less its size at first, to the last 2**-20 bit.
 * *shannon*: -log2 of the integer model at the coded symbols. Less than booked by the coder's own
   loss.
 * *physical*: change of the bits really held, words and heads: what memory and files see.
@@ -18,18 +18,23 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.constants import UNIT, UNIT_BITS
 from revc.runtime.bits.errors import LedgerError
 from revc.runtime.bits.stack import BitStack
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+_UNREADABLE = (
+    KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError, RecursionError,
+)  # fmt: skip
+"""What JSON of other things raises, here or in torch."""
+
 COLUMNS = ("booked", "shannon", "physical")
 
 
 class Entry(TypedDict):
-    """One meter of the JSON form: int64 sums and per-sequence lists, in 2**-32 bit."""
+    """One meter of the JSON form: int64 sums and per-sequence lists, in 2**-20 bit."""
 
     meter: str
     calls: int
@@ -74,9 +79,16 @@ class Ledger:
     Args:
         sequences: number of sequences.
         device: where the sums are kept; booking never moves them off it.
+
+    Raises:
+        LedgerError: no stack has so many sequences.
     """
 
+    unit = f"2**-{UNIT_BITS} bit"
+
     def __init__(self, sequences: int, device: torch.device | str = "cpu") -> None:
+        if not 0 <= sequences < 1 << 31:
+            raise LedgerError(f"a ledger of {sequences} sequences: want at least 0, below 2**31")
         self.sequences = sequences
         self.device = torch.empty(0, device=device).device
         self.meters: dict[str, Meter] = {}
@@ -89,9 +101,10 @@ class Ledger:
         self, name: str, booked: Tensor, shannon: Tensor | None = None,
         physical: Tensor | None = None,
     ) -> None:  # fmt: skip
-        """Add int64 [sequences] changes in 2**-32 bit to a meter; a missing column adds nothing.
+        """Add int64 [sequences] changes in 2**-20 bit to a meter; a missing column adds nothing.
 
-        Raises LedgerError for another dtype, shape or device: nothing is booked then.
+        Raises:
+            LedgerError: another dtype, shape or device; nothing is booked then.
         """
         columns = (booked, shannon, physical)
         for title, column in zip(COLUMNS, columns, strict=True):
@@ -129,13 +142,24 @@ class Ledger:
         return found
 
     def total(self, column: str = "booked") -> Tensor:
-        """Sum of a column over all meters, int64 [sequences]."""
+        """Sum of a column over all meters, int64 [sequences] in 2**-20 bit.
+
+        Args:
+            column: ``booked``, ``shannon`` or ``physical``.
+
+        Raises:
+            LedgerError: there is no such column.
+        """
         if column not in COLUMNS:
             raise LedgerError(f"no column {column!r}; there are {list(COLUMNS)}")
         return sum((getattr(m, column) for m in self.meters.values()), self.zeros())
 
     def merge(self, other: Ledger) -> None:
-        """Add another ledger of as many sequences, meter by meter."""
+        """Add another ledger of as many sequences, meter by meter.
+
+        Raises:
+            LedgerError: it has another number of sequences, or lies on another device.
+        """
         if other.sequences != self.sequences:
             raise LedgerError(f"{other.sequences} sequences do not merge into {self.sequences}")
         for name, meter in other.meters.items():
@@ -158,20 +182,26 @@ class Ledger:
     def to_json(self) -> str:
         """The ledger as JSON; all amounts are integers of ``unit`` bit."""
         whole: dict[str, Any] = {
-            "unit": "2**-32 bit", "sequences": self.sequences, "meters": self.entries(),
+            "unit": self.unit, "sequences": self.sequences, "meters": self.entries(),
         }  # fmt: skip
         return json.dumps(whole)
 
     @classmethod
     def from_json(cls, text: str) -> Ledger:
-        """The ledger that ``to_json`` wrote; LedgerError for anything else."""
+        """The ledger that ``to_json`` wrote, on the CPU.
+
+        Raises:
+            LedgerError: the text is none.
+        """
         try:
             whole = json.loads(text)
+            if whole["unit"] != cls.unit:
+                raise LedgerError(f"a ledger in {whole['unit']}, not in {cls.unit}")
             ledger = cls(int(whole["sequences"]))
             for entry in whole["meters"]:
                 ledger.book(entry["meter"], *(torch.tensor(entry["sequences"][c]) for c in COLUMNS))
                 ledger.meters[entry["meter"]].calls = int(entry["calls"])
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise LedgerError(f"this is no ledger: {error!r}") from error
         return ledger
 

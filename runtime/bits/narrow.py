@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.constants import ALPHA_BITS, TOTAL, UNIT_BITS
+from revc.runtime.bits.constants import ALPHA_BITS, LENGTH_BITS, TOTAL
 from revc.runtime.bits.cpu.narrow import cells as fast_cells
 from revc.runtime.bits.entropy import row_entropy, single_entropies
 from revc.runtime.bits.log2 import log2_units
@@ -23,7 +23,7 @@ from revc.runtime.bits.window import inner
 
 LEVEL_BITS = 6
 """Levels are 2**-6 bit apart."""
-LEVEL = UNIT_BITS - LEVEL_BITS
+LEVEL = LENGTH_BITS - LEVEL_BITS
 PHASES = 8
 CELLS = 256
 CENTRE = CELLS // 2

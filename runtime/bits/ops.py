@@ -206,7 +206,7 @@ def unscale(token: Tensor, y: Tensor, n: Tensor, k: int) -> Tensor:
 
 @custom_op(f"{NAMESPACE}::size", mutates_args=("token",))
 def size(token: Tensor, sequences: int, device: torch.device) -> Tensor:
-    """Size of every sequence, int64 [sequences] on the stack's device, in 2**-32 bit."""
+    """Size of every sequence, int64 [sequences] on the stack's device, in 2**-20 bit."""
     engine = engine_of(token)
     check_same(engine, sequences, device)
     token[1] += 1

@@ -92,7 +92,11 @@ class IntegerNet:
 
     @classmethod
     def from_float(cls, module: nn.Sequential, sample: Tensor) -> IntegerNet:
-        """Convert ``module``; ``sample`` [N, K] float inputs set the units of activations."""
+        """Convert ``module``; ``sample`` [N, K] float inputs set the units of activations.
+
+        Raises:
+            ParameterError: ``module`` holds something else than Linear and ReLU.
+        """
         linears = [part for part in module if isinstance(part, nn.Linear)]
         others = [part for part in module if not isinstance(part, nn.Linear | nn.ReLU)]
         if others:

@@ -39,7 +39,11 @@ class Saved:
 
 
 def save(engine: Engine, words: bool) -> Saved:
-    """Copy the state of an engine; see ``BitStack.save``."""
+    """Copy the state of an engine; see ``BitStack.save``.
+
+    Raises:
+        LaneError: ``words`` are asked for, and lie in a spill store.
+    """
     if words and engine.spill:
         raise LaneError("the words of a stack with a spill store cannot be copied")
     state, bounds = engine.state, engine.bounds
@@ -54,7 +58,11 @@ def save(engine: Engine, words: bool) -> Saved:
 
 
 def rewind(engine: Engine, saved: Saved) -> None:
-    """Bring an engine back; see ``BitStack.rewind``."""
+    """Bring an engine back; see ``BitStack.rewind``.
+
+    Raises:
+        LaneError: the state is another stack's, or cannot be returned to.
+    """
     if saved.serial != engine.serial:
         raise LaneError("this state was saved from another stack")
     if engine.spill:
@@ -76,7 +84,11 @@ def rewind(engine: Engine, saved: Saved) -> None:
 
 
 def is_at(engine: Engine, saved: Saved) -> Tensor:
-    """Which sequences are as they were saved, bool [sequences]."""
+    """Which sequences are as they were saved, bool [sequences].
+
+    Raises:
+        LaneError: the numbers of lanes differ, or copied words lie in a spill store here.
+    """
     state = engine.state
     if saved.heads.shape != state.heads.shape:
         raise LaneError(
@@ -90,7 +102,11 @@ def is_at(engine: Engine, saved: Saved) -> Tensor:
 
 
 def same_words(engine: Engine, words: Tensor, fill: Tensor) -> Tensor:
-    """Which lanes hold, up to ``fill``, the words that were copied; bool [N]."""
+    """Which lanes hold, up to ``fill`` int64 [N], the ``words`` int16 [rows, N]; bool [N].
+
+    Raises:
+        LaneError: the engine has a spill store.
+    """
     if engine.spill:
         raise LaneError("the words of a stack with a spill store cannot be compared")
     rows = min(words.shape[0], engine.state.capacity)

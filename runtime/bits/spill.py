@@ -17,14 +17,14 @@ from revc.runtime.bits.errors import LaneError
 
 
 class SpillStore(Protocol):
-    """A stack of blocks of rows."""
+    """What ``BitStack.spill_to`` takes: a stack of blocks int16 [block, N], N lanes wide."""
 
     block: int
     """Rows in a block."""
 
     @property
     def rows(self) -> int:
-        """Rows held."""
+        """How many rows it holds, a multiple of ``block``."""
 
     def put(self, rows: Tensor) -> None:
         """Append a block int16 [block, N]; the caller may overwrite its memory at once."""
@@ -38,12 +38,19 @@ class SpillStore(Protocol):
     def mark(self, snapshot: Callable[[], Tensor]) -> None:
         """Record the rest of the stack, as ``flat.pack`` packs it, if the store is to survive."""
 
+    def flush(self) -> None:
+        """Wait until all that was put is kept; SpillError if it is not."""
+
     def close(self) -> None:
         """Drop all blocks and free what holds them."""
 
 
 class HostSpill:
-    """Blocks in host memory; from CUDA pinned, and copied beside the computation."""
+    """Blocks of ``block`` rows in host memory; from CUDA pinned, and copied beside the computation.
+
+    Raises:
+        LaneError: a block of fewer than 2 rows.
+    """
 
     def __init__(self, block: int = 1024) -> None:
         if block < 2:
@@ -55,7 +62,7 @@ class HostSpill:
 
     @property
     def rows(self) -> int:
-        """Rows held."""
+        """How many rows it holds, a multiple of ``block``."""
         return self.block * (len(self._held) + int(self._ahead is not None))
 
     def put(self, rows: Tensor) -> None:
@@ -76,7 +83,11 @@ class HostSpill:
         self._held.append((host, done))
 
     def take(self, device: torch.device) -> Tensor:
-        """Remove the last block and give it as int16 [block, N] on ``device``."""
+        """Remove the last block and give it as int16 [block, N] on ``device``.
+
+        Raises:
+            IndexError: there is none.
+        """
         if device.type != "cuda":
             return self._held.pop()[0]
         if self._ahead is None:
@@ -101,8 +112,11 @@ class HostSpill:
     def mark(self, snapshot: Callable[[], Tensor]) -> None:
         """Nothing outlives the process here, so there is nothing to mark."""
 
+    def flush(self) -> None:
+        """Blocks are kept as they are put."""
+
     def close(self) -> None:
-        """Drop all blocks."""
+        """Drop all blocks, also one that is on its way."""
         self._held, self._ahead = [], None
 
     def _fetch(self, device: torch.device) -> None:

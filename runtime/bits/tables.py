@@ -76,7 +76,7 @@ def logistic_cdf(z: float) -> float:
 
 
 def normal_cdf(z: float) -> float:
-    """Standard normal CDF."""
+    """The CDF of a standard normal at ``z``: half of erfc(-z / sqrt(2))."""
     return 0.5 * math.erfc(-z / math.sqrt(2))
 
 
@@ -127,7 +127,11 @@ HASHES = {
 
 
 def frozen(name: str, found: str) -> None:
-    """Refuse a table that this machine rounds differently: its tapes would not be portable."""
+    """Refuse a table that this machine rounds differently: its tapes would not be portable.
+
+    Raises:
+        InternalError: the hash of the table called ``name`` is not the one that is written down.
+    """
     if found != HASHES[name]:
         raise InternalError(f"frozen table {name!r} has hash {found}, expected {HASHES[name]}")
 

@@ -16,7 +16,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.constants import TOTAL, UNIT_BITS
+from revc.runtime.bits.constants import LENGTH_BITS, TOTAL
 from revc.runtime.bits.cpu.tempering import temper as fast_temper
 from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.tables import power_table
@@ -53,7 +53,7 @@ def spare_bits(classes: int) -> int:
 
 def energies(weights: Tensor) -> tuple[Tensor, Tensor]:
     """(d + t, t) of non-negative weights [N, K] below 2**47, in 2**-12 bit."""
-    bits = log2_units(weights.clamp(min=1)) >> (UNIT_BITS - ENERGY_BITS)
+    bits = log2_units(weights.clamp(min=1)) >> (LENGTH_BITS - ENERGY_BITS)
     place = torch.arange(weights.shape[-1], device=weights.device)
     tilt = (place - weights.argmax(-1, keepdim=True)).abs()
     distance = torch.where(weights > 0, bits.amax(-1, keepdim=True) - bits, FAR)
@@ -74,8 +74,8 @@ def heat(weights: Tensor, energy: Tensor) -> Tensor:
     total = weights.sum(-1, keepdim=True)
     mean = (weights * energy).sum(-1, keepdim=True).double() / total.double()
     spare = spare_bits(weights.shape[-1])
-    height = log2_units(total) + ((spare - 30) << UNIT_BITS)
-    return height + (mean * (1 << (UNIT_BITS - ENERGY_BITS))).long()
+    height = log2_units(total) + ((spare - 30) << LENGTH_BITS)
+    return height + (mean * (1 << (LENGTH_BITS - ENERGY_BITS))).long()
 
 
 def temper(weights: Tensor, target: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
+from revc.runtime.bits.constants import LENGTH_UNIT, PRECISION, TOTAL
 from revc.runtime.bits.cpu.mixture import boundaries as fast_boundaries
 from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.tables import window_tensors
@@ -46,7 +46,7 @@ class Interval(NamedTuple):
     def length(self) -> Tensor:
         """Information in 2**-32 bit."""
         digits = log2_units(self.lower[1]) + log2_units(self.upper[1])
-        return PRECISION * UNIT - log2_units(self.freq) + digits
+        return PRECISION * LENGTH_UNIT - log2_units(self.freq) + digits
 
 
 def inner(family: str, loc: Tensor, scale: Tensor) -> Tensor:

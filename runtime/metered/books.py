@@ -18,7 +18,7 @@ __all__ = ["Books"]
 
 
 class Books:
-    """Three accounts, each a `Ledger` of int64 sums in 2**-32 bit.
+    """Three accounts, each a `Ledger` of int64 sums in 2**-20 bit.
 
     `written` is what tapes grew by, `drawn` what reservoirs gave, `erased` what cannot be had back:
     all of a tape that is thrown away, and the residues that a `drop` gave up.
@@ -85,7 +85,7 @@ class Books:
         return rows
 
     def to_json(self) -> str:
-        """Return every number of the books as JSON, in units of 2**-32 bit."""
+        """Return every number of the books as JSON, in units of 2**-20 bit."""
         accounts = ("written", "drawn", "erased")
         return json.dumps({name: json.loads(getattr(self, name).to_json()) for name in accounts})
 

@@ -43,7 +43,7 @@ def decides(session: Session, site: Site) -> bool:
 
 
 def decide(session: Session, site: Site, written: Tensor, shape: Sequence[int]) -> Decision | None:
-    """Fill and charge the buckets of a valve that wrote `written`, int64 [B] in 2**-32 bit.
+    """Fill and charge the buckets of a valve that wrote `written`, int64 [B] in 2**-20 bit.
 
     Returns None where nothing depends on a budget. The decision is to go to the tape, by `record`:
     no bucket shows afterwards how it fell.
@@ -60,13 +60,17 @@ def decide(session: Session, site: Site, written: Tensor, shape: Sequence[int]) 
 
 
 def record(session: Session, site: Site, decision: Decision) -> None:
-    """Push a decision, a symbol a sequence."""
+    """Push a decision on the site's stack: a symbol a sequence, by the fixed table of decisions."""
     symbols = decision.taken.int()[:, None]
     session.stacks[site.stack].push(symbols, _table(session.device))
 
 
 def recall(session: Session, site: Site) -> Decision | None:
-    """Undo `record`."""
+    """Take the last decision back off the tape; None where the statement decides nothing.
+
+    Raises:
+        BindError: the program itself undoes the statement, forwards.
+    """
     if not decides(session, site):
         return None
     _check_direction(session, site.meter, forward=False)
@@ -102,7 +106,7 @@ def refill(session: Session, meter: str, shape: Sequence[int]) -> None:
 
 
 def earned(budget: Budget, shape: Sequence[int], share: int) -> int:
-    """Return what an occurrence on values of `shape` [B, ..] earns a sequence, in 2**-32 bit.
+    """Return what an occurrence on values of `shape` [B, ..] earns a sequence, in 2**-20 bit.
 
     A bound that is not per valve is shared by `share` occurrences.
     """

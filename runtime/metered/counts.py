@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.cotangents import zeros_for
-from revc.runtime.metered.lengths import sequence_length
+from revc.runtime.metered.lengths import by_example, sequence_length
 from revc.runtime.metered.lengths_vjp import reparameterise_vjp, sequence_length_vjp
 from revc.runtime.metered.plan import Site
 from revc.runtime.metered.quantiser import coded
@@ -95,7 +95,7 @@ def count_scale(
 ) -> None:  # fmt: skip
     """Add ``-sign * sum(log2 factor)``, the factor as rounded, for each sequence to its row."""
     bits = -torch.log2(held_factor(factor, low, high)).expand(raw.shape)
-    lengths[sites[site].row].add_(bits.flatten(1).sum(-1).to(lengths.dtype), alpha=sign)
+    lengths[sites[site].row].add_(by_example(bits).to(lengths.dtype), alpha=sign)
 
 
 def scale_vjp(
@@ -139,7 +139,7 @@ def product_vjp(
 def count_squash(lengths: Tensor, sites: Sites, site: int, sign: int, value: Tensor) -> None:
     """Add ``sign`` times what softsign of `value` writes: 2 log2(1 + |value|) an element."""
     bits = 2 * torch.log2(1 + value.abs())
-    lengths[sites[site].row].add_(bits.flatten(1).sum(-1).to(lengths.dtype), alpha=sign)
+    lengths[sites[site].row].add_(by_example(bits).to(lengths.dtype), alpha=sign)
 
 
 def squash_vjp(

@@ -30,6 +30,9 @@ def distribution(
 
     With `bounded` a window has no escape: what is drawn from it lies near its location, which is
     then kept well inside the lattice.
+
+    Raises:
+        InternalError: a family with parameters is given none.
     """
     match coding.family:
         case "uniform":

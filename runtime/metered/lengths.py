@@ -142,6 +142,9 @@ def code_length(
 
     Returns:
         float32, or float64 if `params` are.
+
+    Raises:
+        InternalError: a family with parameters is given none.
     """
     if family == "uniform":
         return torch.full_like(value, math.log2(n), dtype=torch.float32)
@@ -163,7 +166,11 @@ def sequence_length(
     n: int = 0, p: float = 0.0,
 ) -> Tensor:  # fmt: skip
     """Return `code_length` summed over every axis but the first: bits an example, shape [B]."""
-    bits = code_length(family, value, params, step, components, n, p)
+    return by_example(code_length(family, value, params, step, components, n, p))
+
+
+def by_example(bits: Tensor) -> Tensor:
+    """Return numbers [B, ..], or [B], summed over every axis but the first, [B]."""
     return bits[..., None].flatten(1).sum(-1)
 
 

@@ -42,6 +42,9 @@ def code_length_vjp(
 
     Returns:
         None for labels, and None for the parameters of a family without any.
+
+    Raises:
+        InternalError: a family with parameters is given none.
     """
     if family in ("uniform", "dropout"):
         return None, None
@@ -90,6 +93,9 @@ def reparameterise_vjp(
 
     Returns:
         The cotangent, of the shape and dtype of `params`; None for families of labels.
+
+    Raises:
+        InternalError: a family with parameters is given none.
     """
     if family in ("uniform", "dropout", "softmax"):
         return None

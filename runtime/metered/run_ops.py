@@ -55,7 +55,7 @@ def turn_back(ticket: Tensor, cotangent: Tensor) -> Tensor:
     `cotangent` keeps that in the backward half of a joint graph.
     """
     session = session_of(ticket)
-    session.kept = session.turn_back()
+    session.turn_back()
     return session.token.clone()
 
 
@@ -73,8 +73,8 @@ def come_forth(token: Tensor, ticket: Tensor, exact: bool, device: torch.device)
         if exact:
             session.check_start()
     finally:
-        kept, session.kept = session.kept, {}
-        session.come_forth(kept)
+        if session.undoing is not None:
+            session.come_forth(session.undoing)
     token[1] += 1
     return torch.zeros((), device=device)
 

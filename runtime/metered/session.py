@@ -14,12 +14,13 @@ from torch import Tensor
 from revc.errors import BindError, ReconstructionError
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.constants import WORD_BITS
-from revc.runtime.bits.errors import LaneError, ReservoirExhaustedError
+from revc.runtime.bits.errors import DamagedTapeError, LaneError, ReservoirExhaustedError
 from revc.runtime.bits.filespill import FileSpill
 from revc.runtime.bits.spill import HostSpill
 from revc.runtime.metered.books import Books
 from revc.runtime.metered.plan import RESERVOIR, TAPE, Budget, Plan
 from revc.runtime.metered.settings import BitSettings, stack_seed
+from revc.runtime.metered.undoing import Undoing
 from revc.runtime.sizes import evaluate
 
 _serial = itertools.count(1)
@@ -27,6 +28,10 @@ _sessions: "weakref.WeakValueDictionary[int, Session]" = weakref.WeakValueDictio
 
 _files: "weakref.WeakValueDictionary[str, Session]" = weakref.WeakValueDictionary()
 _files_lock = Lock()
+
+
+def _base(stack: BitStack) -> tuple[Any, ...]:
+    return stack.seed, stack.mode, stack.sequences, stack.lanes
 
 
 def session_of(token: Tensor) -> "Session":
@@ -49,6 +54,7 @@ class Options:
     `together` codes all examples as one sequence, so that a file needs one set of heads. With
     `sampling` what comes off the tape is drawn from it: no escape, which would be noise. `lanes`
     and `seed` stand in for those of the module's settings, `loaded` for fresh stacks, by name.
+    `strict` says that inputs which do not fit their lattice are refused.
     `observer` is called with the session as it is opened.
     """
 
@@ -58,6 +64,7 @@ class Options:
     lanes: int | None = None
     seed: int | None = None
     loaded: Mapping[str, BitStack] = field(default_factory=dict)
+    strict: bool = False
     observer: "Callable[[Session], None] | None" = None
 
 
@@ -78,6 +85,7 @@ class Session:
         self.spent = False
         fresh = self._stacks(settings)
         self._first = {name: stack.save() for name, stack in fresh.items()}
+        self._check_loaded(fresh)
         self.stacks = {**fresh, **options.loaded}
         self.books = Books(self.sequences, self.device, plan.names)
         self.back_books = Books(self.sequences, self.device, plan.names)
@@ -85,8 +93,7 @@ class Session:
         self.allowed = dict.fromkeys(plan.budgets, 0)
         self.charged = {budget: self.books.written.zeros() for budget in self.enforced()}
         self.shares = {b: max(1, round(evaluate(b.occurrences, free) or 1)) for b in plan.budgets}
-        self.back = False
-        self.kept: dict[str, Any] = {}
+        self.undoing: Undoing | None = None
         self.taken: dict[str, int] = {}
         self.serial = next(_serial)
         self.token = torch.tensor([self.serial, 0], dtype=torch.int64)
@@ -104,6 +111,17 @@ class Session:
             made[TAPE].spill_to(store)
             weakref.finalize(self, store.close)
         return made
+
+    def _check_loaded(self, fresh: Mapping[str, BitStack]) -> None:
+        """Check that stacks from bytes stand on the floors that this run has.
+
+        Raises:
+            DamagedTapeError: one does not, so that what is drawn from it is not what was given.
+        """
+        for name, stack in self.options.loaded.items():
+            mine = fresh.get(name)
+            if mine is None or _base(mine) != _base(stack):
+                raise DamagedTapeError(f"the stack {name} of these bytes is none of this program's")
 
     def _number(self, settings: BitSettings) -> int:
         """Return the number that the run's random bits depend on; drawn only if there are any."""
@@ -174,7 +192,7 @@ class Session:
         return tuple(budget for budget in self.plan.budgets if budget.meter == "net")
 
     def bucket(self, budget: Budget) -> Tensor:
-        """Return what a budget on net still allows each sequence, int64 [B] in 2**-32 bit."""
+        """Return what a budget on net still allows each sequence, int64 [B] in 2**-20 bit."""
         return self.allowed[budget] - self.charged[budget]
 
     def covering(self, meter: str) -> list[Budget]:
@@ -184,7 +202,11 @@ class Session:
     # --- direction -------------------------------------------------------------------------------
 
     def value_given(self, meter: str) -> Tensor | None:
-        """Return the next of the values that were given for a draw, None if there are none."""
+        """Return the next of the values that were given for a draw, None if there are none.
+
+        Raises:
+            BindError: the meter draws more often than values were given.
+        """
         values = self.options.given.get(meter)
         if values is None:
             return None
@@ -194,12 +216,21 @@ class Session:
         self.taken[meter] = position + 1
         return values[position]
 
-    def turn_back(self) -> dict[str, Any]:
+    @property
+    def back(self) -> bool:
+        """Whether the run is being undone."""
+        return self.undoing is not None
+
+    def turn_back(self) -> Undoing:
         """Start to undo the run; return what `come_forth` needs to make it undoable again.
 
+        A way back that was interrupted before it ended is ended first.
+
         Raises:
-            BindError: its tape was thrown away, or streamed out and used up.
+            BindError: its tape was thrown away, or streamed out and used up; or it is being undone.
         """
+        if self.undoing is not None and self.undoing.abandoned:
+            self.come_forth(self.undoing)
         if self.mode == "deployed":
             raise BindError("this run was deployed: its tape is thrown away, nothing undoes it")
         if self.spent:
@@ -207,23 +238,30 @@ class Session:
                 "the tape of this run was streamed out, and has been read back or written over"
             )
         if self.back:
-            raise BindError("this run is being undone already")
-        self.back = True
+            raise BindError(
+                "this run is being undone already, by another thread or by the backward pass that "
+                "this call is part of: wait for its end"
+            )
         self.back_books = Books(self.sequences, self.device, self.plan.names)
         kept = {
             n: s.save(words=self.plan.rewrites)
             for n, s in self.stacks.items()
             if not s.engine.spill
         }
-        return {"stacks": kept, "charged": dict(self.charged), "sizes": dict(self.sizes)}
+        undoing = Undoing(kept, dict(self.charged), dict(self.sizes))
+        self.undoing = undoing  # last: an interrupt before leaves the run as it was
+        return undoing
 
-    def come_forth(self, kept: Mapping[str, Any]) -> None:
-        """End an undoing: everything is again as the run left it."""
-        for name, saved in kept["stacks"].items():
+    def come_forth(self, undoing: Undoing) -> None:
+        """End an undoing: everything is again as the run left it. Once is enough."""
+        if self.undoing is not undoing:
+            return
+        undoing.ended = True  # what is interrupted here is ended by the next one
+        for name, saved in undoing.stacks.items():
             self.stacks[name].rewind(saved)
-        self.spent = self.spent or len(kept["stacks"]) < len(self.stacks)
-        self.charged, self.sizes = dict(kept["charged"]), dict(kept["sizes"])
-        self.back = False
+        self.spent = self.spent or len(undoing.stacks) < len(self.stacks)
+        self.charged, self.sizes = dict(undoing.charged), dict(undoing.sizes)
+        self.undoing = None
 
     def check_start(self) -> None:
         """Check that an undone run has come back to where it started.
@@ -242,9 +280,14 @@ class Session:
                 )
 
     def finish(self) -> None:
-        """End a forward run: raise what a device found; throw the tape away if that is meant."""
+        """End a forward run: raise what a device found; throw the tape away if that is meant.
+
+        Raises:
+            SpillError: what streamed out could not be written.
+        """
         for stack in self.stacks.values():
             stack.verify()
+            stack.flush()
         if self.mode == "deployed":
             self.books.discard()
             for name in [n for n, kind in self.kinds.items() if kind == TAPE]:

@@ -46,7 +46,7 @@ def push_residue(stack: BitStack, residue: Tensor | None, coding: Coding) -> Non
 
 
 def pop_residue(stack: BitStack, shape: torch.Size, coding: Coding) -> Tensor | None:
-    """Undo `push_residue`."""
+    """Pop what `push_residue` pushed: int64 of `shape` in [0, unit), None where there is none."""
     if not has_residue(coding):
         return None
     return stack.pop(Uniform(coding.unit, stack.device), shape).long()
@@ -101,7 +101,7 @@ def _indices(residue: Tensor | None, like: Tensor, coding: Coding) -> tuple[Tens
 
 
 def pop_pattern(stack: BitStack, shape: torch.Size, coding: Coding) -> Tensor:
-    """Undo `push_pattern`."""
+    """Pop what `push_pattern` pushed: values of `shape` in the lattice's dtype, or float32."""
     if coding.kind == "float32":
         return stack.pop(FloatBits(torch.float32, device=stack.device), shape)
     total = torch.zeros(shape, dtype=torch.int64, device=stack.device)

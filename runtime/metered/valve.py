@@ -36,7 +36,20 @@ from revc.runtime.metered.values import (
 
 
 def valve(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> Tensor:
-    """Push the values of a slot, [B, ..]; return the fresh ones that are drawn in their place."""
+    """Push the values of a slot, [B, ..]; return the fresh ones that are drawn in their place.
+
+    Args:
+        session: the run's stacks, which change in place.
+        raw: the slot as the state holds it: lattice integers, or float32.
+        params: the distribution's, float [.., k n], which may lack leading axes; None for a
+            family without any.
+        site: what is known of the statement.
+
+    Raises:
+        SymbolError: a value that the lattice does not hold was drawn.
+        ReservoirExhaustedError: the source holds no more bits.
+        BindError: the statement is throttled, and undone by the program itself.
+    """
     coding, tape, source = site.coding, session.stacks[site.stack], session.stacks[session.source]
     shape, raw, params = raw.shape, session.arranged(raw), session.arranged(params)
     parts = split(raw, coding)
@@ -54,7 +67,7 @@ def valve(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> T
 
 
 def unvalve(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> Tensor:
-    """Undo `valve`."""
+    """Undo `valve`: push the fresh values back to the source; return the old ones off the tape."""
     coding, tape, source = site.coding, session.stacks[site.stack], session.stacks[session.source]
     shape, raw, params = raw.shape, session.arranged(raw), session.arranged(params)
     parts = split(raw, coding)

@@ -36,7 +36,7 @@ class Attention(Net):
         self.bias_out = nn.Parameter(torch.zeros(n))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the attended x."""
+        """Return what each position of `x`, [B, T, n], gathers from those that it may see."""
         qkv = functional.linear(x, self.weight_qkv, self.bias_qkv)
         heads = qkv.unflatten(-1, (-1, self.size)).transpose(1, 2)
         q, k, v = heads.split((self.heads, self.kv_heads, self.kv_heads), 1)

@@ -22,6 +22,8 @@ def attend(
         causal: whether position t sees positions up to t only.
         window: how many positions back it sees, itself included; None for all.
     """
+    if q.numel() == 0:  # the CPU's kernel divides by the number of positions
+        return torch.empty_like(q), q.new_empty(q.shape[:-1])
     q, k, v = _dense(q), _dense(k), _dense(v)
     bias = _window_bias(q, k, causal, window)
     causal = causal and window is None
@@ -44,6 +46,8 @@ def attend_vjp(
     window: int | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the cotangents of q, k and v from that of the output and what `attend` returned."""
+    if q.numel() == 0:
+        return torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
     gradient, q, k, v, out = [_dense(x) for x in (gradient, q, k, v, out)]
     bias = _window_bias(q, k, causal, window)
     causal = causal and window is None

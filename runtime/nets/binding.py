@@ -63,21 +63,22 @@ def _instance(name: str, net: Net, index: int) -> nn.Module:
 def import_net(name: str, target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> nn.Module:
     """Make the net that a spec calls ``torch "module:Class"(args)``.
 
+    Importing a module runs it. What is called is a class of torch modules and nothing else.
+
     Raises:
         BindError: it does not import, refuses its arguments, or is no torch module.
     """
     module_name, _, attribute = target.partition(":")
     try:
         made = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise BindError(f"net {name}: cannot import {target!r}: {error}") from error
+    if not (isinstance(made, type) and issubclass(made, nn.Module)):
+        raise BindError(f"net {name}: {target!r} is not a torch module, and was not called")
     try:
-        net = made(*args, **kwargs)
+        return made(*args, **kwargs)
     except (TypeError, ValueError, RuntimeError) as error:
         raise BindError(f"net {name}: {target} refuses its arguments: {error}") from error
-    if not isinstance(net, nn.Module):
-        raise BindError(f"net {name}: {target} is not a torch module")
-    return net
 
 
 def check_state(name: str, module: nn.Module) -> None:
@@ -87,7 +88,7 @@ def check_state(name: str, module: nn.Module) -> None:
         BindError: the module has one.
     """
     for part in module.modules():
-        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.track_running_stats:
+        if isinstance(part, nn.modules.batchnorm._NormBase) and part.track_running_stats:
             raise BindError(
                 f"net {name}: {type(part).__name__} changes its running statistics in a forward "
                 "pass, and again when its input is rebuilt; use a norm without statistics"

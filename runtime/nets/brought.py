@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
+from revc.runtime.nets.net_state import NetState
 
 
 class Leaf(NamedTuple):
@@ -65,6 +66,7 @@ def run(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor, H
     own = tuple(x.detach().requires_grad_(w) for x, w in zip(inputs, wanted, strict=True))
     versions = _versions(own)
     params = _params(leaf)
+    held = NetState(leaf.module)
     with torch.enable_grad(), _autocast(leaf, own), _as_then(leaf):
         try:
             out = _single(_called(leaf, params, own))
@@ -75,6 +77,12 @@ def run(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor, H
             raise
     if versions != _versions(own):
         raise BindError(_changes(leaf))
+    if changed := held.changed():
+        raise BindError(
+            f"net {leaf.name!r} changes its {changed} as it runs (running statistics, a power "
+            "iteration, a cache), and would again when its input is rebuilt: give it one that only "
+            "reads, or put it in eval mode if that keeps it from writing"
+        )
     return out.detach(), Handle(own, wanted, out, None, params)
 
 
@@ -203,8 +211,10 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
         )
     )
     by_inputs = [_or_zero(next(found), x) if x.requires_grad else None for x in handle.inputs]
+    held = (cotangent, handle.output, *handle.inputs, *handle.params, *by_inputs)
+    others = {_memory(x) for x in held if x is not None}
     by_params = tuple(
-        _unshared(next(found), cotangent) if p.requires_grad else None for p in handle.params
+        _unshared(next(found), others) if p.requires_grad else None for p in handle.params
     )
     return (by_params, *by_inputs)
 
@@ -233,14 +243,23 @@ def _lost(leaf: Leaf) -> str:
     )
 
 
-def _unshared(gradient: Tensor | None, cotangent: Tensor) -> Tensor | None:
-    # A module that adds a parameter hands the cotangent itself on, which the graph will change.
-    if (
-        gradient is None
-        or gradient.untyped_storage().data_ptr() != cotangent.untyped_storage().data_ptr()
-    ):
-        return gradient
-    return gradient.clone()
+def _unshared(gradient: Tensor | None, others: set[int]) -> Tensor | None:
+    """Return a gradient in memory of its own, which the graph will add to; `others` are known."""
+    # A module that adds a parameter hands the cotangent itself on, one that adds two parameters
+    # gives both one gradient, one that sums a parameter gives one number everywhere.
+    if gradient is None:
+        return None
+    spread = any(
+        step == 0 and n > 1 for step, n in zip(gradient.stride(), gradient.shape, strict=True)
+    )
+    if spread or _memory(gradient) in others:
+        return gradient.clone(memory_format=torch.contiguous_format)
+    others.add(_memory(gradient))
+    return gradient
+
+
+def _memory(x: Tensor) -> int:
+    return x.untyped_storage().data_ptr()
 
 
 def _or_zero(cotangent: Tensor | None, x: Tensor) -> Tensor:

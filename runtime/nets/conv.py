@@ -26,7 +26,7 @@ class Conv(Net):
         self.biases = nn.ParameterList(torch.zeros(after) for after in sizes[1:])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the image of x."""
+        """Return the last convolution's image, [B, out, H, W], of `x`, [B, n, H, W]."""
         for depth, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = ACTIVATIONS[self.act](x) if depth else x
             x = functional.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)

@@ -25,7 +25,7 @@ class Linear(Net):
             self.bias = nn.Parameter(torch.zeros(out))
 
     def forward(self, x: Tensor, tied: Tensor | None = None) -> Tensor:
-        """Return the image of `x`; `tied` is the borrowed weight, [out, n]."""
+        """Return the image, [.., out], of `x`, [.., n]; `tied` is the borrowed weight, [out, n]."""
         weight = self.weight if tied is None else tied
         return functional.linear(x, weight, getattr(self, "bias", None))
 
@@ -46,7 +46,7 @@ class Embedding(Net):
         self.weight = nn.Parameter(torch.randn(size, out) * 0.02)
 
     def forward(self, index: Tensor) -> Tensor:
-        """Return the rows of `index`."""
+        """Return the rows, [.., out], of the int64 labels `index`, [..]."""
         return functional.embedding(index, self.weight)
 
 
@@ -58,7 +58,7 @@ class Parameter(Net):
         self.weight = nn.Parameter(torch.randn(shape) * init)
 
     def forward(self) -> Tensor:
-        """Return the tensor."""
+        """Return the tensor itself, of the shape that it was made with."""
         return self.weight
 
 

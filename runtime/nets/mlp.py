@@ -28,7 +28,7 @@ class Mlp(Net):
         self.bias_out = nn.Parameter(torch.zeros(out))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the image of x."""
+        """Return the image, [.., out], of `x`, [.., n]."""
         hidden = functional.linear(x, self.weight_in, self.bias_in)
         if self.act == "swiglu":
             gate, value = hidden.chunk(2, -1)

@@ -8,7 +8,11 @@ from revc.runtime.nets.base import Net
 
 
 class Norm(Net):
-    """Layer norm (with a bias) or root-mean-square norm (without), learned scale: [.., n]."""
+    """Layer norm (with a bias) or root-mean-square norm (without), learned scale: [.., n].
+
+    Sources: Ba, Kiros, Hinton, "Layer Normalization" (2016); Zhang, Sennrich, "Root Mean Square
+    Layer Normalization" (2019).
+    """
 
     def __init__(self, n: int, kind: str = "layer", eps: float = 1e-5) -> None:
         super().__init__()
@@ -18,7 +22,7 @@ class Norm(Net):
             self.bias = nn.Parameter(torch.zeros(n))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the normalised x."""
+        """Return `x`, [.., n], normalised over its last axis, times the learned scale."""
         if self.kind == "layer":
             return functional.layer_norm(x, (self.n,), self.weight, self.bias, self.eps)
         return functional.rms_norm(x, (self.n,), self.weight, self.eps)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from revc.errors import ReconstructionError
-from revc.runtime.bits.errors import BitsError
+from revc.runtime.bits.errors import BitsError, SpillError
+from revc.runtime.metered.undoing import Undoing
 from revc.runtime.run import guard
 from revc.runtime.run.rows import Rows
 from revc.runtime.state.alloc_health import new_health
@@ -37,16 +38,16 @@ class Descent:
         self.position = len(self.run.steps)
         self.health = new_health(self.run.mode.device)
         device = self.run.mode.device
-        waits = self.run.interface.exact and device.type != "cpu"
+        waits = self.run.marks.on and device.type != "cpu"
         self.wrong = Rows(len(self.run.steps) if waits else 0, 1, torch.int64, device)
         self.state: dict[str, Tensor] = self.run.start()
         self.row: Tensor | None = None
         session = self.run.session
-        self.kept: dict[str, Any] | None = None
+        self.undoing: Undoing | None = None
         if session is not None and self.undo:
-            self.kept = session.turn_back()
+            self.undoing = session.turn_back()
         if observed() and not self.recorded:
-            self.run.checksums(sorted(self.state), self.state)
+            self.run.marks.of(sorted(self.state), self.state)
 
     def reach(self, position: int) -> None:
         """Bring the state to `position`: onwards from where it is, or again from the end."""
@@ -62,7 +63,7 @@ class Descent:
             if self.recorded:
                 self.run.verify(at, self)
             elif at == 0 or observed():
-                self.row = self.run.checksums(step.segment.live, self.state)
+                self.row = self.run.marks.of(step.segment.live, self.state)
 
     def note(self, position: int, wrong: Tensor) -> None:
         """Take note of how many registers differ at `position`, [1].
@@ -71,9 +72,24 @@ class Descent:
             ReconstructionError: some do. Devices that would have to be waited for tell at the end.
         """
         if wrong.device.type != "cpu":
-            self.wrong.put(position, wrong)
+            self.wrong.add(position, wrong)
         elif guard.readable(wrong):
-            guard.verify_now(wrong, [self.run.names[position]], self.run.interface.name)
+            guard.verify_now(wrong, [self.run.names[position]], self.run.interface)
+
+    def note_emits(self, position: int, differs: Tensor) -> None:
+        """Take note of whether what a segment emits came out different, 0-dim.
+
+        Raises:
+            ReconstructionError: it did; devices that would have to be waited for tell at the end.
+        """
+        if differs.device.type != "cpu":
+            self.wrong.add(position, differs.reshape(1).to(torch.int64))
+        elif guard.readable(differs) and differs.item():
+            raise ReconstructionError(
+                f"{self.run.interface.name}, {self.run.names[position]}: what it emits came out "
+                "different when it was evaluated again, so its gradient would be of something "
+                "else: a net in it changed since, or does not repeat its result"
+            )
 
     def arrive(self) -> None:
         """End the way back, having checked where it led.
@@ -86,8 +102,8 @@ class Descent:
             if at.exact and self.recorded and (observed() or self._is_nearly_down()):
                 self.reach(0)
             if self.wrong.count and guard.readable(self.wrong.table):
-                guard.verify_now(self.wrong.filled[:, 0], self.run.names, at.name)
-            if session is not None and self.kept and at.exact and self.position == 0:
+                guard.verify_now(self.wrong.filled[:, 0], self.run.names, at)
+            if session is not None and self.undoing and at.exact and self.position == 0:
                 session.check_start()
         finally:
             self.leave()
@@ -100,13 +116,15 @@ class Descent:
     def leave(self) -> None:
         """End the way back where it stands."""
         self.state = {}
-        if self.kept is not None and self.run.session is not None:
-            self.run.session.come_forth(self.kept)
-            self.kept = None
+        if self.undoing is not None and self.run.session is not None:
+            self.run.session.come_forth(self.undoing)
+            self.undoing = None
 
 
 class reading_bits:
     """``with reading_bits():`` say of bits that cannot be read that they are not the run's.
+
+    A tape that streamed out and is lost says so itself, and nobody's parameters are to blame.
 
     Raises:
         ReconstructionError: a stack could not be read.
@@ -116,7 +134,7 @@ class reading_bits:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, _trace: Any) -> None:
-        if isinstance(error, BitsError):
+        if isinstance(error, BitsError) and not isinstance(error, SpillError):
             raise ReconstructionError(
                 f"the run could not be undone with the bits that it left: {error}. Other "
                 "parameters, another state or another batch than its own were used"

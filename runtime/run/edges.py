@@ -19,7 +19,9 @@ class Enter(torch.autograd.Function):
         """Return a carrier for each register that is no label."""
         ctx.set_materialize_grads(False)
         ctx.dtypes = [value.dtype for value in values]
+        ctx.clamped = None if run.intake is None else run.intake.clamped
         slots = [slot for slot in run.interface.takes if slot.kind != "label"]
+        ctx.names = [slot.name for slot in slots]
         for slot, value in zip(slots, values, strict=True):
             run.state[slot.name] = encoded(slot, value)
         return tuple(run.carrier(value) for value in values)
@@ -28,8 +30,15 @@ class Enter(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: Tensor | None) -> Any:
         """Return the cotangents in the values' dtypes."""
         refuse_double()
-        pairs = zip(cotangents, ctx.dtypes, strict=True)
-        return (None, *(None if cot is None else cot.to(dtype) for cot, dtype in pairs))
+        found: list[Tensor | None] = []
+        for name, cot, dtype in zip(ctx.names, cotangents, ctx.dtypes, strict=True):
+            if cot is not None and dtype.is_floating_point:
+                mask = ctx.clamped.get(name) if ctx.clamped else None
+                cot = cot if mask is None else cot.masked_fill(mask, 0.0)
+                found.append(cot.to(dtype))
+            else:
+                found.append(None)
+        return (None, *found)
 
 
 class Leave(torch.autograd.Function):

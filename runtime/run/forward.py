@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from revc.errors import BindError
 from revc.runtime.run.edges import Enter, Leave
 from revc.runtime.run.held import encoded
+from revc.runtime.run.intake import Intake
 from revc.runtime.run.modes import RunMode, without_autocast
 from revc.runtime.run.result import Ran
 from revc.runtime.run.run import Run
@@ -19,15 +21,15 @@ _LENGTHS = "code lengths"  # no register is called so: a name has no space
 
 
 def run_forward(
-    model: "ReversibleModel", mode: RunMode, sizes: Mapping[str, int], values: Mapping[str, Tensor]
+    model: "ReversibleModel", mode: RunMode, intake: Intake
 ) -> tuple[list[Tensor], Ran]:
     """Run a program; return what the caller sees of results and emits, and what the run leaves."""
-    at = model.interface
+    at, sizes, values = model.interface, intake.sizes, intake.values
     session = None
     if at.plan:
         how = (mode.device, model.training, mode.options, mode.sizes)
         session = model.stacks.open(mode.examples, *how)
-    run = Run(model, mode, sizes, session)
+    run = Run(model, mode, sizes, session, intake)
     with without_autocast(mode.device):
         run.give(values)
         run.begin()
@@ -35,6 +37,7 @@ def run_forward(
         emits = _pass_all(run, flow, values)
         views = _leave(run, flow)
     assert run.final is not None
+    run.intake = None  # the way back is not to hold the inputs
     raw = tuple(run.final[slot.name] for slot in at.gives)
     givens = tuple(values[slot.name] for slot in at.givens)
     lengths = views.pop() if at.plan else None
@@ -60,7 +63,11 @@ def _enter(run: Run, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _pass_all(run: Run, flow: dict[str, Tensor], values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Run all segments; return what they emit, that of turns stacked."""
+    """Run all segments; return what they emit, that of turns stacked.
+
+    Raises:
+        BindError: a loop that emits has no turns.
+    """
     emits: dict[str, Tensor] = {}
     turns: dict[str, dict[int, Tensor]] = {}
     for position, (segment, turn) in enumerate(run.steps):
@@ -84,6 +91,8 @@ def _pass_all(run: Run, flow: dict[str, Tensor], values: Mapping[str, Tensor]) -
     while turns:
         name, stacked = turns.popitem()
         emits[name] = torch.stack([value for _, value in sorted(stacked.items())])
+    if missing := [name for name in run.interface.emits if name not in emits]:
+        raise BindError(f"a repeat of no turns emits no {', '.join(missing)}")
     return emits
 
 

@@ -32,27 +32,39 @@ def register(interface: Interface) -> str:
     return interface.program_hash
 
 
-def settle_now(trail: Tensor, names: Sequence[str], program: str) -> None:
-    """Raise if the health after some segment, [segments, 2], shows that it went wrong.
+def interface_of(key: str) -> Interface:
+    """Return the interface that `register` gave a key."""
+    return _interfaces[key]
+
+
+def settle_now(trail: Tensor, names: Sequence[str], program: str) -> list[str]:
+    """Raise if the health after some segment, [segments, 3], shows that it went wrong.
+
+    Returns the names of those in which an increment was clamped.
 
     Raises:
         NonFiniteError: an increment was not finite, or a freed register not as promised.
     """
-    for (size, wrong), name in zip(trail.tolist(), names, strict=True):
+    clamped: list[str] = []
+    before = 0.0  # health only grows: what an earlier segment clamped shows in all later ones
+    for (size, wrong, _), name in zip(trail.tolist(), names, strict=True):
         if not size < float("inf"):
             raise NonFiniteError(f"{program}, {name}: an increment is not finite")
-        if size >= 1:
-            text = f"{program}, {name}: an increment is beyond the lattice and was clamped"
-            warnings.warn(text, ClampWarning, stacklevel=2)
+        if size >= 1 and size > before:
+            clamped.append(name)
+        before = size
         if wrong:
             raise NonFiniteError(
                 f"{program}, {name}: {int(wrong)} elements of a freed register do not hold "
                 "the value that the spec says"
             )
+    return clamped
 
 
-def verify_now(wrong: Tensor, names: Sequence[str], program: str) -> None:
+def verify_now(wrong: Tensor, names: Sequence[str], at: Interface) -> None:
     """Raise if some segment's rebuilt input, [segments], differs from the forward pass's.
+
+    Float state may differ by what the model's `drift` allows.
 
     Raises:
         ReconstructionError: it does; names the last such segment, where the rebuild went wrong.
@@ -60,9 +72,10 @@ def verify_now(wrong: Tensor, names: Sequence[str], program: str) -> None:
     found = wrong.tolist()
     for index in reversed(range(len(found))):
         if found[index]:
+            how = "bit for bit" if at.exact else "as closely as `model.drift` says"
             raise ReconstructionError(
-                f"{program}, {names[index]}: {found[index]} of its registers could not be rebuilt "
-                "bit for bit. Between forward and backward something changed: a parameter "
+                f"{at.name}, {names[index]}: {found[index]} of its registers could not be rebuilt "
+                f"{how}. Between forward and backward something changed: a parameter "
                 "(through .data), the state itself, or a net that does not repeat its result "
                 "(dropout, a random or nondeterministic operation)"
             )
@@ -101,7 +114,12 @@ def _(state: Sequence[Tensor], cotangent: Tensor) -> list[Tensor]:
 def settle(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
     """Run `settle_now`; return a 0-dim zero."""
     at = _interfaces[key]
-    settle_now(trail, segment_names(at, counts), at.name)
+    for name in settle_now(trail, segment_names(at, counts), at.name):
+        text = (
+            f"{at.name}, {name}: an increment is beyond the lattice and was clamped; its gradient "
+            "is that of one that was not, as the code is compiled"
+        )
+        warnings.warn(text, ClampWarning, stacklevel=2)
     return trail.new_zeros(())
 
 
@@ -114,7 +132,7 @@ def _(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
 def verify(wrong: Tensor, counts: Sequence[int], key: str) -> Tensor:
     """Run `verify_now`; return a 0-dim float32 zero."""
     at = _interfaces[key]
-    verify_now(wrong, segment_names(at, counts), at.name)
+    verify_now(wrong, segment_names(at, counts), at)
     return wrong.new_zeros((), dtype=torch.float32)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from revc.runtime.interface import Slot
@@ -21,6 +22,8 @@ def encoded(slot: Slot, value: Tensor) -> Tensor:
     """Return raw state of the run's own for a tensor of the caller."""
     if slot.kind == "lattice":
         return lattice.encode(value, slot.fraction_bits, slot.width)
+    if slot.kind == "label":
+        return value.to(torch.int64, copy=True, memory_format=torch.contiguous_format)
     return boundary.own(value)
 
 

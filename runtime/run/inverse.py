@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from revc.errors import BindError, ReconstructionError
@@ -11,6 +10,7 @@ from revc.runtime.metered.session import Options, Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent, reading_bits
 from revc.runtime.run.held import encoded
+from revc.runtime.run.intake import Intake
 from revc.runtime.run.modes import RunMode, mode_of, without_autocast
 from revc.runtime.run.result import Ran, origin_of
 from revc.runtime.run.run import Run
@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 
 
 def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> Any:
-    """Return the inputs that give `out`, or the results `values`; see `ReversibleModel.inverse`."""
+    """Return the inputs that give `out`, or the results `values`; see `ReversibleModel.inverse`.
+
+    Raises:
+        BindError: the result came from compiled code, lost its bits or was changed beside them,
+            or a result or a given is missing or does not fit.
+        NonFiniteError: an allocated register does not come back to its value.
+        ReconstructionError: the inverse does not come back to the inputs of the run.
+    """
     at = model.interface
+    _check_names(model, values)
     if out is None:
         return single(_invert_values(model, dict(values)))
     ran, shown = _opened(model, out)
@@ -44,14 +52,31 @@ def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> 
             f"this result of {at.name} was copied without its bits: invert the one that the "
             "forward pass returned"
         )
+    slots = [slot for slot in (*at.gives, *at.givens) if slot.name in edited]
+    at.bound(slots, edited, dict(zip(at.sizes, ran.mode.sizes, strict=True)))
     names = [slot.name for slot in at.givens]
     givens = dict(zip(names, ran.givens, strict=True)) | {n: shown[n] for n in names if n in shown}
+    changed = [slot for slot in (*at.gives, *at.givens) if slot.name in edited]
+    if changed:
+        sizes = dict(zip(at.sizes, ran.mode.sizes, strict=True))
+        Intake(at.name, changed, shown, sizes, strict=True).admit().settle()
     raw = [
         encoded(slot, edited[slot.name]) if slot.name in edited else value
         for slot, value in zip(at.gives, ran.raw, strict=True)
     ]
     check = None if edited or set(values) else ran.check
     return single(go_back(model, ran.mode, raw, givens, ran.session, check))
+
+
+def _check_names(model: "ReversibleModel", values: Mapping[str, Tensor]) -> None:
+    """Refuse names that the program does not have, and values that are no tensors."""
+    at = model.interface
+    names = [slot.name for slot in (*at.gives, *at.givens)]
+    for name, value in values.items():
+        if name not in names:
+            raise BindError(f"{at.name} gives {', '.join(names)}; {name!r} does not fit")
+        if not isinstance(value, Tensor):
+            raise BindError(f"{name} is a {type(value).__name__}, not a tensor")
 
 
 def _opened(model: "ReversibleModel", out: Any) -> tuple[Ran | None, dict[str, Tensor]]:
@@ -84,14 +109,11 @@ def _invert_values(model: "ReversibleModel", values: dict[str, Tensor]) -> list[
     names = [slot.name for slot in slots]
     if missing := [name for name in names if name not in values]:
         raise BindError(f"inverse of {at.name} needs {', '.join(missing)}")
-    for name, value in values.items():
-        if not isinstance(value, Tensor):
-            raise BindError(f"{name} is a {type(value).__name__}, not a tensor")
-    if unknown := [name for name in values if name not in names]:
-        raise BindError(f"{at.name} gives {', '.join(names)}; {unknown[0]!r} does not fit")
     sizes = at.fit(slots, values)
+    Intake(at.name, slots, values, sizes, strict=True).admit().settle()
     options = Options(sampling=bool(at.plan))
-    mode = mode_of(model, sizes, at.sizes, [values[name] for name in names], options)
+    found, examples = [values[name] for name in names], at.examples(sizes, values)
+    mode = mode_of(model, sizes, at.sizes, found, examples, options)
     session = open_bits(model, mode) if at.plan else None
     raw = [encoded(slot, values[slot.name]) for slot in at.gives]
     givens = {slot.name: values[slot.name] for slot in at.givens}
@@ -114,6 +136,8 @@ def go_back(
     at = model.interface
     run = Run(model, mode, dict(zip(at.sizes, mode.sizes, strict=True)), session)
     run.final = {slot.name: value for slot, value in zip(at.gives, raw, strict=True)}
+    if check is not None:
+        run.marks.allow(run.final, check)
     with without_autocast(mode.device), reading_bits():
         run.give(givens)
         descent = Descent(run, recorded=False, undo=undo)
@@ -122,7 +146,7 @@ def go_back(
             descent.reach(0)
             if guard.readable(descent.health):
                 guard.settle_now(descent.health[None], ["segment inverse"], at.name)
-            _check_start(at.name, descent.row, check)
+            _check_start(run, descent.row, check)
             views = [run.seen(slot, descent.state[slot.name]) for slot in at.takes]
             done = True
         finally:
@@ -130,12 +154,12 @@ def go_back(
     return views
 
 
-def _check_start(program: str, row: Tensor | None, check: Tensor | None) -> None:
+def _check_start(run: Run, row: Tensor | None, check: Tensor | None) -> None:
     if check is None or row is None or not guard.readable(check):
         return
-    if not torch.equal(row, check):
+    if run.marks.differing(row, check.to(row.device)).item():
         raise ReconstructionError(
-            f"{program}: the inverse does not come back to the inputs of the run. Its "
+            f"{run.interface.name}: the inverse does not come back to the inputs of the run. Its "
             "parameters, or the result itself, have changed since"
         )
 

@@ -51,9 +51,9 @@ class RunMode:
 
 def mode_of(
     owner: nn.Module, sizes: Mapping[str, int], order: Sequence[str], values: Sequence[Tensor],
-    options: Options = NO_OPTIONS,
+    examples: int, options: Options = NO_OPTIONS,
 ) -> RunMode:  # fmt: skip
-    """Return the mode in which a module would run on `values` now."""
+    """Return the mode in which a module would run on `values` now, which are of `examples`."""
     first = next((p for p in owner.parameters() if p.is_floating_point()), None)
     device = first.device if first is not None else values[0].device if values else None
     device = device or torch.device("cpu")
@@ -62,7 +62,6 @@ def mode_of(
     if dtype == torch.float32 and device.type != "meta" and torch.is_autocast_enabled(device.type):
         low = torch.get_autocast_dtype(device.type)
     ordered = tuple(sizes[name] for name in order)
-    examples = int(values[0].shape[0]) if values and values[0].dim() else 1
     return RunMode(ordered, dtype, low, device, (), examples, options)
 
 

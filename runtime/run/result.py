@@ -126,7 +126,7 @@ def _drawn(result: Any) -> dict[str, Tensor]:
 
 
 def _ledger(result: Any) -> "Books":
-    """What each meter wrote, drew and erased: exact, int64 [B] in 2**-32 bit.
+    """What each meter wrote, drew and erased: exact, int64 [B] in 2**-20 bit.
 
     Raises:
         BindError: the program exchanges no bits, or the result was copied without them.

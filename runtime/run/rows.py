@@ -21,6 +21,10 @@ class Rows:
         """Write a row, [at most width]."""
         self.table[position, : row.shape[0]] = row
 
+    def add(self, position: int, row: Tensor) -> None:
+        """Add to a row, [at most width]."""
+        self.table[position, : row.shape[0]] += row
+
     def row(self, position: int, width: int) -> Tensor:
         """Return the first `width` numbers of a row, a view."""
         return self.table[position, :width]

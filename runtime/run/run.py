@@ -13,11 +13,12 @@ from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
 from revc.runtime.run.held import Watched, encoded, version
+from revc.runtime.run.intake import Intake
+from revc.runtime.run.marks import Marks
 from revc.runtime.run.modes import RunMode
 from revc.runtime.run.rows import Rows
 from revc.runtime.state import boundary
-from revc.runtime.state.alloc_health import new_health
-from revc.runtime.state.checksum import checksum
+from revc.runtime.state.alloc_health import EMITTED, damping, new_health
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
@@ -34,7 +35,7 @@ class Step(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """What messages call it: the segment, with the turn if it is one of several."""
         return guard.step_name(self.segment.plan, self.turn)
 
 
@@ -48,9 +49,10 @@ class Run:
 
     def __init__(
         self, model: "ReversibleModel", mode: RunMode, sizes: Mapping[str, int],
-        session: Session | None = None,
+        session: Session | None = None, intake: Intake | None = None,
     ) -> None:  # fmt: skip
-        self.model, self.mode, self.session = model, mode, session
+        self.model, self.mode, self.session, self.intake = model, mode, session, intake
+        self.clamped = False
         self.sizes = dict(sizes)
         self.steps: tuple[Step, ...] = model.steps(self.sizes)
         self.names = [step.name for step in self.steps]
@@ -59,13 +61,14 @@ class Run:
         self.final: dict[str, Tensor] | None = None
         self.lengths: Tensor | None = None
         self.health = new_health(mode.device)
+        self.emitted: dict[int, Tensor] = {}
         self.calls: dict[int, Call] = {}
         self.watched: list[Watched] = []
         self.check: Tensor | None = None
         width = max((len(step.segment.live) for step in self.steps), default=0)
-        checked = len(self.steps) if self.interface.exact else 0
-        self.checks = Rows(checked, width, torch.int64, mode.device)
-        self.trail = Rows(len(self.steps), 2, torch.float32, mode.device)
+        count = len(self.steps)
+        self.marks = Marks(self.interface.exact, model.drift, count, width, mode.device)
+        self.trail = Rows(count, 3, torch.float32, mode.device)
         self.unasked = {slot.name for slot in self.interface.givens} - mode.asked
         self._descents: dict[int, Descent] = {}
         self._lock = threading.Lock()
@@ -82,7 +85,8 @@ class Run:
         for slot in self.interface.givens:
             value = values[slot.name]
             self.watched.append(Watched(slot.name, value, version(value)))
-            self.givens[slot.name] = encoded(slot, value) if slot.kind == "lattice" else value
+            held = encoded(slot, value) if slot.kind == "lattice" else boundary.dense(value)
+            self.givens[slot.name] = held
 
     def begin(self) -> None:
         """Make room for code lengths, if the program has any."""
@@ -94,10 +98,9 @@ class Run:
     def pass_by(self, position: int, call: "Call") -> list[Tensor]:
         """Run the forward graph of the segment at `position`; return what it emits."""
         plan, step = call.segment.plan, self.steps[position]
-        if self.interface.exact:
-            row = self.checksums(step.segment.live, self.state)
-            self.checks.put(position, row)
-            if position == 0:
+        if self.marks.on:
+            row = self.marks.put(position, step.segment.live, self.state)
+            if position == 0 and (self.interface.exact or not self.interface.plan):
                 self.check = row
         graph = call.graphs.forward
         args: list[Any] = [
@@ -106,7 +109,10 @@ class Run:
         ]
         bits = self._bits(self.lengths) if plan.metered else []
         args += [*call.nets, *self._sizes(call), *self.mode.tail, *bits, self.health]
+        before = self.health
         out = plan.ports.outcome(graph(*args))
+        if plan.emits and self.interface.exact:
+            self.emitted[position] = (out.health[2] - before[2]).remainder(EMITTED)
         self.state.update(zip(plan.gives, out.gives, strict=True))
         self.health = out.health
         self.trail.put(position, out.health)
@@ -115,16 +121,25 @@ class Run:
     def finish(self) -> None:
         """End the forward pass: check its health, and close its session."""
         self.final = {name: value.detach() for name, value in self.state.items()}
+        self.marks.allow(self.final)
         self.state = {}
         for slot in self.interface.gives:
             if slot.kind != "lattice":  # the caller sees the register itself
                 value = self.final[slot.name]
                 self.watched.append(Watched(slot.name, value, version(value)))
         if guard.readable(self.health):
-            guard.settle_now(self.trail.filled, self.names, self.interface.name)
+            if self.intake is not None:
+                self.intake.settle()
+            self._count(guard.settle_now(self.trail.filled, self.names, self.interface.name))
         del self.trail, self.health  # the way back is not to hold them
         if self.session is not None:
             self.session.finish()
+
+    def _count(self, clamped: Sequence[str]) -> None:
+        """Take note of the segments in which an increment was clamped."""
+        self.clamped = bool(clamped)
+        for name in clamped:
+            self.model.counts.increment(self.interface.name, name)
 
     def _bits(self, lengths: Tensor | None) -> list[Any]:
         """Return what graphs that exchange bits take: token, code lengths, and table of sites."""
@@ -140,12 +155,6 @@ class Run:
 
     def _read(self, state: Mapping[str, Tensor], names: Sequence[str]) -> list[Tensor]:
         return [state[name] if name in state else self.givens[name] for name in names]
-
-    def checksums(self, names: Sequence[str], state: Mapping[str, Tensor]) -> Tensor:
-        """Return the checksums of registers, in their order."""
-        registers = [state[name] for name in names]
-        row = checksum(registers)
-        return row.to(self.mode.device) if not registers else row
 
     # --- the way back ----------------------------------------------------------------------------
 
@@ -187,20 +196,22 @@ class Run:
         args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *self._sizes(call)]
         args += [*self.mode.tail, *bits, descent.health]
         del raws, d_raws, givens, d_givens, d_emits
-        out = plan.ports.pulled(graph(*args))
+        with damping(self.clamped):
+            out = plan.ports.pulled(graph(*args))
         state.update(zip(plan.takes, out.takes, strict=True))
         descent.position = position
+        if position in self.emitted:
+            mark = (out.health[2] - descent.health[2]).remainder(EMITTED)
+            descent.note_emits(position, mark != self.emitted[position])
+        descent.health = out.health
         self.verify(position, descent)
         return out.cotangents, out.givens, out.nets
 
     def verify(self, position: int, descent: Descent) -> None:
         """Compare the rebuilt state in front of a segment with the forward pass's."""
-        if not self.interface.exact:
-            return
-        segment = self.steps[position].segment
-        now = self.checksums(segment.live, descent.state)
-        wrong = boundary.mismatches(now, self.checks.row(position, len(segment.live)))
-        descent.note(position, wrong)
+        if self.marks.on:
+            live = self.steps[position].segment.live
+            descent.note(position, self.marks.compare(position, live, descent.state))
 
     def zero(self, value: Tensor) -> Tensor:
         """Return a cotangent of zero for a raw value, of its shape."""

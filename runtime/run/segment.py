@@ -22,11 +22,11 @@ from revc.runtime.run.run import Run
 
 
 class SegmentGraphs(Protocol):
-    """The graphs of a segment."""
+    """What runs a segment: one graph in each direction, called as `revc.runtime.interface` says."""
 
     @property
     def forward(self) -> Callable[..., Any]:
-        """The forward graph."""
+        """The forward graph: state before the segment to state behind it, emits, code lengths."""
 
     @property
     def inverse(self) -> Callable[..., Any]:

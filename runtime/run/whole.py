@@ -8,6 +8,7 @@ import itertools
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +20,8 @@ from revc.runtime.metered import run_ops
 from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run import guard
-from revc.runtime.run.bound import Made, bind
+from revc.runtime.run.bound import Made, bind, find
+from revc.runtime.run.intake import admit_compiled, extremes
 from revc.runtime.run.modes import RunMode, canonical
 from revc.runtime.run.segment import Graphs, refuse_double
 from revc.runtime.state.alloc_health import new_health
@@ -40,9 +42,14 @@ def run_whole(
     lower(model.code)
     mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
     givens = [values[slot.name] for slot in at.givens]
-    tensors = [t for net in _bounds(model) for t in net]
+    nets = [_tensors(model, name) for name in at.nets]
+    counts = tuple([len(tensors) for tensors in nets])
     takes = [values[slot.name] for slot in at.takes]
-    out = Whole.apply(model, mode, *takes, *givens, *tensors)
+    inputs = (*_distinct([*takes, *givens]), *[t for net in nets for t in net])
+    recorded = torch.is_grad_enabled() and any(value.requires_grad for value in inputs)
+    # Dynamo (2.13) calls a Function that nothing flows back through without its context.
+    run = Whole.apply if recorded else partial(Whole.forward, _Unrecorded())
+    out = run(model, mode, counts, *inputs)
     count = len(at.gives) + len(at.emits)
     lengths = out[count] if at.plan else None
     rest = [*out[count + bool(at.plan) :]]
@@ -56,8 +63,13 @@ def run_whole(
     return list(out[:count]), raw, givens, lengths, ticket
 
 
-def _bounds(model: "ReversibleModel") -> list[tuple[Tensor, ...]]:
-    return [_tensors(model, name) for name in model.interface.nets]
+def _distinct(values: Sequence[Tensor]) -> list[Tensor]:
+    """Return the values, a view for each that came before: Dynamo takes no tensor twice."""
+    found: list[Tensor] = []
+    for value in values:
+        again = any(value is other for other in found)
+        found.append(value.view_as(value) if again else value)
+    return found
 
 
 def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
@@ -67,7 +79,7 @@ def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
         BindError: it is a built-in net that was replaced or hooked.
     """
     known: Made = model.made[name]
-    bound = bind(name, model.nets.get_submodule(name), known)
+    bound = bind(name, find(model.nets, name), known)
     if bound.brought and known.kind is not None:
         raise BindError(
             f"net {name} was replaced, or has hooks: torch.compile of the whole model takes "
@@ -99,21 +111,36 @@ def lower(key: str) -> bool:
 lower._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
+class _Unrecorded:
+    """The context of a run that nobody differentiates."""
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        """Keep nothing."""
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Note nothing."""
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Note nothing."""
+
+
 class Whole(torch.autograd.Function):
     """Forward runs the forward graph; backward rebuilds every activation in the VJP graph."""
 
     @staticmethod
-    def forward(ctx: Any, model: "ReversibleModel", mode: RunMode, *tensors: Tensor) -> Any:
+    def forward(
+        ctx: Any, model: "ReversibleModel", mode: RunMode, counts: tuple[int, ...], *tensors: Tensor
+    ) -> Any:
         """Return views.., emits.., code lengths if there are any, raw lattice and label registers..
 
-        `tensors` are the registers, the givens and the tensors of the nets. A run with bits gives
-        its ticket last.
+        `tensors` are the registers, the givens and the tensors of the nets, of which each net has
+        as many as `counts` says. A run with bits gives its ticket last.
         """
         at = model.interface
         registers = tensors[: len(at.takes) + len(at.givens)]
         bits, lengths = _open(model, mode)
         with canonical(model.nets, mode):
-            nets = _nets(model, mode, tensors[len(registers) :])
+            nets = _nets(model, mode, counts, tensors[len(registers) :])
             sites = [at.plan.sites] if at.plan else []
             args = (*registers, *nets, *mode.sizes, *mode.tail, *bits[:1], *lengths, *sites)
             out = list(model.graphs.traced_forward(*args, new_health(mode.device)))
@@ -121,13 +148,19 @@ class Whole(torch.autograd.Function):
         ctx.rows = [int(part.shape[0]) for part in trail]
         # A label is its own raw state: Dynamo loses track of a result that is there twice.
         views = [v if v.is_floating_point() else v.clone() for v in views]
-        outputs = views or emits or lengths
         done = [guard.settle(torch.cat(trail), ctx.rows, model.key)]
+        if registers:
+            pairs = zip(at.entries, registers, strict=True)
+            ends = torch.stack([extremes(slot, value) for slot, value in pairs])
+            done += [admit_compiled(ends, mode.sizes, model.key).float()]
         done += [run_ops.finish_run(*bits, mode.device)] if bits else []
-        outputs[0] = outputs[0] + sum(done).to(outputs[0].dtype)
-        ctx.model, ctx.mode = model, mode
+        # Whichever of them a caller keeps: a check that nothing depends on would be dropped.
+        zero = torch.stack(done).sum()
+        views, emits, lengths = (
+            [value + zero.to(value.dtype) for value in values] for values in (views, emits, lengths)
+        )
+        ctx.model, ctx.mode, ctx.counts = model, mode, counts
         ctx.dtypes = [tensor.dtype for tensor in tensors]
-        ctx.counts = [len(_tensors(model, name)) for name in at.nets]
         ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
         ticket = bits[1:]
         ctx.tickets, ctx.lengths = len(ticket), [(x.shape, x.dtype) for x in lengths]
@@ -146,13 +179,13 @@ class Whole(torch.autograd.Function):
             ReconstructionError: the rebuilt state is not the forward pass's.
         """
         refuse_double()
-        needed = ctx.needs_input_grad[2:]
-        found = _pull(ctx, cotangents)
+        needed = ctx.needs_input_grad[3:]
+        found = _pull(ctx, cotangents, needed)
         cast = [
             grad.to(dtype) if needs and grad is not None else None
             for grad, dtype, needs in zip(found, ctx.dtypes, needed, strict=True)
         ]
-        return (None, None, *cast)
+        return (None, None, None, *cast)
 
 
 def _cut(at: Interface, out: list[Tensor]) -> tuple[list[Tensor], ...]:
@@ -171,16 +204,19 @@ def _open(model: "ReversibleModel", mode: RunMode) -> tuple[list[Tensor], list[T
     return list(run_ops.open_run(*run)), [lengths]
 
 
-def _nets(model: "ReversibleModel", mode: RunMode, tensors: Sequence[Tensor]) -> list[Any]:
+def _nets(
+    model: "ReversibleModel", mode: RunMode, counts: Sequence[int], tensors: Sequence[Tensor]
+) -> list[Any]:
     """Return what the graphs take for each net: its tensors, or the brought module."""
     values = iter(tensors)
     nets: list[Any] = []
-    for name in model.interface.nets:
-        net = model.nets.get_submodule(name)
-        own = tuple(take(values, len(_tensors(model, name))))
-        known = model.made[name].kind is not None
-        leaf = None if known else Leaf(net, own, name, mode.cast, model.custom[name], _names(net))
-        nets.append(own if leaf is None else leaf)
+    for name, count in zip(model.interface.nets, counts, strict=True):
+        own = tuple(take(values, count))
+        if model.made[name].kind is not None:
+            nets.append(own)
+            continue
+        net = find(model.nets, name)
+        nets.append(Leaf(net, own, name, mode.cast, model.custom[name], _names(net)))
     return nets
 
 
@@ -192,8 +228,10 @@ def _zeros(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Te
     return torch.zeros(tuple(shape), dtype=dtype, device=device)
 
 
-def _pull(ctx: Any, cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Run the VJP graph, whose checks the gradients then depend on."""
+def _pull(
+    ctx: Any, cotangents: Sequence[Tensor | None], needed: Sequence[bool]
+) -> list[Tensor | None]:
+    """Run the VJP graph, whose checks the gradients that are `needed` then depend on."""
     model, mode = ctx.model, ctx.mode
     at, wide, device = model.interface, ctx.mode.wide, ctx.mode.device
     values = iter(ctx.saved_tensors)
@@ -216,7 +254,14 @@ def _pull(ctx: Any, cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
     first = [*d_views, *d_emits, *d_lengths][:1]
     token = [run_ops.turn_back(one, first[0]) for one in ticket]
     with canonical(model.nets, mode):
-        args = (*raw, *d_views, *givens, *d_givens, *d_emits, *_nets(model, mode, tensors))
+        args = (
+            *raw,
+            *d_views,
+            *givens,
+            *d_givens,
+            *d_emits,
+            *_nets(model, mode, ctx.counts, tensors),
+        )
         sites = [at.plan.sites] if at.plan else []
         tail = (*mode.sizes, *mode.tail, *token, *d_lengths, *sites, new_health(device), *checks)
         out = iter(model.graphs.traced_vjp(*args, *tail))
@@ -225,15 +270,25 @@ def _pull(ctx: Any, cotangents: Sequence[Tensor | None]) -> list[Tensor | None]:
         grads = next(out)
         found += [None] * count if grads is None else list(grads)
     if wrong := list(out):
-        add_to_smallest(found, guard.verify(torch.cat(wrong), ctx.rows, model.key))
+        add_to_smallest(found, needed, guard.verify(torch.cat(wrong), ctx.rows, model.key))
     if token:
-        add_to_smallest(found, run_ops.come_forth(token[0], ticket[0], at.exact, device))
+        add_to_smallest(found, needed, run_ops.come_forth(token[0], ticket[0], at.exact, device))
     return found
 
 
-def add_to_smallest(found: list[Tensor | None], zero: Tensor) -> None:
-    """Make a gradient depend on a check: the compiler keeps what a result depends on."""
-    sizes = [(grad.numel(), i) for i, grad in enumerate(found) if grad is not None]
+def add_to_smallest(found: list[Tensor | None], needed: Sequence[bool], zero: Tensor) -> None:
+    """Make a gradient that somebody gets depend on a check, or the compiler drops the check.
+
+    Raises:
+        BindError: nobody gets one.
+    """
+    pairs = enumerate(zip(found, needed, strict=True))
+    sizes = [(grad.numel(), i) for i, (grad, needs) in pairs if needs and grad is not None]
+    if not sizes:
+        raise BindError(
+            "this backward pass gives no gradient that its checks could hang on: under "
+            "torch.compile an input or a parameter of the program must require one"
+        )
     index = min(sizes)[1]
     grad = found[index]
     if grad is not None:

@@ -1,29 +1,68 @@
 """Registers that begin and end with a known value, and the health of a run.
 
-`health` is a float tensor of two numbers that the graphs thread through every step, so that nothing
+`health` is a float tensor of three numbers that graphs thread through every step, so that nothing
 waits for the device until the end: [0] the largest increment as a fraction of its lattice's range
 (not finite if one was not; from 1 on, it was clamped), [1] how many elements of freed registers did
-not hold their value.
+not hold their value, [2] the checksums of what was emitted, modulo 2**20 and summed so: a way back
+that evaluates an emit again must come to the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
 
 from revc.runtime.state import lattice
+from revc.runtime.state.checksum import digest
 
 
 def new_health(device: torch.device) -> Tensor:
     """Return the health of a run that has done nothing yet."""
-    return torch.zeros(2, device=device)
+    return torch.zeros(3, device=device)
 
 
 def watch(value: Tensor, fraction_bits: int, width: int, health: Tensor) -> Tensor:
-    """Return `health` with an increment of a lattice of `width` bits taken into account."""
+    """Return `health` with an increment of a lattice of `width` bits taken into account.
+
+    An increment may be empty: `a[:, 1:] += b[:, :-1]` of sequences of length one.
+    """
+    if value.numel() == 0:
+        return health.clone()  # a nested region may not return what it takes
     low, high = torch.aminmax(value)
     size = torch.maximum(-low, high).to(torch.float32) * 2.0 ** (fraction_bits - width + 1)
-    return torch.stack((torch.maximum(health[0], size), health[1]))
+    return torch.stack((torch.maximum(health[0], size), health[1], health[2]))
+
+
+_damping: ContextVar[bool] = ContextVar("damping", default=False)
+
+
+@contextmanager
+def damping(clamped: bool) -> Iterator[None]:
+    """Say of a way back in this thread whether its forward pass clamped an increment."""
+    outer = _damping.set(clamped)
+    try:
+        yield
+    finally:
+        _damping.reset(outer)
+
+
+def damp(cotangent: Tensor, value: Tensor, fraction_bits: int, width: int) -> Tensor:
+    """Return the cotangent of an increment: zero where `value` was clamped to its lattice.
+
+    Args:
+        cotangent: of what was added, of the target's shape.
+        value: the increment, of that shape or one that broadcasts to it.
+        fraction_bits: n of the lattice ``Qm.n``.
+        width: of its integers in bits.
+
+    Returns:
+        `cotangent` itself unless the forward pass clamped something.
+    """
+    if not _damping.get():
+        return cotangent
+    return cotangent.masked_fill(lattice.outside(value, fraction_bits, width), 0.0)
 
 
 def fill(
@@ -44,7 +83,17 @@ def fill_plain(
 def check(register: Tensor, expected: Tensor, health: Tensor) -> Tensor:
     """Return `health` with the elements counted in which `register` is not `expected`."""
     wrong = (register != expected).sum().to(torch.float32)
-    return torch.stack((health[0], health[1] + wrong))
+    return torch.stack((health[0], health[1] + wrong, health[2]))
+
+
+EMITTED = float(1 << 20)
+"""What the sum of emits is taken modulo: float32 holds each such sum exactly."""
+
+
+def note_emit(value: Tensor, health: Tensor) -> Tensor:
+    """Return `health` with an emitted value's checksum taken into account."""
+    mark = digest(value).remainder(1 << 20).to(torch.float32)
+    return torch.stack((health[0], health[1], (health[2] + mark).remainder(EMITTED)))
 
 
 def scalar(value: float, device: torch.device) -> Tensor:

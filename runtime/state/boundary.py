@@ -1,4 +1,8 @@
-"""Between the caller's tensors and raw state."""
+"""Between the caller's tensors and raw state.
+
+Raw state is laid out in one way, row by row, whatever gave it: kernels choose their order of sums
+by strides, and a net that saw others on the way back would give other bits.
+"""
 
 import torch
 from torch import Tensor
@@ -6,14 +10,27 @@ from torch import Tensor
 from revc.runtime.state import lattice
 from revc.runtime.state.lattice import encode
 
-__all__ = ["encode", "mismatches", "own", "view"]
+__all__ = ["dense", "encode", "mismatches", "own", "view"]
 
 
 def own(value: Tensor) -> Tensor:
     """Return a contiguous copy, in float32 if it is a narrower float."""
     if value.dtype in (torch.float16, torch.bfloat16):
-        return value.to(torch.float32).contiguous()
+        return value.to(torch.float32, memory_format=torch.contiguous_format)
     return value.clone(memory_format=torch.contiguous_format)
+
+
+def dense(value: Tensor) -> Tensor:
+    """Return a tensor laid out row by row: itself if it is, else a copy.
+
+    Stricter than `contiguous`, which lets axes of one element have any stride: kernels look at it.
+    """
+    stride = 1
+    for size, now in zip(reversed(value.shape), reversed(value.stride()), strict=True):
+        if now != stride:
+            return value.clone(memory_format=torch.contiguous_format)
+        stride *= max(size, 1)
+    return value
 
 
 def view(raw: Tensor, fraction_bits: int, dtype: torch.dtype) -> Tensor:

@@ -48,10 +48,11 @@ def checksum(registers: list[Tensor]) -> Tensor:
             observer(registers)
     if not registers:
         return torch.zeros(0, dtype=torch.int64)
-    return torch.stack([_one(register) for register in registers])
+    return torch.stack([digest(register) for register in registers])
 
 
-def _one(register: Tensor) -> Tensor:
+def digest(register: Tensor) -> Tensor:
+    """Return the checksum of one tensor, 0-dim int64."""
     flat = register.detach().contiguous().reshape(-1)
     per_word = 8 // flat.element_size()
     if not torch.compiler.is_compiling() and flat.storage_offset() % per_word:

@@ -26,13 +26,31 @@ def decode(raw: Tensor, fraction_bits: int, dtype: torch.dtype) -> Tensor:
 
 
 def encode(value: Tensor, fraction_bits: int, width: int) -> Tensor:
-    """Return the nearest lattice point, as a new integer tensor of `width` bits.
+    """Return the nearest lattice point, as a new integer tensor of `width` bits, row by row.
 
     Halves go to the even neighbour; values beyond the lattice clamp to its ends.
     """
-    scaled = _wide(value).mul(2.0**fraction_bits).round_()
+    wide = _wide(value) if value.is_floating_point() else value.double()
+    scaled = wide.mul(2.0**fraction_bits).round_()
     bottom, top = bounds(scaled.dtype, width)
-    return scaled.clamp_(bottom, top).to(INTEGERS[width])
+    form = torch.contiguous_format
+    return scaled.clamp_(bottom, top).to(INTEGERS[width], memory_format=form)
+
+
+def beyond(low: float, high: float, dtype: torch.dtype, fraction_bits: int, width: int) -> bool:
+    """Say whether `encode` clamps a number between two, of a tensor of `dtype`."""
+    wide = dtype if dtype in (torch.float32, torch.float16, torch.bfloat16) else torch.float64
+    bottom, top = bounds(wide, width)
+    scale = 2.0**fraction_bits
+    return round(low * scale) < bottom or round(high * scale) > top
+
+
+def outside(value: Tensor, fraction_bits: int, width: int) -> Tensor:
+    """Return which elements `encode` clamps, or `add_` does."""
+    wide = _wide(value) if value.is_floating_point() else value.double()
+    scaled = wide.detach().mul(2.0**fraction_bits).round_()
+    bottom, top = bounds(scaled.dtype, width)
+    return (scaled < bottom) | (scaled > top)
 
 
 def bounds(dtype: torch.dtype, width: int) -> tuple[float, float]:
@@ -98,7 +116,13 @@ def add(state: Tensor, value: Tensor, sign: int, fraction_bits: int) -> Tensor:
 
 def add_label_(state: Tensor, value: Tensor, sign: int, size: int) -> Tensor:
     """Add ``sign * round(value)`` to labels in ``[0, size)``, modulo `size`, in place."""
-    return state.add_(_wide(value).round().to(state.dtype), alpha=sign).remainder_(size)
+    whole = value.double().round().to(state.dtype) if value.is_floating_point() else value
+    return state.add_(whole, alpha=sign).remainder_(size)
+
+
+def negate_label(state: Tensor, size: int) -> Tensor:
+    """Return the labels ``-state`` modulo `size`, in ``[0, size)``: its own inverse there."""
+    return state.neg().remainder_(size)
 
 
 def _round(value: Tensor, fraction_bits: int, integer: torch.dtype, consume: bool) -> Tensor:

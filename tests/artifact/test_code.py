@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import revc
+from benchmarks.front import long_spec
 from benchmarks.meter import trace
 from revc.artifact.package import package, package_files
 from revc.passes.spec import build
@@ -31,6 +32,7 @@ def test_formatters_and_linters_leave_it_as_it_is(tmp_path: Path) -> None:
         package(specs.HEAD + PAIR.format(body), tmp_path / f"net_{index}", chunks=1 + index % 2)
     for name in ("LAYERS", "LANGUAGE", "HOLE"):
         package(getattr(specs, name), tmp_path / name.lower())
+    package(long_spec(3, alike=False), tmp_path / "long")
     ruff = [sys.executable, "-m", "ruff"]
     config = ["--config", str(ROOT / "pyproject.toml"), "--no-cache"]
     for command in (["format", "--check"], ["check", "--ignore", "N"]):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 import revc
 from revc.audit import budgets, gap, ledger, parameters
+from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.dist import Logistic, Table
 from revc.runtime.metered import budgeting, distributions
 from revc.runtime.metered.session import Session
@@ -27,7 +28,7 @@ def test_a_booking_that_is_off_by_a_unit(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Session, "moved", off)
     row = ledger.check(subject())
     assert (row.met, row.value) == (False, 1)
-    assert "va written off by 1 x 2^-32 bit" in row.detail
+    assert "va written off by 1 x 2^-20 bit" in row.detail
 
 
 def test_undoing_that_is_booked_to_another_meter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +179,7 @@ def test_a_mean_above_its_bound_fails_even_if_it_is_said_to_be_proved(
 
     def spending(self: Session) -> None:
         finish(self)
-        self.books.drawn.book("out", self.books.drawn.zeros() + (5 << 32))
+        self.books.drawn.book("out", self.books.drawn.zeros() + 5 * UNIT)
 
     monkeypatch.setattr(Session, "finish", spending)
     (row,) = budgets.check(one)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from revc.audit import Subject, cycle
 from revc.audit.subject import sha
 from revc.runtime.metered.session import Session
+from revc.runtime.metered.undoing import Undoing
 from revc.runtime.run.run import Run
 from revc.runtime.state import boundary
 from tests.audit.subjects import subject
@@ -19,7 +19,7 @@ from tests.audit.subjects import subject
 def test_a_bit_flipped_on_the_tape(monkeypatch: pytest.MonkeyPatch) -> None:
     turn_back = Session.turn_back
 
-    def flipping(self: Session) -> dict[str, Any]:
+    def flipping(self: Session) -> Undoing:
         kept = turn_back(self)
         self.stacks["tape"].engine.state.heads[5] ^= 1 << 17
         return kept
@@ -33,7 +33,7 @@ def test_a_bit_flipped_on_the_tape(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_bit_flipped_in_a_word_of_the_tape(monkeypatch: pytest.MonkeyPatch) -> None:
     turn_back = Session.turn_back
 
-    def flipping(self: Session) -> dict[str, Any]:
+    def flipping(self: Session) -> Undoing:
         kept = turn_back(self)
         state = self.stacks["tape"].engine.state
         assert int(state.fill.min()) > 1

@@ -8,6 +8,7 @@ import torch
 from revc.audit.oracle import coded, parts
 from revc.audit.watch import Exchange
 from revc.runtime.bits import BitStack
+from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.dist import Categorical, Gaussian, Logistic, Mixture, Table, Uniform
 from revc.runtime.bits.dist.uniform import WideUniform
 
@@ -39,7 +40,7 @@ def test_lengths(by: Any) -> None:
     symbols = BitStack(1, seed=3).pop(by, (1, 200))
     found = parts(Exchange("tape", True, by, symbols), 1)
     assert found is not None
-    wanted = float(by.shannon(symbols).sum()) / 2**32
+    wanted = float(by.shannon(symbols).sum()) / UNIT
     assert abs(coded(found) - wanted) < 0.01 * 200
 
 
@@ -49,5 +50,5 @@ def test_escapes(far: int) -> None:
     symbols = torch.full((1, 60), far, dtype=torch.int32)
     found = parts(Exchange("tape", True, by, symbols), 1)
     assert found is not None
-    wanted = float(by.shannon(symbols).sum()) / 2**32
+    wanted = float(by.shannon(symbols).sum()) / UNIT
     assert abs(coded(found) - wanted) < 0.01 * 60

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import BitStack, Mode
+from revc.runtime.bits.constants import LENGTH_UNIT, UNIT
 from revc.runtime.bits.dist import Categorical, Distribution, Gaussian, Logistic, Mixture, Table
 
-UNIT = float(1 << 32)
 COUNT = 200_000
 
 
@@ -67,7 +67,7 @@ def excess(make: Make, count: int, width: float, seed: int) -> Tensor:
     real = model.code_length(symbols)
     mass = torch.exp2(-real)
     assert float((mass.sum(-1) - 1).abs().max()) < 1e-6
-    return ((model.exact_length(symbols) / UNIT - real) * mass).sum(-1)
+    return ((model.exact_length(symbols) / LENGTH_UNIT - real) * mass).sum(-1)
 
 
 def three(loc: Tensor, scale: Tensor) -> Distribution:
@@ -94,7 +94,7 @@ def test_softmax_costs_its_leak(k: int, limit: float) -> None:
     logits = torch.randn((20, 1, k), generator=generator(k), dtype=torch.float64) * 3
     real = torch.log_softmax(logits[:, 0], -1) / math.log(2)
     lengths = Categorical(logits.expand(20, k, k)).exact_length(torch.arange(k).expand(20, k))
-    found = (torch.exp2(real) * (lengths / UNIT + real)).sum(-1)
+    found = (torch.exp2(real) * (lengths / LENGTH_UNIT + real)).sum(-1)
     assert float(found.min()) > -1e-6
     assert float(found.max()) <= limit
 
@@ -105,7 +105,7 @@ def test_a_large_softmax_costs_no_more() -> None:
         torch.softmax(row, -1), 400, replacement=True, generator=generator(8)
     )
     model = Categorical(row[:, None].expand(1, 400, -1))
-    gap = model.exact_length(symbols) / UNIT - model.code_length(symbols)
+    gap = model.exact_length(symbols) / LENGTH_UNIT - model.code_length(symbols)
     assert -0.001 < float(gap.mean()) <= 0.006
 
 
@@ -114,5 +114,5 @@ def test_a_logistic_symbol_costs_at_least_1_1_bits() -> None:
     loc = torch.zeros(1, 1)
     for tiny in (1e-30, 1e-3, 0.5):
         model = Logistic(loc, torch.full_like(loc, tiny))
-        assert int(model.exact_length(torch.zeros(1, 1, dtype=torch.int64))) / UNIT > 1.1
+        assert int(model.exact_length(torch.zeros(1, 1, dtype=torch.int64))) / LENGTH_UNIT > 1.1
         assert float(model.code_length(torch.zeros(1, 1))) > 1.1

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from revc.runtime.bits import BitStack
+from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.dist import FloatBits
 from revc.runtime.bits.errors import ParameterError, SymbolError
 from tests.bits.laws import LAW
@@ -73,9 +74,9 @@ def test_size_of_normal_tensors(dtype: torch.dtype, target: float) -> None:
     distribution = FloatBits(dtype)
     stack.push(values, distribution)
     width = values.element_size() * 8
-    part = int((stack.size() - before).sum()) / 2**32 / values.numel() / width
+    part = int((stack.size() - before).sum()) / UNIT / values.numel() / width
     assert target - 0.02 < part <= target
-    assert int(distribution.shannon(values).sum()) / 2**32 / values.numel() / width <= target
+    assert int(distribution.shannon(values).sum()) / UNIT / values.numel() / width <= target
 
 
 def test_exact_zeros_are_cheap() -> None:

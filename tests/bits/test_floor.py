@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revc.runtime.bits import BitStack, Mode
+from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.dist import Uniform, raw_bits
 from revc.runtime.bits.errors import FloorError
 from revc.runtime.bits.reference import floor_word
@@ -25,8 +26,8 @@ def test_draw_and_return(seed: int, lanes: int, count: int, fast: bool) -> None:
     before = stack.size()
     drawn = stack.pop(raw_bits(16), (2, count))
     assert stack.debt().tolist() == [count, count]
-    drift = (stack.size() - before + (count << 36)).abs()
-    assert (drift <= (1 << 17) * count if not fast else drift < 1 << 33).all()
+    drift = (stack.size() - before + 16 * count * UNIT).abs()
+    assert (drift <= 2 + (UNIT * count >> 15) if not fast else drift < 2 * UNIT).all()
     assert not bool(stack.untouched().any())
     stack.push(drawn, raw_bits(16))
     assert bool(stack.untouched().all())

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from revc.runtime.bits import BitStack
-from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.constants import LENGTH_UNIT, UNIT
 from revc.runtime.bits.cpu.size import LOGARITHMS, log2_units
 from revc.runtime.bits.dist import Logistic, Table, Uniform
+from revc.runtime.bits.dist.base import in_units
 from revc.runtime.bits.errors import LedgerError
 from revc.runtime.bits.ledger import COLUMNS, Ledger
 from revc.runtime.bits.log2 import LOG2_E
@@ -29,7 +30,9 @@ TABLE = Table.from_counts(torch.arange(50))
 @given(st.one_of(st.integers(1, (1 << 48) - 1), st.integers(0, 47).map(lambda e: 1 << e)))
 def test_log2_is_within_0_52_units_and_the_same_in_both_places(value: int) -> None:
     got = int(torch_log2(torch.tensor([value])))
-    assert abs(Fraction(got) - Fraction(str(mpmath.log(value, 2) * UNIT))) <= Fraction(52, 100)
+    assert abs(Fraction(got) - Fraction(str(mpmath.log(value, 2) * LENGTH_UNIT))) <= Fraction(
+        52, 100
+    )
     assert int(log2_units(value, LOGARITHMS)) == got
 
 
@@ -75,6 +78,26 @@ def test_sums_telescope_exactly() -> None:
     assert bool((ledger["draw"].booked < 0).all())
 
 
+@pytest.mark.parametrize("words", [1 << 26, 1 << 27, 1 << 31, 1 << 33])
+def test_sequences_of_any_size_are_booked_right(words: int) -> None:
+    stack, ledger = BitStack(2, lanes=32), Ledger(2)
+    first = stack.size()
+    for sign in (1, 1, -1):
+        with ledger.measure("put", stack):
+            stack.engine.state.debt[:32] -= sign * words  # as far as sizes go, words that are held
+    assert (stack.size() - first).tolist() == [32 * 16 * words * UNIT, 0]
+    assert ledger["put"].booked.tolist() == [32 * 16 * words * UNIT, 0]
+    assert json.loads(ledger.to_json())["meters"][0]["booked"] == 32 * 16 * words * UNIT
+
+
+def test_lengths_sum_beyond_what_their_own_unit_holds() -> None:
+    lengths = torch.full((2, 1 << 20), 4096 * LENGTH_UNIT)  # 2**32 bits a sequence
+    assert in_units(lengths).tolist() == [UNIT << 32] * 2
+    half = LENGTH_UNIT // UNIT // 2
+    few = torch.tensor([[half - 1, 0], [half, 0], [LENGTH_UNIT, half]])
+    assert in_units(few).tolist() == [0, 1, UNIT + 1]
+
+
 def test_sequences_are_booked_apart() -> None:
     stack, ledger = BitStack(2), Ledger(2)
     symbols = torch.tensor([[49] * 32, [0] * 32])
@@ -98,7 +121,7 @@ def test_json_and_merge() -> None:
     text = ledger.to_json()
     again = Ledger.from_json(text)
     assert again.to_json() == text
-    assert json.loads(text)["unit"] == "2**-32 bit"
+    assert json.loads(text)["unit"] == "2**-20 bit"
     again.merge(ledger)
     for column in COLUMNS:
         assert torch.equal(again.total(column), 2 * ledger.total(column))
@@ -107,7 +130,9 @@ def test_json_and_merge() -> None:
 
 def test_table_shows_bits() -> None:
     ledger = Ledger(2)
-    ledger.book("LM.va", torch.tensor([5 << 31, 3 << 32]), torch.tensor([5 << 31, 2 << 32]))
+    ledger.book(
+        "LM.va", torch.tensor([5 * UNIT // 2, 3 * UNIT]), torch.tensor([5 * UNIT // 2, 2 * UNIT])
+    )
     page = io.StringIO()
     Console(width=120, file=page).print(ledger.table())
     row = next(line for line in page.getvalue().splitlines() if "LM.va" in line)
@@ -137,9 +162,24 @@ def test_unknown_names() -> None:
         ledger.merge(Ledger(3))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"sequences": 2, "meters": [{"meter": "a"}]}'])
+LINE = '{"unit": "2**-20 bit", "sequences": %s, "meters": %s}'
+COLUMN = '{"booked": %s, "shannon": [0], "physical": [0]}'
+METER = '[{"meter": "a", "calls": 1, "sequences": %s}]'
+
+
+ODD = ["[" + "9" * 30 + "]", '["x"]', "7", "{}", "[.5]"]
+OTHER = [
+    *("", "[]", "{}", "null", "[" * 100_000),
+    *(LINE % (n, "[]") for n in ("-1", "9" * 30, '"x"', "null")),
+    *(LINE % ("1", meters) for meters in ("7", "[7]", '[{"meter": "a"}]', "null")),
+    *(LINE % ("1", METER % (COLUMN % column)) for column in ODD),
+    (LINE % ("1", "[]")).replace("20", "32"),
+]
+
+
+@pytest.mark.parametrize("text", OTHER, ids=range(len(OTHER)))
 def test_other_json_is_refused(text: str) -> None:
-    with pytest.raises(LedgerError, match="no ledger"):
+    with pytest.raises(LedgerError, match=r"ledger|meter"):
         Ledger.from_json(text)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import BitStack
+from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.dist import Categorical, Gaussian, Logistic, Mixture, Table
 from revc.runtime.bits.integer import exponentials, leaky_cdf
 from revc.runtime.bits.window import interval
@@ -33,7 +34,7 @@ def ours(push: object, symbols: Tensor) -> float:
     stack = BitStack(1, lanes=1)
     before = stack.size()
     stack.push(symbols, push)  # type: ignore[arg-type]
-    return float(stack.size() - before) / 2**32
+    return float(stack.size() - before) / UNIT
 
 
 @pytest.mark.parametrize("spread", [1.0, 6.0, 100.0])

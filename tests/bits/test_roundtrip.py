@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from revc.runtime.bits import BitStack, Mode
+from revc.runtime.bits.constants import LENGTH_UNIT, UNIT
 from revc.runtime.bits.dist import (
     Categorical,
     Distribution,
@@ -23,7 +24,6 @@ from revc.runtime.bits.dist import (
 )
 from tests.bits.laws import FEW, LAW
 
-UNIT = float(1 << 32)
 SLACK = {Mode.WIDE: 7e-5, Mode.FAST: 3.0}
 """Most that up to three operations on a symbol can gain or lose: 2**16 / head bits each.
 
@@ -82,7 +82,7 @@ def test_wide_uniform(
     assert not bool(model.inside(n).any())
     assert torch.equal(model.clip(n), n - 1)
     real = model.code_length(drawn).double()
-    assert bool(((model.exact_length(n - n).double() / UNIT - real).abs() < 1e-4).all())
+    assert bool(((model.exact_length(n - n).double() / LENGTH_UNIT - real).abs() < 1e-4).all())
 
 
 @LAW

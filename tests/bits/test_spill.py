@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from revc.runtime.bits import BitStack
+from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.dist import Logistic, Uniform
 from revc.runtime.bits.errors import DamagedTapeError, LaneError, TruncatedTapeError
 from revc.runtime.bits.filespill import FileSpill, recover
@@ -164,7 +165,7 @@ def test_kill_9_leaves_a_whole_stack(tmp_path: Path) -> None:
     stack = recover(path)
     words = int(stack.engine.state.fill.min())
     assert words > 300
-    turns = round(float(stack.size()[0] - BitStack(1, 4, seed=2).size()[0]) / 2**32 / 4096)
+    turns = round(float(stack.size()[0] - BitStack(1, 4, seed=2).size()[0]) / UNIT / 4096)
     random = torch.Generator().manual_seed(0)
     pushed = [torch.randint(0, 1 << 16, (1, 256), generator=random) for _ in range(turns)]
     for symbols in reversed(pushed):

@@ -56,13 +56,12 @@ def test_code_of_statements_to_come_is_refused(stage: Stage) -> None:
 
 
 def test_the_inverse_of_the_inverse_is_the_program() -> None:
-    from revc.ir.invert import invert_block
     from revc.ir.listing import inverse_text, program_text
     from revc.passes.spec import build
 
     program = build(SMALL)
-    turned = program.model_copy(update={"model": invert_block(program.model)})
-    again = invert_block(turned.model)
+    turned = program.model_copy(update={"model": program.model.inverse()})
+    again = turned.model.inverse()
     assert again.body == program.model.body
     assert inverse_text(program) != program_text(program)
     lines = inverse_text(program).splitlines()

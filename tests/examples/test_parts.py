@@ -1,17 +1,12 @@
-"""The demo's parts: the corpus, the charts and the page, each by itself."""
-
-import re
-from xml.etree import ElementTree
+"""The demo's parts: the corpus and the networks, each by itself."""
 
 import pytest
 import torch
 
 import revc
 from examples.arms import SPEC
-from examples.charts import Line, Scale, line_chart, thin, ticks
 from examples.corpus import sample, standard_library
 from examples.network import Network, cross_entropy, from_revc, rotary
-from examples.report import page, table
 
 
 def test_the_corpus_is_python_source_split_by_file() -> None:
@@ -29,49 +24,6 @@ def test_a_target_is_the_byte_after_its_token() -> None:
     assert torch.equal(targets, tokens + 1)
     again, _ = sample(text, 5, 16, torch.Generator().manual_seed(0))
     assert torch.equal(tokens, again)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "found"),
-    [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]), (0, 8.1, [0, 2, 4, 6, 8, 10]), (0, 0, [0])],
-)
-def test_ticks_are_round_and_enclose(low: float, high: float, found: list[float]) -> None:
-    assert ticks(low, high) == pytest.approx(found)
-
-
-def test_a_scale_maps_its_ends() -> None:
-    scale = Scale(0, 10, 300, 100)
-    assert (scale(0), scale(5), scale(10)) == (300, 200, 100)
-
-
-def test_thinning_keeps_the_peak_and_the_order() -> None:
-    y = [0.0] * 1000
-    y[617] = 5.0
-    x, kept = thin(list(range(1000)), y, most=50)
-    assert len(kept) <= 50
-    assert max(kept) == 5.0
-    assert x[kept.index(5.0)] == 617
-    assert x == sorted(x)
-
-
-def test_the_chart_is_xml_with_a_line_each_inside_its_box() -> None:
-    lines = [Line("a < b", [0, 1, 2], [3, 1, 2], 1), Line("c", [0, 2], [0, 1], 2)]
-    chart = line_chart(lines, "seconds", "bits & bytes")
-    root = ElementTree.fromstring(f"<div>{chart}</div>")
-    drawn = root.findall(".//polyline")
-    assert [line.findtext("title") for line in drawn] == ["a < b", "c"]
-    points = [float(n) for line in drawn for n in re.split("[ ,]", line.attrib["points"])]
-    assert min(points) >= 0
-    assert max(points[::2]) <= 720
-    assert max(points[1::2]) <= 320
-
-
-def test_the_page_is_closed_and_needs_nothing_else() -> None:
-    text = page("T & T", "lead", [("One", table(["", "x"], [["a<b", "1"]]))])
-    ElementTree.fromstring(re.sub(r"<(meta[^>]*)>", r"<\1/>", text.removeprefix("<!doctype html>")))
-    assert "a&lt;b" in text
-    assert "http" not in text
-    assert "<script" not in text
 
 
 def test_checkpointing_changes_nothing_but_memory() -> None:

@@ -5,14 +5,16 @@ from functools import cache
 
 from lark import Lark
 
-from revc.grammar.table import grammar_text, table
+from revc.grammar.table import table
+from revc.grammar.table_build import GRAMMAR
 
 Symbols = tuple[str, ...]
 
 
 @cache
 def lark() -> Lark:
-    return Lark(grammar_text(), parser="lalr", lexer="contextual", maybe_placeholders=True)
+    text = GRAMMAR.read_text(encoding="utf-8")
+    return Lark(text, parser="lalr", lexer="contextual", maybe_placeholders=True)
 
 
 @cache

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from revc.grammar import ast
-from revc.grammar.layout import WIDTH
+from revc.grammar.layout import REV
 from revc.grammar.parser import parse, parse_or_raise
 from revc.grammar.printer import print_expr, print_file, print_stmt
 from tests.grammar.corpus import in_body
@@ -79,4 +79,4 @@ def test_what_does_not_fit_breaks_at_the_last_bracket_that_helps():
     assert lines[0] == "a += F(b) + G("
     assert lines[1:3] == ["  norm(b),", "  argument_0 = 0,"]
     assert lines[-1] == ")"
-    assert max(map(len, lines)) <= WIDTH
+    assert max(map(len, lines)) <= REV.width

@@ -95,8 +95,22 @@ types = node(ast.Type, numerics=maybe(numerics), dims=some(exprs))
 params = some(node(ast.Param, name=words, type=maybe(types), given=st.booleans()))
 tags: dict[str, Any] = {"meter": maybe(words), "stack": maybe(words)}
 nets = st.one_of(
-    node(ast.NetDecl, name=words, params=None, result=None, value=maybe(exprs | torches)),
-    node(ast.NetDecl, name=words, params=params, result=maybe(types), value=maybe(exprs | torches)),
+    node(
+        ast.NetDecl,
+        name=words,
+        params=params | st.none(),
+        result=st.none(),
+        separable=(),
+        value=maybe(exprs | torches),
+    ),
+    node(
+        ast.NetDecl,
+        name=words,
+        params=params,
+        result=types,
+        separable=st.just(()) | st.lists(words, min_size=1, max_size=2).map(tuple),
+        value=maybe(exprs | torches),
+    ),
 )
 
 

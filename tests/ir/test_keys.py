@@ -73,13 +73,13 @@ def test_a_node_that_holds_something_else_is_a_bug() -> None:
 
 def test_a_shared_block_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[IRNode] = []
-    digest = keys._digest
+    digest = keys.digest
 
     def counted(node: IRNode, *args: Any) -> bytes:
         read.append(node)
         return digest(node, *args)
 
-    monkeypatch.setattr(keys, "_digest", counted)
+    monkeypatch.setattr(keys, "digest", counted)
     model = build(NESTED).model
     code_key(model)
     assert len(read) == len({id(node) for node in read})

@@ -33,6 +33,23 @@ def test_instructions_come_in_program_order_those_of_a_block_once() -> None:
     assert kinds[:5] == [BlockCall, BlockCall, Add, Repeat, BlockCall]
 
 
+def test_a_blocks_own_instructions_are_those_that_no_call_leads_to() -> None:
+    for block in build(NESTED).model.walk():
+        own = [id(step) for step in block.own()]
+        inner = [one for step in block.body for one in step.inner() if not step.called()]
+        assert own[0] == id(block.body[0])
+        assert set(own) == {id(step) for step in block.body}.union(
+            *({id(step) for step in one.own()} for one in inner)
+        )
+
+
+def test_inner_blocks_are_called_or_a_repeats_own() -> None:
+    for step in build(NESTED).model.instructions():
+        assert bool(step.called()) == isinstance(step, BlockCall)
+        assert step.called() in ((), step.inner())
+        assert len(step.prefixes()) == len(step.rows())
+
+
 def test_what_is_inside_can_be_put_back() -> None:
     model = build(NESTED).model
     for step in model.instructions():

@@ -167,7 +167,7 @@ def test_a_proof_says_what_of_its_budgets_is_proved(name: str, line: str) -> Non
 
 
 def test_a_reservoir_gets_back_what_is_undone() -> None:
-    more = "reservoir e(seed = 1, bits = 60)\n"
+    more = "reservoir e(seed = 1, bits = 160)\n"
     draw, back = f"draw y: {LABELS} on e", f"undo draw y: {LABELS} on e"
     text = HEAD.replace("T, c", "T = 10, c") + more
     for body in (f"{draw}\n{back}\n{draw}\n{back}", f"{draw}\nput y by uniform(16) as y"):

@@ -54,6 +54,33 @@ NUMERICS = {
         "model M(a: [B]) -> (a: lattice(Q8.24)[B]) { negate a }",
         "S007 `a` is declared lattice(Q8.24), but ends as lattice(Q12.20)",
     ),
+    "float state into a lattice by a let": (
+        "model M(a: [B], f: float32[B]) { \nlet v = 2 * f\nlet w = v\na += w\n }",
+        "S007 lattice(Q12.20) += float state `f` by `w`: float state is not exact",
+    ),
+    "float state into a lattice by a net": (
+        "use std.nets: mlp\nmodel M(a, b: [B, 2], f: float32[B, 2]) { a += mlp(b, f, width = 2) }",
+        "S007 lattice(Q12.20) += float state `f`: float state is not exact",
+    ),
+    "float state into a block's lattice": (
+        "block L(x: [B], given u: float32[B]) { x += u }\n"
+        "model M(a: [B], f: float32[B]) { L(a, f) }",
+        "S007 `L`, which changes lattice(Q12.20), reads float state `f`: float state is not exact",
+    ),
+    "float state in a code of labels": (
+        "use std.nets: linear\nmodel M(y: label(3)[B], f: float32[B, 2]) {\n"
+        "valve y by softmax(linear(f)) as m\n}\nbudget net(m) <= 9 bits/example",
+        "S007 the code of a label(3) reads float state `f`: float state is not exact",
+    ),
+    "float state in a factor": (
+        "model M(a: [B, 2], f: float32[B, 2]) { scale a by sigmoid(f) in [1/4, 1] as m }\n"
+        "budget put(m) <= 9 bits/example",
+        "S007 the factor of a lattice(Q12.20) reads float state `f`: float state is not exact",
+    ),
+    "a label as a number by a let": (
+        "model M(a: [B], given y: label(5)[B]) {\nlet v = y\na += 2 * v\n}",
+        "S007 lattice(Q12.20) += label: `y` is a name, not a quantity; read it with a net",
+    ),
     "a number into a label": (
         "model M(a: [B], y: label(5)[B]) { y += tanh(a) }",
         "S007 label(5) += number: only labels add to a label",
@@ -107,6 +134,32 @@ def test_a_map_may_be_passed_to_a_block() -> None:
     assert lint(head + model.replace("{}", "lu()")).findings == ()
     (found,) = lint("use std.nets: norm\n" + head + model.replace("{}", "norm()")).findings
     assert (found.code, found.span.line) == ("B206", 4)
+
+
+def test_a_logarithm_is_of_what_an_exponential_made() -> None:
+    text = "dim B\nstate float32\nmodel M(a, b: [B]) {{\n{}\n}}\n"
+    good = ("apply a by exp()", "apply a by softplus()\nswap a, b")
+    for body, name in zip(good, ("a", "b"), strict=True):
+        found = lint(text.format(f"{body}\napply {name} by log()")).findings
+        assert {d.code for d in found} == {"Q303"}
+    for body in ("", "apply a by exp()\na -= 2\n", "apply b by exp()\n", "apply a by tanh()\n"):
+        found = lint(text.format(f"{body}apply a by log()")).findings
+        assert {d.code for d in found} == {"Q303", "B212"}
+
+
+def test_softsign_needs_a_bit_before_the_point() -> None:
+    text = "dim B\nstate lattice(Q0.32)\nmodel M(a: [B]) { apply a by softsign() }\n"
+    (found,) = lint(text).findings
+    assert (found.code, found.message) == (
+        "Q304",
+        "`softsign` has no exact form on lattice(Q0.32): it needs a bit before the point",
+    )
+
+
+def test_a_result_is_named_once() -> None:
+    text = "dim B\nmodel M(a: [B]) -> (a: [B], a: [B]) { negate a }\n"
+    (found,) = lint(text).findings
+    assert (found.code, found.message) == ("S009", "`a` is already a result: choose another name")
 
 
 def test_numerics_that_do_mix() -> None:

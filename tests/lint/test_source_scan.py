@@ -1,4 +1,7 @@
-"""Random calls in torch classes are found in their source, without importing it."""
+"""What torch nets draw random numbers by: found in their source, seen when they run, or not known.
+
+The classes are what people write: a rate in an argument, a layer in a submodule, a helper.
+"""
 
 import subprocess
 import sys
@@ -6,77 +9,217 @@ from pathlib import Path
 
 import pytest
 
+from revc.audit.probe import prober
 from revc.passes.analysis.source_scan import random_call
-from revc.passes.lint import lint
+from revc.passes.analysis.torch_layers import DRAWS, QUIET, RATED, RATES
+from revc.passes.lint import LintResult, lint
 
-SOURCE = """
-import torch
+HEAD = """
+import random, time
+import numpy as np
+import torch, torch.nn.functional as F
 from torch import nn
-from .other import Renamed as Brought
+from torch.distributions import Normal
+from .other import Helper, shaken
 from .stars import *
 
-class Clean(nn.Module):
+def noise(x):
+    return x + torch.randn_like(x)
+
+class Block(nn.Module):
+    def __init__(self, p=0.1):
+        super().__init__()
+        self.p, self.drop = p, nn.Dropout(p)
+    def forward(self, x):
+        return self.drop(x)
+
+class Base(nn.Module):
     def __init__(self):
-        self.w = torch.randn(3)
-        self.off = nn.Dropout(0)
-        self.named = nn.Dropout(p=0.0)
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(8))
+        nn.init.uniform_(self.w)
     def forward(self, x):
-        return x.normalise()
+        return self.change(x) * self.w
 
-class Layer(nn.Module):
-    def __init__(self, p):
-        self.drop = nn.Dropout(p)
-
-class Call(nn.Module):
+class Module(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.rand(8))
+"""
+OTHER = """
+import torch
+from torch import nn
+class Helper(nn.Module):
     def forward(self, x):
-        return x + torch.randn_like(x)
+        return torch.bernoulli(x.sigmoid())
+def shaken(x):
+    return x + torch.rand(8)
+"""
+STARS = """
+from torch import nn
+class Star(nn.Module):
+    def forward(self, x):
+        return nn.functional.dropout(x, 0.5)
+"""
+FORWARD = "class Net(Module):\n    def forward(self, x):\n        {}\n"
+MADE = (
+    "class Net(nn.Module):\n    def __init__(self, p=0.1):\n        super().__init__()\n"
+    "        {}\n    def forward(self, x):\n        {}\n"
+)
+RANDOM = {
+    "a helper": FORWARD.format("return noise(x)"),
+    "a helper of a file": FORWARD.format("return shaken(x)"),
+    "a fill": FORWARD.format("return x + torch.empty_like(x).uniform_()"),
+    "numpy": FORWARD.format("return x * float(np.random.rand())"),
+    "python": FORWARD.format("return x * random.random()"),
+    "a clock": FORWARD.format("return x * (time.time() % 1)"),
+    "a distribution": FORWARD.format("return x + Normal(0.0, 1.0).sample(x.shape)"),
+    "a function with a rate": FORWARD.format("return F.dropout(x, 0.5)"),
+    "a function's own rate": FORWARD.format("return F.alpha_dropout(x, training=True)"),
+    "a method": FORWARD.format("return self.shake(x)")
+    + "    def shake(self, x):\n        return torch.randn(8) + x\n",
+    "a method that a base calls": "class Net(Base):\n    def change(self, x):\n"
+    "        return torch.rand_like(x)\n",
+    "a layer": MADE.format("self.d = nn.Dropout(p)", "return self.d(x)"),
+    "a layer in a list": MADE.format(
+        "self.ls = nn.ModuleList([nn.Linear(8, 8), nn.Dropout(0.2)])", "return self.ls[1](x)"
+    ),
+    "a layer of a submodule": MADE.format("self.b = Block(p)", "return self.b(x)"),
+    "a submodule of a file": MADE.format("self.b = Helper()", "return self.b(x)"),
+    "a submodule by a star": MADE.format("self.b = Star()", "return self.b(x)"),
+    "an LSTM": MADE.format("self.r = nn.LSTM(8, 8, 2, dropout=p)", "return self.r(x)[0]"),
+    "attention": MADE.format(
+        "self.a = nn.MultiheadAttention(8, 2, p)", "return self.a(x, x, x)[0]"
+    ),
+    "a rate kept": MADE.format("self.p = p", "return F.dropout(x, self.p)"),
+}
+SILENT = {
+    "a rate of 0": MADE.format("self.d = nn.Dropout(0.0)", "return self.d(x)"),
+    "an identity called dropout": MADE.format(
+        "self.dropout = nn.Identity()", "return self.dropout(x)"
+    ),
+    "a layer called normal": MADE.format("self.normal = nn.Linear(8, 8)", "return self.normal(x)"),
+    "initial values": FORWARD.format("return x * self.w"),
+    "a base's initial values": "class Net(Base):\n    def change(self, x):\n"
+    "        return x.tanh()\n",
+    "not in training": FORWARD.format("return F.dropout(x, 0.5, training=False)"),
+    "a method that nothing calls": FORWARD.format("return x.tanh()")
+    + "    def shake(self, x):\n        return torch.randn(8) + x\n",
+}
+SEEN = {  # what no text of theirs tells
+    "an own generator": MADE.format(
+        "self.g = np.random.default_rng()", "return x * float(self.g.normal())"
+    ),
+    "a name that is computed": FORWARD.format("return x * getattr(torch, 'ra' + 'nd')(8)"),
+}
+
+
+def spec(target: str, args: str = "") -> str:
+    return f"""dim B, T
+state lattice(Q12.20)
+model M(a, b: [B, T, 8]) {{
+  net F(x: [B, T, 8]) -> [B, T, 8] = torch "{target}"({args})
+  a += F(b)
+}}
 """
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    folder = tmp_path / "scanned_pkg"
+def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """Return the target of the class ``Net`` of a package whose source is the test's `source`."""
+    name = f"scanned_{abs(hash(request.node.name))}"
+    folder = tmp_path / name
     folder.mkdir()
-    (folder / "__init__.py").write_text(SOURCE)
-    (folder / "other.py").write_text("class Renamed:\n    def f(self):\n        bernoulli(1)\n")
-    (folder / "stars.py").write_text("class Star:\n    def f(self):\n        torch.rand(1)\n")
+    (folder / "__init__.py").write_text(HEAD + request.getfixturevalue("source"))
+    (folder / "other.py").write_text(OTHER)
+    (folder / "stars.py").write_text(STARS)
     monkeypatch.syspath_prepend(str(tmp_path))
-    return "scanned_pkg"
+    return f"{name}:Net"
+
+
+def told(result: LintResult) -> tuple[bool, str]:
+    """Return whether R401 speaks, and the model's verdict."""
+    return any(d.code == "R401" for d in result.findings), result.proofs[-1].verdict
+
+
+@pytest.mark.parametrize("source", RANDOM.values(), ids=RANDOM)
+def test_random_classes_are_refused(brought: str, source: str) -> None:
+    assert told(lint(spec(brought))) == (True, "UNKNOWN")
+    assert told(lint(spec(brought), probe=prober())) == (True, "UNKNOWN")
+
+
+@pytest.mark.parametrize("source", SILENT.values(), ids=SILENT)
+def test_others_are_not_but_only_what_was_run_is_proved(brought: str, source: str) -> None:
+    assert told(lint(spec(brought))) == (False, "UNKNOWN")
+    assert told(lint(spec(brought), probe=prober())) == (False, "PROVED")
+
+
+@pytest.mark.parametrize("source", SEEN.values(), ids=SEEN)
+def test_a_probe_sees_what_no_text_tells(brought: str, source: str) -> None:
+    assert told(lint(spec(brought))) == (False, "UNKNOWN")
+    assert told(lint(spec(brought), probe=prober())) == (True, "UNKNOWN")
+
+
+@pytest.mark.parametrize("source", [RANDOM["a layer"]])
+def test_a_rate_is_what_the_spec_says(brought: str, source: str) -> None:
+    assert told(lint(spec(brought, "p = 0.0"))) == (False, "UNKNOWN")
+    assert told(lint(spec(brought, "0.5"))) == (True, "UNKNOWN")
+    assert random_call(brought, [0.0]) is None
+
+
+BUFFERS = MADE.format(
+    'self.register_buffer("n", torch.zeros(1))', "self.n += 1\n        return x * self.n"
+)
+
+
+@pytest.mark.parametrize("source", [BUFFERS])
+def test_what_keeps_state_is_not_proved(brought: str, source: str) -> None:
+    result = lint(spec(brought), probe=prober())
+    assert told(result) == (False, "UNKNOWN")
+    assert "changes its buffers" in "\n".join(result.proofs[0].lines())
+
+
+@pytest.mark.parametrize("target", ["no.such.module:Class", "json:Nothing", "torch.nn:NoSuchLayer"])
+def test_what_cannot_be_run_is_not_known(target: str) -> None:
+    assert random_call(target) is None
+    for probe in (None, prober()):
+        assert told(lint(spec(target), probe=probe)) == (False, "UNKNOWN")
 
 
 @pytest.mark.parametrize(
-    ("name", "call"),
-    [("Clean", None), ("Layer", "Dropout"), ("Call", "randn_like"), ("Star", "rand"),
-     ("Nothing", None)],
-)  # fmt: skip
-def test_what_a_class_calls(package: str, name: str, call: str | None) -> None:
-    assert random_call(f"{package}:{name}") == call
+    ("layer", "args", "drawn"),
+    [
+        ("TransformerEncoderLayer", "8, 2", True),
+        ("TransformerEncoderLayer", "8, 2, dropout = 0", False),
+        ("LSTM", "8, 8, 2, true, true, 0.5", True),
+        ("LSTM", "input_size = 8, hidden_size = 8", False),
+        ("GRU", "8, 8, 2, dropout = 0.1", True),
+        ("MultiheadAttention", "8, 2, dropout = 0.1", True),
+        ("Dropout", "", True),
+        ("Dropout", "0.0", False),
+        ("RReLU", "", True),
+        ("Linear", "8, 8", False),
+        ("Identity", "", False),
+    ],
+)
+def test_torchs_own_layers_are_known(layer: str, args: str, drawn: bool) -> None:
+    verdict = "UNKNOWN" if drawn else "PROVED"
+    assert told(lint(spec(f"torch.nn:{layer}", args))) == (drawn, verdict)
 
 
-def test_a_module_that_is_not_there() -> None:
-    assert random_call("no.such.module:Class") is None
+def test_the_tables_name_what_torch_has() -> None:
+    import torch
 
-
-def test_a_torch_layer_is_found_and_a_rate_of_0_is_believed() -> None:
-    spec = """dim B, T
-state lattice(Q12.20)
-model M(a, b: [B, T, 8]) {{
-  net F(x: [B, T, 8]) -> [B, T, 8] = torch "torch.nn:TransformerEncoderLayer"(8, 2{rate})
-  a += F(b)
-}}
-"""
-    (finding,) = lint(spec.format(rate="")).findings
-    assert finding.code == "R401"
-    assert "`F` draws random numbers (torch.nn:TransformerEncoderLayer has `Dropout`)" in (
-        finding.message
-    )
-    assert lint(spec.format(rate=", dropout = 0")).findings == ()
+    assert all(hasattr(torch.nn, name) for name in (*QUIET, *RATES))
+    for name in (*DRAWS, *RATED):
+        owner = torch.nn.functional if ".functional." in name else torch
+        assert hasattr(owner, name.rpartition(".")[2]) or name.count(".") == 1
 
 
 def test_scanning_torch_does_not_import_it() -> None:
     code = (
         "import sys; from revc.passes.analysis.source_scan import random_call; "
-        "random_call('torch.nn:TransformerEncoderLayer'); "
+        "random_call('torch.nn.modules.transformer:TransformerEncoder'); "
         "print(sorted(m for m in sys.modules if m == 'torch' or m.startswith('torch.')))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,5 +1,7 @@
 """Verdicts and their proofs, and which findings count."""
 
+import pytest
+
 from revc.passes.lint import Selection, lint
 from revc.passes.rules.registry import rule
 from tests.conftest import Golden
@@ -53,6 +55,12 @@ block Caller(a, b: [B, T, c]) {{
         "Wrong": "UNKNOWN",
         "Caller": "UNKNOWN",
     }
+
+
+@pytest.mark.parametrize("line", ["state lattice(Q12.21)", "dim c = 1/2\nstate lattice(Q12.20)"])
+def test_nothing_is_proved_of_what_a_refused_line_should_say(line: str) -> None:
+    text = f"dim B, T\n{line}\nblock K(a: [B, T]) {{ negate a }}\nmodel M(a: [B, T]) {{ K(a) }}\n"
+    assert set(verdicts(text).values()) == {"UNKNOWN"}
 
 
 def test_a_doubt_is_not_lost_when_the_caller_comes_first() -> None:

@@ -12,6 +12,7 @@ NAMES = [
     "logistic valve", "gaussian valve", "written residue", "scale", "undone scale", "softsign",
     "in a repeat", "permutation", "orthogonal", "householder", "lu", "undone lu", "dropout",
 ]  # fmt: skip
+LOG = '  # revc: allow(B212) reason = "inputs are above 0"'
 MAPS = ["tanh", "sigmoid", "exp", "softplus", "sinh", "arcsinh", "log"]
 
 
@@ -50,7 +51,7 @@ def test_float_gradients_are_those_of_the_lattice(name: str) -> None:
 
 @pytest.mark.parametrize("name", MAPS)
 def test_named_bijections_and_their_gradients(name: str) -> None:
-    model, inputs = make(f"apply a by {name}()\nb += linear(a)")
+    model, inputs = make(f"apply a by {name}(){LOG}\nb += linear(a)")
     values = {n: x.clone().requires_grad_() for n, x in inputs.items()}
     out = model(**values)
     functions = {"sigmoid": torch.sigmoid, "softplus": torch.nn.functional.softplus}
@@ -66,7 +67,7 @@ def test_named_bijections_and_their_gradients(name: str) -> None:
 
 @pytest.mark.parametrize("name", MAPS)
 def test_undone_bijections_and_their_gradients(name: str) -> None:
-    model, inputs = make(f"apply a by {name}()\nundo apply a by {name}()")
+    model, inputs = make(f"apply a by {name}(){LOG}\nundo apply a by {name}()")
     values = {n: x.clone().requires_grad_() for n, x in inputs.items()}
     out = model(**values)
     torch.testing.assert_close(out.a, inputs["a"], atol=1e-5, rtol=1e-4)

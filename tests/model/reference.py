@@ -13,7 +13,6 @@ from torch.nn import functional
 from revc.ir import expr as e
 from revc.ir import instructions as i
 from revc.ir.dims import Dim
-from revc.ir.invert import invert_block
 from revc.ir.nets import Builtin
 from revc.ir.program import Block, Program
 from revc.ir.types import Label, Lattice, RegType
@@ -85,7 +84,10 @@ class Reference:
             case i.Negate():
                 whole = env[step.target.name].clone()
                 at = self._index(step.target, sizes)
+                kind = types[step.target.name].numerics
                 whole[at] = -whole[at]
+                if isinstance(kind, Label):
+                    whole[at] = torch.remainder(whole[at], kind.size.integer)
                 env[step.target.name] = whole
             case i.Swap():
                 env[step.left], env[step.right] = env[step.right], env[step.left]
@@ -120,7 +122,7 @@ class Reference:
                 raise NotImplementedError(step.kind)
 
     def _call(self, step, env, givens, slots, sizes, emits) -> None:
-        callee = invert_block(step.block) if step.undo else step.block
+        callee = step.block.inverse() if step.undo else step.block
         inner = {r.name: env.pop(n) for r, n in zip(callee.takes, step.args, strict=True)}
         known = env | givens | dict(zip(step.args, inner.values(), strict=True))
         given = {

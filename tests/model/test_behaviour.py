@@ -2,36 +2,12 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 import revc
-from revc.errors import BindError, DoubleBackwardError
-from revc.runtime.model import ReversibleModel
+from revc.errors import DoubleBackwardError
 from tests.model import specs
-from tests.model.laws import gradients, randomize, weighted
-from tests.model.reference import Reference
-
-
-def make(source: str = specs.LAYERS, **options: object) -> ReversibleModel:
-    torch.manual_seed(0)
-    model = revc.compile(source, **options)
-    randomize(model)
-    return model
-
-
-def pair(grad: bool = True) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(2)
-    a, b = (torch.randn(3, 5, 8, generator=generator) for _ in range(2))
-    return a.requires_grad_(grad), b.requires_grad_(grad)
-
-
-def oracle(model: ReversibleModel, **inputs: Tensor) -> dict[str, Tensor]:
-    return Reference(model.graphs.program, model.net_modules())(**inputs)
-
-
-def close(found: list[Tensor], wanted: list[Tensor]) -> None:
-    for one, other in zip(found, wanted, strict=True):
-        torch.testing.assert_close(one, other, atol=2e-4, rtol=2e-3)
+from tests.model.laws import gradients, weighted
+from tests.model.made import COUPLED, close, make, oracle, pair
 
 
 def test_two_forwards_then_one_backward() -> None:
@@ -190,67 +166,6 @@ def test_training_lowers_the_loss() -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
-class Attend(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.attention(x, x, x, need_weights=False)[0]
-
-
-BROUGHT = {
-    "lstm": lambda: nn.LSTM(8, 8, batch_first=True),
-    "gru": lambda: nn.GRU(8, 8, batch_first=True),
-    "encoder layer": lambda: nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True),
-    "attention": Attend,
-    "sequential": lambda: nn.Sequential(nn.LayerNorm(8), nn.Linear(8, 8), nn.ReLU(inplace=True)),
-}
-
-
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("net", BROUGHT.values(), ids=BROUGHT.keys())
-def test_brought_modules(net: object, training: bool) -> None:
-    model = make(specs.HOLE, nets={"F": net}).train(training)
-    a, b = pair()
-    leaves = [a, b, *model.parameters()]
-    out = model(a, b)
-    found = gradients(weighted(out._asdict()), leaves)
-    with torch.enable_grad():
-        close(found, gradients(weighted(oracle(model, a=a, b=b)), leaves))
-    back = model.inverse(out)
-    again = model(*back)
-    assert all(torch.equal(x, y) for x, y in zip(out.state[0], again.state[0], strict=True))
-
-
-def test_brought_module_hooks_fire_and_modes_come_back() -> None:
-    net = nn.Linear(8, 8)
-    seen: list[bool] = []
-    net.register_forward_hook(lambda module, _args, _out: seen.append(module.training))
-    model = make(specs.HOLE, nets={"F": [net] * 2})
-    out = model(*pair())
-    model.eval()
-    out.a.sum().backward()
-    assert seen == [True] * 8
-    assert not net.training
-
-
-def test_one_module_an_instance() -> None:
-    modules = [nn.Linear(8, 8) for _ in range(2)]
-    model = make(specs.HOLE, nets={"F": modules})
-    names = [f"nets.repeat_0.{turn}.F.weight" for turn in (0, 1)]
-    assert [n for n, _ in model.named_parameters() if n.endswith("weight")] == names
-
-
-def test_brought_module_under_autocast() -> None:
-    model = make(specs.HOLE, nets={"F": lambda: nn.Linear(8, 8)})
-    a, b = pair()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        out = model(a, b)
-    assert not torch.equal(out.state[0][0], model(a, b).state[0][0])
-    out.a.sum().backward()
-
-
 def test_parameter_gradient_hooks_fire() -> None:
     model, (a, b) = make(), pair()
     fired: list[str] = []
@@ -258,68 +173,6 @@ def test_parameter_gradient_hooks_fire() -> None:
         param.register_hook(lambda grad, name=name: fired.append(name))
     model(a, b).a.sum().backward()
     assert len(fired) == len(list(model.parameters()))
-
-
-class Shifts(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.add_(1)
-
-
-class Shorter(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x[..., :4]
-
-
-BAD_BINDS = {
-    "mutates": ({"F": Shifts}, "in place"),
-    "wrong shape": ({"F": Shorter}, "shape"),
-    "no module": ({"F": lambda: 3}, "not a module"),
-    "too few": ({"F": [nn.Linear(8, 8)]}, "instances"),
-    "running statistics": ({"F": lambda: nn.BatchNorm1d(8)}, "statistics"),
-    "unknown": ({"F": Attend, "G": Attend}, "no net `G`"),
-    "missing": ({}, "no body"),
-}
-
-
-@pytest.mark.parametrize(("nets", "message"), BAD_BINDS.values(), ids=BAD_BINDS.keys())
-def test_bad_nets(nets: dict[str, object], message: str) -> None:
-    with pytest.raises(BindError, match=message):
-        revc.compile(specs.HOLE, nets=nets)(*pair(grad=False))
-
-
-BAD_INPUTS = {
-    "too few": (lambda m, a: m(a), "needs b"),
-    "too many": (lambda m, a: m(a, a, a), "takes 2 inputs"),
-    "unknown": (lambda m, a: m(a, c=a), "'c' does not fit"),
-    "rank": (lambda m, a: m(a[0], a[0]), "the spec says"),
-    "size": (lambda m, a: m(a[..., :4], a[..., :4]), "that is 8"),
-    "unequal": (lambda m, a: m(a, a[:2]), "that is 3"),
-    "integers": (lambda m, a: m(a.long(), a.long()), "pass floats"),
-    "no tensor": (lambda m, a: m(1.0, a), "not a tensor"),
-    "foreign result": (lambda m, a: m.inverse((a, a)), "inverse takes"),
-}
-
-
-@pytest.mark.parametrize(("call", "message"), BAD_INPUTS.values(), ids=BAD_INPUTS.keys())
-def test_bad_inputs(call: object, message: str) -> None:
-    with pytest.raises(BindError, match=message):
-        call(make(), pair(grad=False)[0])
-
-
-def test_empty_chunks_are_refused() -> None:
-    with pytest.raises(BindError, match="4 chunks of a batch of 3"):
-        make(chunks=4)(*pair())
-
-
-COUPLED = """
-use std.nets: linear
-dim B, T, d = 6
-state lattice(Q12.20)
-model M(a, b: [B, T, d]) -> (a, b: [B, T, d]) { repeat 2 {
-  a += linear(b)
-  b += linear(a)
-} }
-"""
 
 
 def test_a_run_under_autocast_is_inverted_outside_of_it() -> None:
@@ -332,13 +185,6 @@ def test_a_run_under_autocast_is_inverted_outside_of_it() -> None:
         assert torch.equal(value, was)
 
 
-def test_an_empty_input_is_refused() -> None:
-    model = revc.compile(COUPLED)
-    for shape in ((0, 5, 6), (3, 0, 6)):
-        with pytest.raises(BindError, match="nothing in it"):
-            model(torch.zeros(shape), torch.zeros(shape))
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_compiled_models_take_other_shapes_where_shapes_are_static() -> None:
     torch._dynamo.reset()
@@ -348,13 +194,3 @@ def test_compiled_models_take_other_shapes_where_shapes_are_static() -> None:
     for shape in ((3, 5, 6), (2, 5, 6), (4, 7, 6)):
         a, b = torch.randn(2, *shape)
         assert torch.equal(compiled(a, b).a, model(a, b).a)
-
-
-def test_a_batch_of_one_with_odd_sizes_is_checked() -> None:
-    model = revc.compile(
-        "use std.nets: conv\ndim B\nstate lattice(Q12.20)\n"
-        "model D(x: [B, 2, 3, 3]) -> (x: [B, 2, 3, 3]) {\n  split x -> a, b along 1\n"
-        "  a += conv(b, width = 4, layers = 2)\n  join a, b -> x along 1\n}\n"
-    )
-    x = model.inverse(model(torch.randn(1, 2, 3, 3)))
-    assert torch.equal(model.inverse(model(x)), x)

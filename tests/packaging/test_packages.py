@@ -71,7 +71,7 @@ def test_wheel_holds_every_source_file(wheel: Path) -> None:
         f"{Path(folder).relative_to(ROOT)}/{name}"
         for folder, _, files in os.walk(ROOT / "revc", followlinks=True)
         for name in files
-        if Path(name).suffix in {".py", ".rev", ".lark", ".typed"}
+        if Path(name).suffix in {".py", ".rev", ".lark", ".json", ".typed"}
     }
     inside = {n for n in zipfile.ZipFile(wheel).namelist() if n.startswith("revc/")}
     assert inside == tree
@@ -84,6 +84,8 @@ def test_installed_wheel_imports(wheel: Path, tmp_path: Path) -> None:
         "import importlib, sys\n"
         f"for name in {LISTED!r}:\n"
         f"    assert importlib.import_module(name).__file__.startswith({str(target)!r}), name\n"
+        "from revc.grammar.signatures import builtin_signatures\n"
+        "assert builtin_signatures()\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(target)}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)

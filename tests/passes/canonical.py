@@ -6,7 +6,6 @@ from pydantic import BaseModel
 
 from revc.ir.expr import Elementwise, NetCall
 from revc.ir.instructions import BlockCall, Repeat
-from revc.ir.invert import invert_block
 from revc.ir.nets import Builtin
 from revc.ir.program import Block, Program
 
@@ -17,7 +16,7 @@ def canonical(program: Program) -> Any:
     Inverting twice puts every `let` in front of its first use.
     """
     budgets = [(b.meter, b.targets, b.bound, b.units) for b in program.budgets]
-    model = invert_block(invert_block(program.model))
+    model = program.model.inverse().inverse()
     return block(model), program.dims, program.free, budgets
 
 

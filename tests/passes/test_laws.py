@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from revc.ir.invert import invert_block
 from revc.passes.analysis.proof import prove
 from revc.passes.invert import invert
 from revc.passes.lint import lint
@@ -197,11 +196,11 @@ def test_nodes_are_valid(source: str, dims: dict[str, int]) -> None:
 @cases
 def test_inverse_verifies_and_inverts_back(source: str, dims: dict[str, int]) -> None:
     program = build(source, dims=dims)
-    inverse = invert_block(program.model)
+    inverse = program.model.inverse()
     verify_block(inverse)
     assert inverse.takes == program.model.gives
     assert inverse.gives == program.model.takes
-    again = program.model_copy(update={"model": invert_block(inverse)})
+    again = program.model_copy(update={"model": inverse.inverse()})
     verify(again)
     assert canonical(again) == canonical(program)
 

@@ -69,7 +69,8 @@ class Writer:
             parts.append((f"{name}[:, {at}]", (shape[0], *shape[2:])))
         for turn, count in self.scope.turns:
             if len(shape) > 2 and _within(count, shape[1]):
-                parts.append((f"{name}[:, {turn}]", (shape[0], *shape[2:])))
+                texts = positions(turn, count, shape[1])
+                parts += [(f"{name}[:, {at}]", (shape[0], *shape[2:])) for at in texts]
         return parts
 
     def pick(self, found: list[tuple[str, Shape]]) -> tuple[str, Shape]:
@@ -249,6 +250,14 @@ class Writer:
                 return None
             texts.append(self.pick(found)[0])
         return ", ".join(texts)
+
+
+def positions(turn: str, count: Size, axis: Size) -> list[str]:
+    """Return positions on an axis that a turn reaches: the last one from both ends."""
+    found = [turn, f"{axis} - 1 - {turn}"]
+    if count.bound and axis.bound and count.coefficient < axis.coefficient:
+        found.append(f"{turn} + {axis.coefficient - count.coefficient}")
+    return found
 
 
 def _within(count: Size, axis: Size) -> bool:

@@ -81,7 +81,7 @@ class Oracle(Reference):
                 continue
             limit = 2.0 ** (kind.numerics.integer_bits - 1)
             if value.numel() and float(value.detach().abs().max()) >= 0.95 * limit:
-                raise OffLattice(f"{at.name} reaches {limit}")
+                raise OffLattice("a register comes near the end of its lattice")
 
     def _replace(self, env: Any, name: str, at: Any, fresh: Tensor) -> None:
         whole = env[name].clone()

@@ -68,7 +68,9 @@ def main() -> int:
         for law in chosen:
             counts[_report(case, law, args.shrink)] += 1
     seconds = time.monotonic() - begin
-    print(f"{args.count} programs in {seconds:.0f} s: {dict(sorted(counts.items()))}")
+    print(f"{args.count} programs in {seconds:.0f} s")
+    for name, times in sorted(counts.items()):
+        print(f"{times:6} {name}")
     return sum(n for name, n in counts.items() if name.startswith("failed"))
 
 
@@ -76,10 +78,10 @@ def _report(case: Case, law: str, shrink: bool) -> str:
     """Check a law, print its failure, and return what to count."""
     try:
         failure = failure_of(case, law)
-    except Skipped:
-        return f"skipped {law}"
+    except Skipped as reason:
+        return f"skipped {law}: {reason}"
     if failure is None:
-        return "held"
+        return f"held {law}"
     print(f"--- seed {case.program.seed}, law {law}: {failure.kind}: {failure.text}", flush=True)
     if shrink:
         small = shrunk(case.program, lambda p: same_failure(p, law, failure))

@@ -1,6 +1,6 @@
 """Random statements that move no bits. Each function adds lines to a scope, or says False."""
 
-from tests.programs.expressions import Target, Writer, _within
+from tests.programs.expressions import Target, Writer, _within, positions
 from tests.programs.kinds import Kind, Shape, Size, shape_text
 from tests.programs.scope import NetRule, Scope
 
@@ -20,9 +20,10 @@ def target(scope: Scope, name: str, sliced: bool = True) -> Target:
         options += [Target(low[0], name, low[1], (high,)), Target(high[0], name, high[1], (low,))]
     if len(shape) > 2:
         options += [
-            Target(f"{name}[:, {turn}]", name, (shape[0], *shape[2:]))
+            Target(f"{name}[:, {at}]", name, (shape[0], *shape[2:]))
             for turn, count in scope.turns
             if _within(count, shape[1])
+            for at in positions(turn, count, shape[1])
         ] * 3
         if shape[1].bound and shape[1].coefficient > 1:
             cut = (shape[0], Size(shape[1].coefficient - 1), *shape[2:])
@@ -82,7 +83,7 @@ def label_update(scope: Scope) -> bool:
 
 
 def negate(scope: Scope) -> bool:
-    names = numbers(scope)
+    names = scope.writable()  # labels too: modulo their number
     if not names:
         return False
     at = target(scope, scope.spec.rng.choice(names))

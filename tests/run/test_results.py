@@ -17,7 +17,7 @@ import revc
 from revc.errors import BindError, ReconstructionError
 from revc.runtime.model import ReversibleModel
 from tests.model import specs
-from tests.model.test_behaviour import make, pair
+from tests.model.made import make, pair
 
 VALVE = specs.HEAD + (
     "model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {\n  a += linear(b)\n"
@@ -97,7 +97,11 @@ def test_any_values_are_inverted_by_name() -> None:
     half = model.inverse(a=(first.a + second.a) / 2, b=(first.b + second.b) / 2)
     out = model(*half)
     torch.testing.assert_close(out.a, (first.a + second.a) / 2, atol=2e-6, rtol=0)
-    torch.testing.assert_close(model.inverse(first, b=second.b)[0].shape, a.shape)
+    mixed, named = model.inverse(first, b=second.b), model.inverse(a=first.a, b=second.b)
+    assert all(torch.equal(one, other) for one, other in zip(mixed, named, strict=True))
+    again = model(*mixed)
+    torch.testing.assert_close(again.a, first.a, atol=2e-6, rtol=0)
+    torch.testing.assert_close(again.b, second.b, atol=2e-6, rtol=0)
 
 
 def test_values_by_name_are_checked() -> None:

@@ -11,7 +11,7 @@ from revc.errors import BindError, ReconstructionError
 from revc.runtime.run.segment import Segment
 from tests.model import specs
 from tests.model.laws import gradients, weighted
-from tests.model.test_behaviour import close, make, oracle, pair
+from tests.model.made import close, make, oracle, pair
 
 MIXED = (
     specs.HEAD

@@ -14,7 +14,7 @@ from revc.errors import BindError
 from revc.runtime.model import ReversibleModel
 from tests.model import specs
 from tests.model.laws import randomize
-from tests.model.test_behaviour import pair
+from tests.model.made import pair
 
 BUILT = specs.HEAD + (
     "model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {{\n  net F = {}\n  a += F(b)\n  b += F(a)\n}}"

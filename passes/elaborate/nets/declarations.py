@@ -1,9 +1,10 @@
 """Declarations of nets: built-in ones with their options, composites, torch classes, holes."""
 
 from dataclasses import replace
+from typing import get_args
 
 from revc.grammar import ast
-from revc.grammar.signatures import Signature, builtin_signatures
+from revc.grammar.signatures import Separable, Signature, builtin_signatures
 from revc.ir.instructions import Instruction
 from revc.ir.make import make
 from revc.ir.net_kinds import MATRICES
@@ -13,7 +14,7 @@ from revc.passes.analysis.arguments import Formals
 from revc.passes.analysis.reserved_names import reserved
 from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
-from revc.passes.elaborate.nets.settings import given_settings, one_size, sort_args
+from revc.passes.elaborate.nets.settings import given_settings, same_each_turn, sort_args
 from revc.passes.elaborate.nets.slots import Draft, Namer, Net, called, closure
 from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.registers import Registers
@@ -53,6 +54,9 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
     Raises:
         Reported: something in it is wrong.
     """
+    if unknown := [axis for axis in decl.separable if axis not in get_args(Separable)]:
+        text = f"is separable along `batch` or `sequence`, not `{unknown[0]}`"
+        raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))
     if decl.name in (*MATRICES, "permutation"):
         raise scope.findings.reject(redefined(decl.name, "a map of `mix`", decl.span))
     if (earlier := reserved(decl.name, "module")) is not None:
@@ -63,9 +67,13 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
         return _configured(scope, decl.value, signature, name)
     params = _params(scope, decl)
     if decl.value is None:
-        return _leaf(scope, decl, name, params, make(Hole, name=name))
+        return _leaf(scope, decl, name, params, make(Hole, name=name, separable=decl.separable))
     if isinstance(decl.value, ast.Torch):
-        return _leaf(scope, decl, name, params, _torch(scope, decl.value))
+        source = _torch(scope, decl.value).model_copy(update={"separable": decl.separable})
+        return _leaf(scope, decl, name, params, source)
+    if decl.separable:
+        text = "is made of nets that say themselves along what they are separable"
+        raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))
     if params is None:
         text = "needs parameters, as in `net F(x: [..]) -> [..] = ...`, or options alone"
         raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))
@@ -158,9 +166,9 @@ def _setting(scope: Scope, node: ast.Expr) -> Setting:
         case ast.Bool() | ast.Str():
             return node.value
         case ast.ListExpr():
-            sizes = ((item, size(item, scope.names, scope.findings)) for item in node.items)
-            return tuple(one_size(scope, one, item.span) for item, one in sizes)
-    amount = one_size(scope, number(node, scope.names, scope.findings), node.span)
+            return tuple(size(item, scope.names, scope.findings, least=0) for item in node.items)
+    amount = number(node, scope.names, scope.findings)
+    same_each_turn(scope, "a torch net", amount, node.span)
     fixed = amount.constant
     if fixed is None:
         return amount

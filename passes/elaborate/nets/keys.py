@@ -32,9 +32,9 @@ def _source(source: Source, order: dict[int, int]) -> Hashable:
             tied = order[source.tied] if source.tied is not None else None
             return source.name, _settings(source.settings), tied
         case TorchClass():
-            return source.target, source.args, _settings(source.kwargs)
+            return source.target, source.args, _settings(source.kwargs), source.separable
         case Hole():
-            return "hole", source.name
+            return "hole", source.name, source.separable
     raise TypeError(type(source))
 
 

@@ -20,7 +20,6 @@ from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
     missing_argument,
 )
-from revc.passes.rules.s004_shape_mismatch import mismatch
 from revc.passes.rules.s005_odd_split import odd_split
 
 
@@ -80,39 +79,41 @@ def _net(scope: Scope, signature: Signature, arg: ast.Arg) -> Net:
     return net
 
 
-def one_size(scope: Scope, value: Dim, span: Span) -> Dim:
-    """Return what sizes or configures a net: no turn, since its turns are made alike.
-
-    Raises:
-        Reported: it names a turn.
-    """
-    turns = sorted(value.names & set(scope.turns))
-    if turns:
-        text = f"a net's sizes cannot change from turn to turn, as `{turns[0]}` does"
-        raise scope.findings.reject(mismatch(span, text))
-    return value
-
-
 def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr) -> Setting:
     findings = scope.findings
     match option.kind, expr:
         case "int", _:
-            value = one_size(scope, size(expr, scope.names, findings), expr.span)
+            value = size(expr, scope.names, findings, least=0)
+            if value.integer is not None and value.integer < 1:
+                text = f"takes a whole number of at least 1 for `{option.name}`, not {value}"
+                raise findings.reject(bad_argument(signature.name, text, expr.span))
+            same_each_turn(scope, signature.name, value, expr.span)
             return value if value.integer is None else value.integer
         case "number", _:
-            amount = one_size(scope, number(expr, scope.names, findings), expr.span)
+            amount = number(expr, scope.names, findings)
+            same_each_turn(scope, signature.name, amount, expr.span)
             fixed = amount.constant
             return amount if fixed is None else float(fixed)
         case "bool", ast.Bool():
             return expr.value
         case "dims", ast.ListExpr():
-            sizes = ((item, size(item, scope.names, findings)) for item in expr.items)
-            return tuple(one_size(scope, one, item.span) for item, one in sizes)
+            return tuple(size(item, scope.names, findings) for item in expr.items)
         case "choice", ast.Name() if expr.id in option.choices:
             return expr.id
     wanted = " or ".join(option.choices) or _KINDS[option.kind]
     text = f"takes {wanted} for `{option.name}`"
     raise findings.reject(bad_argument(signature.name, text, expr.span))
+
+
+def same_each_turn(scope: Scope, name: str, value: Dim, span: Span) -> None:
+    """Check that a size or number of a net or a block does not depend on a turn.
+
+    Raises:
+        Reported: it does, and what is made of it cannot change from turn to turn.
+    """
+    if value.names & scope.turns.keys():
+        text = f"is one for all turns: {value} changes from turn to turn"
+        raise scope.findings.reject(bad_argument(name, text, span))
 
 
 _KINDS = {"bool": "true or false", "dims": "a list of sizes"}
@@ -155,9 +156,14 @@ def _sensible(scope: Scope, call: ast.Call, name: str, settings: Given) -> None:
         raise scope.findings.reject(
             odd_split(f"heads = {heads}", f"kv_heads = {shared}", call.span)
         )
-    rate = settings.get("p")
-    if name == "dropout" and not (isinstance(rate, int | float) and 0 <= rate < 1):
-        text = "takes a number of at least 0 and below 1 for `p`"
+    for option in ("p", "dropout"):
+        rate = settings.get(option, 0)
+        if not (isinstance(rate, int | float) and 0 <= rate < 1):
+            text = f"takes a number of at least 0 and below 1 for `{option}`"
+            raise scope.findings.reject(bad_argument(name, text, call.span))
+    eps = settings.get("eps", 1)
+    if not (isinstance(eps, int | float) and eps > 0):
+        text = "takes a number above 0 for `eps`: a row of equal numbers is divided by its root"
         raise scope.findings.reject(bad_argument(name, text, call.span))
     kernel = settings.get("kernel")
     if isinstance(kernel, int) and kernel % 2 == 0:

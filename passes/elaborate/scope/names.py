@@ -83,8 +83,8 @@ def arithmetic(op: str, left: Dim, right: Dim) -> Dim:
     return table[op](left, right)
 
 
-def size(expr: ast.Expr, names: Mapping[str, Dim], findings: Findings) -> Dim:
-    """Return a size: a number that is whole where it is known, and not negative.
+def size(expr: ast.Expr, names: Mapping[str, Dim], findings: Findings, least: int = 1) -> Dim:
+    """Return a size: a number that is whole where it is known, and at least `least`.
 
     Raises:
         Reported: it is not.
@@ -93,7 +93,7 @@ def size(expr: ast.Expr, names: Mapping[str, Dim], findings: Findings) -> Dim:
     known = value.constant
     if known is not None and known.denominator != 1:
         raise findings.reject(odd_split(known.numerator, known.denominator, expr.span))
-    if known is not None and known < 0:
+    if known is not None and known < least:
         raise findings.reject(bad_argument("a size", f"cannot be {known}", expr.span))
     return value
 
@@ -131,6 +131,6 @@ def _declare(
         names[entry.name] = free
     else:
         try:
-            names[entry.name] = size(entry.value, names, findings)
+            names[entry.name] = size(entry.value, names, findings, least=0)
         except Reported:
             names[entry.name] = free

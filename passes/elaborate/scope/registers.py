@@ -25,10 +25,14 @@ from revc.passes.rules.s009_redefined_name import redefined
 
 @dataclass(eq=False, repr=False)
 class LetRead:
-    """A `let`: its value, the places that it reads (also by other lets), and what changed since."""
+    """A `let`: its value, the places that it reads (also by other lets), and what changed since.
+
+    `numbers` are those registers and givens that it reads as numbers: that no net stands around.
+    """
 
     value: Expr
     places: tuple[Place, ...]
+    numbers: frozenset[str] = frozenset()
     changed: tuple[str, Span] | None = None
 
     @property

@@ -1,10 +1,11 @@
 """What a body sees: its registers, its sizes, its nets, and the program around it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from revc.grammar import ast
 from revc.grammar.span import Span
+from revc.ir.dims import Dim
 from revc.ir.types import Numerics
 from revc.passes.analysis.doubts import Doubt
 from revc.passes.analysis.reserved_names import reserved
@@ -25,9 +26,9 @@ Emission = tuple[str, Span, str | None]
 class Scope:
     """One body as it is read: a block's, a model's, a repeat's, or that of a file's nets.
 
-    `names` are the sizes and numbers in reach, `turns` those of them that count turns. A repeat's
-    body has a `parent`, whose nets it sees. `numerics` is what a bare `[..]` type means,
-    `path` what the body is called.
+    `names` are the sizes and numbers in reach, `turns` those of them that count turns, with the
+    number of turns that each counts. A repeat's body has a `parent`, whose nets it sees. `numerics`
+    is what a bare `[..]` type means, `path` what the body is called.
     """
 
     elaboration: Elaboration
@@ -38,7 +39,7 @@ class Scope:
     regs: Registers
     slots: Slots
     namer: Namer
-    turns: tuple[str, ...] = ()
+    turns: Mapping[str, Dim] = field(default_factory=dict)
     parent: "Scope | None" = None
     nets: dict[str, Net] = field(default_factory=dict)
     labels: dict[str, Called] = field(default_factory=dict)

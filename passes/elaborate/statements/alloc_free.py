@@ -3,10 +3,10 @@
 from revc.grammar import ast
 from revc.ir.instructions import Alloc, Emit, Free, Instruction, Let
 from revc.ir.make import make
-from revc.passes.elaborate.expressions import places_read, value
+from revc.passes.elaborate.expressions import as_numbers, places_read, value
 from revc.passes.elaborate.scope.registers import LetRead
 from revc.passes.elaborate.scope.scope import Scope
-from revc.passes.elaborate.scope.types import regtype
+from revc.passes.elaborate.scope.state_places import made_type
 from revc.passes.elaborate.statements.dropouts import no_dropout
 from revc.passes.elaborate.statements.updates import check_fits, check_numerics
 from revc.passes.rules.b201_self_read import self_read
@@ -19,7 +19,7 @@ MOST_PLACES = 1000  # that a `let` reads, also by other lets
 
 def alloc(scope: Scope, node: ast.Alloc, undo: bool) -> Steps:
     """`alloc a, b: T = e`: one register for each name."""
-    kind = regtype(node.type, scope.numerics, scope.names, scope.findings)
+    kind = made_type(scope, node.type)
     if undo:
         scope.elaboration.checked.add(node.span)
         return _free(scope, ast.Free.model_construct(
@@ -72,7 +72,7 @@ def let(scope: Scope, node: ast.Let, undo: bool) -> Steps:
     if len(places) > MOST_PLACES:
         text = f"reads more than {MOST_PLACES} places by the names of others"
         raise scope.findings.reject(bad_argument("let", text, node.span))
-    scope.regs.let(node.name, LetRead(read, places))
+    scope.regs.let(node.name, LetRead(read, places, as_numbers(scope, read)))
     return [make(Let, span=node.span, name=node.name, value=read)]
 
 

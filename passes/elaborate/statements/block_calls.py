@@ -9,15 +9,18 @@ from revc.ir.instructions import BlockCall, Instruction
 from revc.ir.make import make
 from revc.passes.analysis.arguments import Formals
 from revc.passes.analysis.doubts import Doubt
+from revc.passes.analysis.exact_state import exact_state
 from revc.passes.elaborate import specialise
 from revc.passes.elaborate.arguments import all_of, matched
 from revc.passes.elaborate.bodies import Called, Generics, Specialised
-from revc.passes.elaborate.expressions import read
+from revc.passes.elaborate.expressions import places_read, read
 from revc.passes.elaborate.linking import instantiate
 from revc.passes.elaborate.nets.lookup import find_net
+from revc.passes.elaborate.nets.settings import same_each_turn
 from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import number
 from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.statements.updates import check_exact
 from revc.passes.modules import Module
 from revc.passes.rules.l103_duplicate_argument import also_given
 from revc.passes.rules.report import Reported
@@ -43,12 +46,14 @@ def block_call(scope: Scope, node: ast.BlockCall, undo: bool) -> list[Instructio
     types = [scope.regs.target(name.id, name.span) for name in state]
     block = specialise.call(scope, node, module, decl, generics, types, givens, undo)
     nets = instantiate(scope, block, label, _links(generics))
-    scope.labels[label] = Called(label, module, decl, generics, block, nets)
+    if node.label is not None:
+        scope.labels[label] = Called(label, module, decl, generics, block, nets, undo)
     return [_finish(scope, node, label, block, undo, state, givens, nets)]
 
 
 def _again(scope: Scope, node: ast.BlockCall, earlier: Called, undo: bool) -> list[Instruction]:
-    """Call by a label: the same block with the same nets."""
+    """Call by a label: the same block with the same nets, `undo` seen from that call."""
+    undo = earlier.undo != undo
     if node.generics or node.label:
         text = "is a label: its generics are those of its call"
         raise scope.findings.reject(bad_argument(node.block, text, node.block_span))
@@ -97,7 +102,8 @@ def _generics(scope: Scope, node: ast.BlockCall, decl: ast.BlockDecl) -> Generic
         if generic.default is None:
             generics[generic.name] = _net(scope, value)
         elif generic.name in given:
-            generics[generic.name] = number(value, scope.names, scope.findings)
+            generics[generic.name] = found = number(value, scope.names, scope.findings)
+            same_each_turn(scope, node.block, found, value.span)
         else:
             generics[generic.name] = number(value, {}, scope.findings)
     return generics
@@ -134,9 +140,11 @@ def _arguments(
     state = [_register(scope, node, given[p.name]) for p in params if not p.given]
     scope.regs.distinct((name.id, name.span) for name in state)
     givens = {p.name: _given(scope, node, given[p.name]) for p in params if p.given}
+    changed = {name.id for name in state}
     for at in givens.values():
-        if at.place.name in [name.id for name in state]:
-            raise scope.findings.reject(also_given(at.place.name, at.span))
+        for place, let in places_read(scope, at):
+            if place.name in changed:
+                raise scope.findings.reject(also_given(place.name, at.span, let))
     return state, givens
 
 
@@ -163,6 +171,16 @@ def _given(scope: Scope, node: ast.BlockCall, arg: ast.Arg) -> Read:
     return at
 
 
+def _exact(scope: Scope, node: ast.BlockCall, block: Specialised, givens: dict[str, Read]) -> None:
+    """Check that a block with exact state reads no float state of its caller."""
+    kind = exact_state(block.block) if givens else None
+    if kind is None:
+        return
+    for at in givens.values():
+        says = f"`{node.block}`, which changes {kind}, reads float state"
+        check_exact(scope, at.span, at, kind, says)
+
+
 def _finish(
     scope: Scope,
     node: ast.BlockCall,
@@ -174,6 +192,7 @@ def _finish(
     nets: tuple[int, ...],
 ) -> BlockCall:
     """Move the registers through the call."""
+    _exact(scope, node, block, givens)
     scope.emit(block.emits, node.span, label)
     ir = block.block
     takes, gives = (ir.gives, ir.takes) if undo else (ir.takes, ir.gives)

@@ -17,6 +17,7 @@ from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.scope.names import number
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.statements.dropouts import no_dropout
+from revc.passes.elaborate.statements.updates import check_exact
 from revc.passes.rules.q301_non_injective_quantizer import quantiser_loss
 from revc.passes.rules.q307_step_off_lattice import off_lattice
 from revc.passes.rules.s002_unknown_name import unknown_name
@@ -44,6 +45,9 @@ class Family(NamedTuple):
 
 
 _NEEDED = "needed"
+MOST = {"softmax": 1 << 20, "uniform": 1 << 31}
+"""How many symbols the entropy coder's tables tell apart."""
+
 FAMILIES = {
     "uniform": Family(0, {"n": _NEEDED}, True),
     "softmax": Family(None, {}, True),
@@ -114,10 +118,16 @@ def _codes(scope: Scope, node: ast.Call, family: Family, kind: RegType) -> None:
 
 
 def _fits_labels(scope: Scope, node: ast.Call, settings: dict[str, Setting], kind: RegType) -> None:
-    """Check that a family without parameters codes all labels of `kind`, and no others."""
-    if not isinstance(kind.numerics, Label) or node.func not in ("uniform", "dropout"):
+    """Check that a family codes as many labels, and one without parameters no others."""
+    if not isinstance(kind.numerics, Label):
         return
     codes, size = settings.get("n", 2), kind.numerics.size.integer
+    most = MOST.get(node.func, size)
+    if size is not None and most is not None and size > most:
+        text = f"`{node.func}` codes at most {most} labels, not {kind.numerics}"
+        raise scope.findings.reject(mismatch(node.span, text))
+    if node.func not in ("uniform", "dropout"):
+        return
     if size is not None and size != codes:
         text = f"`{node.func}` codes the labels below {codes}, not those of {kind.numerics}"
         raise scope.findings.reject(mismatch(node.span, text))
@@ -167,6 +177,8 @@ def _params(
         raise scope.findings.reject(bad_argument(node.func, "reads one value", node.span))
     params = value(scope, read[0].value, wanted)
     no_dropout(scope, params)
+    says = f"the code of a {kind.numerics} reads float state"
+    check_exact(scope, read[0].value.span, params, kind.numerics, says)
     says = f"`{node.func}` needs {{want}} for {shape_text(kind.shape)}, but is given {{have}}"
     scope.findings.demand(too_wide(params.shape, wanted, says, read[0].value.span))
     return (params,)

@@ -15,6 +15,7 @@ from revc.passes.elaborate.linking import instantiate
 from revc.passes.elaborate.nets.slots import Namer, Slots
 from revc.passes.elaborate.scope.names import size
 from revc.passes.elaborate.scope.scope import Scope, declared
+from revc.passes.elaborate.scope.state_places import check_size
 from revc.passes.modules import statements
 from revc.passes.rules.l105_loop_imbalance import imbalance
 from revc.passes.rules.l109_stale_let import stale
@@ -29,7 +30,8 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     """`repeat N reversed as i share { body }`."""
     from revc.passes.elaborate.statements.table import run
 
-    count = size(node.count, scope.names, scope.findings)
+    count = size(node.count, scope.names, scope.findings, least=0)
+    check_size(scope, count, 0, node.count.span)
     if not node.share:
         _few_turns(scope, node, count)
     if node.label is not None:
@@ -42,6 +44,7 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     _balanced(scope, inner, node)
     body = _block(scope, inner, node, steps, f"{scope.path}.{label}")
     scope.doubts += inner.doubts
+    _counted(scope, node, count, body)
     scope.emit(body.emits, node.span)
     registers = tuple(register.name for register in body.block.takes)
     for name in registers:
@@ -98,7 +101,7 @@ def _inner(scope: Scope, node: ast.Repeat, count: Dim) -> Scope:
         if earlier is not None:
             raise scope.findings.reject(redefined(node.index, earlier, node.span))
         names[node.index] = Dim.of(node.index)
-        turns = (*turns, node.index)
+        turns = {**turns, node.index: count}
         regs.turns[node.index] = count
     return replace(
         scope, names=names, turns=turns, parent=scope, regs=regs, slots=Slots(),
@@ -119,6 +122,21 @@ def _balanced(scope: Scope, inner: Scope, node: ast.Repeat) -> None:
         let = scope.regs.lets.get(name)
         if let is not None and let.changed is not None:
             scope.findings.add(stale(name, let.changed[0], let.changed[1], node.span))
+
+
+def _counted(scope: Scope, node: ast.Repeat, count: Dim, body: Body) -> None:
+    """Check what a loop without turns, or with a number of its own in each outer turn, cannot do.
+
+    Raises:
+        Reported: it has nets of its own for turns that are not known, or emits as many values.
+    """
+    varies = bool(count.names & scope.turns.keys())
+    if varies and body.links and not node.share:
+        text = "that a turn counts has one set of nets for all of its turns: say `share`"
+        raise scope.findings.reject(bad_argument("a repeat", text, node.count.span))
+    if body.emits and (varies or count.integer == 0):
+        text = "emits a row of values a turn, so it needs as many turns each time, at least one"
+        raise scope.findings.reject(bad_argument("a repeat", text, node.count.span))
 
 
 def _block(

@@ -122,10 +122,6 @@ def _family(scope: Scope, matrix: Expr) -> str:
     if isinstance(source, Hole):  # of a block that is checked alone; what is passed is not known
         return "orthogonal"
     assert isinstance(source, Builtin)
-    k = source.settings.get("k", 1)
-    if not isinstance(k, int) or k < 1:
-        text = f"needs at least one reflection, not k = {k}"
-        raise scope.findings.reject(bad_argument(source.name, text, matrix.span))
     return source.name
 
 

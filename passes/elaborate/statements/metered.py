@@ -2,7 +2,8 @@
 
 from revc.grammar import ast
 from revc.grammar.span import Span
-from revc.ir.expr import Expr
+from revc.ir.dims import Dim
+from revc.ir.expr import At, Expr, Place
 from revc.ir.instructions import Draw, Instruction, Put, Scale, Valve
 from revc.ir.make import make
 from revc.ir.types import Label, Lattice, RegType
@@ -11,15 +12,17 @@ from revc.passes.analysis.interval import bounds
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.scope.names import number
 from revc.passes.elaborate.scope.scope import Scope
-from revc.passes.elaborate.scope.types import regtype
+from revc.passes.elaborate.scope.state_places import made_type
 from revc.passes.elaborate.statements.distributions import distribution
 from revc.passes.elaborate.statements.dropouts import no_dropout
-from revc.passes.elaborate.statements.updates import check_apart, check_fits, target
+from revc.passes.elaborate.statements.updates import check_apart, check_exact, check_fits, target
 from revc.passes.rules.b205_scale_may_vanish import known, may_vanish
 from revc.passes.rules.b210_one_stack import one_stack
+from revc.passes.rules.b211_clamped_factor import clamped
 from revc.passes.rules.q307_step_off_lattice import not_exact
 from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import bad_argument
+from revc.passes.rules.s004_shape_mismatch import mismatch
 from revc.passes.rules.s007_numeric_mix import numeric_mix, other_type
 
 Steps = list[Instruction]
@@ -51,13 +54,13 @@ def _returning(scope: Scope, node: ast.Put) -> RegType:
     if node.type is None:
         text = f"needs the type of what comes back: `undo put {node.target.id}: [..] by ...`"
         raise scope.findings.reject(bad_argument("undo put", text, node.span))
-    return regtype(node.type, scope.numerics, scope.names, scope.findings)
+    return made_type(scope, node.type)
 
 
 def draw(scope: Scope, node: ast.Draw, undo: bool) -> Steps:
     """`draw y: T by q as m on t`: y comes out of the reservoir, or goes back."""
     _on(scope, node.stack, node.span, tapes=False)
-    kind = regtype(node.type, scope.numerics, scope.names, scope.findings)
+    kind = made_type(scope, node.type)
     name = node.target
     if undo:
         check = scope.regs.target(name.id, name.span)
@@ -95,6 +98,7 @@ def valve(scope: Scope, node: ast.Valve, undo: bool) -> Steps:
     """`valve y[slice] by q as m on t`: the old value goes, a fresh one comes in its place."""
     _on(scope, node.stack, node.span)
     at, kind = target(scope, node.target)
+    _all_examples(scope, "valve", at)
     by = distribution(scope, node.by, kind, "carry")
     check_apart(scope, at, by.params, node.by.span)
     scope.regs.change(at.name, node.span, at)
@@ -110,6 +114,7 @@ def scale(scope: Scope, node: ast.Scale, undo: bool) -> Steps:
     """`scale y by e in [lo, hi] as m`."""
     _on(scope, node.stack, node.span)
     at, kind = target(scope, node.target)
+    _all_examples(scope, "scale", at)
     if isinstance(kind.numerics, Label):
         raise scope.findings.reject(numeric_mix(node.span, f"a {kind.numerics} has no multiples"))
     if isinstance(kind.numerics, Lattice) and kind.numerics.width > 32:
@@ -119,8 +124,11 @@ def scale(scope: Scope, node: ast.Scale, undo: bool) -> Steps:
     no_dropout(scope, factor)
     check_fits(scope, node.factor.span, factor, at.name, kind)
     check_apart(scope, at, [factor], node.factor.span)
+    says = f"the factor of a {kind.numerics} reads float state"
+    check_exact(scope, node.factor.span, factor, kind.numerics, says)
     scope.regs.change(at.name, node.span, at)
     lo, hi = _range(scope, node, factor)
+    scope.findings.demand(clamped(bounds(factor), (lo, hi), node.factor.span))
     return [
         make(
             Scale,
@@ -128,6 +136,18 @@ def scale(scope: Scope, node: ast.Scale, undo: bool) -> Steps:
             stack=node.stack, undo=undo,
         )
     ]  # fmt: skip
+
+
+def _all_examples(scope: Scope, kind: str, at: Place) -> None:
+    """Check that a place has its register's whole axis of examples: each has stacks of its own.
+
+    Raises:
+        Reported: it is a slice of the batch.
+    """
+    first = at.index[0] if at.index else None
+    if first is not None and (isinstance(first, At) or first.lo != Dim() or first.hi is not None):
+        text = f"`{kind}` moves bits of every example: axis 0 of `{at.name}` cannot be cut"
+        raise scope.findings.reject(mismatch(at.span, text))
 
 
 def _range(scope: Scope, node: ast.Scale, factor: Expr) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from revc.ir.make import make
 from revc.ir.types import RegType, Shape, shape_text
 from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.scope.state_places import check_size
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch
 from revc.passes.rules.s005_odd_split import odd_split
@@ -118,6 +119,8 @@ def reshape(scope: Scope, node: ast.Reshape, undo: bool) -> Steps:
         raise scope.findings.reject(bad_argument("undo reshape", text, node.span))
     kind = scope.regs.target(node.target.id, node.target.span)
     after = tuple(size(dim, scope.names, scope.findings) for dim in node.dims)
+    for dim, at in zip(after, node.dims, strict=True):
+        check_size(scope, dim, 1, at.span)
     if _elements(after) != _elements(kind.shape) or after[:1] != kind.shape[:1]:
         text = f"{shape_text(kind.shape)} does not reshape to {shape_text(after)}"
         raise scope.findings.reject(mismatch(node.span, text))

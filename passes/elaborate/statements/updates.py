@@ -8,10 +8,10 @@ from revc.grammar.span import Span
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions import Add, Instruction, Negate
 from revc.ir.make import make
-from revc.ir.types import Float, Label, Lattice, Numerics, RegType
+from revc.ir.types import Float, Label, Numerics, RegType
 from revc.passes.analysis.doubts import Doubt
 from revc.passes.analysis.shapes import indexed
-from revc.passes.elaborate.expressions import has_labels, outside_nets, places_read, value
+from revc.passes.elaborate.expressions import float_state, has_labels, places_read, value
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.state_places import name_of, place
 from revc.passes.elaborate.statements.dropouts import masked
@@ -95,12 +95,25 @@ def check_numerics(scope: Scope, span: Span, expr: Expr, kind: Numerics) -> None
         raise scope.findings.reject(
             numeric_mix(span, f"{kind} += number: only labels add to a label")
         )
-    if isinstance(kind, Lattice):
-        for read in outside_nets(expr):
-            state = scope.regs.live.get(read.place.name)
-            if state is not None and isinstance(state.numerics, Float):
-                text = f"{kind} += float state `{read.place.name}`: float state is not exact"
-                raise scope.findings.reject(numeric_mix(span, text))
+    check_exact(scope, span, expr, kind, f"{kind} += float state")
+
+
+def check_exact(
+    scope: Scope, span: Span, expr: Expr, kind: Numerics, says: str = "reads float state"
+) -> None:
+    """Check that no exact register depends on float state, by a net or a `let` either.
+
+    Float state comes back up to rounding only: what is computed from it again is another number.
+
+    Raises:
+        Reported: a register of numerics `kind` would.
+    """
+    found = None if isinstance(kind, Float) else float_state(scope, expr)
+    if found is not None:
+        name, let = found
+        how = f" by `{let}`" if let else ""
+        text = f"{says} `{name}`{how}: float state is not exact"
+        raise scope.findings.reject(numeric_mix(span, text))
 
 
 def _has_reads(expr: Expr) -> bool:

@@ -102,6 +102,7 @@ def _retracted(
     """Evaluate once; return the rebuilt view of the target and the leaves' cotangents."""
     found = body.evaluate(step.value, pieces)
     kind = body.types[step.target.name].numerics
+    cot = body.target.damped(body, kind, cot, found.node)
     changed = body.target.retract(body, kind, view, found.node, step.sign)
     cot = cot if step.sign > 0 else body.tape.call(aten.neg.default, cot)
     if _is_broadcast(body, step):

@@ -20,8 +20,11 @@ def lower(body: "Forward", step: Emit) -> None:
     shared = base_of(node) in {base_of(held) for held in body.state.values()}
     fresh = (is_fresh(node) and not shared) or node.op == "call_module"
     body.emitted[step.name] = node if fresh else body.tape.call(aten.clone.default, node)
+    body.target.note_emit(body, body.emitted[step.name])
 
 
 def pull(body: "Pull", step: Emit) -> None:
     """Pull the caller's cotangent through the value."""
-    body.gather(body.evaluate(step.value).pull(body.emit_cots[step.name]))
+    found = body.evaluate(step.value)
+    body.target.note_emit(body, found.node)
+    body.gather(found.pull(body.emit_cots[step.name]))

@@ -13,7 +13,7 @@ from revc.codegen.registers import Registers
 from revc.ir.expr import Expr, Place
 from revc.ir.keys import Key
 from revc.ir.types import Label, Lattice, Numerics
-from revc.runtime.state import lattice
+from revc.runtime.state import alloc_health, lattice
 
 if TYPE_CHECKING:
     from revc.codegen.body import Body
@@ -73,6 +73,14 @@ class Target(ABC):
     ) -> Node:
         """Subtract a rounded value."""
 
+    def damped(self, body: "Body", kind: Numerics, cot: Node, value: Node) -> Node:
+        """Return the cotangent of an increment: zero where it was clamped, if that is known."""
+        return cot
+
+    @abstractmethod
+    def note_emit(self, body: "Body", value: Node) -> None:
+        """Take note of a value that is emitted, if the way back is to compare it."""
+
     @abstractmethod
     def add_float(self, body: "Body", view: Node, value: Node, sign: int) -> Node:
         """Add to float state."""
@@ -111,4 +119,5 @@ class Target(ABC):
 
 def _add_label(body: "Body", kind: Label, view: Node, value: Node, sign: int) -> Node:
     size = int_value(body.tape, kind.size, body.size)
+    body.health = body.tape.call(alloc_health.watch, value, 0, 64, body.health)
     return body.effect(lattice.add_label_, view, value, sign, size)

@@ -9,7 +9,7 @@ from revc.codegen import places
 from revc.codegen.registers import Registers
 from revc.codegen.targets.base import Target
 from revc.ir.expr import Place
-from revc.ir.types import Lattice
+from revc.ir.types import Lattice, Numerics
 from revc.runtime.state import alloc_health, lattice
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ class Eager(Target):
     ) -> Node:
         """Add the negative, which rounds to the negative."""
         return body.effect(lattice.add_, view, value, -sign, kind.fraction_bits)
+
+    def damped(self, body: "Body", kind: Numerics, cot: Node, value: Node) -> Node:
+        """Ask the run whether it clamped anything."""
+        if not isinstance(kind, Lattice):
+            return cot
+        return body.tape.call(alloc_health.damp, cot, value, kind.fraction_bits, kind.width)
+
+    def note_emit(self, body: "Body", value: Node) -> None:
+        """Let the health take note."""
+        body.health = body.tape.call(alloc_health.note_emit, value, body.health)
 
     def add_float(self, body: "Body", view: Node, value: Node, sign: int) -> Node:
         """Add in place."""

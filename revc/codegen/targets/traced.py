@@ -30,7 +30,7 @@ class Traced(Target):
         """Call the unit of the expression for its value alone."""
         if brought_nets(value, body.block):
             return super().value(body, value, pieces)
-        return body.library.unit(value, body).primal(body, pieces)[0]
+        return body.library.unit(value, body).value(body, pieces)
 
     def evaluate(self, body: "Gathering", value: Expr, pieces: Pieces | None = None) -> Evaluation:
         """Call the unit of the expression, and its pullback."""
@@ -51,6 +51,9 @@ class Traced(Target):
     ) -> Node:
         """Subtract."""
         return body.tape.call(traced.retract, view, value, sign, kind.fraction_bits)
+
+    def note_emit(self, body: "Body", value: Node) -> None:
+        """Do nothing: a compiled way back compares the state alone."""
 
     def add_float(self, body: "Body", view: Node, value: Node, sign: int) -> Node:
         """Return the sum."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from revc.errors import InternalError
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Place, reads, renumber, slots
 from revc.ir.types import Located, RegType
 
@@ -47,12 +48,32 @@ class Instruction(Located):
         """Return the blocks that the instruction runs."""
         return ()
 
+    def called(self) -> tuple["Block", ...]:
+        """Return those of the inner blocks that have a name and may be run from elsewhere too."""
+        return ()
+
+    def backwards(self) -> bool:
+        """Say whether the inner blocks are run backwards."""
+        return False
+
+    def times(self) -> Dim:
+        """Return how often the inner blocks are run."""
+        return Dim.of(1)
+
+    def turn(self) -> str | None:
+        """Return the name that the inner blocks have for the number of the present turn."""
+        return None
+
     def with_inner(self, blocks: tuple["Block", ...]) -> Self:
         """Return the instruction with other blocks in place of those that `inner` returns."""
         return self
 
     def rows(self) -> tuple[tuple[int, ...], ...]:
         """Return the slots for those of the inner block, a row a turn or one row for all."""
+        return ()
+
+    def prefixes(self) -> tuple[str, ...]:
+        """Return, for each of `rows`, what the names of the nets made for it start with."""
         return ()
 
     def slots(self) -> tuple[int, ...]:
@@ -72,6 +93,10 @@ class Instruction(Located):
         """Return the names that the values and inner blocks read, in order, each once."""
         found = [read.place for value in self.values() for read in reads(value)]
         return tuple(dict.fromkeys(place.name for place in (*found, *self.passed())))
+
+    def binds(self) -> str | None:
+        """Return the name of a `let`, which binds it to a value and does nothing else."""
+        return None
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Return the instruction with every expression replaced by ``expr(expression)``."""

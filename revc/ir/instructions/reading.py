@@ -26,6 +26,10 @@ class Let(Instruction):
         """Read the same; `revc.ir.invert` moves it in front of its uses."""
         return self
 
+    def binds(self) -> str:
+        """Return the name."""
+        return self.name
+
     def values(self) -> tuple[Expr, ...]:
         """Return the value."""
         return (self.value,)

@@ -34,7 +34,11 @@ class BlockCall(Instruction):
     prefix: str = ""
 
     def step(self, env: Env) -> None:
-        """Consume the arguments, produce the results."""
+        """Consume the arguments, produce the results.
+
+        Raises:
+            InternalError: an argument is not live, or not of the type that the block takes.
+        """
         takes, gives = self.block.takes, self.block.gives
         if self.undo:
             takes, gives = gives, takes
@@ -58,6 +62,14 @@ class BlockCall(Instruction):
         """Return the callee."""
         return (self.block,)
 
+    def called(self) -> tuple[Block, ...]:
+        """Return the callee."""
+        return (self.block,)
+
+    def backwards(self) -> bool:
+        """Say whether it is an ``uncall``."""
+        return self.undo
+
     def with_inner(self, blocks: tuple[Block, ...]) -> "BlockCall":
         """Call another block."""
         return self.model_copy(update={"block": blocks[0]})
@@ -65,6 +77,10 @@ class BlockCall(Instruction):
     def rows(self) -> tuple[tuple[int, ...], ...]:
         """Return the slots for the callee's, one row."""
         return (self.nets,)
+
+    def prefixes(self) -> tuple[str, ...]:
+        """Return the call's label."""
+        return (self.label,)
 
     def renumbered(self, where: Mapping[int, int]) -> "BlockCall":
         """Pass other slots."""
@@ -95,18 +111,18 @@ class Repeat(Instruction):
     nets: tuple[tuple[int, ...], ...]
 
     def step(self, env: Env) -> None:
-        """Leave the registers' types as they are."""
+        """Leave the registers' types as they are.
+
+        Raises:
+            InternalError: a register is not live, or not of the type that the body takes.
+        """
         for name, register in zip(self.registers, self.body.takes, strict=True):
             if live(env, name) != register.type:
                 raise InternalError(f"{self.label}: {name} is {env[name]}, not {register.type}")
 
     def inverse(self) -> "Repeat":
         """Run the inverse body, in the other order of turns."""
-        from revc.ir.invert import invert_block
-
-        return self.model_copy(
-            update={"body": invert_block(self.body), "reversed": not self.reversed}
-        )
+        return self.model_copy(update={"body": self.body.inverse(), "reversed": not self.reversed})
 
     def targets(self) -> tuple[Place, ...]:
         """Return the registers that the body works on."""
@@ -116,6 +132,14 @@ class Repeat(Instruction):
         """Return the body."""
         return (self.body,)
 
+    def times(self) -> Dim:
+        """Return the number of turns."""
+        return self.count
+
+    def turn(self) -> str | None:
+        """Return the index, if it has a name."""
+        return self.index
+
     def with_inner(self, blocks: tuple[Block, ...]) -> "Repeat":
         """Repeat another body."""
         return self.model_copy(update={"body": blocks[0]})
@@ -123,6 +147,12 @@ class Repeat(Instruction):
     def rows(self) -> tuple[tuple[int, ...], ...]:
         """Return the slots for the body's, a row a turn, or one for all."""
         return self.nets
+
+    def prefixes(self) -> tuple[str, ...]:
+        """Return the label with the number of each turn, or the label where turns share."""
+        if self.share:
+            return (self.label,) * len(self.nets)
+        return tuple(f"{self.label}.{turn}" for turn in range(len(self.nets)))
 
     def renumbered(self, where: Mapping[int, int]) -> "Repeat":
         """Pass other slots."""

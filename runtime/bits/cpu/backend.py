@@ -66,7 +66,7 @@ class CpuBackend:
         return out
 
     def sizes(self, state: LaneState, spilled: int) -> Tensor:
-        """Size of every sequence, int64 [sequences], in 2**-32 bit."""
+        """Size of every sequence, int64 [sequences], in 2**-20 bit."""
         out = state.heads.new_empty(state.sequences)
         size.sizes(
             state.heads.numpy(),

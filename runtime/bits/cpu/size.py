@@ -31,11 +31,11 @@ def log2_units(value, table):
 
 @njit(cache=True)
 def sizes(heads, fill, debt, spilled, table, out):
-    """16 (W - D) + sum of log2(head) per sequence, in 2**-32 bit, into ``out`` int64 [B]."""
+    """16 (W - D) + sum of log2(head) per sequence, in 2**-20 bit, into ``out`` int64 [B]."""
     lanes = heads.shape[0] // max(out.shape[0], 1)
     for b in range(out.shape[0]):
-        total = 0
+        words, fine = 0, 0
         for lane in range(b * lanes, b * lanes + lanes):
-            total += (spilled + fill[lane] - debt[lane]) << 36
-            total += log2_units(heads[lane], table)
-        out[b] = total
+            words += spilled + fill[lane] - debt[lane]
+            fine += log2_units(heads[lane], table)
+        out[b] = (words << 24) + ((fine + 2048) >> 12)

@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from revc.runtime.bits.constants import LENGTH_BITS, UNIT_BITS
+
 Level = Literal["repeatable", "portable"]
 
 
@@ -21,7 +23,7 @@ class Coder(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where the stack lives."""
+        """Where the stack, its symbols and its parameters live."""
 
 
 class Distribution(ABC):
@@ -41,11 +43,22 @@ class Distribution(ABC):
 
     @abstractmethod
     def push(self, stack: Coder, symbols: Tensor) -> None:
-        """Push integer ``symbols`` [B, ...]; SymbolError, ParameterError or LaneError."""
+        """Push integer ``symbols`` [B, ...].
+
+        Raises:
+            SymbolError: a wrong dtype, or symbols that are not ``inside``.
+            ParameterError: parameters that are not usable or do not fit the symbols.
+            LaneError: another device or number of sequences than the stack's.
+        """
 
     @abstractmethod
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
-        """Undo ``push`` of symbols of ``shape``; int32."""
+        """Undo ``push`` of symbols of ``shape`` [B, ...]; int32, unless the class says otherwise.
+
+        Raises:
+            ParameterError: parameters that are not usable or do not fit the shape.
+            LaneError: another device or number of sequences than the stack's.
+        """
 
     @abstractmethod
     def code_length(self, symbols: Tensor) -> Tensor:
@@ -71,8 +84,18 @@ class Distribution(ABC):
         return symbols
 
     def shannon(self, symbols: Tensor) -> Tensor:
-        """``exact_length`` summed over each sequence, int64 [sequences], in 2**-32 bit."""
-        return self.exact_length(symbols)[..., None].flatten(1).sum(-1)
+        """``exact_length`` summed over each sequence, int64 [sequences], in 2**-20 bit."""
+        return in_units(self.exact_length(symbols)[..., None].flatten(1))
+
+
+def in_units(lengths: Tensor) -> Tensor:
+    """The sums over the last axis of lengths in 2**-32 bit, int64 in 2**-20 bit, rounded once.
+
+    High and low parts are summed apart: a sequence may have more bits than int64 holds in 2**-32.
+    """
+    shift = LENGTH_BITS - UNIT_BITS
+    low = (lengths & ((1 << shift) - 1)).sum(-1)
+    return (lengths >> shift).sum(-1) + ((low + (1 << (shift - 1))) >> shift)
 
 
 def is_below(symbols: Tensor, n: int) -> Tensor:
@@ -87,7 +110,11 @@ def clip_below(symbols: Tensor, n: int) -> Tensor:
 
 
 def fit(distribution: Distribution, shape: Sequence[int] | None) -> tuple[int, ...]:
-    """The shape to pop: the one given, or that of the parameters."""
+    """The shape to pop: the one given, or that of the parameters.
+
+    Raises:
+        TypeError: none is given, and the parameters are shared by all symbols.
+    """
     if shape is not None:
         return tuple(shape)
     own = distribution.shape

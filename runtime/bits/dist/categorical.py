@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import gridops, ops
-from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
+from revc.runtime.bits.constants import PRECISION, TOTAL, LENGTH_UNIT
 from revc.runtime.bits.entropy import row_entropy
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.integer import leaky_cdf
@@ -33,6 +33,10 @@ class Categorical(Distribution):
     Frequencies follow the integer rule of ``integer``. More than 256 classes are coded as two or
     three digits, the lower ones conditional on the upper: the leak stays that of some hundreds of
     symbols, and no class from K up can come out of a reservoir.
+
+    Raises:
+        ParameterError: no float logits, or more than 2**20 classes; that they are finite is
+            checked as they code.
     """
 
     level: Level = "repeatable"
@@ -47,7 +51,11 @@ class Categorical(Distribution):
 
     @classmethod
     def from_weights(cls, weights: Tensor) -> Categorical:
-        """Portable parameters: positive int64 weights [..., K] below 2**31."""
+        """Portable parameters: positive int64 weights [..., K] below 2**31, rows below 2**47 in sum.
+
+        Raises:
+            ParameterError: the weights are others.
+        """
         if weights.dtype != torch.int64 or bool(((weights < 1) | (weights >= 1 << 31)).any()):
             raise ParameterError("integer weights are int64 in [1, 2**31)")
         if bool((weights.sum(-1) >= 1 << 47).any()):
@@ -59,7 +67,7 @@ class Categorical(Distribution):
 
     @property
     def shape(self) -> torch.Size:
-        """Shape of the symbols."""
+        """Shape of the symbols: that of the logits without K."""
         return self.logits.shape[:-1]
 
     def integers(self, token: Tensor | None) -> Tensor:
@@ -117,7 +125,7 @@ class Categorical(Distribution):
             ops.push_rows(stack.token, digits[level].reshape(symbols.shape), cdf, row)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
-        """Undo ``push``."""
+        """Undo ``push``; int32 of ``shape``, the highest digit first."""
         weights, row = self.integers(stack.token), self.rows(shape)
         digits: list[Tensor] = []
         symbols = torch.zeros(tuple(shape), dtype=torch.int32, device=row.device)
@@ -128,7 +136,11 @@ class Categorical(Distribution):
         return symbols
 
     def rows(self, shape: Sequence[int]) -> Tensor:
-        """Row numbers: every symbol has a table of its own."""
+        """Row numbers int32 of ``shape``: every symbol has a table of its own.
+
+        Raises:
+            ParameterError: the logits are for symbols of another shape.
+        """
         if tuple(shape) != tuple(self.shape):
             found = list(self.logits.shape)
             raise ParameterError(f"logits {found} do not fit symbols {list(shape)}")
@@ -144,7 +156,7 @@ class Categorical(Distribution):
 
     def entropy_bits(self) -> Tensor:
         """Entropy of the integer frequencies, float64."""
-        return self.entropy_of(self.integers(None)).reshape(self.shape).double() / UNIT
+        return self.entropy_of(self.integers(None)).reshape(self.shape).double() / LENGTH_UNIT
 
     def entropy_of(self, weights: Tensor) -> Tensor:
         """Entropy int64 [N] in 2**-32 bit: of each digit, as the upper ones leave it on average."""
@@ -168,7 +180,7 @@ class Categorical(Distribution):
         return is_below(symbols, self.logits.shape[-1])
 
     def clip(self, symbols: Tensor) -> Tensor:
-        """The nearest classes."""
+        """The nearest classes, in [0, K)."""
         return clip_below(symbols, self.logits.shape[-1])
 
     def exact_length(self, symbols: Tensor) -> Tensor:
@@ -178,5 +190,5 @@ class Categorical(Distribution):
         for level, digit in enumerate(digits):
             cdf = self.tables(weights, digits[:level]).long()
             freq = torch.diff(cdf).gather(-1, digit[:, None])[:, 0]
-            total += PRECISION * UNIT - gridops.log2_units(freq)
+            total += PRECISION * LENGTH_UNIT - gridops.log2_units(freq)
         return total.reshape(symbols.shape)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import ops
-from revc.runtime.bits.constants import TOTAL, UNIT
+from revc.runtime.bits.constants import TOTAL, LENGTH_UNIT
 from revc.runtime.bits.dist.base import Coder, Distribution
 from revc.runtime.bits.dist.table import Table
 from revc.runtime.bits.errors import ParameterError, SymbolError
@@ -62,6 +62,9 @@ class FloatBits(Distribution):
 
     ``counts`` int64 [classes] shape the table of (sign, exponent) classes: negative ones follow
     the positive ones, then +0 and -0. By default those of a standard normal; see ``fit``.
+
+    Raises:
+        ParameterError: another ``dtype``, or not a count for each of its classes.
     """
 
     def __init__(
@@ -95,7 +98,7 @@ class FloatBits(Distribution):
         return torch.where(exact_zero, zero, bits >> layout.mantissa), mantissa
 
     def join(self, classes: Tensor, mantissa: Tensor) -> Tensor:
-        """Undo ``split``."""
+        """Undo ``split``: float values of ``dtype`` from class and mantissa, both int64."""
         layout = self.layout
         width = layout.exponent + layout.mantissa
         zero = classes >= 2 << layout.exponent
@@ -116,7 +119,12 @@ class FloatBits(Distribution):
         return (room - (upper << 16)).clamp(max=1 << 16)
 
     def push(self, stack: Coder, symbols: Tensor) -> None:
-        """Push float values of ``dtype``; SymbolError for another dtype."""
+        """Push float values of ``dtype``, of any shape [B, ...].
+
+        Raises:
+            SymbolError: values of another dtype.
+            LaneError: another device or number of sequences than the stack's.
+        """
         if symbols.dtype != self.dtype:
             raise SymbolError(f"these patterns are {self.dtype}, not {symbols.dtype}")
         table = self.table
@@ -134,7 +142,7 @@ class FloatBits(Distribution):
         ops.push_table(stack.token, classes, table.start, table.freq, table.rcp)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
-        """Undo ``push``."""
+        """Undo ``push``; floats of ``dtype`` and ``shape``, bit for bit what was pushed."""
         table = self.table
         if self.layout.mantissa <= 16:
             patterns: Tensor = ops.pop_floats(
@@ -152,7 +160,7 @@ class FloatBits(Distribution):
 
     def code_length(self, symbols: Tensor) -> Tensor:
         """Bits of class and mantissa; nothing to train."""
-        return self.exact_length(symbols).double() / UNIT
+        return self.exact_length(symbols).double() / LENGTH_UNIT
 
     def entropy_bits(self) -> Tensor:
         """Entropy of class and mantissa, float64 []."""

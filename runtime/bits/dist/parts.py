@@ -11,7 +11,7 @@ from torch import Tensor
 
 from revc.runtime.bits import ops
 from revc.runtime.bits.checks import INSIDE, INTEGERS, check_shape
-from revc.runtime.bits.constants import PRECISION, UNIT
+from revc.runtime.bits.constants import PRECISION, LENGTH_UNIT
 from revc.runtime.bits.dist.base import Coder, Distribution
 from revc.runtime.bits.engine import engine_of
 from revc.runtime.bits.entropy import row_entropy
@@ -60,18 +60,18 @@ class ByRows(Distribution):
 
     def code_length(self, symbols: Tensor) -> Tensor:
         """The integer model's, as a float."""
-        return self.exact_length(symbols).double() / UNIT
+        return self.exact_length(symbols).double() / LENGTH_UNIT
 
     def exact_length(self, symbols: Tensor) -> Tensor:
         """16 - log2 f; 16 where there is no frequency."""
         freq = frequency(self.cdf, self.row, symbols).clamp(min=1)
-        length: Tensor = PRECISION * UNIT - log2_units(freq)
+        length: Tensor = PRECISION * LENGTH_UNIT - log2_units(freq)
         return length
 
     def entropy_bits(self) -> Tensor:
         """Entropy of each symbol's row."""
         entropy = row_entropy(self.cdf) if self.entropy is None else self.entropy
-        return entropy[self.row.long()].double() / UNIT
+        return entropy[self.row.long()].double() / LENGTH_UNIT
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Which symbols have a frequency."""
@@ -136,7 +136,7 @@ class InParts(Distribution):
 
     def code_length(self, symbols: Tensor) -> Tensor:
         """The integer model's, as a float: there is nothing to train."""
-        return self.exact_length(symbols).double() / UNIT
+        return self.exact_length(symbols).double() / LENGTH_UNIT
 
     def exact_length(self, symbols: Tensor) -> Tensor:
         """Sum over the parts."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import ops
-from revc.runtime.bits.constants import PRECISION, TOTAL, UNIT
+from revc.runtime.bits.constants import PRECISION, TOTAL, LENGTH_UNIT
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.integer import exponentials, frequencies_from_counts, leaky_cdf
 from revc.runtime.bits.gridops import log2_units
@@ -18,8 +18,10 @@ from revc.runtime.bits.dist.base import Coder, Distribution, clip_below, is_belo
 class Table(Distribution):
     """K symbols with integer frequencies int [K], each at least 1, that sum to 2**16.
 
-    ``dtype`` is that of popped symbols: int32, or uint8 where the alphabet allows it. Raises
-    ParameterError for frequencies that are no such table.
+    ``dtype`` is that of popped symbols: int32, or uint8 where the alphabet allows it.
+
+    Raises:
+        ParameterError: the frequencies are no such table, or do not fit ``dtype``.
     """
 
     def __init__(self, frequencies: Tensor, dtype: torch.dtype = torch.int32) -> None:
@@ -39,12 +41,20 @@ class Table(Distribution):
 
     @classmethod
     def from_counts(cls, counts: Tensor, dtype: torch.dtype = torch.int32) -> Table:
-        """Table for non-negative integer counts [K], K up to 2**15."""
+        """Table for integer counts [K] from 0 up, K up to 2**15; every frequency is at least 1.
+
+        Raises:
+            ParameterError: the counts are others, or sum to some 2**45 or more.
+        """
         return cls(frequencies_from_counts(counts), dtype)
 
     @classmethod
     def from_logits(cls, logits: Tensor, dtype: torch.dtype = torch.int32) -> Table:
-        """Table for finite logits [K] in nats, K up to 2**15."""
+        """Table for finite logits [K] in nats, K up to 2**15.
+
+        Raises:
+            ParameterError: the logits are others.
+        """
         if logits.dim() != 1 or not 1 <= logits.numel() <= TOTAL // 2:
             raise ParameterError(f"logits are [K] with K in [1, 2**15], not {list(logits.shape)}")
         if not bool(torch.isfinite(logits).all()):
@@ -54,18 +64,22 @@ class Table(Distribution):
 
     @classmethod
     def from_probabilities(cls, p: Tensor, dtype: torch.dtype = torch.int32) -> Table:
-        """Table for non-negative finite weights [K], normalised; K up to 2**15."""
+        """Table for finite weights [K] from 0 up, which are normalised; K up to 2**15.
+
+        Raises:
+            ParameterError: the weights are others, or all are 0.
+        """
         if p.dim() != 1 or not bool((torch.isfinite(p) & (p >= 0)).all()) or float(p.sum()) <= 0:
             raise ParameterError("probabilities are finite, non-negative and not all zero, [K]")
         counts = torch.round(p.double() / p.double().amax() * (1 << 29)).long()
         return cls.from_counts(counts, dtype)
 
     def push(self, stack: Coder, symbols: Tensor) -> None:
-        """Push symbols in [0, K)."""
+        """Push integers in [0, K), of any shape [B, ...]; see ``Distribution.push``."""
         ops.push_table(stack.token, symbols, self.start, self.freq, self.rcp)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
-        """Undo ``push``."""
+        """Undo ``push``; of the table's ``dtype``."""
         popped: Tensor = ops.pop_table(
             stack.token, shape, self.dtype, self.start, self.freq, self.find
         )
@@ -76,13 +90,13 @@ class Table(Distribution):
         return (PRECISION - torch.log2(self.freq.double())).float()[symbols.long()]
 
     def exact_length(self, symbols: Tensor) -> Tensor:
-        """16 - log2 f."""
-        return (PRECISION * UNIT - log2_units(self.freq))[symbols.long()]
+        """16 - log2 f, int64 in 2**-32 bit."""
+        return (PRECISION * LENGTH_UNIT - log2_units(self.freq))[symbols.long()]
 
     def entropy_bits(self) -> Tensor:
         """Entropy of the table, float64 []."""
-        lengths = PRECISION * UNIT - log2_units(self.freq)
-        return (self.freq * lengths).sum().double() / TOTAL / UNIT
+        lengths = PRECISION * LENGTH_UNIT - log2_units(self.freq)
+        return (self.freq * lengths).sum().double() / TOTAL / LENGTH_UNIT
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Whether symbols are in [0, K)."""

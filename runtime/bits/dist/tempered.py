@@ -29,8 +29,11 @@ def tempered(distribution: Distribution, alpha: Tensor | float) -> Distribution:
     ``alpha`` is a float tensor [B], one value a sequence, or one number for all, in [0, 1]. Windows
     are bounded, whether those of ``distribution`` are or not. Under alpha = 0 there is only the
     mode, and coding it moves nothing. Below 1, symbols of a probability under some 2**-16 may drop
-    out; see ``inside``. Nothing is differentiable. Raises ParameterError for a distribution that
-    cannot be tempered (``FloatBits``), and for an alpha of a wrong dtype, shape or range.
+    out; see ``inside``. Nothing is differentiable.
+
+    Raises:
+        ParameterError: a distribution that cannot be tempered (``FloatBits``), or an alpha of a
+            wrong dtype, shape or range.
     """
     if not isinstance(alpha, Tensor):
         if alpha == 1:
@@ -61,7 +64,11 @@ def without_escape(distribution: Distribution) -> Distribution:
 
 
 def device_of(distribution: Distribution) -> torch.device:
-    """Where the parameters of a distribution live."""
+    """Where the parameters of a distribution live.
+
+    Raises:
+        ParameterError: it is ``FloatBits``, which cannot be tempered.
+    """
     match distribution:
         case Window() | Mixture():
             return distribution.loc.device

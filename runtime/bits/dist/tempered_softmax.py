@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits.checks import INSIDE
-from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.constants import LENGTH_UNIT
 from revc.runtime.bits.dist.base import Coder
 from revc.runtime.bits.dist.categorical import Categorical, radix
 from revc.runtime.bits.dist.parts import check_fit, check_pushed
@@ -61,7 +61,7 @@ class TemperedCategorical(Categorical):
 
     def code_length(self, symbols: Tensor) -> Tensor:
         """The integer model's, as a float: there is nothing to train."""
-        return self.exact_length(symbols).double() / UNIT
+        return self.exact_length(symbols).double() / LENGTH_UNIT
 
     def exact_length(self, symbols: Tensor) -> Tensor:
         """Length under the integer frequencies; of classes without one, that of the nearest."""

@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.constants import UNIT_BITS
+from revc.runtime.bits.constants import LENGTH_BITS
 from revc.runtime.bits.dist.base import Distribution
 from revc.runtime.bits.dist.parts import ByRows, InParts, Plan, some
 from revc.runtime.bits.dist.throttle import ONE, Alpha, share
@@ -29,9 +29,9 @@ def _powers(device: torch.device) -> Tensor:
 
 def exp2_units(exponent: Tensor) -> Tensor:
     """2**exponent rounded, int64, for exponents in 2**-32 below 32: to one part in 2**12."""
-    part = (exponent >> (UNIT_BITS - 12)) & 4095
+    part = (exponent >> (LENGTH_BITS - 12)) & 4095
     power = torch.where(part > 0, _powers(exponent.device)[(4096 - part) & 4095] << 1, 1 << 30)
-    return ((power << (exponent >> UNIT_BITS).clamp(max=31)) + (1 << 29)) >> 30
+    return ((power << (exponent >> LENGTH_BITS).clamp(max=31)) + (1 << 29)) >> 30
 
 
 class UniformPlan(Plan):

@@ -18,8 +18,11 @@ RANGE = "alpha: every value has to be in [0, 1]"
 class Alpha:
     """A float tensor [B], one value a sequence, or [] for all; each in [0, 1].
 
-    Rounded to 2**-20. ParameterError for other dtypes or shapes; for values out of range at once on
-    the CPU, else when a stack is used.
+    Rounded to 2**-20.
+
+    Raises:
+        ParameterError: another dtype or shape, or values out of range: at once on the CPU, else
+            when a stack is used.
     """
 
     def __init__(self, values: Tensor) -> None:
@@ -32,7 +35,11 @@ class Alpha:
         self.units = torch.round(torch.nan_to_num(wide, nan=1.0).clamp(0, 1) * ONE).long()
 
     def each(self, shape: Sequence[int], token: Tensor | None) -> Tensor:
-        """Values in 2**-20 of the sequences of symbols of ``shape``, int64; reports bad ones."""
+        """Values in 2**-20 of the sequences of symbols of ``shape``, int64; reports bad ones.
+
+        Raises:
+            ParameterError: there is not one a sequence.
+        """
         if token is not None:
             engine_of(token).faults.parameter(self.bad, RANGE)
         if not self.units.dim():

@@ -20,6 +20,9 @@ class Uniform(Distribution):
     The tensor has the shape of the symbols. An int above 2**16 is split into an upper digit of 15
     or 16 bits and a lower one, whose base is smaller under the last upper digit: then the cost is
     within 5e-5 bit of log2(n), and what a reservoir yields is still below n.
+
+    Raises:
+        ParameterError: an int out of range; a tensor's values are checked as it codes.
     """
 
     def __init__(self, n: int | Tensor, device: torch.device | str = "cpu") -> None:
@@ -46,7 +49,7 @@ class Uniform(Distribution):
         return torch.where(upper == self.upper - 1, rest, full)
 
     def push(self, stack: Coder, symbols: Tensor) -> None:
-        """Push symbols in [0, n)."""
+        """Push integers in [0, n); see ``Distribution.push``."""
         if self.raw:
             symbols = ops.inside(stack.token, symbols, int(self.n))
         upper = symbols >> self.raw
@@ -56,7 +59,7 @@ class Uniform(Distribution):
         ops.push_uniform(stack.token, upper, self.digits)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
-        """Undo ``push``."""
+        """Undo ``push``; int32 of ``shape``."""
         upper: Tensor = ops.pop_uniform(stack.token, shape, self.digits)
         if not self.raw:
             return upper
@@ -76,7 +79,7 @@ class Uniform(Distribution):
         return own + log2_units(self.lower(symbols >> self.raw)) if self.raw else own
 
     def entropy_bits(self) -> Tensor:
-        """log2(n), float64; [] for an int."""
+        """log2(n) in bits, float64; [] for an int."""
         if isinstance(self.n, int):
             return torch.full((), math.log2(self.n), device=self.digits.device).double()
         return torch.log2(self.n.double())
@@ -98,6 +101,9 @@ class WideUniform(Distribution):
     """Uniform on [0, n) for n int64 of the symbols' shape, each in [1, 2**32]; pops int64.
 
     An n above 2**16 is split as ``Uniform`` splits an int.
+
+    Raises:
+        ParameterError: n is not int64; its values are checked as it codes.
     """
 
     def __init__(self, n: Tensor) -> None:
@@ -107,20 +113,20 @@ class WideUniform(Distribution):
 
     @property
     def shape(self) -> torch.Size:
-        """Shape of ``n``."""
+        """Shape of ``n``, which is that of the symbols."""
         return self.n.shape
 
     def push(self, stack: Coder, symbols: Tensor) -> None:
-        """Push symbols in [0, n)."""
+        """Push integers in [0, n); see ``Distribution.push``."""
         wideops.push_wide(stack.token, symbols, self.n)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
-        """Undo ``push``; int64."""
+        """Undo ``push``; int64 of ``shape``, which is that of ``n``."""
         popped: Tensor = wideops.pop_wide(stack.token, shape, self.n)
         return popped
 
     def code_length(self, symbols: Tensor) -> Tensor:
-        """log2(n)."""
+        """log2(n) in bits, float32."""
         return torch.log2(self.n.double()).float().expand(symbols.shape)
 
     def exact_length(self, symbols: Tensor) -> Tensor:
@@ -129,7 +135,7 @@ class WideUniform(Distribution):
         return length
 
     def entropy_bits(self) -> Tensor:
-        """log2(n), float64."""
+        """log2(n) in bits, float64 of the shape of ``n``."""
         return torch.log2(self.n.double())
 
     def inside(self, symbols: Tensor) -> Tensor:
@@ -142,7 +148,11 @@ class WideUniform(Distribution):
 
 
 def raw_bits(count: int, device: torch.device | str = "cpu") -> Uniform:
-    """Uniform on [0, 2**count), count in [0, 31]: exactly ``count`` bits a symbol."""
+    """Uniform on [0, 2**count), count in [0, 31]: exactly ``count`` bits a symbol.
+
+    Raises:
+        ParameterError: another count.
+    """
     if not 0 <= count <= 31:
         raise ParameterError(f"raw bits come 0 to 31 at a time, not {count}")
     return Uniform(1 << count, device)

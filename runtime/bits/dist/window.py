@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.bits import gridops, ops
-from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.constants import LENGTH_UNIT
 from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.tables import SCALES, scale_value
 from revc.runtime.bits.dist.base import Coder, Distribution, Level
@@ -47,6 +47,10 @@ class Window(Distribution):
     ``loc`` and ``scale`` are float tensors of the symbols' shape in units of values, ``step`` is
     the distance of neighbouring values. Or, with ``from_grid``, both are integers already.
     ``bounded`` leaves out the escape: then only indices in the window can be coded.
+
+    Raises:
+        ParameterError: a step that is not positive, or parameters that are no floats; that they
+            are finite is checked as they code.
     """
 
     family = "logistic"
@@ -65,7 +69,11 @@ class Window(Distribution):
 
     @classmethod
     def from_grid(cls, loc: Tensor, scale: Tensor, bounded: bool = False) -> Self:
-        """Portable parameters: ``loc`` int64 in 2**-8 steps, ``scale`` uint8 of the scale grid."""
+        """Portable parameters: ``loc`` int64 in 2**-8 steps, ``scale`` uint8 of the scale grid.
+
+        Raises:
+            ParameterError: another dtype, or two shapes.
+        """
         if loc.dtype != torch.int64 or scale.dtype != torch.uint8 or loc.shape != scale.shape:
             raise ParameterError("grid parameters are loc int64 and scale uint8 of one shape")
         values = torch.tensor([scale_value(j) for j in range(SCALES)], device=loc.device)
@@ -76,7 +84,7 @@ class Window(Distribution):
 
     @property
     def shape(self) -> torch.Size:
-        """Shape of the parameters."""
+        """Shape of the parameters, which is that of the symbols."""
         return self.loc.shape
 
     def snapped(self, token: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -91,7 +99,7 @@ class Window(Distribution):
         ops.push_single(stack.token, symbols, *grid, self.family, self.bounded)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
-        """Undo ``push``."""
+        """Undo ``push``; int32 indices of ``shape``."""
         popped: Tensor = ops.pop_single(
             stack.token, shape, *self.snapped(stack.token), self.family, self.bounded
         )
@@ -112,7 +120,7 @@ class Window(Distribution):
     def entropy_bits(self) -> Tensor:
         """Entropy of the bounded window, low bits included."""
         units: Tensor = gridops.single_entropy(self.family, *self.snapped(None))
-        return units.double() / UNIT
+        return units.double() / LENGTH_UNIT
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Which indices lie in their windows, if those are bounded."""
@@ -163,6 +171,10 @@ class Mixture(Distribution):
     ``logits``, ``loc``, ``scale`` are float [..., C] for symbols [...]. The window spans all
     components, and when it is wider than 256 steps its symbols are cells of 2**b steps;
     ``bounded`` leaves out the escape.
+
+    Raises:
+        ParameterError: a step that is not positive, another family, or parameters of several
+            shapes; that they are finite is checked as they code.
     """
 
     level: Level = "repeatable"
@@ -186,7 +198,13 @@ class Mixture(Distribution):
         cls, weight: Tensor, loc: Tensor, scale: Tensor, family: str = "logistic",
         bounded: bool = False,
     ) -> Mixture:  # fmt: skip
-        """Portable parameters: ``weight`` int32 (each row sums to 2**16), ``loc``, ``scale``."""
+        """Portable parameters [..., C]: ``weight`` int32 whose rows sum to 2**16, and the grid's.
+
+        ``loc`` and ``scale`` are as of ``Window.from_grid``.
+
+        Raises:
+            ParameterError: another dtype, a negative weight, another sum, or several shapes.
+        """
         if weight.dtype != torch.int32 or bool((weight < 0).any()):
             raise ParameterError("grid weights are non-negative int32")
         if bool((weight.long().sum(-1) != 1 << 16).any()):
@@ -199,7 +217,7 @@ class Mixture(Distribution):
 
     @property
     def shape(self) -> torch.Size:
-        """Shape of the symbols."""
+        """Shape of the symbols: that of the parameters without C."""
         return self.loc.shape[:-1]
 
     def snapped(self, token: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -216,7 +234,7 @@ class Mixture(Distribution):
         ops.push_mixture(stack.token, symbols, *grid, self.family, self.bounded)
 
     def pop(self, stack: Coder, shape: Sequence[int]) -> Tensor:
-        """Undo ``push``."""
+        """Undo ``push``; int32 indices of ``shape``."""
         popped: Tensor = ops.pop_mixture(
             stack.token, shape, *self.snapped(stack.token), self.family, self.bounded
         )
@@ -236,7 +254,7 @@ class Mixture(Distribution):
     def entropy_bits(self) -> Tensor:
         """Entropy of the bounded window, low bits included."""
         units: Tensor = gridops.mixture_entropy(self.family, *self.snapped(None))
-        return units.double() / UNIT
+        return units.double() / LENGTH_UNIT
 
     def inside(self, symbols: Tensor) -> Tensor:
         """Which indices lie in their windows, if those are bounded."""

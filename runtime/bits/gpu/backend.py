@@ -9,7 +9,8 @@ import torch
 import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
-from revc.runtime.bits.constants import WORD_BITS
+from revc.runtime.bits.constants import UNIT_BITS, WORD_BITS
+from revc.runtime.bits.dist.base import in_units
 from revc.runtime.bits.gpu import floats, floor, rows, table, uniform, window
 from revc.runtime.bits.log2 import log2_units
 from revc.runtime.bits.state import LaneState
@@ -127,6 +128,7 @@ class TritonBackend:
             )
 
     def sizes(self, state: LaneState, spilled: int) -> Tensor:
-        """Size of every sequence, int64 [sequences], in 2**-32 bit."""
-        words = (state.fill - state.debt + spilled) << 36
-        return (words + log2_units(state.heads)).reshape(state.sequences, state.lanes).sum(-1)
+        """Size of every sequence, int64 [sequences], in 2**-20 bit."""
+        shape = (state.sequences, state.lanes)
+        words = (state.fill - state.debt + spilled).reshape(shape).sum(-1)
+        return (words << (4 + UNIT_BITS)) + in_units(log2_units(state.heads).reshape(shape))

@@ -1,0 +1,1 @@
+"""Pages and charts as text, without torch: one HTML shell, one writer of SVG."""

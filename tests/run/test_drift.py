@@ -1,0 +1,208 @@
+"""Float state that strays on the way back, emits that come out different, nets that change."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import revc
+from revc.errors import BindError, ReconstructionError
+from revc.runtime.state import drift
+
+SPEC = """dim B, T, d = 8
+state {state}
+model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {{
+  net F(x: [B, T, d]) -> [B, T, d]
+  repeat 2 {{
+    a += F(b)
+    b += F(a)
+  }}
+}}
+"""
+EMITTING = """dim B, T, d = 8
+state lattice(Q12.20)
+model Net(a: [B, T, d]) -> (a: [B, T, d]) {
+  net F(x: [B, T, d]) -> [B, T, d]
+  emit e = F(a)
+}
+"""
+
+
+class Dropping(nn.Linear):
+    """A net that draws its own mask, in a way that no scan of its source finds."""
+
+    def __init__(self) -> None:
+        super().__init__(8, 8)
+        self.draw = torch.bernoulli
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * self.draw(torch.full_like(x, 0.5))
+
+
+def inputs() -> tuple[Tensor, Tensor]:
+    torch.manual_seed(0)
+    return torch.randn(2, 4, 8, requires_grad=True), torch.randn(2, 4, 8)
+
+
+def test_float_state_finds_a_net_that_does_not_repeat() -> None:
+    model = revc.compile(SPEC.format(state="float32"), nets={"F": Dropping})
+    with pytest.raises(ReconstructionError, match=r"as closely as `model\.drift` says"):
+        model(*inputs()).a.sum().backward()
+    model.drift = float("inf")
+    model(*inputs()).a.sum().backward()
+
+
+@pytest.mark.parametrize("back", ["backward", "inverse"])
+def test_float_state_finds_a_changed_parameter(back: str) -> None:
+    model = revc.compile(SPEC.format(state="float32"), nets={"F": lambda: nn.Linear(8, 8)})
+    out = model(*inputs())
+    model.inverse(out)
+    next(model.parameters()).data.mul_(1.5)
+    with pytest.raises(ReconstructionError):
+        out.a.sum().backward() if back == "backward" else model.inverse(out)
+
+
+def test_float_state_of_zeros_comes_back() -> None:
+    model = revc.compile(SPEC.format(state="float32"), nets={"F": lambda: nn.Linear(8, 8)})
+    zeros = torch.zeros(2, 4, 8, requires_grad=True)
+    out = model(zeros, torch.zeros(2, 4, 8))
+    model.inverse(out)
+    out.a.sum().backward()
+
+
+@given(st.integers(1, 5000), st.floats(1e-6, 1e-1), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_a_sketch_sees_what_is_off_by_a_share(count: int, share: float, whole: bool) -> None:
+    torch.manual_seed(count)
+    x = torch.randn(count, dtype=torch.float64) * 1000
+    y = x * (1 + share * torch.randn(count, dtype=torch.float64))
+    x, y = (x.round().long(), y.round().long()) if whole else (x, y)
+    then, now = drift.sketch([x]), drift.sketch([y])
+    rounding = 2 * count**0.5 if whole else 0.0
+    assert (now[0] - then[0]).abs() <= 8 * (share * then[1] + rounding)
+    assert drift.strayed(then, then, torch.tensor(0.0, dtype=torch.float64)).item() == 0
+    assert torch.isclose(then[1], x.double().norm())
+
+
+def test_nothing_that_is_no_number_is_near() -> None:
+    row = drift.sketch([torch.tensor([float("nan")])])
+    assert drift.strayed(row, row, torch.tensor(float("inf"))).item() == 1
+
+
+# --- emits ---------------------------------------------------------------------------------------
+
+
+def test_a_net_in_an_emit_must_repeat() -> None:
+    model = revc.compile(EMITTING, nets={"F": Dropping})
+    with pytest.raises(ReconstructionError, match="what it emits came out different"):
+        model(inputs()[0]).e.sum().backward()
+
+
+def test_emits_of_turns_are_compared_too() -> None:
+    source = EMITTING.replace("  emit e = F(a)", "  repeat 3 { emit e = F(a) }")
+    model = revc.compile(source, nets={"F": lambda: nn.Linear(8, 8)})
+    out = model(inputs()[0])
+    out.e.sum().backward(retain_graph=True)
+    for value in model.parameters():
+        value.data.mul_(1.5)
+    with pytest.raises(ReconstructionError, match="turn 2: what it emits"):
+        out.e.sum().backward()
+
+
+# --- nets that change as they run ----------------------------------------------------------------
+
+
+class Counting(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(8, 8)
+        self.register_buffer("calls", torch.zeros(()))
+
+
+class InPlace(Counting):
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls.add_(1)
+        return super().forward(x) * self.calls
+
+
+class Unseen(Counting):
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls.data.add_(1)
+        return super().forward(x)
+
+
+class Replacing(Counting):
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls = self.calls + 1
+        return super().forward(x)
+
+
+class Weights(Counting):
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            self.bias.add_(1)
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("net", [InPlace, Unseen, Replacing, Weights])
+@pytest.mark.parametrize("state", ["float32", "lattice(Q12.20)"])
+def test_a_net_that_changes_as_it_runs_is_refused(net: type[nn.Module], state: str) -> None:
+    model = revc.compile(SPEC.format(state=state), nets={"F": net})
+    with pytest.raises(BindError, match=r"changes its (calls|bias) as it runs"):
+        model(*inputs())
+
+
+def spectral() -> nn.Module:
+    return nn.utils.spectral_norm(nn.Linear(8, 8))
+
+
+def test_spectral_norm_runs_in_eval_mode_only() -> None:
+    model = revc.compile(SPEC.format(state="float32"), nets={"F": spectral})
+    with pytest.raises(BindError, match="weight_u"):
+        model(*inputs())
+    out = model.eval()(*inputs())
+    assert torch.allclose(model.inverse(out)[0], inputs()[0], atol=1e-5)
+
+
+def test_running_statistics_are_refused() -> None:
+    def net() -> nn.Module:
+        return nn.InstanceNorm1d(4, track_running_stats=True)
+
+    with pytest.raises(BindError, match="running statistics"):
+        revc.compile(SPEC.format(state="float32"), nets={"F": net})
+
+
+# --- chunks --------------------------------------------------------------------------------------
+
+
+class Coupling(nn.Module):
+    """A norm over the batch: an example sees the others."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - x.mean(0)) / (x.std(0) + 1)
+
+
+def test_chunks_leave_a_net_whole_that_may_couple_examples() -> None:
+    torch.manual_seed(3)
+    a, b = torch.randn(4, 3, 8), torch.randn(4, 3, 8)
+    source = SPEC.format(state="lattice(Q12.20)")
+    whole = revc.compile(source, nets={"F": Coupling})(a, b)
+    cut = revc.compile(source, nets={"F": Coupling}, chunks=2)(a, b)
+    assert all(torch.equal(x, y) for x, y in zip(whole, cut, strict=True))
+
+
+def test_chunks_cut_a_net_that_is_declared_separable() -> None:
+    seen: list[int] = []
+
+    class Watching(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(len(x))
+            return super().forward(x)
+
+    declared = "-> [B, T, d] separable batch\n  repeat"
+    source = SPEC.format(state="lattice(Q12.20)").replace("-> [B, T, d]\n  repeat", declared)
+    revc.compile(source, nets={"F": Watching}, chunks=2)(torch.zeros(4, 3, 8), torch.zeros(4, 3, 8))
+    assert seen == [2] * 8
