@@ -10,6 +10,7 @@ from revc.grammar.table import END, table
 
 MAX_NESTING = 200
 _MAX_DIGITS = 40
+_MOST_SMALL = 300  # of a negative exponent: an exact 1e-30000000 has as many digits
 BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _CLOSERS = frozenset(BRACKETS.values())
 _LINES = r"\n(?:[ \t\r\f]*(?:#[^\n]*)?\n)*"
@@ -174,5 +175,8 @@ class Lexer:
 
 
 def _is_huge(text: str) -> bool:
-    """Say whether a number has too many digits to be meant, or is beyond float64."""
-    return len(text) > _MAX_DIGITS or float(text.lstrip("Q")) == float("inf")
+    """Say whether a number has too many digits to be meant, or is beyond what float64 resolves."""
+    if len(text) > _MAX_DIGITS or float(text.lstrip("Q")) == float("inf"):
+        return True
+    _, _, exponent = text.lower().partition("e")
+    return bool(exponent) and int(exponent) < -_MOST_SMALL

@@ -3,6 +3,8 @@
 What is printed parses to the same tree. Comments are no part of it: see format.py.
 """
 
+from collections.abc import Callable, Sequence
+
 from revc.grammar import ast
 from revc.grammar.layout import REV, lay_out
 from revc.grammar.print_expr import expression
@@ -16,29 +18,44 @@ def print_expr(expr: ast.Expr) -> str:
     return expression(expr).flat
 
 
-def print_file(file: ast.File) -> str:
-    """Return `file` as source, without its comments; empty lines set apart what belongs apart."""
+Above = Callable[[Statement], Sequence[str]]
+"""The comments that are printed above a statement or an item, each on its own line."""
+
+
+def _nothing(_: Statement) -> Sequence[str]:
+    return ()
+
+
+def print_file(file: ast.File, above: Above = _nothing) -> str:
+    """Return `file` as source, without its comments but those that `above` says.
+
+    Empty lines set apart what belongs apart.
+    """
     lines: list[str] = []
     last = ""
     for item in file.items:
         group = _group(item)
         if last and (group != last or body_of(item) is not None):
             lines.append("")
-        lines.append(print_stmt(item))
+        lines += [*above(item), print_stmt(item, 0, above)]
         last = group
     return "".join(f"{line}\n" for line in lines)
 
 
-def print_stmt(node: Statement, indent: int = 0) -> str:
+def print_stmt(node: Statement, indent: int = 0, above: Above = _nothing) -> str:
     """Return a statement or an item as it stands behind `indent` columns, without a line's end."""
     head = lay_out(heading(node), indent)
     body = body_of(node)
     if body is None:
         return head
-    if short := one_line(node, indent):
+    if not any(above(stmt) for stmt in body) and (short := one_line(node, indent)):
         return short
     inner = indent + len(REV.step)
-    lines = (" " * inner + print_stmt(stmt, inner) for stmt in body)
+    lines = [
+        " " * inner + line
+        for stmt in body
+        for line in (*above(stmt), print_stmt(stmt, inner, above))
+    ]
     return "\n".join([f"{head} {{", *lines, f"{' ' * indent}}}"])
 
 

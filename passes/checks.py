@@ -9,15 +9,18 @@ from dataclasses import dataclass, field, replace
 
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
+from revc.ir.dims import DimError
 from revc.ir.make import make
 from revc.ir.program import Budget, Program, StackDecl
 from revc.passes.analysis.budget_verdict import own_budgets, verdict
 from revc.passes.analysis.dims_needed import free_dims
+from revc.passes.analysis.doubts import Verdict
 from revc.passes.analysis.proof import Proof, prove
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.budgets import budgets, stacks
 from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.elaborate.nets.lookup import file_net, file_scope
+from revc.passes.elaborate.scope.names import beyond
 from revc.passes.elaborate.specialise import elaborate_root
 from revc.passes.modules import Module
 from revc.passes.rules.registry import checks
@@ -69,6 +72,11 @@ class Checked:
         built, program = self.built.get(id(decl)), self.programs.get(id(decl))
         if built is None:
             return Proof(decl.name, "UNKNOWN", "it could not be checked", decl.name_span)
+        if not built.complete:
+            reason = "statements that were refused have no proof"
+            refuted = any(doubt.verdict == "REFUTED" for doubt in built.doubts)
+            known: Verdict = "REFUTED" if refuted else "UNKNOWN"
+            return Proof(decl.name, known, reason, decl.name_span)
         proof = prove(built.block, built.doubts, done, self.elaboration.probe)
         proof = replace(proof, subject=decl.name)
         if self.elaboration.guessed:
@@ -95,8 +103,8 @@ def check(main: Module, elaboration: Elaboration, first: str | None = None) -> C
     bounds, held = budgets(elaboration), stacks(elaboration)
     for decl in _ordered(done.decls, first):
         done.built[id(decl)] = built = elaborate_root(elaboration, main, decl)
-        if built is not None and isinstance(decl, ast.ModelDecl):
-            done.programs[id(decl)] = _program(elaboration, built, bounds, held)
+        if built is not None and built.complete and isinstance(decl, ast.ModelDecl):
+            _told(done, built, bounds, held)
         if len(done.built) == 1:
             done.refused = tuple(elaboration.refused.values())
     _file(main, elaboration)
@@ -110,6 +118,17 @@ def _ordered(decls: Iterable[Decl], first: str | None) -> list[Decl]:
         return 2 if isinstance(decl, ast.BlockDecl) else int(decl.name != first)
 
     return list(decls) if first is None else sorted(decls, key=place)
+
+
+def _told(
+    done: Checked, built: Specialised, bounds: Sequence[Budget], held: tuple[StackDecl, ...]
+) -> None:
+    """Keep the program of a model, unless it turns too often for its bits to be counted."""
+    try:
+        done.programs[id(built.decl)] = _program(done.elaboration, built, bounds, held)
+    except DimError as error:
+        done.findings.add(beyond(error, built.decl.name_span))
+        done.suspect.add(id(built.decl))
 
 
 def _program(

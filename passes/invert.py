@@ -4,12 +4,12 @@ Blocks, nets and dims stay as they are. A model's inputs and outputs change plac
 statements (see `revc.passes.transform.inverse_statements`); givens stay givens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import reduce
 from pathlib import Path
 
-from revc.errors import BindError
+from revc.errors import BindError, ours
 from revc.grammar import ast
 from revc.grammar.diagnostics import SpecError
 from revc.grammar.printer import print_file
@@ -21,8 +21,9 @@ from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
 from revc.passes.elaborate.scope.names import number
 from revc.passes.elaborate.specialise import elaborate_root
-from revc.passes.modules import Module, nowhere
+from revc.passes.modules import Module, nowhere, statements
 from revc.passes.recursion_limit import recursion_limit
+from revc.passes.rules.allow import Allow, allows
 from revc.passes.rules.base import hint
 from revc.passes.rules.m507_drop_undone import drop_undone, drops
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
@@ -44,8 +45,9 @@ def invert(source: str | Path, *, model: str | None = None) -> str:
         UnsupportedError: a model has a statement that cannot be compiled yet.
         BindError: there is no such model.
     """
-    with recursion_limit():
-        return _invert_spec(Spec(source), model)
+    spec = Spec(source)
+    with recursion_limit(), ours(lambda: spec.main.file.span.file):
+        return _invert_spec(spec, model)
 
 
 def _invert_spec(spec: Spec, model: str | None) -> str:
@@ -57,12 +59,32 @@ def _invert_spec(spec: Spec, model: str | None) -> str:
     if model is not None and model not in models:
         raise BindError(f"no model `{model}`{hint(model, models)}")
     chosen = models if model is None else {model: models[model]}
-    items = []
+    items: list[ast.Item] = []
+    inverted: set[int] = set()
     for item in file.items:
         if isinstance(item, ast.ModelDecl) and item.name in chosen:
             item = _invert(spec, item)
+            inverted.update(id(one) for one in statements(item.body))
         items.append(item)
-    return print_file(file.model_copy(update={"items": tuple(items)}))
+    allowed, _ = allows([spec.main])
+    inverse = file.model_copy(update={"items": tuple(items)})
+    return print_file(inverse, lambda node: _allowed(node, id(node) in inverted, allowed))
+
+
+def _allowed(node: ast.Node, inverted: bool, allowed: Sequence[Allow]) -> list[str]:
+    """Return the comments that allow what the original allows at a statement.
+
+    Of what is inverted, a `free` alone claims a value, and nets that draw random numbers have all
+    declarations of their own.
+    """
+    found: dict[str, None] = {}
+    for allow in allowed:
+        if allow.file != node.span.file or not allow.holds(node.span.line):
+            continue
+        claims, is_net = isinstance(node, ast.Free), isinstance(node, ast.NetDecl)
+        if not inverted or {"L107": claims, "R401": is_net}.get(allow.code, not is_net):
+            found[allow.comment.text] = None
+    return list(found)
 
 
 def _invert(spec: Spec, decl: ast.ModelDecl) -> ast.ModelDecl:

@@ -16,6 +16,8 @@ from revc.passes.rules.s009_redefined_name import redefined
 from revc.passes.sources import Sources, Text
 
 STD = "std.nets"
+DEEPEST = 64  # files in a chain, each of which is used by the one before
+MOST_FILES = 500
 _WHAT = {
     ast.NetDecl: "a net", ast.BlockDecl: "a block", ast.ModelDecl: "a model",
     ast.ReservoirDecl: "a reservoir", ast.TapeDecl: "a tape", ast.BijectionDecl: "a bijection",
@@ -76,9 +78,22 @@ class Loader:
         if path in self._open:
             self._findings.add(UNKNOWN.at(use.span, f"`{use.module}` uses itself"))
             return
+        if path not in self._loaded and (wrong := self._too_many(use)) is not None:
+            self._findings.add(wrong)
+            for name in use.names:
+                module.imports.setdefault(name.id, None)
+            return
         source = self._module(path, use)
         if source is not None:
             self._import(module, use, source, source.decls)
+
+    def _too_many(self, use: ast.Use) -> Diagnostic | None:
+        """Return the finding for one file too many: in a chain of `use`, or in all."""
+        if len(self._open) >= DEEPEST:
+            return UNKNOWN.at(use.span, f"files use one another more than {DEEPEST} deep here")
+        if len(self.modules) > MOST_FILES:
+            return UNKNOWN.at(use.span, f"more than {MOST_FILES} files are used")
+        return None
 
     def _import(
         self, module: Module, use: ast.Use, source: Module | None, known: Mapping[str, object]

@@ -1,10 +1,11 @@
 """The front door: from the source of a spec to its tree, its findings and its programs."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from revc.errors import BindError
+from revc.errors import BindError, ours
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, SpecError, UnsupportedError
 from revc.ir.nets import Hole
@@ -26,6 +27,8 @@ from revc.passes.rules.report import Findings, by_place
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.sources import DISK, Sources
 from revc.passes.transform.pipeline import run_pipeline
+
+MOST_SIZE = 2**63 - 1  # what PyTorch counts elements with
 
 
 class Spec:
@@ -57,7 +60,9 @@ class Spec:
         self._loaded = Findings()
         self._passes: dict[str | None, Checked] = {}
         loader = Loader(self._loaded, sources)
-        self.main = loader.main(sources.main(source))
+        text = sources.main(source)
+        with ours(lambda: text.file):
+            self.main = loader.main(text)
         self.modules = tuple(loader.modules)
         self._bind()
 
@@ -66,8 +71,9 @@ class Spec:
         for name, size in self._dims.items():
             if name not in known and not self._loaded.denied:
                 raise BindError(f"no dim `{name}`{hint(name, known)}")
-            if size < 0:
-                raise BindError(f"dim `{name}` cannot be {size}")
+            if not 0 <= size <= MOST_SIZE:
+                shown = size if abs(size) <= MOST_SIZE else f"beyond {MOST_SIZE}"
+                raise BindError(f"dim `{name}` cannot be {shown}")
 
     @property
     def tree(self) -> ast.File:
@@ -104,9 +110,30 @@ class Spec:
         if any(module.broken for module in self.modules):
             return None
         if first not in self._passes:
-            with recursion_limit():
-                self._passes[first] = check(self.main, self.elaboration(), first)
+            with recursion_limit(), self._work() as elaboration:
+                self._passes[first] = check(self.main, elaboration(), first)
         return self._passes[first]
+
+    @contextmanager
+    def _work(self) -> Iterator[Callable[[], Elaboration]]:
+        """Work on the spec, with its elaboration where one is asked for.
+
+        Raises:
+            InternalError: something went wrong that is no finding; where, is with it.
+        """
+        made: list[Elaboration] = []
+
+        def elaboration() -> Elaboration:
+            made.append(self.elaboration())
+            return made[-1]
+
+        def where() -> str:
+            at = made[-1].at if made else None
+            file = self.main.file.span.file
+            return file if at is None else f"{at.file}:{at.line}:{at.column}"
+
+        with ours(where):
+            yield elaboration
 
     @cached_property
     def findings(self) -> tuple[Diagnostic, ...]:
@@ -119,7 +146,7 @@ class Spec:
         checked = self.checked()
         if checked is None:
             return ()
-        with recursion_limit():
+        with recursion_limit(), self._work():
             return tuple(checked.proofs())
 
     def accepted(self, model: str | None = None) -> Checked:
@@ -174,7 +201,7 @@ class Spec:
             _bound(program, nets)
         if checked.refused:
             raise UnsupportedError(checked.refused)
-        with recursion_limit():
+        with recursion_limit(), self._work():
             needed = Findings()
             for rule in checks("program"):
                 for finding in rule(program):

@@ -26,8 +26,11 @@ def weights(found: Sequence[MeterSite], units: tuple[str, ...]) -> list[float | 
     # What is the same for all need not be known.
     sizes = [ONE] * len(sizes) if len(set(sizes)) == 1 else sizes
     counts = [ONE] * len(counts) if valve and len(set(counts)) == 1 else counts
-    runs = [_product(n.constant, s.constant) for n, s in zip(counts, sizes, strict=True)]
-    allowed, reached = _total(runs), _total([n.constant for n in counts])
+    numbers = [
+        _product(n.constant, Fraction(at.times)) for n, at in zip(counts, found, strict=True)
+    ]
+    runs = [_product(n, s.constant) for n, s in zip(numbers, sizes, strict=True)]
+    allowed, reached = _total(runs), _total(numbers)
     share = _product(allowed, ONE.constant if valve else _inverse(reached))
     return [
         _float(_product(r, e.constant, _inverse(share))) for r, e in zip(runs, each, strict=True)
@@ -48,6 +51,10 @@ def _elements(shape: Shape, units: tuple[str, ...]) -> Dim:
     if "token" in units:
         return shape[-1] if len(shape) > 1 else ONE
     return reduce(mul, shape[1:], ONE)
+
+
+def _times(count: Fraction | None, number: int) -> Fraction | None:
+    return None if count is None else count * number
 
 
 def _product(*factors: Fraction | None) -> Fraction | None:

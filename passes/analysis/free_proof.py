@@ -1,33 +1,41 @@
 """Is the value that `free` claims really there? Follow what each register holds.
 
-The walk keeps a symbolic value for each register (see `symbolic`). Computing and uncomputing
-cancel: what was added is subtracted, what was called is uncalled.
+The walk keeps a symbolic value for each register (see `symbolic`) and for each stack. Computing and
+uncomputing cancel: what was added is subtracted, what was called is uncalled, a loop is undone by
+its `undo`; but bits come back only from a stack that is as it was.
 """
 
-import itertools
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
+from revc.ir.expr import Place
 from revc.ir.instructions import (
     Add,
     Alloc,
     BlockCall,
+    Emit,
     Free,
     Instruction,
     Join,
     Let,
     Negate,
     Permute,
+    Repeat,
     Reshape,
     Split,
     Squeeze,
     Swap,
 )  # fmt: skip
+from revc.ir.instructions.metered import Coded
+from revc.ir.make import make
+from revc.ir.memo import per_node
 from revc.ir.program import Block
-from revc.passes.analysis.symbolic import ZERO, Value, add, atom, evaluate, inputs, of_expr
+from revc.passes.analysis.free_witness import witness
+from revc.passes.analysis.sameness import loop_keys, step_keys
+from revc.passes.analysis.stacks import touched
+from revc.passes.analysis.symbolic import Value, Values, place_key
 
-TRIALS = (0.0, 1.0, -1.0, 0.5)
-MOST_INPUTS = 4
+MOST_WITNESSES = 10  # that are searched for in one body
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,107 +46,151 @@ class Unproved:
     witness: str | None
 
 
-def unproved_frees(block: Block) -> Iterator[Unproved]:
-    """Yield the `free` instructions of a block's own body whose claim is not proved."""
+@per_node
+def unproved_frees(block: Block) -> tuple[Unproved, ...]:
+    """Return the `free` instructions of a block's own body whose claim is not proved."""
     if not any(isinstance(step, Free) for step in block.body):
-        return
-    held = {r.name: atom(("in", r.name)) for r in (*block.takes, *block.givens)}
-    for number, step in enumerate(block.body):
-        if isinstance(step, Free):
-            off = add(held[step.name], of_expr(step.value, held), -1)
-            if off:
-                yield Unproved(step, _witness(off))
-        _step(step, held, number)
+        return ()
+    return tuple(_Walk(block).unproved())
 
 
-def _witness(off: Value) -> str | None:
-    """Return small inputs for which a difference is not 0, or None."""
-    names = sorted(inputs(off))
-    if len(names) > MOST_INPUTS:
-        return None
-    for numbers in itertools.product(TRIALS, repeat=len(names)):
-        values = dict(zip(names, numbers, strict=True))
-        try:
-            result = evaluate(off, values)
-        except (ArithmeticError, ValueError):
-            continue
-        if result is None:
-            return None
-        if abs(result) > 1e-3:
-            return ", ".join(f"{name} = {number:g}" for name, number in values.items()) or "any"
-    return None
+@per_node
+def has_unproved(block: Block) -> bool:
+    """Say whether a claim is not proved in a block or in those that it calls."""
+    inner = {id(one): one for step in block.body for one in step.inner()}
+    return bool(unproved_frees(block)) or any(has_unproved(one) for one in inner.values())
 
 
-def _step(step: Instruction, held: dict[str, Value], number: int) -> None:
-    """Update what the registers hold."""
-    match step:
-        case Add() if not step.target.index:
-            name = step.target.name
-            held[name] = add(held[name], of_expr(step.value, held), step.sign)
-        case Negate() if not step.target.index:
-            name = step.target.name
-            held[name] = add(ZERO, held[name], -1)
-        case Alloc():
-            held[step.name] = of_expr(step.value, held)
-        case Let():
-            held[step.name] = of_expr(step.value, held)
-        case Free():
-            del held[step.name]
-        case Swap():
-            held[step.left], held[step.right] = held[step.right], held[step.left]
-        case Split():
-            _split(step, held)
-        case Join():
-            _join(step, held)
-        case Permute() | Reshape() | Squeeze():
-            held[step.target] = _reorder(step, held[step.target])
-        case BlockCall():
-            _call(step, held)
-        case _:
-            _other(step, held, number)
+class _Walk:
+    """What the registers and stacks of a block hold between two of its statements."""
 
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.values = Values()
+        self.held: dict[str, Value] = {
+            r.name: self.values.make("in", (), r.name) for r in (*block.takes, *block.givens)
+        }
+        self.stacks: dict[str, Value] = {}
 
-def _split(step: Split, held: dict[str, Value]) -> None:
-    whole = held.pop(step.source)
-    move = ("join", step.axis, len(step.parts))
-    parts = _undone(whole, move)
-    for k, name in enumerate(step.parts):
-        cut = atom(("part", whole, move, k)) if whole else ZERO
-        held[name] = parts[k] if parts is not None else cut
+    def unproved(self) -> Iterator[Unproved]:
+        """Yield the claims that do not follow, each with a witness where one is found."""
+        searched = 0
+        for step in self.block.body:
+            if isinstance(step, Free):
+                claimed = self.values.of_expr(step.value, self.held)
+                off = self.values.add(self.held[step.name], claimed, -1)
+                if not off.is_zero:
+                    searched += 1
+                    yield Unproved(step, witness(off) if searched <= MOST_WITNESSES else None)
+            self.step(step)
 
+    def step(self, step: Instruction) -> None:
+        """Update what the registers hold."""
+        held, values = self.held, self.values
+        match step:
+            case Add():
+                grown = values.of_expr(step.value, held)
+                name = step.target.name
+                held[name] = values.add(held[name], self._padded(step.target, grown), step.sign)
+            case Negate() if not step.target.index:
+                name = step.target.name
+                held[name] = values.add(values.add(held[name], held[name], -1), held[name], -1)
+            case Alloc() | Let():
+                held[step.name] = values.of_expr(step.value, held)
+            case Free():
+                del held[step.name]
+            case Swap():
+                held[step.left], held[step.right] = held[step.right], held[step.left]
+            case Split():
+                self._cut(step)
+            case Join():
+                self._joined(step)
+            case Permute() | Reshape() | Squeeze():
+                self._reordered(step)
+            case BlockCall() | Repeat():
+                self._run(step)
+            case Emit():
+                pass
+            case _:
+                self._exchange(step)
 
-def _undone(whole: Value, move: Hashable) -> tuple[Value, ...] | None:
-    """Return the values that `move` made `whole` of, when it did."""
-    match [*whole]:
-        case [(("moved", tuple(values), made), 1)] if made == move:
-            return values
-    return None
+    def _padded(self, place: Place, value: Value) -> Value:
+        """Return the value with 0 around it that adds to a whole register what is added to a slice.
 
+        Adding to a slice adds this to the whole, element by element.
+        """
+        if not place.index or value.is_zero:
+            return value
+        return self.values.make("at", (value,), place_key(place))
 
-def _join(step: Join, held: dict[str, Value]) -> None:
-    values = tuple(held.pop(name) for name in step.parts)
-    move = ("join", step.axis, len(step.parts))
-    wholes = {_cut_from(value, move, k) for k, value in enumerate(values)}
-    whole = wholes.pop() if len(wholes) == 1 else None
-    if whole is None:
-        whole = atom(("moved", values, move)) if any(values) else ZERO
-    held[step.target] = whole
+    # --- moves ----------------------------------------------------------------------------------
 
+    def _cut(self, step: Split) -> None:
+        whole, count = self.held.pop(step.source), len(step.parts)
+        if whole.uniform:
+            self.held.update(dict.fromkeys(step.parts, whole))
+            return
+        there, back = ("split", step.axis, count), ("join", step.axis, count)
+        parts = self.values.mapped(there, back, (whole,), count)
+        self.held.update(zip(step.parts, parts, strict=True))
 
-def _cut_from(value: Value, move: Hashable, k: int) -> Value | None:
-    """Return the value whose k-th part `value` is."""
-    match [*value]:
-        case [(("part", frozenset() as whole, made, int(at)), 1)] if made == move and at == k:
-            return whole
-    return None
+    def _joined(self, step: Join) -> None:
+        parts, count = tuple(self.held.pop(name) for name in step.parts), len(step.parts)
+        there, back = ("join", step.axis, count), ("split", step.axis, count)
+        if parts[0].uniform and len({part.digest for part in parts}) == 1:
+            self.held[step.target] = parts[0]
+        else:
+            (self.held[step.target],) = self.values.mapped(there, back, parts, 1)
 
+    def _reordered(self, step: Permute | Reshape | Squeeze) -> None:
+        value = self.held[step.target]
+        if not value.uniform:
+            there, back = _move(step), _move(step.inverse())
+            (self.held[step.target],) = self.values.mapped(there, back, (value,), 1)
 
-def _reorder(step: Permute | Reshape | Squeeze, value: Value) -> Value:
-    there, back = _move(step), _move(step.inverse())
-    undone = _undone(value, back)
-    if undone is not None:
-        return undone[0]
-    return atom(("moved", (value,), there)) if value else value
+    # --- bijections -----------------------------------------------------------------------------
+
+    def _run(self, step: BlockCall | Repeat) -> None:
+        """Run a block: results that undo what another run made are what that one was given."""
+        read = list(step.passed())
+        if isinstance(step, BlockCall):
+            there, back = step_keys(step)
+            names, results = step.args, step.results
+        else:
+            there, back = loop_keys(step)
+            changed = {place.name for one in step.body.body for place in one.targets()}
+            names = results = tuple(name for name in step.registers if name in changed)
+            rest = (name for name in step.registers if name not in changed)
+            read += (make(Place, span=step.span, name=name) for name in rest)
+        seen = tuple((self.values.at(at, self.held).digest, place_key(at)) for at in read)
+        self._bijection(step, (there, seen), (back, seen), names, results)
+
+    def _exchange(self, step: Instruction) -> None:
+        """Run a statement that maps its targets, by what it reads, and exchanges bits, or not."""
+        reads = tuple(self.values.of_expr(value, self.held).digest for value in step.values())
+        there, back = step_keys(step)
+        names = tuple(dict.fromkeys(place.name for place in step.targets()))
+        before = tuple(name for name in names if name in self.held)
+        coded = isinstance(step, Coded)  # takes its register, or makes it
+        after = tuple(name for name in names if not (coded and name in before))
+        self._bijection(step, (there, reads), (back, reads), before, after)
+
+    def _bijection(
+        self,
+        step: Instruction,
+        key: Hashable,
+        inverse: Hashable,
+        names: tuple[str, ...],
+        results: tuple[str, ...],
+    ) -> None:
+        stacks = touched(step)
+        given = (*(self.held.pop(name) for name in names), *(self._stack(s) for s in stacks))
+        made = self.values.mapped(key, inverse, given, len(results) + len(stacks))
+        self.held.update(zip(results, made[: len(results)], strict=True))
+        self.stacks.update(zip(stacks, made[len(results) :], strict=True))
+
+    def _stack(self, name: str) -> Value:
+        return self.stacks.get(name) or self.values.make("stack", (), name)
 
 
 def _move(step: Permute | Reshape | Squeeze) -> Hashable:
@@ -146,32 +198,6 @@ def _move(step: Permute | Reshape | Squeeze) -> Hashable:
         case Permute():
             return "permute", step.order
         case Reshape():
-            return "reshape", step.before, step.after
+            return "reshape", tuple(map(str, step.before)), tuple(map(str, step.after))
         case Squeeze():
             return "squeeze", step.factor, step.undo
-
-
-def _call(step: BlockCall, held: dict[str, Value]) -> None:
-    """Results of a call; a call that undoes another gives back what that one was given."""
-    values = tuple(held.pop(name) for name in step.args)
-    givens = tuple((held.get(p.name, atom(("in", p.name))), str(p.index)) for p in step.givens)
-    key = id(step.block), step.nets, givens
-    wanted = (*key, not step.undo)
-    sources = {_called_on(value, wanted, k) for k, value in enumerate(values)}
-    source = sources.pop() if len(sources) == 1 else None
-    for k, name in enumerate(step.results):
-        made = atom(("call", (*key, step.undo), values, k))
-        held[name] = source[k] if source is not None else made
-
-
-def _called_on(value: Value, key: Hashable, k: int) -> tuple[Value, ...] | None:
-    match [*value]:
-        case [(("call", made, tuple(values), int(at)), 1)] if made == key and at == k:
-            return values
-    return None
-
-
-def _other(step: Instruction, held: dict[str, Value], number: int) -> None:
-    """Any other statement: what it touches holds something new."""
-    for k, place in enumerate(step.targets()):
-        held[place.name] = atom(("after", number, k))

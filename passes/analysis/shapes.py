@@ -1,6 +1,8 @@
 """Shapes: how they broadcast, what an index leaves of them, when two slices are apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import gcd
 
 from revc.ir.dims import Dim
 from revc.ir.expr import At, AxisIndex, Place, Slice
@@ -41,20 +43,46 @@ def indexed(shape: Shape, index: Sequence[AxisIndex]) -> Shape:
     return tuple(result)
 
 
-def apart(one: Place, two: Place) -> bool:
-    """Say whether two places of one register are certain to share no element."""
+def apart(one: Place, two: Place, turns: Mapping[str, Dim] = {}) -> bool:
+    """Say whether two places of one register, read in one turn, are sure to share no element.
+
+    `turns` has the number of turns of each loop that the places name: turn t is one of 0 to n - 1.
+    """
     pairs = zip(one.index, two.index, strict=False)
-    return any(_before(a, b) or _before(b, a) for a, b in pairs)
+    return any(_before(a, b, turns) or _before(b, a, turns) or _never_equal(a, b) for a, b in pairs)
 
 
-def _before(one: AxisIndex, two: AxisIndex) -> bool:
+def _before(one: AxisIndex, two: AxisIndex, turns: Mapping[str, Dim]) -> bool:
     """Say whether `one` ends where `two` starts, or earlier, on one axis."""
     end = one.position + 1 if isinstance(one, At) else one.hi
     start = two.position if isinstance(two, At) else two.lo
     if end is None:
         return False
-    gap = (start - end).constant
+    gap = least(start - end, turns)
     return gap is not None and gap >= 0
+
+
+def _never_equal(one: AxisIndex, two: AxisIndex) -> bool:
+    """Say whether two positions differ for any whole numbers, as i and 7 - i do: 2*i is not 7."""
+    if not (isinstance(one, At) and isinstance(two, At)):
+        return False
+    terms = (one.position - two.position).terms
+    named = [factor for monomial, factor in terms if monomial]
+    rest = sum((factor for monomial, factor in terms if not monomial), Fraction(0))
+    if not named or any(factor.denominator != 1 for factor in (*named, rest)):
+        return False
+    return rest.numerator % gcd(*(factor.numerator for factor in named)) != 0
+
+
+def least(value: Dim, turns: Mapping[str, Dim] = {}) -> Fraction | None:
+    """Return the least that a dim is in any turn of the loops that it names, if that is known."""
+    for name in value.names & turns.keys():
+        factors = {m: f for m, f in value.terms if name in m}
+        if factors.keys() != {(name,)}:
+            return None
+        last = turns[name] - 1
+        value = value.substitute({name: Dim() if factors[(name,)] > 0 else last})
+    return value.constant
 
 
 def common(one: Place, two: Place) -> str:

@@ -26,12 +26,14 @@ class Body:
 class Specialised(Body):
     """A block for one set of arguments, with what stands between it and its proof.
 
-    It is `whole` if nothing of its source was refused, nor of what it calls.
+    It is `whole` if nothing was found in its source, nor in what it calls, and `complete` if no
+    statement of them was left out: what is not has registers that come from nowhere.
     """
 
     decl: ast.BlockDecl | ast.ModelDecl
     doubts: tuple[Doubt, ...]
     whole: bool
+    complete: bool
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """All that has been elaborated of a program: what its bodies share as they are read."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from revc.passes.rules.report import Findings, Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 
 DEPTH = 64  # of bodies within bodies, called or written: a model is rarely 5 deep
+MOST_VERSIONS = 100  # of a block: each has graphs of its own
+MOST_IN_CALL = 5_000  # operations that the call of a net of nets is written out as
+MOST_IN_ALL = 200_000  # operations that all such calls of a spec are written out as
 
 
 def too_deep(at: Span) -> Diagnostic:
@@ -34,10 +38,11 @@ class Elaboration:
     `probe` runs a net to see whether it draws random numbers, where somebody asked for that.
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
     each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
-    that there are too many nets to go on; `open` the bodies that are being read; `guessed` the
-    files of which a `state` or `dim` line was refused, so that what it says is a guess.
-    `file_scopes` holds a `Scope` for each file with nets, the other two its nets and their
-    declarations by name.
+    that there are too many nets to go on; `left_out` how many statements were refused; `turns` how
+    many the unshared loops have in all, `nets` how many the bodies have; `open` the bodies that are
+    being read; `at` the place of the statement that was read last; `guessed` the files of which a
+    `state` or `dim` line was refused, so that what it says is a guess. `file_scopes` holds a
+    `Scope` for each file with nets, the other two its nets and their declarations by name.
     """
 
     findings: Findings
@@ -48,14 +53,20 @@ class Elaboration:
     refused: dict[Span, Diagnostic] = field(default_factory=dict)
     checked: set[Span] = field(default_factory=set)
     full: bool = False
+    left_out: int = 0
+    turns: int = 0
+    nets: int = 0
     depths: dict[int, int] = field(default_factory=dict)
     open: list[ast.Node] = field(default_factory=list)
+    at: Span | None = None
     guessed: set[int] = field(default_factory=set)
     file_scopes: dict[int, Any] = field(default_factory=dict)
     file_nets: dict[int, Net | None] = field(default_factory=dict)
     file_decls: dict[str, tuple[Module, ast.NetDecl]] = field(default_factory=dict)
     _names: dict[int, Names] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
+    _written: int = 0
+    _versions: Counter[int] = field(default_factory=Counter)
 
     def unsupported(self, kind: str, span: Span) -> None:
         """Note a statement that compiling refuses and linting takes."""
@@ -75,6 +86,31 @@ class Elaboration:
             yield
         finally:
             self.open.pop()
+
+    def count_version(self, decl: ast.BlockDecl | ast.ModelDecl, at: Span) -> None:
+        """Count one more set of arguments that a block is elaborated for, by the call `at`.
+
+        Raises:
+            Reported: they are too many: blocks that pass on nets of nets double with each call.
+        """
+        self._versions[id(decl)] += 1
+        if self._versions[id(decl)] > MOST_VERSIONS:
+            text = f"is called with more than {MOST_VERSIONS} sets of nets, numbers and shapes"
+            raise self.findings.reject(bad_argument(decl.name, text, at))
+
+    def write_out(self, net: str, operations: int, span: Span) -> None:
+        """Count the operations that a call of a net of nets is written out as.
+
+        Raises:
+            Reported: they are too many: nets that call nets twice double with each of them.
+        """
+        self._written += operations
+        if operations > MOST_IN_CALL or self._written > MOST_IN_ALL:
+            many = (
+                f"{MOST_IN_CALL} operations" if operations > MOST_IN_CALL else "can be written out"
+            )
+            text = f"comes to more than {many} with the nets that it calls"
+            raise self.findings.reject(bad_argument(net, text, span))
 
     # --- files ----------------------------------------------------------------------------------
 

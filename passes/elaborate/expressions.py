@@ -1,15 +1,14 @@
 """Expressions: numbers fold exactly, reads become places, calls become functions or net calls."""
 
-from fractions import Fraction
-
 from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.expr import FUNCTIONS, Elementwise, Expr, Number, Place, Read, walk
+from revc.ir.keys import Key, key
 from revc.ir.make import make
 from revc.ir.types import Float, Label, Shape, shape_text
 from revc.passes.analysis.shapes import broadcast, indexed
 from revc.passes.elaborate.nets.lookup import find_net
-from revc.passes.elaborate.scope.names import arithmetic
+from revc.passes.elaborate.scope.names import arithmetic, literal
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.state_places import name_of, place
 from revc.passes.rules.b212_outside_domain import no_value
@@ -82,7 +81,7 @@ def _static(scope: Scope, node: ast.Expr) -> Dim | None:
     """Return the value of an expression of numbers and dims alone, None for any other."""
     match node:
         case ast.Num():
-            return Dim.of(Fraction(node.text))
+            return literal(node, scope.findings)
         case ast.Name() if not scope.regs.knows(node.id):
             return scope.names.get(node.id)
         case ast.Neg():
@@ -125,16 +124,22 @@ def _call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
 
 
 def places_read(scope: Scope, expr: Expr) -> tuple[tuple[Place, str | None], ...]:
-    """Return every place that `expr` reads, with the `let` by which it does so, if any."""
-    found: list[tuple[Place, str | None]] = []
+    """Return every place that `expr` reads, once, with the `let` by which it does so, if any.
+
+    A place that is also read without a `let` counts as read so.
+    """
+    direct: dict[Key, Place] = {}
+    by_let: dict[Key, tuple[Place, str]] = {}
     for node in walk(expr):
         if isinstance(node, Read):
             let = scope.regs.lets.get(node.place.name)
             if let is None:
-                found.append((node.place, None))
+                direct.setdefault(key(node.place), node.place)
             else:
-                found += [(inner, node.place.name) for inner in let.places]
-    return tuple(found)
+                for inner in let.places:
+                    by_let.setdefault(key(inner), (inner, node.place.name))
+    named = [found for at, found in by_let.items() if at not in direct]
+    return (*((place, None) for place in direct.values()), *named)
 
 
 def outside_nets(expr: Expr) -> tuple[Read, ...]:

@@ -18,7 +18,7 @@ from revc.passes.elaborate.unify import unify
 from revc.passes.modules import Module
 from revc.passes.rules.l101_dropped_state import dropped
 from revc.passes.rules.report import Reported
-from revc.passes.rules.s003_unknown_argument import bad_argument
+from revc.passes.rules.s003_unknown_argument import bad_argument, not_given_back
 from revc.passes.rules.s007_numeric_mix import other_type
 from revc.passes.rules.s009_redefined_name import redefined
 
@@ -163,6 +163,9 @@ def results(scope: Scope, decl: Decl, face: Interface) -> tuple[Register, ...]:
         lost = {r.name: r.type for r in face.takes if r.name in scope.regs.lost}
         ends = {**lost, **live}
         names = [r.name for r in face.takes if r.name in ends]
+        gone = [r.name for r in face.takes if r.name not in ends]
+        if gone and isinstance(decl, ast.BlockDecl):
+            findings.add(not_given_back(decl.name, gone[0], decl.name_span))
         gives = [make(Register, span=decl.name_span, name=n, type=ends[n]) for n in names]
     else:
         seen: set[str] = set()

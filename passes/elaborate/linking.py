@@ -14,6 +14,7 @@ from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s004_shape_mismatch import mismatch
 
 MOST_NETS = 50_000
+MOST_IN_ALL = 500_000  # of a spec's blocks and models together
 
 
 def instantiate(
@@ -27,9 +28,12 @@ def instantiate(
     elaboration = scope.elaboration
     if elaboration.full:
         raise Reported
-    if len(scope.slots.drafts) + len(inner.links) > MOST_NETS:
+    elaboration.nets += len(inner.links)
+    own = len(scope.slots.drafts) + len(inner.links) > MOST_NETS
+    if own or elaboration.nets > MOST_IN_ALL:
         elaboration.full = True
-        text = f"has more than {MOST_NETS} nets; `repeat .. share` has one set for all turns"
+        most = f"more than {MOST_NETS} nets" if own else f"one of over {MOST_IN_ALL} nets in all"
+        text = f"has {most}; `repeat .. share` has one set for all turns"
         raise scope.findings.reject(bad_argument(scope.path, text, inner.block.span))
     nets = []
     for slot, link in zip(inner.block.nets, inner.links, strict=True):

@@ -4,18 +4,19 @@ from collections.abc import Mapping
 
 from revc.grammar import ast
 from revc.grammar.span import Span
-from revc.ir.dims import Dim
-from revc.ir.expr import Read
+from revc.ir.dims import Dim, DimError
+from revc.ir.expr import Read, size
 from revc.ir.make import make
 from revc.ir.nets import Hole
 from revc.ir.types import RegType
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.close import close
 from revc.passes.elaborate.elaboration import DEPTH, Elaboration, too_deep
+from revc.passes.elaborate.emits import told_apart
 from revc.passes.elaborate.interface import Interface, interface, own_interface, results
 from revc.passes.elaborate.nets.keys import net_key
 from revc.passes.elaborate.nets.slots import Draft, Namer, Net, Slots, import_net
-from revc.passes.elaborate.scope.names import number
+from revc.passes.elaborate.scope.names import beyond, number
 from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.elaborate.scope.scope import Scope, declared
 from revc.passes.modules import Module
@@ -44,6 +45,8 @@ def call(
         raise elaboration.findings.reject(UNKNOWN.at(node.block_span, text))
     face = interface(caller, node, module, decl, state, givens, undo)
     block = specialise(elaboration, module, decl, face, generics, caller, node.span)
+    if len(block.block.gives if undo else block.block.takes) != len(state):
+        raise Reported  # the block does not give back what it took, and that was reported
     if len(elaboration.open) + elaboration.depths[id(block.block)] > DEPTH:
         raise elaboration.findings.reject(too_deep(node.span))
     return block
@@ -57,6 +60,9 @@ def elaborate_root(
         face = own_interface(elaboration, module, decl)
         return specialise(elaboration, module, decl, face, None, None)
     except Reported:
+        return None
+    except DimError as error:
+        elaboration.findings.add(beyond(error, decl.name_span))
         return None
 
 
@@ -82,11 +88,17 @@ def specialise(
     plain = isinstance(decl, ast.ModelDecl) or not decl.generics
     key = (key[0], True, key[2], ()) if plain else key
     if key not in elaboration.done:
+        if at is not None:
+            elaboration.count_version(decl, at)
+            for net in passed.values():
+                if isinstance(net, Net) and net.body is not None:
+                    elaboration.write_out(net.name, size(net.body), at)
         scope = _scope(elaboration, module, decl, face, passed, caller)
         with elaboration.within(decl, at or decl.name_span):
             elaboration.done[key] = _elaborate(scope, decl, face)
     elif not elaboration.done[key].whole:
         elaboration.findings.again()
+        elaboration.left_out += not elaboration.done[key].complete
     return elaboration.done[key]
 
 
@@ -129,9 +141,12 @@ def _generic(
 def _elaborate(scope: Scope, decl: ast.BlockDecl | ast.ModelDecl, face: Interface) -> Specialised:
     from revc.passes.elaborate.statements.table import run
 
-    before = scope.findings.reports
-    steps = run(scope, decl.body)
+    before, left_out = scope.findings.reports, scope.elaboration.left_out
+    steps = told_apart(scope, run(scope, decl.body))
     gives = results(scope, decl, face)
     body = close(scope, scope.path, decl.span, face.takes, gives, face.givens, steps)
     whole = scope.findings.reports == before
-    return Specialised(body.block, body.links, body.emits, decl, tuple(scope.doubts), whole)
+    complete = scope.elaboration.left_out == left_out
+    return Specialised(
+        body.block, body.links, body.emits, decl, tuple(scope.doubts), whole, complete
+    )

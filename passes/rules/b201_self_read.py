@@ -1,7 +1,10 @@
 """B201: an update that reads what it changes."""
 
+from collections.abc import Mapping
+
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.dims import Dim
 from revc.ir.expr import Place
 from revc.passes.analysis.shapes import apart, common
 from revc.passes.rules.base import Page, Rule
@@ -36,9 +39,14 @@ model M(a, b: [B, c]) {
 )
 
 
-def clash(at: Place, read: Place, span: Span, via: str | None = None) -> Diagnostic | None:
-    """Return the finding (B201, L108) if an update of `at` reads some of it, perhaps by a let."""
-    if read.name != at.name or apart(read, at):
+def clash(
+    at: Place, read: Place, span: Span, via: str | None = None, turns: Mapping[str, Dim] = {}
+) -> Diagnostic | None:
+    """Return the finding (B201, L108) if an update of `at` reads some of it, perhaps by a let.
+
+    `turns` has the number of turns of each loop that the places name.
+    """
+    if read.name != at.name or apart(read, at, turns):
         return None
     where = read.span if via is None else span
     if read.index and at.index:

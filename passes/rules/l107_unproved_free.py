@@ -6,7 +6,7 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.expr import Expr, Number
 from revc.ir.program import Block
-from revc.passes.analysis.free_proof import unproved_frees
+from revc.passes.analysis.free_proof import has_unproved, unproved_frees
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -52,7 +52,7 @@ def check(block: Block, checked: Collection[Span]) -> Iterator[Diagnostic]:
     `checked` are the places of `undo alloc`, whose value is checked as it runs instead. A finding
     has inputs for which the claim is wrong, where some were found.
     """
-    for inner in block.walk():
+    for inner in block.walk() if has_unproved(block) else ():
         for free in unproved_frees(inner):
             step = free.step
             if step.span not in checked:

@@ -77,7 +77,7 @@ def _drawn(block: Block, stack: str) -> float:
 def _bits(site: MeterSite) -> float:
     """Return the least bits an example that a site draws, in all of its turns."""
     low, count = cost(site, "draw")[0], reduce(mul, site.shape[1:], site.turns).integer
-    return any_number(low) if count is None else count * low
+    return any_number(low) if count is None else site.times * count * low
 
 
 def _words(site: MeterSite) -> float:
@@ -88,4 +88,5 @@ def _words(site: MeterSite) -> float:
         return 0.0
     each, more = divmod(count, LANES)
     lanes = (more, each + 1), (LANES - more, each)
-    return sum(WORD * number * ceil(low * n * turns / WORD) for number, n in lanes)
+    drawn = low * turns * site.times
+    return sum(WORD * number * ceil(drawn * n / WORD) for number, n in lanes)

@@ -53,7 +53,7 @@ CHECKS: dict[Subject, tuple[str, ...]] = {
     "file": ("S002", "Q303", "M501", "M503", "M506"),
     "nets": ("R401",),
     "block": ("L107", "B212"),
-    "model": ("M502", "M504", "M507", "R402"),
+    "model": ("S009", "M502", "M504", "M507", "R402"),
     "program": ("S008",),
     "proof": ("B200",),
 }

@@ -65,6 +65,12 @@ def unknown_argument(callee: str, name: str, span: Span, known: Iterable[str]) -
     return RULE.at(span, f"`{callee}` has no `{name}`{hint(name, known)}")
 
 
+def not_given_back(block: str, register: str, span: Span) -> Diagnostic:
+    """Return the finding for a block that ends without a register, and says no results."""
+    text = f"does not give `{register}` back: say what it gives, `{block}(..) -> (..)`"
+    return bad_argument(block, text, span)
+
+
 def missing_argument(callee: str, name: str, span: Span) -> Diagnostic:
     """Return the finding for an argument that `callee` needs."""
     return RULE.at(span, f"`{callee}` needs `{name}`")

@@ -1,7 +1,12 @@
 """S009: one name for two things."""
 
+from collections.abc import Iterator
+
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
+from revc.ir.instructions import Emit
+from revc.ir.program import Program
+from revc.passes.analysis.reserved_names import Role, reserved
 from revc.passes.rules.base import Page, Rule
 
 RULE = Rule(
@@ -9,7 +14,8 @@ RULE = Rule(
     "redefined-name",
     "deny",
     Page(
-        what="A name is declared twice where both declarations can be seen.",
+        what="A name is declared twice where both declarations can be seen, or is one that what is "
+        "compiled has already: a word of Python, or a name of PyTorch's modules.",
         why="Names of nets, labels and emits are public: they name parameters and results. One "
         "that stands for two things would silently be one of them.",
         bad="""
@@ -42,3 +48,19 @@ model M(a, b: [B, c]) {
 def redefined(name: str, earlier: str, span: Span) -> Diagnostic:
     """Return the finding that `name` is already `earlier` (a dim, a net of this file)."""
     return RULE.at(span, f"`{name}` is already {earlier}: choose another name")
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Yield a finding for each name of a model, its inputs, results and emits that Python keeps."""
+    model = program.model
+    inputs = [*model.takes, *model.givens]
+    emits = [step for step in model.instructions() if isinstance(step, Emit)]
+    named: list[tuple[Role, str, Span]] = [
+        ("model", model.name, model.span),
+        *(("input", register.name, register.span) for register in inputs),
+        *(("field", register.name, register.span) for register in model.gives),
+        *(("field", step.name, step.span) for step in emits),
+    ]
+    for role, name, span in named:
+        if (earlier := reserved(name, role)) is not None:
+            yield redefined(name, earlier, span)

@@ -1,5 +1,6 @@
 """A graph with all that it calls, as one Python file."""
 
+import keyword
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from revc.ir.program import Block
 from revc.ir.text import registers_text
 from revc.runtime.loop import Layout, Loop, VjpLoop
 
-_ALWAYS = {"aten", "torch", "int", "float", "Layout", "Loop", "VjpLoop", "nested_compile_region"}
+_OURS = {"aten", "torch", "int", "float", "Layout", "Loop", "VjpLoop", "nested_compile_region"}
+_ALWAYS = _OURS | set(keyword.kwlist)
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,16 @@ class CodeFile:
     def write(self, roots: Iterable[Root]) -> str:
         """Return the text of the file."""
         roots = list(roots)
-        self.taken |= _ALWAYS | {root.name for root in roots}
         aliases: list[str] = []
         for root in roots:
             if (known := self._entry(root)) is not None:
                 aliases.append(f"{root.name} = {known}")
-        reserved = self.taken | {name.rpartition(".")[2] for name in self.imports}
+        modules = {name.rpartition(".")[2] for name in self.imports}
+        self.taken |= _ALWAYS | modules | {root.name for root in roots}
+        for part in self.parts.values():
+            if part.faced is None:
+                part.name = self._fresh(part.name)
+        reserved = self.taken
         body: list[str] = []
         looped = True
         for part in self.parts.values():
@@ -103,7 +109,7 @@ class CodeFile:
         else:
             raise InternalError(f"an artifact cannot hold a {type(module).__name__}")
         wish = target.partition("_")[0] if isinstance(module, Unit) else target
-        self.parts[id(module)] = _Part(self._fresh(wish), module)
+        self.parts[id(module)] = _Part(wish, module)
 
     def _fresh(self, wish: str) -> str:
         name, count = wish, self.counts.get(wish, 1)

@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Mapping, Sequence
 
+from revc.cli.bugs import BUG, print_bug
 from revc.cli.render import Format, print_findings
+from revc.errors import InternalError
 from revc.passes.analysis.random_nets import Probe
 from revc.passes.lint import EVERYTHING, LintResult, Selection, lint
 
@@ -19,17 +21,22 @@ def check(
 ) -> int:
     """Lint files, print the findings, and return the exit code: 1 when one is at level deny.
 
+    A file that a bug of ours keeps from being linted is told, and the code is `BUG`; the others are
+    linted all the same.
     With `probe`, which imports torch and the nets of the specs, torch nets are run; with `allowed`
     only those from these modules, or from below.
 
     Raises:
         BindError: `dims` has a dim that a file does not declare.
     """
-    probes = [_prober(allowed) if probe else None for _ in specs]
-    results = [
-        (spec, lint(spec, selection, dims, probe=one))
-        for spec, one in zip(specs, probes, strict=True)
-    ]
+    results: list[tuple[str, LintResult]] = []
+    bugs: list[InternalError] = []
+    for spec in specs:
+        try:
+            run = _prober(allowed) if probe else None
+            results.append((spec, lint(spec, selection, dims, probe=run)))
+        except InternalError as bug:
+            bugs.append(bug)
     findings = [finding for _, result in results for finding in result.findings]
     texts = {file: text for _, result in results for file, text in result.texts.items()}
     print_findings(findings, style, texts)
@@ -41,7 +48,9 @@ def check(
         for _, result in results:
             for tree in result.proofs:
                 print("\n".join(tree.lines()), file=out)
-    return int(any(result.denied for _, result in results))
+    for told in bugs:
+        print_bug(told)
+    return BUG if bugs else int(any(result.denied for _, result in results))
 
 
 def _prober(allowed: Sequence[str] | None) -> Probe:

@@ -18,7 +18,10 @@ def parse_dims(entries: list[str]) -> dict[str, int]:
     for entry in entries:
         name, equals, value = entry.partition("=")
         if not (
-            equals and name.strip().replace(".", "_").isidentifier() and value.strip().isdigit()
+            equals
+            and name.strip().replace(".", "_").isidentifier()
+            and value.strip().isdecimal()
+            and len(value) < 100
         ):
             raise typer.BadParameter(f"{entry!r} is not NAME=NUMBER, as in -D d=768")
         dims[name.strip()] = int(value)

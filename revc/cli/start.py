@@ -7,11 +7,11 @@ time that linting does; so a call that has no options is not parsed by it.
 import atexit
 import gc
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from revc.errors import InternalError, RevcError
+from revc.cli.bugs import BUG, print_bug
+from revc.errors import InternalError, RevcError, ours
 from revc.grammar.diagnostics import SpecError
 
 
@@ -45,9 +45,10 @@ def _is_plain_lint(args: Sequence[str]) -> bool:
 
 @contextmanager
 def exits() -> Iterator[None]:
-    """Turn errors of the user's into exit code 1, and bugs of ours into 2."""
+    """Turn errors of the user's into exit code 1, and bugs of ours into `BUG`."""
     try:
-        yield
+        with ours(lambda: f"revc {' '.join(sys.argv[1:])}"):
+            yield
     except SpecError as error:
         from revc.cli.render import print_findings, texts_of
 
@@ -56,7 +57,6 @@ def exits() -> Iterator[None]:
     except RevcError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except (InternalError, AssertionError) as error:
-        traceback.print_exc()
-        print(f"internal error, a bug in revc: {error}", file=sys.stderr)
-        sys.exit(2)
+    except InternalError as error:
+        print_bug(error)
+        sys.exit(BUG)

@@ -1,5 +1,6 @@
 """What the forward lowering and the VJP lowering of a block share."""
 
+import keyword
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from revc.codegen import places
 from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Emitter, decoded
 from revc.codegen.interface import METERED, MODE, Names, sizes_of
-from revc.codegen.lowered import Lowered
+from revc.codegen.lowered import GRAPH_NAMES, Lowered
 from revc.codegen.metering import Exchanging
 from revc.codegen.options import Asked, Options
 from revc.codegen.registers import Registers
@@ -128,6 +129,8 @@ class Body:
         """Add a submodule under a readable unique name, or return the name that it has."""
         if known := self._called.get(id(module)):
             return known
+        if wish.startswith("_") or wish in GRAPH_NAMES or keyword.iskeyword(wish):
+            wish = f"block_{wish.strip('_')}"
         name, count = wish, 1
         while name in self.modules:
             count += 1

@@ -128,7 +128,7 @@ def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
         takes=cut.takes,
         gives=cut.gives,
         givens=cut.givens,
-        emits=emits_of(cut.block),
+        emits=tuple(cut.prefix + name for name in emits_of(cut.block)),
         sizes=(*sizes_of(cut.block), *cut.block.turns),
         rows=tuple(tuple(nets[slot].name for slot in row) for row in cut.rows),
         turns=None if cut.count is None else polynomial(cut.count),

@@ -1,12 +1,16 @@
 """The graphs of one program, lowered when they are first asked for."""
 
+import builtins
+import keyword
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from revc import runtime
 from revc.codegen.library import Library
 from revc.codegen.lowered import coded
 from revc.codegen.metering import sites_of
@@ -101,7 +105,7 @@ class CompiledGraphs:
     def keys(self) -> list[str]:
         """The name of each segment's graphs, in program order."""
         known: dict[Any, str] = {}
-        taken: set[str] = set()
+        taken = set(CODE_NAMES)
         for cut in self.cuts:
             key = code_key(cut.block)
             if key not in known:
@@ -173,8 +177,16 @@ class CompiledGraphs:
         return CompiledGraphs, (self.program, self.chunks)
 
 
+CODE_NAMES = frozenset((
+    *keyword.kwlist, *dir(builtins), "aten", "torch", "operator", "self",
+    *(path.stem for path in Path(runtime.__file__).parent.rglob("*.py")),
+))  # fmt: skip
+"""What the code of graphs may call or import, wherever it is written: no graph is named so."""
+
+
 def fresh(wish: str, taken: set[str]) -> str:
     """Return a name like `wish` that is not taken, and take it."""
+    wish = f"block_{wish.strip('_')}" if wish.startswith("_") else wish
     name, count = wish, 1
     while name in taken:
         count += 1

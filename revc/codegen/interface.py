@@ -20,7 +20,7 @@ from torch.fx import Graph, Node
 
 from revc.ir.dims import Dim
 from revc.ir.expr import At, Number, Place, Read, Slice, walk
-from revc.ir.instructions import Alloc, Emit, Free, Instruction, Repeat, Reshape
+from revc.ir.instructions import Alloc, BlockCall, Emit, Free, Instruction, Repeat, Reshape
 from revc.ir.instructions.metered import Coded
 from revc.ir.memo import per_node
 from revc.ir.program import Block
@@ -36,8 +36,16 @@ def emits_of(block: Block) -> tuple[str, ...]:
     for step in block.body:
         if isinstance(step, Emit):
             names.append(step.name)
-        names += [name for inner in step.inner() for name in emits_of(inner)]
+        elif isinstance(step, BlockCall):
+            names += called_emits(step)
+        elif isinstance(step, Repeat):
+            names += emits_of(step.body)
     return tuple(names)
+
+
+def called_emits(step: BlockCall) -> tuple[str, ...]:
+    """Return what a call emits, in the order of its block, by the names of its caller."""
+    return tuple(step.prefix + name for name in emits_of(step.block))
 
 
 @per_node

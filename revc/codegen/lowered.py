@@ -63,3 +63,7 @@ def coded(graph: nn.Module) -> nn.Module:
         if isinstance(part, Lowered):
             part.coded()
     return graph
+
+
+GRAPH_NAMES = frozenset(dir(Lowered)) | {"meta", "training", "shape_env"}
+"""What a graph has already: no module in it can have such a name."""

@@ -139,12 +139,24 @@ def reuse_buffers(graph: Graph) -> None:
         uses = [order[user] for user in node.users]
         last[base] = max(last.get(base, -1), order[node], *uses)
     for node in graph.nodes:
+        if node.op == "call_function" and node.target is brought.run:
+            _keep_inputs(node, order, last)
+    for node in graph.nodes:
         if node.op != "call_function":
             continue
         if node.target is lattice.add_:
             _consume(node, order, last)
         elif node.meta.get("same") and node.target in OUT:
             _write_over(node, order, last)
+
+
+def _keep_inputs(run: Node, order: dict[Node, int], last: dict[Node, int]) -> None:
+    """Keep what a brought net reads until its gradient is pulled: autograd may have saved it."""
+    end = max((order[user] for item in run.users for user in item.users), default=order[run])
+    for arg in run.args:
+        if isinstance(arg, Node):
+            base = base_of(arg)
+            last[base] = max(last.get(base, -1), end)
 
 
 def _dies(operand: Any, at: Node, order: dict[Node, int], last: dict[Node, int]) -> bool:

@@ -26,6 +26,7 @@ class Cut:
     order, `gives` what it gives, `givens` what it reads besides. `rows[t]` are the model's slots
     for the block's own in turn t, one row for all where they are shared. `count` is the number of
     turns, None for a segment that is no loop. `steps` are the statements as the model has them.
+    `prefix` goes before the names of what the block emits.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Cut:
     count: Dim | None = None
     index: str | None = None
     backwards: bool = False
+    prefix: str = ""
 
 
 def segments_of(model: Block) -> list[Cut]:
@@ -102,7 +104,10 @@ def _call(model: Block, step: BlockCall, part: Sequence[Typed]) -> Cut:
         return _stretch(model, step.label, step.block.name, part)
     block = step.block.inverse() if step.undo else step.block
     names = tuple(place.name for place in step.givens)
-    return Cut(step.label, block.name, block, step.args, step.results, names, (step.nets,), (step,))
+    return Cut(
+        step.label, block.name, block, step.args, step.results, names, (step.nets,), (step,),
+        prefix=step.prefix,
+    )  # fmt: skip
 
 
 def _stretch(model: Block, name: str, wish: str, part: Sequence[Typed]) -> Cut:

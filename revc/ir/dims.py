@@ -1,6 +1,7 @@
 """Symbolic dims: polynomials in named sizes with rational coefficients, in one canonical form.
 
 Two dims are equal exactly when their forms are, so shape checks with free sizes need no solver.
+Forms are bounded: a result of too many digits, terms or factors is a `DimError`.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,14 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 Monomial = tuple[str, ...]
+
+MOST_BITS = 1023  # of a coefficient's numerator and denominator: what a float64 still holds
+MOST_TERMS = 200
+MOST_FACTORS = 64
+
+
+class DimError(ArithmeticError):
+    """A dim that is too large to reckon with, as one that was squared again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,13 @@ def _text(terms: tuple[tuple[Monomial, Fraction], ...]) -> str:
 
 def _collect(terms: dict[Monomial, Fraction]) -> Dim:
     kept = [(m, f) for m, f in terms.items() if f]
+    if len(kept) > MOST_TERMS:
+        raise DimError(f"a sum of more than {MOST_TERMS} products of dims")
+    for monomial, factor in kept:
+        if len(monomial) > MOST_FACTORS:
+            raise DimError(f"a product of more than {MOST_FACTORS} dims")
+        if max(factor.numerator.bit_length(), factor.denominator.bit_length()) > MOST_BITS:
+            raise DimError("a number beyond 1e300")
     return Dim(tuple(sorted(kept, key=lambda term: (-len(term[0]), term[0]))))
 
 

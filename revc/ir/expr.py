@@ -11,6 +11,7 @@ from pydantic import Field
 
 from revc.ir.dims import Dim
 from revc.ir.keys import Key, key
+from revc.ir.memo import per_node
 from revc.ir.types import Located, Shape
 
 FUNCTIONS = (
@@ -106,6 +107,14 @@ def reads(expr: Expr) -> tuple[Read, ...]:
         if isinstance(node, Read):
             seen.setdefault(key(node.place), node)
     return tuple(seen.values())
+
+
+@per_node
+def size(expr: Expr) -> int:
+    """Return how many nodes `expr` has as a tree, in which shared parts count each time."""
+    if isinstance(expr, Elementwise | NetCall):
+        return 1 + sum(size(arg) for arg in expr.args)
+    return 1
 
 
 def slots(expr: Expr) -> tuple[int, ...]:

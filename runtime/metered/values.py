@@ -119,6 +119,38 @@ def push_pattern(stack: BitStack, raw: Tensor, coding: Coding) -> None:
         stack.push((raw.long() >> shift) & (_WORD - 1), Uniform(_WORD, raw.device))
 
 
+def push_index(stack: BitStack, parts: Parts, coding: Coding) -> None:
+    """Push indices as the numbers of the values that a lattice holds beside their residues.
+
+    So whatever is popped is a value of the lattice, also from a stack that holds other bits, as
+    where a valve is undone first. A 64 bit lattice has too many; its indices go as patterns.
+    """
+    if coding.width > 32:
+        push_pattern(stack, parts.index, coding)
+        return
+    first, count = _indices(parts.residue, parts.index, coding)
+    stack.push(parts.index.long() - first, WideUniform(count))
+
+
+def pop_index(stack: BitStack, left: Parts, coding: Coding) -> Tensor:
+    """Undo `push_index`; `left` has the residues, and an index of the same shape."""
+    if coding.width > 32:
+        return pop_pattern(stack, left.index.shape, coding)
+    first, count = _indices(left.residue, left.index, coding)
+    return (stack.pop(WideUniform(count), count.shape) + first).to(torch.int32)
+
+
+def _indices(residue: Tensor | None, like: Tensor, coding: Coding) -> tuple[Tensor, Tensor]:
+    """Return the first index that is in the lattice with each residue, and how many are, int64."""
+    rest = torch.zeros(like.shape, dtype=torch.int64, device=like.device)
+    rest = rest if residue is None else residue
+    half, end = coding.unit // 2, 1 << (coding.width - 1)
+    low, high = half - end - rest, half + end - 1 - rest
+    first = -torch.div(-low, coding.unit, rounding_mode="floor")
+    last = torch.div(high, coding.unit, rounding_mode="floor")
+    return first, last - first + 1
+
+
 def pop_pattern(stack: BitStack, shape: torch.Size, coding: Coding) -> Tensor:
     """Pop what `push_pattern` pushed: values of `shape` in the lattice's dtype, or float32."""
     if coding.kind == "float32":

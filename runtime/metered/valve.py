@@ -27,9 +27,11 @@ from revc.runtime.metered.values import (
     has_residue,
     merged,
     placed,
+    pop_index,
     pop_pattern,
     pop_residue,
     pop_rest,
+    push_index,
     push_pattern,
     push_residue,
     push_rest,
@@ -95,7 +97,10 @@ def _push_old(
     session: Session, tape: BitStack, raw: Tensor, parts: Parts, coding: Coding, by: Distribution
 ) -> None:
     if as_patterns(session, coding):
-        push_pattern(tape, raw if _whole(coding) else parts.index, coding)
+        if _whole(coding):
+            push_pattern(tape, raw, coding)
+        else:
+            push_index(tape, parts, coding)
         return
     if coding.residue == "write":
         push_residue(tape, parts.residue, coding)
@@ -108,8 +113,9 @@ def _pop_old(
     """Undo `_push_old`; `left` are the fresh values and the residues that stayed with them."""
     shape = left.index.shape
     if as_patterns(session, coding):
-        found = pop_pattern(tape, shape, coding)
-        return found if _whole(coding) else merged(tape, Parts(found, left.residue), coding)
+        if _whole(coding):
+            return pop_pattern(tape, shape, coding)
+        return merged(tape, Parts(pop_index(tape, left, coding), left.residue), coding)
     index = tape.pop(by, shape)
     residue = pop_residue(tape, shape, coding) if coding.residue == "write" else left.residue
     return merged(tape, Parts(index, residue), coding)

@@ -2,7 +2,10 @@
 
 import pytest
 
+from revc.passes.invert import invert
 from revc.passes.lint import lint
+from revc.passes.spec import build
+from tests.passes.canonical import canonical
 
 SPEC = """dim B, c
 state lattice(Q12.20)
@@ -82,3 +85,67 @@ model M(a, b: [B, c]) { a += tanh(b) }
 
 def test_other_comments_are_left_alone() -> None:
     assert codes(behind="  # reversible: allow(L107)") == [("L107", 5)]
+
+
+LINES = """use std.nets: linear
+dim B, c = 8
+state lattice(Q12.20)
+model M(a, b: [B, c]) {{
+{above}
+  valve a by logistic(
+    linear(b),
+    step = 1/16
+  ) as va{behind}
+}}
+"""
+FREE = '# revc: allow(M501) reason = "free"'
+
+
+@pytest.mark.parametrize("place", ["above", "behind", "inside"])
+def test_a_statement_of_several_lines(place: str) -> None:
+    text = LINES.format(
+        above=f"  {FREE}" if place == "above" else "",
+        behind=f"  {FREE}" if place == "behind" else "",
+    )
+    if place == "inside":
+        text = text.replace("linear(b),", f"linear(b),  {FREE}")
+    assert lint(text).findings == ()
+
+
+def test_a_comment_above_another() -> None:
+    assert codes(above=f"  {GOOD}\n  # and why") == []
+
+
+@pytest.mark.parametrize("text", ["# revc: see the paper", "# revc: a note (short)", "# revc:"])
+def test_a_comment_that_only_begins_so(text: str) -> None:
+    assert codes(behind=f"  {text}") == [("L107", 5)]
+
+
+ALLOWED = {
+    "a file's state": (
+        'state float32  # revc: allow(Q303) reason = "r"\nmodel M(a, b: [B, T, c]) { a += b }'
+    ),
+    "a meter": (
+        "state lattice(Q12.20)\nmodel M(a, b: [B, T, c]) {\n  a += b\n  repeat 2 {\n"
+        '    scale b by sigmoid(a) in [1/2, 1] as f  # revc: allow(M501) reason = "r"\n  }\n}'
+    ),
+    "a random net": (
+        "state lattice(Q12.20)\nmodel M(a, b: [B, T, c]) {\n"
+        '  # revc: allow(R401) reason = "r"\n'
+        "  a += attention(b, heads = 2, dropout = 0.1)\n}"
+    ),
+    "a claim in a loop that is undone": (
+        "state lattice(Q12.20)\nmodel M(a, b: [B, T, c]) {\n  undo repeat 2 {\n"
+        "    alloc t: [B, T, c] = 0\n    t += a\n"
+        '    free t = 0  # revc: allow(L107) reason = "a is 0"\n  }\n}'
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_an_inverse_allows_what_its_original_does(name: str) -> None:
+    text = f"use std.nets: attention\ndim B, c = 8, T = 4\n{ALLOWED[name]}\n"
+    assert lint(text).findings == ()
+    inverse = invert(text)
+    assert lint(inverse).findings == ()
+    assert canonical(build(invert(inverse))) == canonical(build(text))

@@ -7,7 +7,7 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.signatures import Signature, builtin_signatures
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
-from revc.ir.expr import Elementwise, Expr, NetCall, Read
+from revc.ir.expr import Elementwise, Expr, NetCall, Read, size
 from revc.ir.make import make
 from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin
@@ -142,7 +142,9 @@ def declared_call(scope: Scope, node: ast.Call, net: Net, expected: Shape | None
     if net.body is not None:
         assert net.params is not None
         names = [name for name, _ in net.params]
-        return substitute(scope, net.body, dict(zip(names, args, strict=True)), node.span)
+        body = substitute(scope, net.body, dict(zip(names, args, strict=True)), node.span)
+        scope.elaboration.write_out(net.name, size(body), node.span)
+        return body
     types = tuple(arg_type(scope, arg) for arg in args)
     shape = net.result or expected or (args[0].shape if args else ())
     fix_types(scope, scope.slots.drafts[net.uses[0]], types, shape, node.span)

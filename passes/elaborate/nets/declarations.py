@@ -11,6 +11,7 @@ from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
 from revc.ir.types import RegType, Shape
 from revc.passes.analysis.arguments import Formals
+from revc.passes.analysis.reserved_names import reserved
 from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.nets.settings import given_settings, same_each_turn, sort_args
@@ -19,7 +20,7 @@ from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.types import regtype
-from revc.passes.rules.s003_unknown_argument import bad_argument
+from revc.passes.rules.s003_unknown_argument import bad_argument, missing_argument
 from revc.passes.rules.s004_shape_mismatch import other_shape
 from revc.passes.rules.s009_redefined_name import redefined
 
@@ -58,6 +59,8 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
         raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))
     if decl.name in (*MATRICES, "permutation"):
         raise scope.findings.reject(redefined(decl.name, "a map of `mix`", decl.span))
+    if (earlier := reserved(decl.name, "module")) is not None:
+        raise scope.findings.reject(redefined(decl.name, earlier, decl.span))
     signature = _plain_builtin(scope, decl)
     if signature is not None:
         assert isinstance(decl.value, ast.Call)
@@ -91,6 +94,9 @@ def _plain_builtin(scope: Scope, decl: ast.NetDecl) -> Signature | None:
 
 def _configured(scope: Scope, node: ast.Call, signature: Signature, name: str) -> Net:
     options, _ = sort_args(scope, signature, node.args)
+    for option in signature.options:  # a call gives what is read alone: what lacks here, lacks
+        if option.required and option.name not in options:
+            raise scope.findings.reject(missing_argument(node.func, option.name, node.span))
     given, tied = given_settings(scope, signature, options)
     source = make(
         Builtin,

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
 from revc.grammar import ast
-from revc.ir.dims import Dim
+from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.span import Span
+from revc.ir.dims import Dim, DimError
 from revc.passes.modules import Module
 from revc.passes.rules.report import Findings, Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
@@ -23,7 +25,7 @@ def number(expr: ast.Expr, names: Mapping[str, Dim], findings: Findings) -> Dim:
     """
     match expr:
         case ast.Num():
-            return Dim.of(Fraction(expr.text))
+            return literal(expr, findings)
         case ast.Name():
             if expr.id not in names:
                 raise findings.reject(unbound_dim(expr.id, expr.span, names))
@@ -39,9 +41,28 @@ def number(expr: ast.Expr, names: Mapping[str, Dim], findings: Findings) -> Dim:
     )
 
 
+def literal(expr: ast.Num, findings: Findings) -> Dim:
+    """Return the value of a number as written, exactly.
+
+    Raises:
+        Reported: it is too large or too small.
+    """
+    try:
+        return Dim.of(Fraction(expr.text))
+    except DimError as error:
+        raise findings.reject(beyond(error, expr.span)) from None
+
+
+def beyond(error: DimError, span: Span) -> Diagnostic:
+    """Return the finding for sizes that are too large to reckon with."""
+    return bad_argument("a size", f"cannot be {error}", span)
+
+
 def _operate(expr: ast.Binary, left: Dim, right: Dim, findings: Findings) -> Dim:
     try:
         return arithmetic(expr.op, left, right)
+    except DimError as error:
+        raise findings.reject(beyond(error, expr.span)) from None
     except ZeroDivisionError:
         raise findings.reject(odd_split(left, 0, expr.span)) from None
     except ValueError:
@@ -54,6 +75,7 @@ def arithmetic(op: str, left: Dim, right: Dim) -> Dim:
     Raises:
         ZeroDivisionError: division by 0.
         ValueError: division by a dim that does not cancel.
+        DimError: the result is too large.
     """
     table: dict[str, Callable[[Dim, Dim], Dim]] = {
         "+": Dim.__add__, "-": Dim.__sub__, "*": Dim.__mul__, "/": Dim.__truediv__,

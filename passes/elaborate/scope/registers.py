@@ -4,13 +4,15 @@ State is linear: each register is made once, changed in place, and ends by a mov
 A `let` is good as long as nothing that it reads has changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from revc.grammar.span import Span
+from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Place
 from revc.ir.make import make
 from revc.ir.types import FLOAT, RegType
+from revc.passes.analysis.shapes import apart
 from revc.passes.rules.l102_use_after_move import moved
 from revc.passes.rules.l103_duplicate_argument import duplicate
 from revc.passes.rules.l104_overwrite_live import overwrites
@@ -38,6 +40,10 @@ class LetRead:
         """What a read of it gives."""
         return make(RegType, numerics=FLOAT, shape=self.value.shape)
 
+    def is_apart(self, at: Place, turns: Mapping[str, Dim]) -> bool:
+        """Say whether it is certain to read nothing of a place."""
+        return all(one.name != at.name or apart(one, at, turns) for one in self.places)
+
 
 @dataclass(eq=False, repr=False)
 class Registers:
@@ -45,6 +51,7 @@ class Registers:
 
     `gone` says how and where a register left; `lost` are names that a refused statement would have
     made, which are never reported again; `used` and `written` are those a `repeat` must pass on.
+    `turns` has the number of turns of each loop around the body whose turns have a name.
     """
 
     findings: Findings
@@ -55,12 +62,15 @@ class Registers:
     lost: set[str] = field(default_factory=set)
     used: dict[str, None] = field(default_factory=dict)
     written: dict[str, Span] = field(default_factory=dict)
+    turns: dict[str, Dim] = field(default_factory=dict)
+    _readers: dict[str, list[LetRead]] = field(default_factory=dict)
 
     def inner(self) -> "Registers":
         """Return the registers as the body of a `repeat` finds them."""
         return Registers(
             self.findings, dict(self.live), dict(self.givens), dict(self.lets), dict(self.gone),
-            set(self.lost),
+            set(self.lost), turns=dict(self.turns),
+            _readers={name: list(lets) for name, lets in self._readers.items()},
         )  # fmt: skip
 
     def knows(self, name: str) -> bool:
@@ -101,11 +111,23 @@ class Registers:
         self._absent(name, span)
         raise Reported
 
-    def change(self, name: str, span: Span) -> None:
-        """Note that `name` changes: every `let` that reads it goes stale."""
+    def let(self, name: str, value: LetRead) -> None:
+        """Add the `let` called `name`."""
+        self.lets[name] = value
+        for source in dict.fromkeys(place.name for place in value.places):
+            self._readers.setdefault(source, []).append(value)
+
+    def change(self, name: str, span: Span, at: Place | None = None) -> None:
+        """Note that `name` changes, or the place `at` in it: every `let` that reads it goes stale.
+
+        A body sees the lets of the bodies around it, and so does what it changes.
+        """
         self.written.setdefault(name, span)
-        for let in self.lets.values():
-            if let.changed is None and any(place.name == name for place in let.places):
+        fresh = [let for let in self._readers.pop(name, ()) if let.changed is None]
+        for let in fresh:
+            if at is not None and let.is_apart(at, self.turns):
+                self._readers.setdefault(name, []).append(let)
+            else:
                 let.changed = (name, span)
 
     def take(self, name: str, how: str, span: Span) -> RegType:

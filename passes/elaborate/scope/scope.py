@@ -8,6 +8,7 @@ from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.types import Numerics
 from revc.passes.analysis.doubts import Doubt
+from revc.passes.analysis.reserved_names import reserved
 from revc.passes.elaborate.bodies import Called
 from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.elaborate.nets.slots import Namer, Net, Slots
@@ -16,6 +17,9 @@ from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.modules import Module
 from revc.passes.rules.report import Findings
 from revc.passes.rules.s009_redefined_name import redefined
+
+Emission = tuple[str, Span, str | None]
+"""A name that is emitted, by which statement, and for a call the call's label."""
 
 
 @dataclass(eq=False, repr=False)
@@ -40,6 +44,7 @@ class Scope:
     nets: dict[str, Net] = field(default_factory=dict)
     labels: dict[str, Called] = field(default_factory=dict)
     doubts: list[Doubt] = field(default_factory=list)
+    emissions: list[Emission] = field(default_factory=list)
     emitted: dict[str, None] = field(default_factory=dict)
     claimed: dict[str, str] = field(default_factory=dict)
 
@@ -54,21 +59,24 @@ class Scope:
         Raises:
             Reported: it is taken.
         """
+        if (earlier := reserved(name, "module")) is not None:
+            raise self.findings.reject(redefined(name, earlier, span))
         if name in self.claimed:
             raise self.findings.reject(redefined(name, self.claimed[name], span))
         self.claimed[name] = what
 
-    def emit(self, names: Iterable[str], span: Span) -> None:
+    def emit(self, names: Iterable[str], span: Span, call: str | None = None) -> None:
         """Note values that this body hands to its caller; their names are the caller's fields.
+
+        Those of a call are told apart as the body ends (see `emits`).
 
         Raises:
             Reported: one of them is emitted twice.
         """
         for name in names:
-            if name in self.emitted:
-                what = "emitted by this body"
-                raise self.findings.reject(redefined(name, what, span))
-            self.emitted[name] = None
+            if call is None and any(n == name and c is None for n, _, c in self.emissions):
+                raise self.findings.reject(redefined(name, "emitted by this body", span))
+            self.emissions.append((name, span, call))
 
     def known_nets(self) -> list[str]:
         """Return the names of the nets in reach, for suggestions."""

@@ -14,6 +14,7 @@ from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s009_redefined_name import redefined
 
 Steps = list[Instruction]
+MOST_PLACES = 1000  # that a `let` reads, also by other lets
 
 
 def alloc(scope: Scope, node: ast.Alloc, undo: bool) -> Steps:
@@ -68,7 +69,10 @@ def let(scope: Scope, node: ast.Let, undo: bool) -> Steps:
     read = value(scope, node.value)
     no_dropout(scope, read)
     places = tuple(place for place, _ in places_read(scope, read))
-    scope.regs.lets[node.name] = LetRead(read, places, as_numbers(scope, read))
+    if len(places) > MOST_PLACES:
+        text = f"reads more than {MOST_PLACES} places by the names of others"
+        raise scope.findings.reject(bad_argument("let", text, node.span))
+    scope.regs.let(node.name, LetRead(read, places, as_numbers(scope, read)))
     return [make(Let, span=node.span, name=node.name, value=read)]
 
 

@@ -193,7 +193,7 @@ def _finish(
 ) -> BlockCall:
     """Move the registers through the call."""
     _exact(scope, node, block, givens)
-    scope.emit(block.emits, node.span)
+    scope.emit(block.emits, node.span, label)
     ir = block.block
     takes, gives = (ir.gives, ir.takes) if undo else (ir.takes, ir.gives)
     held = {register.name: name.id for register, name in zip(takes, state, strict=True)}

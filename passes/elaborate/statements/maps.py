@@ -52,7 +52,7 @@ def mix(scope: Scope, node: ast.Mix, undo: bool) -> Steps:
     if family == "lu" and isinstance(kind.numerics, Lattice) and kind.numerics.width > 32:
         text = f"`lu` scales 16 and 32 bits exactly, not {kind.numerics}; use orthogonal"
         raise scope.findings.reject(not_exact(text, node.by.span))
-    scope.regs.change(at.name, node.span)
+    scope.regs.change(at.name, node.span, at)
     return [
         make(
             Mix,
@@ -138,7 +138,7 @@ def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
     if call.func in found:
         reason = f"`{call.func}` is declared to be a bijection, on trust"
         scope.doubts.append(Doubt("ASSUMED", reason, node.span))
-    scope.regs.change(at.name, node.span)
+    scope.regs.change(at.name, node.span, at)
     return [make(Apply, span=node.span, target=at, bijection=call.func, settings={}, undo=undo)]
 
 

@@ -101,7 +101,7 @@ def valve(scope: Scope, node: ast.Valve, undo: bool) -> Steps:
     _all_examples(scope, "valve", at)
     by = distribution(scope, node.by, kind, "carry")
     check_apart(scope, at, by.params, node.by.span)
-    scope.regs.change(at.name, node.span)
+    scope.regs.change(at.name, node.span, at)
     return [
         make(
             Valve,
@@ -126,7 +126,7 @@ def scale(scope: Scope, node: ast.Scale, undo: bool) -> Steps:
     check_apart(scope, at, [factor], node.factor.span)
     says = f"the factor of a {kind.numerics} reads float state"
     check_exact(scope, node.factor.span, factor, kind.numerics, says)
-    scope.regs.change(at.name, node.span)
+    scope.regs.change(at.name, node.span, at)
     lo, hi = _range(scope, node, factor)
     scope.findings.demand(clamped(bounds(factor), (lo, hi), node.factor.span))
     return [

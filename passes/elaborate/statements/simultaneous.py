@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from revc.grammar import ast
-from revc.ir.expr import Elementwise, Expr, Place, Read, reads
+from revc.ir.expr import Elementwise, Expr, Place, Read, reads, size
 from revc.ir.instructions import Instruction
 from revc.ir.types import Lattice, RegType
 from revc.passes.analysis.closed_form import evaluate, is_closed
@@ -17,6 +17,7 @@ from revc.passes.rules.b204_angle_reads_rotated import angle_reads, rotated
 from revc.passes.rules.s004_shape_mismatch import mismatch
 
 MOST = 3  # registers that a witness is searched in: the grid grows as a power of it
+LONGEST = 1000  # nodes of a value that a witness is searched for
 OTHER = 0.5  # what registers hold that the statement reads and does not change
 
 
@@ -37,7 +38,7 @@ def simultaneous(scope: Scope, node: ast.Simultaneous, undo: bool) -> list[Instr
         check_fits(scope, expr.span, values[-1], at.name, kind)
     _refuse(scope, node, places, values)
     for at, _ in places:
-        scope.regs.change(at.name, node.span)
+        scope.regs.change(at.name, node.span, at)
     return []
 
 
@@ -48,7 +49,8 @@ def _refuse(
     values: Sequence[Expr],
 ) -> None:
     names = [at.name for at, _ in places]
-    collision = _collision(places, values)
+    lets = any(read.place.name in scope.regs.lets for value in values for read in reads(value))
+    collision = None if lets else _collision(places, values)
     angle = rotated(names, values)
     if angle is not None:
         scope.findings.add(angle_reads(node.span, angle, collision))
@@ -59,12 +61,23 @@ def _refuse(
 
 
 def with_lets(scope: Scope, expr: Expr) -> Expr:
-    """Return `expr` with the `let` values that it reads written out."""
+    """Return `expr` with the `let` values that it reads written out, where that is not too long."""
+    written = _written(scope, expr, {})
+    return written if size(written) <= LONGEST else expr
+
+
+def _written(scope: Scope, expr: Expr, done: dict[str, Expr]) -> Expr:
+    """Write out lets; `done` has those that were, each of which is one node wherever it is read."""
     if isinstance(expr, Read) and not expr.place.index:
-        let = scope.regs.lets.get(expr.place.name)
-        return with_lets(scope, let.value) if let is not None else expr
+        name = expr.place.name
+        let = scope.regs.lets.get(name)
+        if let is None:
+            return expr
+        if name not in done:
+            done[name] = _written(scope, let.value, done)
+        return done[name]
     if isinstance(expr, Elementwise):
-        args = tuple(with_lets(scope, arg) for arg in expr.args)
+        args = tuple(_written(scope, arg, done) for arg in expr.args)
         return expr.model_copy(update={"args": args})
     return expr
 

@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import Any
 
 from revc.grammar import ast
+from revc.ir.dims import DimError
 from revc.ir.instructions import Instruction
+from revc.passes.elaborate.scope.names import beyond
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.rules.report import Reported
 
@@ -20,12 +22,21 @@ def run(scope: Scope, body: Sequence[ast.Stmt]) -> list[Instruction]:
     """
     steps: list[Instruction] = []
     for statement in body:
+        scope.elaboration.at = statement.span
         try:
             steps += step(scope, statement)
         except Reported:
             scope.findings.again()
-            scope.regs.lose(_makes(statement))
+            _leave_out(scope, statement)
+        except DimError as error:
+            scope.findings.add(beyond(error, statement.span))
+            _leave_out(scope, statement)
     return steps
+
+
+def _leave_out(scope: Scope, statement: ast.Stmt) -> None:
+    scope.elaboration.left_out += 1
+    scope.regs.lose(_makes(statement))
 
 
 def step(scope: Scope, statement: ast.Stmt) -> list[Instruction]:

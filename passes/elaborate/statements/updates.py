@@ -41,7 +41,7 @@ def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
     check_fits(scope, node.value.span, increment, at.name, kind)
     check_numerics(scope, node.value.span, increment, kind.numerics)
     check_apart(scope, at, [increment], node.value.span)
-    scope.regs.change(at.name, node.span)
+    scope.regs.change(at.name, node.span, at)
     sign: Literal[1, -1] = 1 if (node.op == "+=") != undo else -1
     step = make(Add, span=node.span, target=at, sign=sign, value=increment)
     return masked(scope, step, kind.shape[:1], undo)
@@ -50,7 +50,7 @@ def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
 def negate(scope: Scope, node: ast.Negate, undo: bool) -> Steps:
     """`negate y`, its own inverse."""
     at, _ = target(scope, node.target)
-    scope.regs.change(at.name, node.span)
+    scope.regs.change(at.name, node.span, at)
     return [make(Negate, span=node.span, target=at)]
 
 
@@ -64,7 +64,7 @@ def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
             span=call.span, func=call.id, func_span=call.span, args=(arg,)
         )
     check_fits(scope, call.span, value(scope, call, kind.shape), at.name, kind)
-    scope.regs.change(at.name, node.span)
+    scope.regs.change(at.name, node.span, at)
     reason = "x + F(x) is invertible only if F contracts; no bound on F is known"
     scope.doubts.append(Doubt("UNKNOWN", reason, node.span))
     scope.elaboration.unsupported("residual", node.span)
@@ -128,4 +128,4 @@ def check_apart(scope: Scope, at: Place, values: Sequence[Expr], span: Span) -> 
     """
     for expr in values:
         for read, let in places_read(scope, expr):
-            scope.findings.demand(clash(at, read, span, let))
+            scope.findings.demand(clash(at, read, span, let, scope.regs.turns))

@@ -26,7 +26,12 @@ def lower(body: "Forward", step: BlockCall) -> None:
     args += [body.raw(place)[0] for place in step.givens]
     args += [body.nets[slot] for slot in step.nets]
     args += [*body.sizes_for(callee), *body.tail(callee)]
-    taken(body, name, args, step.results, callee)
+    taken(body, name, args, step.results, _emits(step, callee))
+
+
+def _emits(step: BlockCall, callee: Block) -> tuple[str, ...]:
+    """Return the caller's names of what a call emits, in the order of the block as it runs."""
+    return tuple(step.prefix + name for name in emits_of(callee))
 
 
 def asked(body: "Body", givens: tuple[Place, ...]) -> tuple[bool, ...]:
@@ -35,11 +40,14 @@ def asked(body: "Body", givens: tuple[Place, ...]) -> tuple[bool, ...]:
 
 
 def taken(
-    body: "Forward", name: str, args: list[Any], results: tuple[str, ...], callee: Block
+    body: "Forward",
+    name: str,
+    args: list[Any],
+    results: tuple[str, ...],
+    emits: tuple[str, ...],
 ) -> list[Node]:
     """Call a submodule and take registers, emits and health from what it returns."""
     out = body.graph.call_module(name, tuple(args))
-    emits = emits_of(callee)
     nodes = [body.tape.item(out, i) for i in range(len(results) + len(emits) + 1)]
     body.state.update(zip(results, nodes, strict=False))
     body.emitted.update(zip(emits, nodes[len(results) :], strict=False))
@@ -57,7 +65,7 @@ def pull(body: "Pull", step: BlockCall) -> None:
     graph = body.library.vjp(callee, needs, body.options, asked(body, step.givens))
     name = body.module(f"{step.block.name}_vjp", graph)
     args = [*handed(body, step.results), *given(body, step.givens)]
-    args += [body.emit_cots[emit] for emit in emits_of(callee)]
+    args += [body.emit_cots[emit] for emit in _emits(step, callee)]
     args += [body.nets[slot] for slot in step.nets]
     args += [*body.sizes_for(callee), *body.tail(callee)]
     pulled(body, name, args, step.args, step.givens, step.nets)

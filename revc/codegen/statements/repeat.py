@@ -30,7 +30,7 @@ def loop(body: "Forward", step: Repeat, checked: bool) -> tuple[Node, int]:
     args += [body.raw(place)[0] for place in step.passed()]
     args += [body.nets[slot] for slot in used_slots(step)]
     args += [*body.sizes_for(step.body, step.index), *body.tail(step.body)]
-    out, *items = call.taken(body, name, args, step.registers, step.body)
+    out, *items = call.taken(body, name, args, step.registers, emits_of(step.body))
     return out, len(items)
 
 

@@ -19,7 +19,8 @@ class BlockCall(Instruction):
     """Run `block` on registers `args` (one for each it takes), leaving its results in `results`.
 
     `givens` name what the callee's givens read. `nets[i]` is the caller's slot for the callee's
-    slot i. With `undo` the callee runs backwards: `args` are then what it gives.
+    slot i. With `undo` the callee runs backwards: `args` are then what it gives. `prefix` goes
+    before the names of what it emits.
     """
 
     kind: Literal["call"] = "call"
@@ -30,6 +31,7 @@ class BlockCall(Instruction):
     results: tuple[str, ...]
     givens: tuple[Place, ...]
     nets: tuple[int, ...]
+    prefix: str = ""
 
     def step(self, env: Env) -> None:
         """Consume the arguments, produce the results.

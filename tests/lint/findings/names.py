@@ -108,10 +108,6 @@ NAMES: dict[str, tuple[str, str]] = {
         "emit y = a\n@@emit y = b",
         "S009 `y` is already emitted by this body: choose another name",
     ),
-    "an emit of a block called twice": (
-        "Shows(a, b)\n@@Shows(b, a)",
-        "S009 `y` is already emitted by this body: choose another name",
-    ),
     "an emit in two loops": (
         "repeat 2 { emit y = a }\n@@repeat 2 { emit y = b }",
         "S009 `y` is already emitted by this body: choose another name",

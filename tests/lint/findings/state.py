@@ -25,7 +25,7 @@ STATE: dict[str, tuple[str, str]] = {
     "a let": ("let v = b\n@@v += a", "L106 `v` is `let` (read-only)"),
     "slices": ("a[.., :4] += @@a[.., 2:6]", "L108 slices of `a` overlap at 2:4"),
     "slices that may meet": (
-        "repeat 2 as t { a[.., 3] += @@a[.., t] }",
+        "repeat 4 as t { a[.., 3] += @@a[.., t] }",
         "L108 slices of `a` overlap",
     ),
     "a stale let": (
