@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import reduce
 from pathlib import Path
 
-from revc.errors import BindError, ours
+from revc.errors import BindError
 from revc.grammar import ast
 from revc.grammar.diagnostics import SpecError
 from revc.grammar.printer import print_file
@@ -29,6 +29,7 @@ from revc.passes.rules.m507_drop_undone import drop_undone, drops
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.spec import Spec
 from revc.passes.transform.inverse_statements import Reader, inverse_body
+from revc.unforeseen import ours
 
 
 def invert(source: str | Path, *, model: str | None = None) -> str:

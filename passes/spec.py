@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from revc.errors import BindError, ours
+from revc.errors import BindError
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, SpecError, UnsupportedError
 from revc.ir.nets import Hole
@@ -27,6 +27,7 @@ from revc.passes.rules.report import Findings, by_place
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.sources import DISK, Sources
 from revc.passes.transform.pipeline import run_pipeline
+from revc.unforeseen import ours
 
 MOST_SIZE = 2**63 - 1  # what PyTorch counts elements with
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from revc.cli.bugs import BUG, print_bug
-from revc.errors import InternalError, RevcError, ours
+from revc.errors import InternalError, RevcError
 from revc.grammar.diagnostics import SpecError
+from revc.unforeseen import ours
 
 
 def start() -> None:

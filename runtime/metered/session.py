@@ -250,11 +250,8 @@ class Session:
                 "this call is part of: wait for its end"
             )
         self.back_books = Books(self.sequences, self.device, self.plan.names)
-        kept = {
-            n: s.save(words=self.plan.rewrites)
-            for n, s in self.stacks.items()
-            if not s.engine.spill
-        }
+        words = self.plan.rewrites
+        kept = {n: s.save(words=words) for n, s in self.stacks.items() if not s.engine.spill}
         undoing = Undoing(kept, dict(self.charged), dict(self.sizes))
         self.undoing = undoing  # last: an interrupt before leaves the run as it was
         return undoing
