@@ -18,6 +18,7 @@ from revc.passes.elaborate.scope.names import size
 from revc.passes.elaborate.scope.scope import Scope, declared
 from revc.passes.rules.l105_loop_imbalance import imbalance
 from revc.passes.rules.l109_stale_let import stale
+from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s009_redefined_name import redefined
 
@@ -41,6 +42,9 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     with scope.elaboration.within(node, node.span):
         steps = run(inner, node.body)
     _balanced(scope, inner, node)
+    if inner.regs.lost:  # its other statements may use what it can no longer take
+        scope.doubts += inner.doubts
+        raise Reported
     body = _block(scope, inner, node, steps, f"{scope.path}.{label}")
     scope.doubts += inner.doubts
     scope.emit(body.emits, node.span)
@@ -96,7 +100,7 @@ def _inner(scope: Scope, node: ast.Repeat) -> Scope:
 def _balanced(scope: Scope, inner: Scope, node: ast.Repeat) -> None:
     """Check that a turn leaves the registers, and the lets that it reads, as it found them."""
     before, after = scope.regs.live, inner.regs.live
-    scope.regs.lose(name for name in before if name in inner.regs.lost)
+    scope.regs.lose([name for name in before if name in inner.regs.lost])
     wrong = imbalance(before, after, inner.regs.lost | scope.regs.lost, node.span)
     if wrong is not None:
         scope.regs.lose([n for n in (*before, *after) if before.get(n) != after.get(n)])
