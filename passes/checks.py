@@ -139,12 +139,14 @@ def _program(
 ) -> Program:
     names = elaboration.names(elaboration.main)
     bound = {name: dim.integer for name, dim in names.items() if dim.integer is not None}
+    # Without the statements that were refused, the others need not run.
+    own = own_budgets(built.decl.name, built.block, bounds) if built.whole else ()
     return make(
         Program,
         model=built.block,
         dims=bound,
         free=free_dims(built.block),
-        budgets=own_budgets(built.decl.name, built.block, bounds),
+        budgets=own,
         stacks=held,
     )
 
@@ -172,7 +174,7 @@ def _decl(done: Checked, decl: Decl) -> None:
     if built.whole:
         for rule in checks("block"):
             _add(findings, rule(built.block, done.elaboration.checked))
-    if id(decl) in done.programs:
+    if built.whole and id(decl) in done.programs:
         for rule in checks("model"):
             _add(findings, rule(done.programs[id(decl)]))
     if findings.reports > before:

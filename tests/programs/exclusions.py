@@ -2,7 +2,6 @@
 
 EXCLUSIONS: dict[str, str] = {
     # what is passed over where it is met
-    "lint crash": "lint falls over some wrong specs",
     "renamed": "the inverted source of a call whose block gives other registers than it takes "
     "calls that block back with the wrong names",
     "escapes": "one value in 65536 that `undo put` or `undo valve` takes from a fresh tape is an "
@@ -12,8 +11,6 @@ EXCLUSIONS: dict[str, str] = {
 }
 
 WORDS = {
-    "dictionary changed size during iteration": "lint crash",
-    ", not lattice(": "lint crash",
     "a value was drawn that a lattice": "escapes",
     "Higher order ops do not support aliasing": "compile aliases",
     "exceeded maximum reuse entries": "compile shapes",

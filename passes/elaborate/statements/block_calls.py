@@ -191,12 +191,21 @@ def _finish(
     givens: dict[str, Read],
     nets: tuple[int, ...],
 ) -> BlockCall:
-    """Move the registers through the call."""
+    """Move the registers through the call.
+
+    Raises:
+        Reported: an `uncall` passes other types than the block gives, whose results are unstated.
+    """
     _exact(scope, node, block, givens)
     scope.emit(block.emits, node.span, label)
     ir = block.block
     takes, gives = (ir.gives, ir.takes) if undo else (ir.takes, ir.gives)
     held = {register.name: name.id for register, name in zip(takes, state, strict=True)}
+    for register, name in zip(takes, state, strict=True):
+        kind = scope.regs.target(name.id, name.span)
+        if kind != register.type:
+            text = f"`{node.block}` gives {register.type} for `{register.name}`, not {kind}"
+            raise scope.findings.reject(mismatch(name.span, text, "state the block's results"))
     results = [held.get(register.name, register.name) for register in gives]
     for name in state:
         scope.regs.take(name.id, f"passed to {node.block}", node.span)

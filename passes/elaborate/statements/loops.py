@@ -19,6 +19,7 @@ from revc.passes.elaborate.scope.state_places import check_size
 from revc.passes.modules import statements
 from revc.passes.rules.l105_loop_imbalance import imbalance
 from revc.passes.rules.l109_stale_let import stale
+from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s009_redefined_name import redefined
 
@@ -42,6 +43,9 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     with scope.elaboration.within(node, node.span):
         steps = told_apart(inner, run(inner, node.body))
     _balanced(scope, inner, node)
+    if inner.regs.lost:  # its other statements may use what it can no longer take
+        scope.doubts += inner.doubts
+        raise Reported
     body = _block(scope, inner, node, steps, f"{scope.path}.{label}")
     scope.doubts += inner.doubts
     _counted(scope, node, count, body)
