@@ -25,7 +25,8 @@ def test_lossless_and_as_predicted_at_any_state(steps: int) -> None:
     coded = code(model, HELD[:40])
     assert coded.wrong == 0
     assert abs(coded.written / coded.predicted - 1) < AGREE / 100
-    assert 8 * len(coded.file) == pytest.approx(coded.written, abs=8 * 400)
+    # Beside the code: a header that says what decoding depends on, heads, and framing.
+    assert coded.written < 8 * len(coded.file) < coded.written + 8 * 512
 
 
 def test_another_spec_may_take_its_place() -> None:
