@@ -2,7 +2,8 @@
 
 A value that is not finite, or a label outside its range, is refused. One beyond a lattice is
 clamped, and one between the points of a lattice of integers is rounded: `compress` and `score`,
-which promise the values back, refuse both; a forward pass warns, and its gradient is zero there.
+which promise the values back, refuse both; a forward pass warns and counts, and the gradient of
+what was clamped is zero.
 """
 
 from collections.abc import Mapping, Sequence
