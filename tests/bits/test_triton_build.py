@@ -8,7 +8,7 @@ from triton.backends.compiler import GPUTarget  # noqa: E402
 from triton.compiler import ASTSource  # noqa: E402
 
 from revc.runtime.bits.cpu.backend import KERNELS as CPU_KERNELS  # noqa: E402
-from revc.runtime.bits.gpu import floor  # noqa: E402
+from revc.runtime.bits.gpu import floor, grid, size  # noqa: E402
 from revc.runtime.bits.gpu.backend import KERNELS  # noqa: E402
 
 TYPES = {
@@ -60,3 +60,13 @@ def test_floor_kernel_compiles() -> None:
 
 def test_both_back_ends_have_the_same_kernels() -> None:
     assert set(KERNELS) == set(CPU_KERNELS)
+
+
+def test_sizes_and_grid_kernels_compile() -> None:
+    assert ".target sm_90" in ptx(size.sizes, {"BLOCK": 64}, table="*i64", out="*i64")
+    floats = {"loc": "*fp32", "scale": "*fp32", "steps": "*fp64", "halves": "*i64"}
+    outs = {"out_loc": "*i64", "out_scale": "*u8", "flags": "*u8"}
+    text = ptx(grid.snap, {"BLOCK": 256}, **floats, **outs)
+    assert "div.rn.f64" in text, "a quotient is rounded once"
+    assert "fma.rn.f64" not in text.replace("div", ""), "a fused step rounds once, not twice"
+    assert ".target sm_90" in ptx(grid.keep, {"C": 3, "BLOCK": 256}, out="*i32", flag="*u8")

@@ -9,10 +9,9 @@ import torch
 import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
-from revc.runtime.bits.constants import UNIT_BITS, WORD_BITS
-from revc.runtime.bits.dist.base import in_units
-from revc.runtime.bits.gpu import floats, floor, rows, table, uniform, window
-from revc.runtime.bits.log2 import log2_units
+from revc.runtime.bits.constants import WORD_BITS
+from revc.runtime.bits.gpu import floats, floor, rows, size, table, uniform, window
+from revc.runtime.bits.log2 import log2_table
 from revc.runtime.bits.state import LaneState
 
 Arguments = list[Any]
@@ -129,6 +128,11 @@ class TritonBackend:
 
     def sizes(self, state: LaneState, spilled: int) -> Tensor:
         """Size of every sequence, int64 [sequences], in 2**-20 bit."""
-        shape = (state.sequences, state.lanes)
-        words = (state.fill - state.debt + spilled).reshape(shape).sum(-1)
-        return (words << (4 + UNIT_BITS)) + in_units(log2_units(state.heads).reshape(shape))
+        out = torch.empty(state.sequences, dtype=torch.int64, device=state.heads.device)
+        if state.sequences:
+            size.sizes[(state.sequences,)](
+                state.heads, state.fill, state.debt, log2_table(out.device), out, state.lanes,
+                spilled, BLOCK=min(512, triton.next_power_of_2(state.lanes)), num_warps=1,
+                enable_fp_fusion=False,
+            )  # fmt: skip
+        return out
