@@ -94,12 +94,13 @@ class TritonBackend:
         given, constants = prepare(*arguments), constants_of(options, arguments)
         if options.get("FULL"):
             given.append(symbols.shape[1] // state.lanes)
-        function[self.grid(state.count)](
-            state.words, state.heads, state.fill, state.debt, state.seed, state.count,
-            state.lanes, symbols.shape[1], first, last, *given,
-            LOW=state.mode.low, BLOCK=self.block, num_warps=1,
-            enable_fp_fusion=False, **constants,
-        )  # fmt: skip
+        with torch.cuda.device_of(state.heads):  # Triton launches on the current device
+            function[self.grid(state.count)](
+                state.words, state.heads, state.fill, state.debt, state.seed, state.count,
+                state.lanes, symbols.shape[1], first, last, *given,
+                LOW=state.mode.low, BLOCK=self.block, num_warps=1,
+                enable_fp_fusion=False, **constants,
+            )  # fmt: skip
 
     def grid(self, count: int) -> tuple[int]:
         """Programs for ``count`` lanes."""
@@ -121,7 +122,9 @@ class TritonBackend:
         return out
 
     def _words(self, state: LaneState, index: Tensor, stream: int) -> None:
-        if state.count:
+        if not state.count:
+            return
+        with torch.cuda.device_of(index):
             floor.floor_words[self.grid(state.count)](
                 index, state.seed, state.count, STREAM=stream, BLOCK=self.block
             )
