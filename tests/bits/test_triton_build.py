@@ -10,6 +10,7 @@ from triton.compiler import ASTSource  # noqa: E402
 from revc.runtime.bits.cpu.backend import KERNELS as CPU_KERNELS  # noqa: E402
 from revc.runtime.bits.gpu import floor  # noqa: E402
 from revc.runtime.bits.gpu.backend import KERNELS  # noqa: E402
+from revc.runtime.bits.warp import kernels as warp_kernels  # noqa: E402
 
 TYPES = {
     "words": "*i16", "heads": "*i64", "fill": "*i64", "debt": "*i64", "symbols": "*i32",
@@ -20,7 +21,7 @@ TYPES = {
 }  # fmt: skip
 
 
-def ptx(function: object, constants: dict[str, object], **own: str) -> str:
+def ptx(function: object, constants: dict[str, object], warps: int = 1, **own: str) -> str:
     types = {**TYPES, **own}
     signature = {
         name: "constexpr" if name in constants else types.get(name, "i32")
@@ -30,7 +31,7 @@ def ptx(function: object, constants: dict[str, object], **own: str) -> str:
     built = triton.compile(
         source,
         target=GPUTarget("cuda", 90, 32),
-        options={"num_warps": 1, "enable_fp_fusion": False},
+        options={"num_warps": warps, "enable_fp_fusion": False},
     )
     assert len(built.asm["cubin"]) > 1000
     return str(built.asm["ptx"])
@@ -60,3 +61,16 @@ def test_floor_kernel_compiles() -> None:
 
 def test_both_back_ends_have_the_same_kernels() -> None:
     assert set(KERNELS) == set(CPU_KERNELS)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("name", ["push", "pop"])
+def test_warp_kernels_vote(name: str, shared: bool) -> None:
+    constants = {"WARPS": 4, "FLOATS": True, "SHARED": shared, "ASM": True}
+    if name == "pop":
+        constants["AHEAD"] = 192
+    types = dict.fromkeys(("heads", "tops", "raw", "fault"), "*i32")
+    text = ptx(getattr(warp_kernels, name), constants, 4, data="*i16", **types)
+    assert text.count("vote.sync.ballot") == 8, "four steps in the loop, four at the end"
+    assert ("ld.shared" in text) == shared
+    assert "f64" not in text
