@@ -13,6 +13,7 @@ from triton.runtime.jit import MockTensor, create_function_from_signature  # noq
 from revc.runtime.bits.cpu.backend import KERNELS as CPU_KERNELS  # noqa: E402
 from revc.runtime.bits.gpu import floor, grid, size  # noqa: E402
 from revc.runtime.bits.gpu.backend import KERNELS  # noqa: E402
+from revc.runtime.bits.warp import kernels as warp_kernels  # noqa: E402
 
 TARGET = GPUTarget("cuda", 90, 32)
 DTYPES = {
@@ -38,9 +39,11 @@ def launched(function: object, constants: dict[str, object], integer: int, **own
     return types, {name: bound[name] for name, kind in types.items() if kind == "constexpr"}
 
 
-def ptx(function: object, types: dict[str, str], constants: dict[str, object]) -> str:
+def ptx(
+    function: object, types: dict[str, str], constants: dict[str, object], warps: int = 1
+) -> str:
     source = ASTSource(fn=function, signature=types, constexprs=constants)
-    options = {"num_warps": 1, "enable_fp_fusion": False}
+    options = {"num_warps": warps, "enable_fp_fusion": False}
     built = triton.compile(source, target=TARGET, options=options)
     assert len(built.asm["cubin"]) > 1000
     return str(built.asm["ptx"])
@@ -84,11 +87,35 @@ def test_both_back_ends_have_the_same_kernels() -> None:
     assert set(KERNELS) == set(CPU_KERNELS)
 
 
-def test_sizes_and_grid_kernels_compile() -> None:
-    assert ".target sm_90" in ptx(size.sizes, {"BLOCK": 64}, table="*i64", out="*i64")
-    floats = {"loc": "*fp32", "scale": "*fp32", "steps": "*fp64", "halves": "*i64"}
-    outs = {"out_loc": "*i64", "out_scale": "*u8", "flags": "*u8"}
-    text = ptx(grid.snap, {"BLOCK": 256}, **floats, **outs)
+def compiled(
+    function: object, constants: dict[str, object], warps: int = 1, **own: torch.dtype
+) -> str:
+    types, found = launched(function, constants, 1, **own)
+    assert found == constants
+    return ptx(function, types, constants, warps)
+
+
+def test_kernels_of_sizes_and_the_grid_compile() -> None:
+    own = {"table": torch.int64, "out": torch.int64}
+    assert ".target sm_90" in compiled(size.sizes, {"BLOCK": 64}, **own)
+    floats = {"loc": torch.float32, "scale": torch.float32, "steps": torch.float64}
+    outs = {"out_loc": torch.int64, "out_scale": torch.uint8, "flags": torch.uint8}
+    own = {**floats, **outs, "halves": torch.int64}
+    text = compiled(grid.snap, {"BLOCK": 256}, 4, **own)
     assert "div.rn.f64" in text, "a quotient is rounded once"
-    assert "fma.rn.f64" not in text.replace("div", ""), "a fused step rounds once, not twice"
-    assert ".target sm_90" in ptx(grid.keep, {"C": 3, "BLOCK": 256}, out="*i32", flag="*u8")
+    assert "fma.rn.f64" not in text, "a fused step rounds once, not twice"
+    own = {"out": torch.int32, "flag": torch.uint8}
+    assert ".target sm_90" in compiled(grid.keep, {"C": 3, "BLOCK": 256}, 4, **own)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("name", ["push", "pop"])
+def test_warp_kernels_vote(name: str, shared: bool) -> None:
+    constants = {"WARPS": 4, "FLOATS": True, "SHARED": shared, "ASM": True}
+    if name == "pop":
+        constants["AHEAD"] = 192
+    own = dict.fromkeys(("heads", "tops", "raw", "fault"), torch.int32)
+    text = compiled(getattr(warp_kernels, name), constants, 4, data=torch.int16, **own)
+    assert text.count("vote.sync.ballot") == 8, "four steps in the loop, four at the end"
+    assert ("ld.shared" in text) == shared
+    assert "f64" not in text

@@ -14,6 +14,7 @@ import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
+from revc.runtime.bits.gpu.lane import kernel
 from revc.runtime.bits.gpu.window import window
 from revc.runtime.bits.snap import LOC_LIMIT, MANTISSA, STEPS
 from revc.runtime.bits.tables import PER_OCTAVE, SCALES, window_tensors
@@ -34,7 +35,7 @@ def note(flag, bad):
         tl.store(flag, 1)
 
 
-@triton.jit
+@kernel
 def snap(loc, scale, steps, halves, out_loc, out_scale, flags, count, BLOCK: tl.constexpr):
     """``snap_loc`` and ``snap_scale``; flag 0 says that a location is not finite, 1 a scale.
 
@@ -58,7 +59,7 @@ def snap(loc, scale, steps, halves, out_loc, out_scale, flags, count, BLOCK: tl.
     tl.store(out_scale + at, number.to(tl.uint8), mask=on)
 
 
-@triton.jit
+@kernel
 def keep(symbols, out, loc, scale, radius, flag, count, C: tl.constexpr, BLOCK: tl.constexpr):
     """Move ``symbols`` into windows by [count, C] parameters; ``flag`` says that one was not."""
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)

@@ -7,6 +7,7 @@ import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from revc.runtime.bits.constants import LENGTH_BITS, UNIT_BITS, WORD_BITS
+from revc.runtime.bits.gpu.lane import kernel
 from revc.runtime.bits.log2 import LOG2_E
 
 _LOG2_E = tl.constexpr(LOG2_E)
@@ -29,7 +30,7 @@ def log2_units(value, table):
     return ((exponent << 40) + tl.load(table + index) + rest + 128) >> 8
 
 
-@triton.jit
+@kernel
 def sizes(heads, fill, debt, table, out, lanes, spilled, BLOCK: tl.constexpr):
     """int64 [sequences] in 2**-20 bit, a program each; heads are summed in two parts, as there."""
     first = tl.program_id(0).to(tl.int64) * lanes
