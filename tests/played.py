@@ -213,7 +213,7 @@ def played() -> Iterator[Played]:
 
     members = {
         "to": moved, "numpy": read, "device": property(place),
-        "cpu": lambda x: moved(x, "cpu"), "cuda": lambda x: moved(x, "cuda"),
+        "cpu": lambda x: moved(x, "cpu"), "cuda": lambda x, device=None: moved(x, "cuda"),
         "new_tensor": lambda x, data: torch.tensor(data, dtype=x.dtype, device=x.device),
         "is_cuda": property(device.holds), "is_cpu": property(lambda x: not device.holds(x)),
     }  # fmt: skip
@@ -232,6 +232,7 @@ def played() -> Iterator[Played]:
 @contextmanager
 def _lifting_first() -> Iterator[None]:
     """Let ``torch.tensor(.., device="cuda")`` make a CPU tensor, and copy where a mode sees it."""
+    torch._C._ensureCUDADeviceGuardSet()  # a guard that does nothing, where torch has none
     before = torch._C._only_lift_cpu_tensors()
     torch._C._set_only_lift_cpu_tensors(True)
     try:

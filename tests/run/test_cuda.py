@@ -127,11 +127,11 @@ def test_bytes() -> None:
 
 
 COMPILED = """
-use std.nets: linear, mlp, norm
+use std.nets: linear
 dim B, T = 32, d = 32
 state lattice(Q12.20)
 model M(a, b: [B, T, d]) -> (a, b: [B, T, d]) {
-  a += mlp(norm(b), width = 64)
+  a += tanh(linear(b))
   valve a[.., :8] by logistic(linear(b), step = 1/16) as va
   b += linear(a)
 }
