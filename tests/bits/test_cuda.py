@@ -10,7 +10,7 @@ from revc.runtime.bits.dist import FloatBits, Logistic, Table, Uniform
 from revc.runtime.bits.errors import BackendError, LaneError, SymbolError
 from revc.runtime.bits.filespill import FileSpill
 from revc.runtime.bits.spill import HostSpill, SpillStore
-from tests.bits import tapes
+from tests.bits import tapes, warps
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -100,3 +100,17 @@ def test_devices_do_not_mix() -> None:
         BitStack(1, device="cuda").push(torch.zeros(1, 3).int(), Uniform(5))
     with pytest.raises(BackendError, match="CPU tensors"):
         BitStack(1, device="cuda", backend="numba")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("case", ["bytes", "bf16"])
+def test_warp_tapes_are_those_of_the_reference(case: str, shared: bool) -> None:
+    from revc.runtime.bits.warp.tape import Launch
+
+    warps.check(case, "cuda", Launch(warps=4, shared=shared))
+
+
+def test_warp_tapes_find_symbols_without_a_code() -> None:
+    from revc.runtime.bits.warp.tape import Launch
+
+    warps.check_faults("cuda", Launch(warps=4))

@@ -13,6 +13,7 @@ import triton.language as tl  # type: ignore[import-untyped,import-not-found,unu
 from revc.runtime.bits.gpu.lane import (
     at,
     enter,
+    kernel,
     leave,
     pop_digit,
     pop_interval,
@@ -77,7 +78,7 @@ def rest_bases(escaped, fine, size, upper):
     return tl.minimum(lower, 65536), upper_base
 
 
-@triton.jit
+@kernel
 def push_window(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, weight, loc, scale, regular, cdf, inverse, shift, radius,
@@ -119,7 +120,7 @@ def push_window(
     leave(heads, fill, debt, lane, live, head, top, owe)
 
 
-@triton.jit
+@kernel
 def pop_window(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, weight, loc, scale, regular, cdf, inverse, shift, radius,
