@@ -16,4 +16,6 @@ def waits(device: torch.device) -> bool:
 
 def captures(device: torch.device) -> bool:
     """Say whether what runs on a device now is recorded by a CUDA graph, to be replayed."""
-    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+    if device.type != "cuda" or not torch.cuda.is_initialized():
+        return False
+    return torch.cuda.is_current_stream_capturing()

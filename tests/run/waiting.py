@@ -1,62 +1,91 @@
-"""A CPU that is taken for a device: what would make the host wait there is counted.
+"""What a device's host looks at, counted on a device that is played on the CPU.
 
-Every policy that spares a device's host is asked of `host.waits`; here it says yes of the CPU. What
-then still asks for a value would stop the host on a device.
+Whatever brings a value from the device to the host makes the host wait for all that was queued
+before; so does a copy from ordinary memory to the device.
 """
 
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import pytest
 import torch
 from torch import Tensor
 
 from revc.runtime.bits import host
-from revc.runtime.bits.growth import FillBounds
+from tests.played import Played
 
-LOOKS = ("item", "tolist", "__bool__", "__int__", "__float__", "__index__", "cpu", "nonzero")
+LOOKS = ("item", "tolist", "__bool__", "__int__", "__float__", "__index__", "nonzero", "equal")
 """Methods of a tensor that give its values to the host."""
 
-TOKENS = {"engine_of", "session_of", "new_token", "number"}
-"""Functions about tokens and seeds, which lie on the CPU everywhere."""
-
-
-def pretend(patch: pytest.MonkeyPatch) -> None:
-    """Let all that follows take the CPU for a device that has to be waited for."""
-    patch.setattr(host, "waits", lambda device: True)
-    # Fill levels come by copies that nobody waits for, and of which a CPU has none.
-    patch.setattr(FillBounds, "_collect", lambda self: None)
-    patch.setattr(FillBounds, "_request", lambda self, fill: None)
+MOVES = ("to", "cpu", "cuda", "copy_")
+"""Methods that may copy a tensor from one to the other."""
 
 
 @contextmanager
-def looks(patch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
-    """Count, by place, what the host asks of tensors and what it makes of its own numbers."""
+def looks(device: Played) -> Iterator[Counter[str]]:
+    """Count, by place, what the host asks of the device and what it gives it."""
     found: Counter[str] = Counter()
-    with patch.context() as here:
+    with ExitStack() as stack:
         for name in LOOKS:
-            here.setattr(Tensor, name, _counted(getattr(Tensor, name), name, found))
-        here.setattr(Tensor, "__getitem__", _indexed(Tensor.__getitem__, found))
-        for name in ("tensor", "from_numpy"):
-            here.setattr(torch, name, _counted(getattr(torch, name), name, found))
+            stack.enter_context(patch.object(Tensor, name, _looking(name, device, found)))
+        for name in MOVES:
+            stack.enter_context(patch.object(Tensor, name, _moving(name, device, found)))
+        stack.enter_context(patch.object(Tensor, "__getitem__", _indexed(device, found)))
+        for name in ("tensor", "as_tensor"):
+            stack.enter_context(patch.object(torch, name, _making(name, device, found)))
         yield found
 
 
-def _counted(function: Any, name: str, found: Counter[str]) -> Any:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        place = _place()
-        if place:
-            found[f"{name} in {place}"] += 1
-        return function(*args, **kwargs)
+@contextmanager
+def captured() -> Iterator[None]:
+    """Say that a CUDA graph records what runs on a device."""
+    with patch.object(host, "captures", lambda device: device.type == "cuda"):
+        yield
+
+
+def _looking(name: str, device: Played, found: Counter[str]) -> Any:
+    function = getattr(Tensor, name)
+
+    def call(value: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if device.holds(value):
+            found[f"{name} in {_place()}"] += 1
+        return function(value, *args, **kwargs)
 
     return call
 
 
-def _indexed(function: Any, found: Counter[str]) -> Any:
+def _moving(name: str, device: Played, found: Counter[str]) -> Any:
+    function = getattr(Tensor, name)
+
+    def call(value: Tensor, *args: Any, **kwargs: Any) -> Any:
+        before = device.holds(args[0] if name == "copy_" else value)
+        out = function(value, *args, **kwargs)
+        if device.holds(out) != before and not kwargs.get("non_blocking"):
+            found[f"{name} in {_place()}"] += 1
+        return out
+
+    return call
+
+
+def _making(name: str, device: Played, found: Counter[str]) -> Any:
+    function = getattr(torch, name)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        out = function(*args, **kwargs)
+        if device.holds(out):
+            found[f"{name} in {_place()}"] += 1
+        return out
+
+    return call
+
+
+def _indexed(device: Played, found: Counter[str]) -> Any:
+    function = Tensor.__getitem__
+
     def call(value: Tensor, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(part, Tensor) and part.dtype == torch.bool for part in parts):
@@ -67,16 +96,7 @@ def _indexed(function: Any, found: Counter[str]) -> Any:
 
 
 def _place() -> str:
-    """Return the caller's file and function, none where a token or the CPU's coder is at work."""
+    """Return the caller's file and function."""
     frame = sys._getframe(2)
-    while frame.f_code.co_filename == __file__:
-        frame = frame.f_back  # type: ignore[assignment]
-    name, path = frame.f_code.co_name, Path(frame.f_code.co_filename)
-    if name in TOKENS or path.parent.name == "cpu" or name.endswith("on_cpu"):
-        return ""
-    return f"{path.parent.name}/{path.name}:{name}"
-
-
-def pretend_capture(patch: pytest.MonkeyPatch) -> None:
-    """Let all that follows believe that a CUDA graph records it."""
-    patch.setattr(host, "captures", lambda device: True)
+    path = Path(frame.f_code.co_filename)
+    return f"{path.parent.name}/{path.name}:{frame.f_code.co_name}"
