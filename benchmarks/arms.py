@@ -118,7 +118,8 @@ def build(
     device: str = "cpu",
 ) -> Arm:
     """Return the arm `name`, its parameters multiplied by `scale` and in `dtype`."""
-    stack = [layer.to(device) for layer in layers(size, scale, dtype)]
+    with torch.device(device):  # to start a large network elsewhere takes long
+        stack = layers(size, scale, dtype)
     a, b = (x.to(device) for x in streams(size))
     weights: list[Tensor] = [w for layer in stack for w in layer.parameters()]
     if name in PEERS:
