@@ -74,8 +74,9 @@ def fill(
     shape: Sequence[int], value: float, fraction_bits: int, width: int, device: torch.device
 ) -> Tensor:
     """Return a new lattice register that holds `value` everywhere."""
-    point = lattice.encode(torch.tensor(value, dtype=torch.float64), fraction_bits, width)
-    return point.to(device).expand(tuple(shape)).contiguous()
+    bottom, top = lattice.bounds(torch.float64, width)
+    point = int(min(max(round(value * 2.0**fraction_bits), bottom), top))  # as `encode` does
+    return torch.full(tuple(shape), point, dtype=lattice.INTEGERS[width], device=device)
 
 
 def fill_plain(
