@@ -67,8 +67,7 @@ def test_both_back_ends_have_the_same_kernels() -> None:
 @pytest.mark.parametrize("name", ["push", "pop"])
 def test_warp_kernels_vote(name: str, shared: bool) -> None:
     constants = {"WARPS": 4, "FLOATS": True, "SHARED": shared, "ASM": True}
-    if name == "pop":
-        constants["AHEAD"] = 192
+    constants |= {"AHEAD": 192} if name == "pop" else {"COPIES": 16}
     types = dict.fromkeys(("heads", "tops", "raw", "fault"), "*i32")
     text = ptx(getattr(warp_kernels, name), constants, 4, data="*i16", **types)
     assert text.count("vote.sync.ballot") == 8, "four steps in the loop, four at the end"
