@@ -17,7 +17,7 @@ TYPES = {
     "x": "*i32", "y": "*i32", "table": "*i32", "rcp": "*fp64", "find": "*i32",
     "row": "*i32", "n": "*i64", "weight": "*i32", "loc": "*i64", "scale": "*u8",
     "inverse": "*i64", "shift": "*i64", "radius": "*i64", "seed": "i64", "index": "*i64",
-    "cdf": "*i32",
+    "cdf": "*i32", "coarse": "*i64", "quantile": "*fp64",
 }  # fmt: skip
 
 
@@ -47,8 +47,8 @@ def test_kernels_compile(name: str, low: int) -> None:
     constants.pop("FULL", None)
     if constants.pop("WIDTHS", False):
         constants |= {"EXPONENT": 8, "MANTISSA": 7}
-    if "WEIGHTED" in constants:
-        constants.setdefault("C", 3)
+    if constants.pop("PARTS", False):
+        constants["C"] = 3
     symbols = "*i16" if "floats" in name else "*i32"
     text = ptx(function, constants, symbols=symbols)
     assert ".target sm_90" in text
