@@ -78,7 +78,7 @@ def _measure(watched: Watched, meter: str) -> tuple[Dependence, float, float] | 
 def _sides(slot: Slot) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
     """Return old value, u of the fresh one, fresh value, location; values in scales."""
     coding = slot.site.coding
-    by = distribution(coding, slot.params, slot.before.shape, bounded=True)
+    by = distribution(coding, slot.params, slot.before.shape, slot.before.device, bounded=True)
     if not isinstance(by, Window | Mixture):
         return None
     loc, scale = _frame(by)

@@ -186,7 +186,7 @@ def to_host(rows: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
     host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
     host.copy_(rows, non_blocking=True)
     ready = torch.cuda.Event()
-    ready.record()
+    ready.record(torch.cuda.current_stream(rows.device))
     return host, ready
 
 

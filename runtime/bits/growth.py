@@ -73,5 +73,5 @@ class FillBounds:
         values = torch.empty(2, dtype=torch.int64, pin_memory=True)
         values.copy_(torch.stack(torch.aminmax(fill)), non_blocking=True)
         done = torch.cuda.Event()
-        done.record()
+        done.record(torch.cuda.current_stream(fill.device))
         self.pending = Snapshot(values, done)

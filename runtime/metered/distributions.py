@@ -1,6 +1,7 @@
 """From a statement's parameters to what the entropy coder codes by."""
 
 from copy import copy
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -24,21 +25,23 @@ WHOLE = 1 << 16
 
 
 def distribution(
-    coding: Coding, params: Tensor | None, shape: torch.Size, bounded: bool = False
-) -> Distribution:
+    coding: Coding, params: Tensor | None, shape: torch.Size, device: torch.device,
+    bounded: bool = False,
+) -> Distribution:  # fmt: skip
     """Return the distribution of indices of `shape`; `params` may lack leading axes.
 
-    With `bounded` a window has no escape: what is drawn from it lies near its location, which is
-    then kept well inside the lattice.
+    A family without parameters has tables of its own, which are made on `device`. With `bounded` a
+    window has no escape: what is drawn from it lies near its location, which is then kept well
+    inside the lattice.
 
     Raises:
         InternalError: a family with parameters is given none.
     """
     match coding.family:
         case "uniform":
-            return Uniform(coding.size, _device(params))
+            return Uniform(coding.size, device)
         case "dropout":
-            return _keep_table(coding.p)
+            return _keep_table(coding.p, device)
         case "softmax":
             assert params is not None
             return Categorical(params.expand(*shape, params.shape[-1]))
@@ -63,7 +66,7 @@ def valve_pair(
 
     The parameters are snapped to the coder's grid once for both.
     """
-    fresh = distribution(coding, params, shape, bounded)
+    fresh = distribution(coding, params, shape, stack.device, bounded)
     if not bounded or not isinstance(fresh, Window | Mixture):
         return fresh, fresh
     fresh.grid = fresh.snapped(stack.token)
@@ -79,11 +82,8 @@ def _inside(coding: Coding, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]
     return loc.clamp(-limit / 2, limit / 2), scale.clamp(max=widest)
 
 
-def _device(params: Tensor | None) -> torch.device:
-    return torch.device("cpu") if params is None else params.device
-
-
-def _keep_table(p: float) -> Table:
+@lru_cache(maxsize=64)  # or each exchange would copy a table to the device, and wait for checks
+def _keep_table(p: float, device: torch.device) -> Table:
     """Labels 0 (drop) and 1 (keep); both keep a frequency of at least 1."""
     drop = min(max(round(p * WHOLE), 1), WHOLE - 1)
-    return Table(torch.tensor([drop, WHOLE - drop]))
+    return Table(torch.tensor([drop, WHOLE - drop], device=device))

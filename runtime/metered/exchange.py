@@ -34,7 +34,7 @@ def give(session: Session, raw: Tensor, params: Tensor | None, site: Site) -> No
         push_pattern(session.stacks[site.stack], raw, coding)
     else:
         bounded = site.draws and session.bounded(taking=False)
-        by = distribution(coding, params, raw.shape, bounded)
+        by = distribution(coding, params, raw.shape, session.device, bounded)
         if site.draws and leaves_rest(session, coding, taking=False):
             push_rest(session.stacks[site.stack], raw, coding, by)
         push_value(session.stacks[site.stack], raw, coding, by)
@@ -56,7 +56,7 @@ def take(session: Session, shape: torch.Size, params: Tensor | None, site: Site)
         raw = pop_pattern(session.stacks[site.stack], whole, coding)
     else:
         bounded = session.options.sampling or (site.draws and session.bounded(taking=True))
-        by = distribution(coding, params, whole, bounded)
+        by = distribution(coding, params, whole, session.device, bounded)
         stack = session.stacks[site.stack]
         if site.draws and leaves_rest(session, coding, taking=True):
             raw = placed(stack.pop(by, whole), pop_rest(stack, whole), coding)

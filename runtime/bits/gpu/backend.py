@@ -9,10 +9,9 @@ import torch
 import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
-from revc.runtime.bits.constants import UNIT_BITS, WORD_BITS
-from revc.runtime.bits.dist.base import in_units
-from revc.runtime.bits.gpu import floats, floor, mixture, rows, single, table, uniform
-from revc.runtime.bits.log2 import log2_units
+from revc.runtime.bits.constants import WORD_BITS
+from revc.runtime.bits.gpu import floats, floor, mixture, rows, single, size, table, uniform
+from revc.runtime.bits.log2 import log2_table
 from revc.runtime.bits.state import LaneState
 
 Arguments = list[Any]
@@ -87,12 +86,13 @@ class TritonBackend:
         given, constants = prepare(*arguments), constants_of(options, arguments)
         if options.get("FULL"):
             given.append(symbols.shape[1] // state.lanes)
-        function[self.grid(state.count)](
-            state.words, state.heads, state.fill, state.debt, state.seed, state.count,
-            state.lanes, symbols.shape[1], first, last, *given,
-            LOW=state.mode.low, BLOCK=self.block, num_warps=1,
-            enable_fp_fusion=False, **constants,
-        )  # fmt: skip
+        with torch.cuda.device_of(state.heads):  # Triton launches on the current device
+            function[self.grid(state.count)](
+                state.words, state.heads, state.fill, state.debt, state.seed, state.count,
+                state.lanes, symbols.shape[1], first, last, *given,
+                LOW=state.mode.low, BLOCK=self.block, num_warps=1,
+                enable_fp_fusion=False, **constants,
+            )  # fmt: skip
 
     def grid(self, count: int) -> tuple[int]:
         """Programs for ``count`` lanes."""
@@ -114,13 +114,20 @@ class TritonBackend:
         return out
 
     def _words(self, state: LaneState, index: Tensor, stream: int) -> None:
-        if state.count:
+        if not state.count:
+            return
+        with torch.cuda.device_of(index):
             floor.floor_words[self.grid(state.count)](
                 index, state.seed, state.count, STREAM=stream, BLOCK=self.block
             )
 
     def sizes(self, state: LaneState, spilled: int) -> Tensor:
         """Size of every sequence, int64 [sequences], in 2**-20 bit."""
-        shape = (state.sequences, state.lanes)
-        words = (state.fill - state.debt + spilled).reshape(shape).sum(-1)
-        return (words << (4 + UNIT_BITS)) + in_units(log2_units(state.heads).reshape(shape))
+        out = torch.empty(state.sequences, dtype=torch.int64, device=state.heads.device)
+        if state.sequences:
+            size.sizes[(state.sequences,)](
+                state.heads, state.fill, state.debt, log2_table(out.device), out, state.lanes,
+                spilled, BLOCK=min(512, triton.next_power_of_2(state.lanes)), num_warps=1,
+                enable_fp_fusion=False,
+            )  # fmt: skip
+        return out

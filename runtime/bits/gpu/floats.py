@@ -10,6 +10,7 @@ from revc.runtime.bits.gpu.lane import (
     CHUNK,
     at,
     enter,
+    kernel,
     leave,
     near,
     pop_digit,
@@ -47,7 +48,7 @@ def push_float(
     )  # fmt: skip
 
 
-@triton.jit
+@kernel
 def push_floats(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, table, rcp, full, EXPONENT: tl.constexpr, MANTISSA: tl.constexpr,
@@ -99,7 +100,7 @@ def pop_float(
     return (s << MANTISSA) | (r + least).to(tl.int32), head, top, owe
 
 
-@triton.jit
+@kernel
 def pop_floats(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, table, find, full, EXPONENT: tl.constexpr, MANTISSA: tl.constexpr,

@@ -9,7 +9,7 @@ import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from revc.runtime.bits.gpu.beside import pop_beside, push_beside
-from revc.runtime.bits.gpu.lane import at, enter, leave, pop_interval, push_interval
+from revc.runtime.bits.gpu.lane import at, enter, kernel, leave, pop_interval, push_interval
 
 
 @triton.jit
@@ -62,7 +62,7 @@ def bound(
     return i + ((total >> 16) * (regular - size) >> 16)
 
 
-@triton.jit
+@kernel
 def push_mixture(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, weight, loc, scale, regular, cdf, inverse, shift, radius,
@@ -97,7 +97,7 @@ def push_mixture(
     leave(heads, fill, debt, lane, live, head, top, owe)
 
 
-@triton.jit
+@kernel
 def pop_mixture(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, weight, loc, scale, regular, cdf, inverse, shift, radius,

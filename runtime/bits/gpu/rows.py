@@ -3,13 +3,12 @@
 # mypy: disallow-untyped-defs=False
 from __future__ import annotations
 
-import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-from revc.runtime.bits.gpu.lane import at, enter, leave, pop_interval, push_interval
+from revc.runtime.bits.gpu.lane import at, enter, kernel, leave, pop_interval, push_interval
 
 
-@triton.jit
+@kernel
 def push_rows(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, cdf, width, row, LOW: tl.constexpr, BLOCK: tl.constexpr,
@@ -31,7 +30,7 @@ def push_rows(
     leave(heads, fill, debt, lane, live, head, top, owe)
 
 
-@triton.jit
+@kernel
 def pop_rows(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, cdf, width, row, LOW: tl.constexpr, BLOCK: tl.constexpr,

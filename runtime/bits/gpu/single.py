@@ -11,7 +11,7 @@ import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from revc.runtime.bits.gpu.beside import pop_beside, push_beside
-from revc.runtime.bits.gpu.lane import at, enter, leave, pop_interval, push_interval
+from revc.runtime.bits.gpu.lane import at, enter, kernel, leave, pop_interval, push_interval
 
 
 @triton.jit
@@ -44,7 +44,7 @@ def bound(i, first, step, down, span, cdf):
     return i + ((mass * span.to(tl.uint32)) >> 16).to(tl.int32)
 
 
-@triton.jit
+@kernel
 def push_single(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, loc, scale, regular, cdf, inverse, shift, radius, coarse,
@@ -139,7 +139,7 @@ def search(point, edge, fine, size, zero, step, down, span, cdf, quantile, on):
     return i, start, stop
 
 
-@triton.jit
+@kernel
 def pop_single(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, loc, scale, regular, cdf, inverse, shift, radius, coarse, quantile,

@@ -7,13 +7,13 @@ every lane has a symbol; they go the quick way where no lane is near its floor.
 # mypy: disallow-untyped-defs=False
 from __future__ import annotations
 
-import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from revc.runtime.bits.gpu.lane import (
     CHUNK,
     at,
     enter,
+    kernel,
     leave,
     near,
     pop_interval,
@@ -22,7 +22,7 @@ from revc.runtime.bits.gpu.lane import (
 from revc.runtime.bits.gpu.quick import entry, quick_pop, quick_push
 
 
-@triton.jit
+@kernel
 def push_table(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, table, rcp, full, LOW: tl.constexpr, BLOCK: tl.constexpr,
@@ -53,7 +53,7 @@ def push_table(
     leave(heads, fill, debt, lane, live, head, top, owe)
 
 
-@triton.jit
+@kernel
 def pop_table(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, table, find, full, LOW: tl.constexpr, BLOCK: tl.constexpr,

@@ -3,13 +3,12 @@
 # mypy: disallow-untyped-defs=False
 from __future__ import annotations
 
-import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-from revc.runtime.bits.gpu.lane import at, enter, leave, pop_digit, push_digit
+from revc.runtime.bits.gpu.lane import at, enter, kernel, leave, pop_digit, push_digit
 
 
-@triton.jit
+@kernel
 def push_uniform(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, n, own, LOW: tl.constexpr, BLOCK: tl.constexpr,
@@ -26,7 +25,7 @@ def push_uniform(
     leave(heads, fill, debt, lane, live, head, top, owe)
 
 
-@triton.jit
+@kernel
 def pop_uniform(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, n, own, LOW: tl.constexpr, BLOCK: tl.constexpr,
@@ -44,7 +43,7 @@ def pop_uniform(
     leave(heads, fill, debt, lane, live, head, top, owe)
 
 
-@triton.jit
+@kernel
 def scale(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     x, n, own, k, LOW: tl.constexpr, BLOCK: tl.constexpr,
@@ -68,7 +67,7 @@ def scale(
     leave(heads, fill, debt, lane, live, head, top, owe)
 
 
-@triton.jit
+@kernel
 def unscale(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     y, n, own, k, LOW: tl.constexpr, BLOCK: tl.constexpr,

@@ -1,0 +1,135 @@
+"""Whole programs on a device that is not the CPU: all that they make is where their data are.
+
+The device is played on the CPU (`tests.played`), so results, gradients and tapes are the CPU's bit
+for bit; two devices in one operator are an error there, as on a card.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import revc
+from revc.audit.data import made
+from revc.runtime.model import ReversibleModel
+from tests.metered.test_float_state import FLOAT
+from tests.metered.test_programs import BODIES as METERED
+from tests.metered.test_programs import PAIR, SPECS
+from tests.model import specs
+from tests.model.laws import randomize
+from tests.model.test_laws import BODIES
+from tests.played import DevicesMixed, played
+
+LABELS = """
+use std.nets: linear, embedding
+dim B, K = 7
+state lattice(Q12.20)
+model M(a: [B, K], y: label(K)[B]) -> (a: [B, K], w: label(K)[B]) {
+  put y: label(K)[B] by uniform(K) as pu
+  draw w: label(K)[B] by uniform(K) as dr
+  a += embedding(K, w)
+  draw z: label(K)[B] by softmax(a) as so
+  put z: label(K)[B] by uniform(K) as back
+}
+"""
+BUDGETED = (
+    "dim B, c = 8\nuse std.nets: linear\nstate lattice(Q12.20)\nmodel M(a, b: [B, c]) {\n"
+    "valve a by logistic(linear(b), step = 1/16, residue = drop(16)) as va\nb += linear(a)\n}\n"
+    "budget net(va) <= 30 bits/token\n"
+)
+PROGRAMS = {name: specs.HEAD + PAIR.format(body) for name, body in BODIES.items()}
+PROGRAMS |= SPECS | {"language": specs.LANGUAGE, "labels": LABELS, "budgeted": BUDGETED}
+PROGRAMS |= {f"float {name}": FLOAT + PAIR.format(METERED[name]) for name in (
+    "logistic valve", "written residue", "scale", "orthogonal", "lu", "dropout",
+)}  # fmt: skip
+
+
+def model_of(spec: str, **how: Any) -> ReversibleModel:
+    torch.manual_seed(0)
+    model = revc.compile(spec, **how)
+    model.bits.seed = 1
+    randomize(model)
+    return model
+
+
+def everything(model: ReversibleModel, inputs: dict[str, Tensor], device: str) -> list[Any]:
+    """Run a model on a device in all directions; return all that it gives, on the CPU."""
+    model = model.to(device)
+    floats = {name for name, x in inputs.items() if x.is_floating_point()}
+    inputs = {n: x.detach().to(device).requires_grad_(n in floats) for n, x in inputs.items()}
+    out = model(**inputs)
+    values = [x for x in out if x.is_floating_point()]
+    loss = torch.stack([(x.double() * x.double().cos()).sum() for x in values]).sum()
+    if out.run.lengths is not None:
+        loss = loss + 0.1 * out.run.lengths.double().sum()
+    leaves = [*(inputs[n] for n in sorted(floats)), *model.parameters()]
+    grads = torch.autograd.grad(loss, leaves, allow_unused=True)
+    back = model.inverse(out)
+    found = [*out, *grads, *(back if isinstance(back, tuple) else (back,))]
+    session = out.run.session
+    tapes = {} if session is None else {n: stack.digest() for n, stack in session.stacks.items()}
+    return [x if x is None else x.detach().cpu() for x in found] + [tapes]
+
+
+def check_same(
+    make: Callable[[], ReversibleModel], inputs: dict[str, Tensor], exact: bool = True
+) -> None:
+    wanted = everything(make(), inputs, "cpu")
+    with played():
+        found = everything(make(), inputs, "cuda")
+    for one, other in zip(found, wanted, strict=True):
+        if isinstance(one, Tensor) and not exact:
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+        else:
+            assert torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_device_gives_what_the_cpu_gives(name: str) -> None:
+    model, exact = model_of(PROGRAMS[name]), "attention(" not in PROGRAMS[name]  # another kernel's
+    check_same(lambda: model_of(PROGRAMS[name]), made(model.graphs.program, 2, {}), exact)
+
+
+@pytest.mark.parametrize("name", ["attention", "grouped heads", "rotary", "window"])
+def test_attention_in_float64_on_a_device(name: str) -> None:
+    inputs = made(model_of(PROGRAMS[name]).graphs.program, 2, {})
+    inputs = {n: x.double() for n, x in inputs.items()}
+    check_same(lambda: model_of(PROGRAMS[name]).double(), inputs, exact=False)
+
+
+def test_audit_throttle_and_chunks() -> None:
+    def make() -> ReversibleModel:
+        model = model_of(BUDGETED, chunks=2)
+        model.throttle["M.va"] = 0.9
+        model.bits.mode = "audit"
+        return model
+
+    check_same(make, made(make().graphs.program, 3, {}))
+
+
+def test_bytes_and_samples() -> None:
+    def run(device: str) -> list[Tensor]:
+        torch.manual_seed(0)
+        model = revc.compile("specs/digits.rev").eval().to(device)
+        image = (torch.arange(4 * 64) % 17).reshape(4, 1, 8, 8).float().to(device)
+        back = model.decompress(model.compress(image))
+        assert torch.equal(back, image)
+        return [x.detach().cpu() for x in (back, model.sample(3, seed=2), model.score(image))]
+
+    wanted = run("cpu")
+    with played():
+        found = run("cuda")
+    assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+def test_devices_that_mix_are_noticed() -> None:
+    with played():
+        x = torch.ones(3, device="cuda")
+        assert (x + torch.tensor(1.0)).sum().item() == 6
+        with pytest.raises(DevicesMixed):
+            x + torch.ones(3)
+        with pytest.raises(TypeError, match="numpy"):
+            x.numpy()
+    assert not torch.ones(3).is_cuda
