@@ -10,6 +10,7 @@ from revc.errors import ReconstructionError
 from revc.runtime.bits.errors import BitsError, SpillError
 from revc.runtime.metered.undoing import Undoing
 from revc.runtime.run import guard
+from revc.runtime.run.modes import restored
 from revc.runtime.run.rows import Rows
 from revc.runtime.state.alloc_health import new_health
 from revc.runtime.state.checksum import observed
@@ -100,7 +101,8 @@ class Descent:
         session, at = self.run.session, self.run.interface
         try:
             if at.exact and self.recorded and (observed() or self._is_nearly_down()):
-                self.reach(0)
+                with restored(self.run.mode):
+                    self.reach(0)
             if self.wrong.count and guard.readable(self.wrong.table):
                 guard.verify_now(self.wrong.filled[:, 0], self.run.names, at)
             if session is not None and self.undoing and at.exact and self.position == 0:
