@@ -20,8 +20,9 @@ from benchmarks.rows import Row, as_json, print_table
 from revc.runtime.bits.warp.table import WarpTable
 from revc.runtime.bits.warp.tape import LANES, Launch, WarpTape
 
-CACHE, SHARED = Launch(warps=4, shared=False), Launch(warps=4)
-WIDE, LATE = Launch(warps=16), Launch(warps=16, ahead=0)
+CACHE, SHARED = Launch(warps=4, shared=False), Launch(warps=4, copies=1)
+WIDE, ONE = Launch(warps=16, registers=32), Launch(warps=16, copies=1, registers=32)
+LATE = Launch(warps=16, ahead=0, registers=32)
 WAYS: dict[int, list[tuple[str, Launch, int, int]]] = {
     2 << 20: [
         ("L1, 64 steps", CACHE, 64, 64), ("L1, 128 steps", CACHE, 64, 128),
@@ -35,7 +36,8 @@ WAYS: dict[int, list[tuple[str, Launch, int, int]]] = {
     1 << 30: [
         ("L1, 64 a SM", CACHE, 64, 128), ("L1, 32 a SM", CACHE, 32, 128),
         ("shared 4, 32 a SM", SHARED, 32, 128), ("shared 16, 64 a SM", WIDE, 64, 128),
-        ("shared 16, 32 a SM", WIDE, 32, 128), ("shared 16, 64 a SM, not ahead", LATE, 64, 128),
+        ("shared 16, 32 a SM", WIDE, 32, 128), ("shared 16, one copy", ONE, 64, 128),
+        ("shared 16, not ahead", LATE, 64, 128),
     ],
 }  # fmt: skip
 """By bytes: name, launch, the most streams of a multiprocessor, the least symbols of a lane."""

@@ -28,10 +28,25 @@ CUDA = torch.device("cuda", 99)
 aten = torch.ops.aten
 
 _COPIES = {aten.copy_.default, aten._to_copy.default}
+_CHANCE = {
+    "scatter_add", "scatter_reduce", "put", "histc", "kthvalue", "median", "nanmedian",
+    "grid_sampler_2d_backward", "grid_sampler_3d_backward", "max_pool3d_with_indices_backward",
+    "adaptive_max_pool2d_backward", "_adaptive_avg_pool2d_backward", "avg_pool3d_backward",
+    "_adaptive_avg_pool3d_backward", "fractional_max_pool2d_backward", "nll_loss2d_forward",
+    "upsample_linear1d_backward", "upsample_bilinear2d_backward", "upsample_bicubic2d_backward",
+    "upsample_trilinear3d_backward", "reflection_pad1d_backward", "reflection_pad2d_backward",
+    "replication_pad1d_backward", "replication_pad2d_backward", "_ctc_loss_backward",
+    "_embedding_bag_dense_backward", "max_unpool2d",
+}  # fmt: skip
+"""What `torch.use_deterministic_algorithms` says to have no deterministic form on CUDA."""
 
 
 class DevicesMixed(RuntimeError):
     """An operator was given tensors of two devices."""
+
+
+class NotRepeated(RuntimeError):
+    """An operator was called that repeats its result on CUDA by chance only."""
 
 
 class Played(TorchDispatchMode):
@@ -65,6 +80,8 @@ class Played(TorchDispatchMode):
         if own is not None:
             with self:
                 return own._init_fn(*args, **kwargs)
+        if by_chance(func, args, kwargs):
+            raise NotRepeated(f"{func} does not have a deterministic implementation")
         tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
         here = [self.holds(x) for x in tensors]
         if any(here) and not all(here) and func not in _COPIES:
@@ -88,6 +105,16 @@ class Played(TorchDispatchMode):
             return
         shapes = [list(x.shape) for x in others]
         raise DevicesMixed(f"{func} is given tensors of {shapes} on the CPU beside those on CUDA")
+
+
+def by_chance(func: Any, args: Any, kwargs: dict[str, Any]) -> bool:
+    """Say whether an operator on CUDA sums, or chooses, in any order."""
+    name = func._opname.rstrip("_")
+    if name == "cumsum":
+        return bool(args[0].is_floating_point())
+    if name == "bincount":  # a plain one counts integers
+        return kwargs.get("weights") is not None or len(args) > 1
+    return name in _CHANCE
 
 
 class _Move(torch.autograd.Function):
@@ -189,7 +216,7 @@ def played() -> Iterator[Played]:
 
     members = {
         "to": moved, "numpy": read, "device": property(place),
-        "cpu": lambda x: moved(x, "cpu"), "cuda": lambda x: moved(x, "cuda"),
+        "cpu": lambda x: moved(x, "cpu"), "cuda": lambda x, device=None: moved(x, "cuda"),
         "new_tensor": lambda x, data: torch.tensor(data, dtype=x.dtype, device=x.device),
         "is_cuda": property(device.holds), "is_cpu": property(lambda x: not device.holds(x)),
     }  # fmt: skip
@@ -235,6 +262,7 @@ def _kept(device: Played) -> Any:
 @contextmanager
 def _lifting_first() -> Iterator[None]:
     """Let ``torch.tensor(.., device="cuda")`` make a CPU tensor, and copy where a mode sees it."""
+    torch._C._ensureCUDADeviceGuardSet()  # a guard that does nothing, where torch has none
     before = torch._C._only_lift_cpu_tensors()
     torch._C._set_only_lift_cpu_tensors(True)
     try:

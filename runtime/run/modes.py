@@ -28,9 +28,9 @@ class RunMode:
     dtype: torch.dtype
     low: torch.dtype
     device: torch.device
-    training: tuple[bool, ...] = ()
-    examples: int = 1
-    options: Options = NO_OPTIONS
+    training: tuple[bool, ...]
+    examples: int
+    options: Options  # no default: Dynamo (2.11) has no source for the defaults of a dataclass
     asked: frozenset[str] = frozenset()
 
     @property
@@ -51,7 +51,7 @@ class RunMode:
 
 def mode_of(
     owner: nn.Module, sizes: Mapping[str, int], order: Sequence[str], values: Sequence[Tensor],
-    examples: int, options: Options = NO_OPTIONS,
+    examples: int, options: Options,
 ) -> RunMode:  # fmt: skip
     """Return the mode in which a module would run on `values` now, which are of `examples`."""
     first = next((p for p in owner.parameters() if p.is_floating_point()), None)

@@ -65,6 +65,18 @@ def no_waiting() -> Iterator[None]:
         torch.cuda.set_sync_debug_mode("default")
 
 
+def test_one_of_everything() -> None:
+    def run(device: str) -> str:
+        stack = BitStack(1, 1, seed=1, device=device)
+        symbols = torch.ones((1, 1), dtype=torch.int64, device=device)
+        for model in (Uniform(2, device), Table(torch.tensor([1, 65535], device=device))):
+            stack.pop(model, (1, 1))
+            stack.push(symbols, model)
+        return stack.digest()
+
+    assert run("cuda") == run("cpu")
+
+
 def test_growth_does_not_wait_for_the_device() -> None:
     stack = BitStack(1, 1024, device="cuda")
     symbols = torch.randint(0, 1 << 16, (1, 1 << 18), device="cuda")

@@ -22,6 +22,7 @@ DTYPES = {
     "rcp": torch.float64, "find": torch.int32, "row": torch.int32, "n": torch.int64,
     "weight": torch.int32, "loc": torch.int64, "scale": torch.uint8, "cdf": torch.int32,
     "inverse": torch.int64, "shift": torch.int64, "radius": torch.int64, "index": torch.int64,
+    "coarse": torch.int64, "quantile": torch.float64,
 }  # fmt: skip
 """Of the tensors that kernels take; what is none of these is an integer."""
 
@@ -60,8 +61,8 @@ def test_kernels_compile(name: str, low: int, integer: int) -> None:
     constants.pop("FULL", None)
     if constants.pop("WIDTHS", False):
         constants |= {"EXPONENT": 8, "MANTISSA": 7}
-    if "WEIGHTED" in constants:
-        constants.setdefault("C", 3)
+    if constants.pop("PARTS", False):
+        constants["C"] = 3
     symbols = torch.int16 if "floats" in name else torch.int32
     types, found = launched(function, constants, integer, symbols=symbols)
     assert found == constants, "an integer of 1 is an integer, not a constant without a dtype"
@@ -112,8 +113,7 @@ def test_kernels_of_sizes_and_the_grid_compile() -> None:
 @pytest.mark.parametrize("name", ["push", "pop"])
 def test_warp_kernels_vote(name: str, shared: bool) -> None:
     constants = {"WARPS": 4, "FLOATS": True, "SHARED": shared, "ASM": True}
-    if name == "pop":
-        constants["AHEAD"] = 192
+    constants |= {"AHEAD": 192} if name == "pop" else {"COPIES": 16}
     own = dict.fromkeys(("heads", "tops", "raw", "fault"), torch.int32)
     text = compiled(getattr(warp_kernels, name), constants, 4, data=torch.int16, **own)
     assert text.count("vote.sync.ballot") == 8, "four steps in the loop, four at the end"

@@ -4,7 +4,9 @@ The device is played on the CPU (`tests.played`), so results, gradients and tape
 for bit; two devices in one operator are an error there, as on a card.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +46,13 @@ PROGRAMS |= SPECS | {"language": specs.LANGUAGE, "labels": LABELS, "budgeted": B
 PROGRAMS |= {f"float {name}": FLOAT + PAIR.format(METERED[name]) for name in (
     "logistic valve", "written residue", "scale", "orthogonal", "lu", "dropout",
 )}  # fmt: skip
+SHIPPED: dict[str, dict[str, int]] = {
+    "classify": {}, "digits": {}, "pixels": {}, "rnn": {"n": 4, "h": 8},
+    "integrators": {"c": 16}, "language_model": {"V": 16, "d": 32, "k": 8},
+    "lm": {"V": 16, "d": 32}, "rev_vit": {"T": 4, "p": 4, "d": 24},
+    "revnet": {"H": 4, "W": 4, "c": 2}, "transformer": {"d": 16},
+}  # fmt: skip
+"""Models in `specs/`, and sizes that make them small."""
 
 
 def model_of(spec: str, **how: Any) -> ReversibleModel:
@@ -61,9 +70,9 @@ def everything(model: ReversibleModel, inputs: dict[str, Tensor], device: str) -
     inputs = {n: x.detach().to(device).requires_grad_(n in floats) for n, x in inputs.items()}
     out = model(**inputs)
     values = [x for x in out if x.is_floating_point()]
-    loss = torch.stack([(x.double() * x.double().cos()).sum() for x in values]).sum()
-    if out.run.lengths is not None:
-        loss = loss + 0.1 * out.run.lengths.double().sum()
+    parts = [(x.double() * x.double().cos()).sum() for x in values]
+    parts += [] if out.run.lengths is None else [0.1 * out.run.lengths.double().sum()]
+    loss = torch.stack(parts).sum()
     leaves = [*(inputs[n] for n in sorted(floats)), *model.parameters()]
     grads = torch.autograd.grad(loss, leaves, allow_unused=True)
     back = model.inverse(out)
@@ -73,11 +82,21 @@ def everything(model: ReversibleModel, inputs: dict[str, Tensor], device: str) -
     return [x if x is None else x.detach().cpu() for x in found] + [tapes]
 
 
+@contextmanager
+def demanded() -> Iterator[None]:
+    """Demand deterministic algorithms; fresh memory is filled then with what shows if read."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def check_same(
     make: Callable[[], ReversibleModel], inputs: dict[str, Tensor], exact: bool = True
 ) -> None:
     wanted = everything(make(), inputs, "cpu")
-    with played():
+    with played(), demanded():
         found = everything(make(), inputs, "cuda")
     for one, other in zip(found, wanted, strict=True):
         if isinstance(one, Tensor) and not exact:
@@ -90,6 +109,19 @@ def check_same(
 def test_a_device_gives_what_the_cpu_gives(name: str) -> None:
     model, exact = model_of(PROGRAMS[name]), "attention(" not in PROGRAMS[name]  # another kernel's
     check_same(lambda: model_of(PROGRAMS[name]), made(model.graphs.program, 2, {}), exact)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_specs_that_ship(name: str) -> None:
+    def make() -> ReversibleModel:
+        torch.manual_seed(0)
+        model = revc.compile(f"specs/{name}.rev", dims=SHIPPED[name])
+        model.bits.seed = 1
+        return model
+
+    program = make().graphs.program
+    exact = "attention(" not in Path(f"specs/{name}.rev").read_text()
+    check_same(make, made(program, 2, {}), exact)
 
 
 @pytest.mark.parametrize("name", ["attention", "grouped heads", "rotary", "window"])

@@ -10,7 +10,7 @@ import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
 from revc.runtime.bits.constants import WORD_BITS
-from revc.runtime.bits.gpu import floats, floor, rows, size, table, uniform, window
+from revc.runtime.bits.gpu import floats, floor, mixture, rows, single, size, table, uniform
 from revc.runtime.bits.log2 import log2_table
 from revc.runtime.bits.state import LaneState
 
@@ -38,14 +38,6 @@ def with_stride(symbols: Tensor, n: Tensor, *rest: int) -> Arguments:
     return [symbols, n, int(n.numel() > 1), *rest]
 
 
-def unweighted(
-    symbols: Tensor, loc: Tensor, scale: Tensor, regular: int, cdf: Tensor, inverse: Tensor,
-    shift: Tensor, radius: Tensor, *_: Tensor,
-) -> Arguments:  # fmt: skip
-    """One component is a mixture without weights."""
-    return [symbols, scale, loc, scale, regular, cdf, inverse, shift, radius]
-
-
 KERNELS: dict[str, Kernel] = {
     "push_table": (table.push_table, packed, {"FULL": True}),
     "pop_table": (table.pop_table, packed, {"FULL": True}),
@@ -57,17 +49,17 @@ KERNELS: dict[str, Kernel] = {
     "pop_floats": (floats.pop_floats, packed, {"FULL": True, "WIDTHS": True}),
     "scale": (uniform.scale, with_stride, {}),
     "unscale": (uniform.unscale, with_stride, {}),
-    "push_single": (window.push_window, unweighted, {"C": 1, "WEIGHTED": False}),
-    "pop_single": (window.pop_window, unweighted, {"C": 1, "WEIGHTED": False}),
-    "push_mixture": (window.push_window, as_given, {"WEIGHTED": True}),
-    "pop_mixture": (window.pop_window, as_given, {"WEIGHTED": True}),
+    "push_single": (single.push_single, as_given, {}),
+    "pop_single": (single.pop_single, as_given, {}),
+    "push_mixture": (mixture.push_mixture, as_given, {"PARTS": True}),
+    "pop_mixture": (mixture.pop_mixture, as_given, {"PARTS": True}),
 }
 
 
 def constants_of(options: dict[str, Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
     """Compile-time constants of a kernel, some of which its arguments decide."""
-    constants = {k: v for k, v in options.items() if k not in ("FULL", "WIDTHS")}
-    if options.get("WEIGHTED"):
+    constants = {k: v for k, v in options.items() if k not in ("FULL", "WIDTHS", "PARTS")}
+    if options.get("PARTS"):
         constants["C"] = arguments[2].shape[2]
     if options.get("WIDTHS"):
         constants["EXPONENT"], constants["MANTISSA"] = arguments[-2:]

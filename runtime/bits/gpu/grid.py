@@ -15,7 +15,7 @@ import triton.language as tl  # type: ignore[import-untyped,import-not-found,unu
 from torch import Tensor
 
 from revc.runtime.bits.gpu.lane import kernel
-from revc.runtime.bits.gpu.window import window
+from revc.runtime.bits.gpu.mixture import window
 from revc.runtime.bits.snap import LOC_LIMIT, MANTISSA, STEPS
 from revc.runtime.bits.tables import PER_OCTAVE, SCALES, window_tensors
 

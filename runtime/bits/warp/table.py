@@ -107,12 +107,12 @@ def reciprocal(freq: int) -> tuple[int, int]:
 
 
 def push_entries(freq: Tensor, start: Tensor) -> Tensor:
-    """int32 [256, 2]: the magic number; shift | bias << 5 | (no code) << 18 | freq << 19."""
+    """int32 [256, 2]: the magic number; shift | bias << 5 | no code << 18 | 4096 - freq << 20."""
     rows = []
     for f, c in zip(freq.tolist(), start.tolist(), strict=True):
         magic, shift = reciprocal(f)
         bias = c + (SCALE - 1 if f == 1 else 0)
-        rows.append((magic, shift | bias << 5 | (f == 0) << 18 | f << 19))
+        rows.append((magic, shift | bias << 5 | (f == 0) << 18 | (SCALE - f) % SCALE << 20))
     return signed(torch.tensor(rows))
 
 

@@ -23,14 +23,15 @@ FLOATS = (torch.bfloat16, torch.float16)
 class Launch:
     """How kernels run; no choice changes a tape.
 
-    ``warps`` are streams of a program. ``shared`` puts tables into shared memory. ``assembly``
-    votes by PTX. ``ahead`` is how many words early a pop calls for them, or 0. ``registers`` is the
-    most that a thread may take, or None.
+    ``warps`` are streams of a program. ``shared`` puts tables into shared memory, codes ``copies``
+    (1 or 16) times. ``assembly`` uses PTX, which ``shared`` needs. ``ahead`` is how many words
+    early a pop calls for them, or 0. ``registers`` is the most that a thread may take, or None.
     """
 
     warps: int = 16
     shared: bool = True
     assembly: bool = True
+    copies: int = 16
     ahead: int = 192
     registers: int | None = None
 
@@ -112,7 +113,7 @@ class WarpTape:
         bound = self.reserve(data.numel())
         groups = -(-data.numel() // GROUP) if floats else 0
         raw = self.heads.new_empty(groups) if floats else None
-        self.run(kernels.push, data, raw, table.codes, self.fault)
+        self.run(kernels.push, data, raw, table.codes, self.fault, COPIES=self.launch.copies)
         self.records.append(Record(symbols.shape, symbols.dtype, raw, self.bound))
         self.bound = bound
 
