@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup demo codec classify test lint format layers bench peers clean
+.PHONY: setup demo codec classify test matrix lint format layers bench peers clean
 
 setup: $(STAMP)
 
@@ -31,6 +31,14 @@ classify: setup
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
+
+# The suite in each pair, in an environment of its own under .matrix, several gigabytes each:
+# make matrix PYTHONS="3.12 /opt/python/bin/python3.13" TORCHES=2.11 ARGS=tests/run
+PYTHONS ?= 3.11 3.12 3.13
+TORCHES ?= 2.11 2.12 2.13
+
+matrix:
+	$(PYTHON) -m tests.matrix --pythons "$(PYTHONS)" --torches "$(TORCHES)" $(ARGS)
 
 lint: setup layers
 	$(BIN)/ruff check .

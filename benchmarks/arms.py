@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import (
+    CheckpointPolicy,
+    checkpoint,
+    create_selective_checkpoint_contexts,
+)
 
 from benchmarks.nets import Layer, Size, layers, streams
 from benchmarks.peers import PEERS
@@ -79,7 +84,30 @@ class Checkpointed(Plain):
         return a, b
 
 
-BASELINES: dict[str, type[Plain]] = {"plain": Plain, "checkpoint": Checkpointed}
+class SelectivelyCheckpointed(Plain):
+    """The same, but that matrix products and attention are kept and not computed again."""
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        for layer in self.stack:
+            a, b = checkpoint(layer, a, b, use_reentrant=False, context_fn=_selective)
+        return a, b
+
+
+def _selective() -> Any:
+    return create_selective_checkpoint_contexts(_policy)
+
+
+def _policy(context: Any, op: Any, *_: Any, **__: Any) -> CheckpointPolicy:
+    name = op.name()
+    kept = name in ("aten::mm", "aten::addmm", "aten::bmm") or "attention" in name
+    return CheckpointPolicy.MUST_SAVE if kept else CheckpointPolicy.PREFER_RECOMPUTE
+
+
+BASELINES: dict[str, type[Plain]] = {
+    "plain": Plain,
+    "checkpoint": Checkpointed,
+    "selective checkpoint": SelectivelyCheckpointed,
+}
 
 
 def build(
@@ -90,7 +118,8 @@ def build(
     device: str = "cpu",
 ) -> Arm:
     """Return the arm `name`, its parameters multiplied by `scale` and in `dtype`."""
-    stack = [layer.to(device) for layer in layers(size, scale, dtype)]
+    with torch.device(device):  # to start a large network elsewhere takes long
+        stack = layers(size, scale, dtype)
     a, b = (x.to(device) for x in streams(size))
     weights: list[Tensor] = [w for layer in stack for w in layer.parameters()]
     if name in PEERS:

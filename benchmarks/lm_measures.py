@@ -19,7 +19,7 @@ from revc.runtime.metered.session import Session
 
 BOOKKEEPING = (
     (Session, "__init__"), (Session, "moved"), (Session, "turn_back"), (Session, "come_forth"),
-    (Session, "check_start"), (Session, "finish"), (Engine, "reserve"),
+    (Session, "report_start"), (Session, "finish"), (Engine, "reserve"),
 )  # fmt: skip
 """What a tape and a ledger take beside the coder: stacks made, grown, kept, compared and booked."""
 

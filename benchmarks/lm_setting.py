@@ -64,9 +64,9 @@ SETTINGS = {
         layers=6, width=512, heads=8, time=256, batch=8, labels=8192, channels=64,
         steps=20, warm_up=10, windows=16, seeds=1, rate=1e-3, pull=5e-5, rounds=5,
     ),
-    "short": Setting(
-        layers=6, width=512, heads=8, time=256, batch=32, labels=256, channels=64,
-        steps=60, warm_up=20, windows=64, seeds=1, rate=1e-3, pull=5e-5, rounds=5,
+    "device": Setting(  # the full size, trained as long as a lent GPU allows
+        layers=6, width=512, heads=8, time=256, batch=32, labels=8192, channels=64,
+        steps=400, warm_up=80, windows=128, seeds=2, rate=1e-3, pull=5e-5, rounds=5,
     ),
     "small": Setting(
         layers=4, width=96, heads=4, time=128, batch=8, labels=256, channels=12,

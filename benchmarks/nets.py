@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.attentions import KINDS, Kind
+
 STREAM = 2**20  # bytes in one stream of the standard size: 4 * 256 * 256 float32
 
 
@@ -21,10 +23,7 @@ class Size:
     time: int = 256
     width: int = 256
     heads: int = 8
-
-    def values(self) -> list[int]:
-        """Return the sizes in order, as JSON can hold them."""
-        return [self.layers, self.batch, self.time, self.width, self.heads]
+    attention: Kind = "full"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -34,9 +33,9 @@ class Size:
 class Attention(nn.Module):
     """Causal self-attention of a layer norm, [B, T, d] to [B, T, d]."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, kind: Kind = "full") -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.attend = heads, KINDS[kind]
         self.norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
@@ -44,7 +43,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         heads = self.qkv(self.norm(x)).unflatten(-1, (3, self.heads, -1))
         q, k, v = heads.permute(2, 0, 3, 1, 4)
-        seen = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        seen = self.attend(q, k, v)
         return self.out(seen.transpose(1, 2).flatten(2))
 
 
@@ -66,7 +65,7 @@ class Layer(nn.Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        self.f = Attention(size.width, size.heads)
+        self.f = Attention(size.width, size.heads, size.attention)
         self.g = Mlp(size.width)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

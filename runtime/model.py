@@ -16,6 +16,7 @@ from revc.runtime.nets.autograd_scan import custom_function
 from revc.runtime.run import directions, gate, guard, whole
 from revc.runtime.run.bound import made
 from revc.runtime.run.counts import Counts
+from revc.runtime.run.deferred import Deferred
 from revc.runtime.run.forward import run_forward
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.inverse import invert
@@ -63,6 +64,7 @@ class ReversibleModel(nn.Module):
         self.custom = {name: None if b else custom_function(net) for name, net, b in named}
         self._paths = grow(self, interface, nets, graphs)
         self.counts = Counts()
+        self.deferred = Deferred()
         self.drift = TOLERANCE
         self.stacks = Bits(interface.plan, interface.sizes)
         self._enter()
@@ -231,6 +233,22 @@ class ReversibleModel(nn.Module):
                 argument is missing or out of range.
         """
         return directions.sample(self, n, seed, kwargs)
+
+    def verify(self) -> None:
+        """Read and judge what passes found that a CUDA graph replays; waits for the device.
+
+        A pass reads its checks as it ends. One that `torch.cuda.graph` captures cannot: its replays
+        add to what they find, the worst counts, and this call raises it. Call it as often as a
+        wrong step is to be noticed; gradients of replays since the last call are to be trusted
+        only when it has returned.
+
+        Raises:
+            NonFiniteError: an input or an increment was not finite.
+            BindError: a label was out of range.
+            ReconstructionError: a rebuilt state was not the forward pass's.
+            BitsError: a stack was given symbols or parameters that it cannot code.
+        """
+        self.deferred.verify()
 
     @torch.no_grad()
     def inverse(self, out: Any = None, /, **values: Tensor) -> Any:

@@ -19,6 +19,8 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from revc.runtime.bits.backends import backend
 from revc.runtime.bits.cpu import CpuBackend
+from revc.runtime.bits.snap import snap_loc, snap_scale
+from revc.runtime.bits.window import window_of
 
 CUDA = torch.device("cuda", 99)
 """No card has this number: what is cached for a device is none of a real one's."""
@@ -88,6 +90,7 @@ class Played(TorchDispatchMode):
         claims = target is not None and torch.device(target).type == "cuda"
         # A cast within torch says the device that it takes the tensor to be on; `moved` moves.
         claims |= any(here) and (target is None or func is aten._to_copy.default)
+        claims &= func is not aten.copy_.default  # what is copied to stays where it is
         if target is not None:
             kwargs["device"] = torch.device("cpu")
         if kwargs.get("pin_memory"):
@@ -224,10 +227,38 @@ def played() -> Iterator[Played]:
                        current_stream=lambda device=None: None),
         patch("revc.runtime.bits.engine.backend", chosen),
         patch("revc.runtime.bits.stack.backend", chosen),
+        patch("revc.runtime.state.device._modules", [None]),  # operators, where kernels would run
+        patch("revc.runtime.bits.gpu.grid.snapped", _snapped(device)),
+        patch("revc.runtime.bits.gpu.grid.kept", _kept(device)),
         _lifting_first(),
         device,
     ):  # fmt: skip
         yield device
+
+
+def _snapped(device: Played) -> Any:
+    """Play the kernel of that name by what it stands for."""
+
+    def snapped(loc: Tensor, scale: Tensor, step: float) -> tuple[Tensor, ...]:
+        with _numbers():
+            where, width = (torch.nan_to_num(x.double(), nan=1.0) for x in (loc, scale))
+            bad = torch.stack([~loc.isfinite().all(), ~((scale > 0) & scale.isfinite()).all()])
+            found = (snap_loc(where, step), snap_scale(width, step), bad)
+        return tuple(device.claim(x) for x in found)
+
+    return snapped
+
+
+def _kept(device: Played) -> Any:
+    """Play the kernel of that name by what it stands for."""
+
+    def kept(symbols: Tensor, family: str, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        with _numbers(), patch.object(Tensor, "device", torch._C.TensorBase.device):
+            low, high = window_of(family, loc, scale).ends()
+            found = torch.minimum(torch.maximum(symbols.long(), low), high).to(symbols.dtype)
+            return device.claim(found), device.claim((found != symbols).any())
+
+    return kept
 
 
 @contextmanager

@@ -98,6 +98,12 @@ def in_window(engine: Engine, symbols: Tensor, family: str, loc: Tensor, scale: 
         good = all_inside(*(t.numpy() for t in (symbols, loc, scale, radius)))
         engine.faults.symbol(torch.tensor(not good), INSIDE)
         return symbols
+    if engine.faults.check == "later" and symbols.device.type == "cuda":
+        from revc.runtime.bits.gpu.grid import kept  # Triton is imported where there is a device
+
+        inside, bad = kept(symbols, family, loc, scale)
+        engine.faults.symbol(bad, INSIDE)
+        return inside
     low, high = window_of(family, loc, scale).ends()
     return keep_between(engine, symbols, low, high, INSIDE)
 

@@ -41,6 +41,11 @@ def engine_of(token: Tensor) -> Engine:
     return found
 
 
+def new_token(serial: int) -> Tensor:
+    """A token of an object's number, int64 [2] on the CPU: (serial, operations so far)."""
+    return torch.tensor([serial, 0], dtype=torch.int64)
+
+
 class Engine:
     """One stack's state with the machinery around it."""
 
@@ -57,7 +62,7 @@ class Engine:
 
     def token(self) -> Tensor:
         """A new token for this engine: int64 [2] on the CPU, (serial, operations so far)."""
-        return torch.tensor([self.serial, 0], dtype=torch.int64)
+        return new_token(self.serial)
 
     @property
     def spilled(self) -> int:

@@ -7,12 +7,14 @@ on the device and codes something valid in place of the bad symbol; ``verify`` r
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.errors import BitsError, ParameterError, ScaleOverflowError, SymbolError
+from revc.errors import RevcError
+from revc.runtime.bits.errors import ParameterError, ScaleOverflowError, SymbolError
 
 CheckPolicy = Literal["now", "later"]
 
@@ -22,13 +24,13 @@ class Faults:
 
     def __init__(self, check: CheckPolicy) -> None:
         self.check = check
-        self.found: dict[tuple[type[BitsError], str], Tensor] = {}
+        self.found: dict[tuple[type[RevcError], str], Tensor] = {}
 
-    def report(self, kind: type[BitsError], bad: Tensor, message: str) -> None:
+    def report(self, kind: type[RevcError], bad: Tensor, message: str) -> None:
         """Raise ``kind`` if the bool tensor ``bad`` [] holds, or note it for ``verify``.
 
         Raises:
-            BitsError: of ``kind``, where faults are raised at once.
+            RevcError: of ``kind``, where faults are raised at once.
         """
         if self.check == "now":
             if bool(bad):
@@ -53,13 +55,21 @@ class Faults:
         """Raise the first fault found so far; waits for the device.
 
         Raises:
-            BitsError: of the kind that was reported.
+            RevcError: of the kind that was reported.
         """
-        if not self.found:
-            return
+        flags, judge = self.take()
+        if flags.numel():
+            judge(flags.tolist())
+
+    def take(self) -> tuple[Tensor, Callable[[Sequence[float]], None]]:
+        """Forget what was found so far; return it as bool [faults], and what judges its values."""
         noted, self.found = self.found, {}
-        for (kind, message), bad in zip(
-            noted, torch.stack(list(noted.values())).tolist(), strict=True
-        ):
-            if bad:
-                raise kind(message)
+        kinds = list(noted)
+        flags = torch.stack(list(noted.values())) if noted else torch.zeros(0, dtype=torch.bool)
+
+        def judge(values: Sequence[float]) -> None:
+            for (kind, message), bad in zip(kinds, values, strict=True):
+                if bad:
+                    raise kind(message)
+
+        return flags, judge

@@ -40,6 +40,8 @@ def snap_window(
     """Grid parameters (loc int64, scale uint8) of float ones of one shape."""
     if loc.device.type == "cpu" and loc.dtype == scale.dtype and loc.dtype in FAST:
         return snap_on_cpu(token, loc, scale, step)
+    if loc.device.type == "cuda":
+        return snap_on_cuda(token, loc, scale, step)
     where = exact(token, loc, -math.inf, "loc")
     width = exact(token, scale, 0.0, "scale")
     return snap.snap_loc(where, step), snap.snap_scale(width, step)
@@ -58,6 +60,20 @@ def snap_on_cpu(
         faults = engine_of(token).faults
         faults.parameter(torch.tensor(not good_loc), FINITE.format("loc"))
         faults.parameter(torch.tensor(not good_scale), FINITE.format("scale") + " and above 0")
+    return out_loc, out_scale
+
+
+def snap_on_cuda(
+    token: Tensor | None, loc: Tensor, scale: Tensor, step: float
+) -> tuple[Tensor, Tensor]:
+    """The same in one kernel."""
+    from revc.runtime.bits.gpu.grid import snapped  # Triton is imported where there is a device
+
+    out_loc, out_scale, bad = snapped(loc, scale, step)
+    if token is not None:
+        faults = engine_of(token).faults
+        faults.parameter(bad[0], FINITE.format("loc"))
+        faults.parameter(bad[1], FINITE.format("scale") + " and above 0")
     return out_loc, out_scale
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from revc.runtime.bits import host
+
 
 @dataclass
 class Snapshot:
@@ -49,7 +51,9 @@ class FillBounds:
         """Tighten the bounds by what is known of ``fill`` without waiting for a device."""
         if fill.numel() == 0:
             self.high = self.low = 0
-        elif fill.device.type == "cpu":
+        elif host.captures(fill.device):
+            return  # an event that is asked for now, or a copy to the host, would end the capture
+        elif not host.waits(fill.device):
             low, high = torch.aminmax(fill)
             self.low, self.high = int(low), int(high)
         else:

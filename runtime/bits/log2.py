@@ -20,7 +20,8 @@ LOG2_E = 3098164009
 
 
 @cache
-def _table(device: torch.device) -> Tensor:
+def log2_table(device: torch.device) -> Tensor:
+    """The frozen table of ``logarithm_table`` on a device, int64 [1024]."""
     return torch.from_numpy(logarithm_table()).to(device)
 
 
@@ -33,4 +34,4 @@ def log2_units(value: Tensor) -> Tensor:
     square = (y * y) >> 40
     cube = torch.div((square * y) >> 40, 3, rounding_mode="floor")
     rest = ((y - (square >> 1) + cube) * LOG2_E) >> 31
-    return ((exponent << 40) + _table(value.device)[index] + rest + 128) >> 8
+    return ((exponent << 40) + log2_table(value.device)[index] + rest + 128) >> 8

@@ -6,6 +6,8 @@ on every device. What they cannot do is make the floats themselves repeatable: s
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -28,6 +30,11 @@ STEPS = (
 """Mantissas of 2**((i + 1/2) / 9): half-way (in the logarithm) between neighbouring scales."""
 
 
+@cache
+def _steps(device: torch.device) -> Tensor:
+    return torch.tensor(STEPS, device=device)
+
+
 def snap_loc(loc: Tensor, step: float) -> Tensor:
     """Locations (float64, in units of values) as int64 in 2**-8 index units."""
     return torch.round(loc * (256.0 / step)).clamp(-LOC_LIMIT, LOC_LIMIT).long()
@@ -41,7 +48,5 @@ def snap_scale(scale: Tensor, step: float) -> Tensor:
     """
     bits = (scale / step).contiguous().view(torch.int64)
     number = PER_OCTAVE * ((bits >> 52) - 1022)
-    mantissa = bits & MANTISSA
-    for threshold in STEPS:
-        number = number + (mantissa >= threshold)
+    number += torch.bucketize(bits & MANTISSA, _steps(scale.device), right=True)
     return number.clamp(0, SCALES - 1).to(torch.uint8)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from revc.runtime.bits import ops
+from revc.runtime.bits import host, ops
 from revc.runtime.bits import saved as saving
 from revc.runtime.bits.backends import BackendName, backend, default_backend
 from revc.runtime.bits.constants import DEFAULT_LANES, UNIT, WORD_BITS, Mode
@@ -58,7 +58,7 @@ class BitStack:
         self.lanes = lanes
         self.seed = seed
         self.mode = mode
-        policy = check or ("now" if place.type == "cpu" else "later")
+        policy = check or ("later" if host.waits(place) else "now")
         name = backend or default_backend(place)
         self.engine: Engine = create(sequences, lanes, seed, mode, place, name, policy)
         self.token: Tensor = self.engine.token()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
+from revc.runtime.bits import host
 from revc.runtime.bits.checks import as_lanes, check_shape, flat, keep_between, new_symbols
 from revc.runtime.bits.engine import Engine, engine_of
 from revc.runtime.bits.log2 import log2_units
@@ -45,7 +46,7 @@ def checked(engine: Engine, n: Tensor, shape: Sequence[int]) -> Tensor:
 
 def narrow(raw: Tensor) -> bool:
     """Whether no symbol has a lower digit, if looking costs no waiting."""
-    return raw.device.type == "cpu" and not bool(raw.any())
+    return not host.waits(raw.device) and not bool(raw.any())
 
 
 @custom_op(f"{NAMESPACE}::push_wide", mutates_args=("token",))

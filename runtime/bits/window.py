@@ -61,9 +61,8 @@ def window_of(family: str, loc: Tensor, scale: Tensor) -> Window:
     radius = window_tensors(family, loc.device)[3][scale.long()]
     mean = inner(family, loc, scale) >> 8
     low, high = (mean - radius).amin(-1), (mean + radius + 1).amax(-1)
-    fine = torch.zeros_like(low)
-    for _ in range(32):
-        fine = fine + (((high - low) >> fine) > 255)
+    # The shifts after which a distance is above 255 are as many as it has binary digits above 8.
+    fine = (torch.frexp((high - low).double()).exponent - 8).clamp(min=0).long()
     origin = low >> fine
     return Window(fine, origin, (high >> fine) - origin + 1)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from revc.errors import BindError
 from revc.runtime.bits.constants import TOTAL, UNIT
 from revc.runtime.bits.dist import Table
+from revc.runtime.bits.dist.table import fixed_table
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.plan import Budget, Site
 from revc.runtime.metered.session import Session
@@ -144,4 +145,4 @@ def _decision(throttle: float, taken: Tensor) -> Decision:
 
 
 def _table(device: torch.device) -> Table:
-    return Table(torch.tensor([_RARE, TOTAL - _RARE], device=device))
+    return fixed_table((_RARE, TOTAL - _RARE), device)

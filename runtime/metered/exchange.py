@@ -50,7 +50,7 @@ def take(session: Session, shape: torch.Size, params: Tensor | None, site: Site)
     if _keeps_all(session, coding):
         return torch.ones(shape, dtype=torch.int64, device=session.device)
     if site.draws and (value := session.value_given(site.meter)) is not None:
-        return _given(value, shape, site, session.device)
+        return _given(session, value, shape, site)
     params, whole = session.arranged(params), session.arranged_shape(shape)
     if as_patterns(session, coding) and not site.draws:
         raw = pop_pattern(session.stacks[site.stack], whole, coding)
@@ -90,14 +90,19 @@ def _keeps_all(session: Session, coding: Coding) -> bool:
     return coding.family == "dropout" and not session.training
 
 
-def _given(value: Tensor, shape: torch.Size, site: Site, device: torch.device) -> Tensor:
-    meter, coding = site.meter, site.coding
+def _given(session: Session, value: Tensor, shape: torch.Size, site: Site) -> Tensor:
+    meter, coding, device = site.meter, site.coding, session.device
     if value.shape != shape:
         raise SymbolError(f"{meter} is {list(shape)}, but is given {list(value.shape)}")
     if coding.kind == "lattice":
         return encode(value.to(device), coding.fraction, coding.width)
     if coding.kind == "float32":
         return value.to(device, torch.float32)
-    if value.is_floating_point() or bool(((value < 0) | (value >= coding.size)).any()):
-        raise SymbolError(f"{meter} is a label below {coding.size}, and is given something else")
-    return value.to(device, torch.int64)
+    text = f"{meter} is a label below {coding.size}, and is given something else"
+    if value.is_floating_point():
+        raise SymbolError(text)
+    label = value.to(device, torch.int64)
+    outside = ((label < 0) | (label >= coding.size)).any()
+    faults = session.stacks[site.stack].engine.faults
+    faults.symbol(outside, text)
+    return label.clamp(0, coding.size - 1) if faults.check == "later" else label

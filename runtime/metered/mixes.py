@@ -6,11 +6,14 @@ An LU matrix also scales, so it exchanges bits with the tape: lift by U', scale,
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
 from torch.library import custom_op
 
+from revc.errors import BindError
+from revc.runtime.bits import host
 from revc.runtime.metered.plan import Site
 from revc.runtime.metered.scaling import scale
 from revc.runtime.metered.session import Session, session_of
@@ -30,12 +33,32 @@ def mix(raw: Tensor, params: Sequence[Tensor], family: str, seed: int, undo: boo
 def _mix(raw: Tensor, params: list[Tensor], family: str, seed: int, undo: bool) -> Tensor:
     n = raw.shape[-1]
     if family == "permutation":
-        order = permutation(n, seed).to(raw.device)
-        return raw[..., order.argsort() if undo else order]
+        return raw[..., _order(n, seed, undo, raw.device)]
     matrix = mixing.matrix_of(family, tuple(params), n)
     if raw.is_floating_point():
         return apply_matrix(raw, matrix, undo)
-    return apply_lifts(raw, factor(matrix.cpu()), undo)
+    return apply_lifts(raw, factor(_on_host(matrix)), undo)
+
+
+@cache
+def _order(n: int, seed: int, undo: bool, device: torch.device) -> Tensor:
+    """Return the indices of a permutation or of its inverse, made once for each device."""
+    order = permutation(n, seed)
+    return (order.argsort() if undo else order).to(device)
+
+
+def _on_host(matrix: Tensor) -> Tensor:
+    """Return a matrix on the CPU, where it is factored: this waits for a device.
+
+    Raises:
+        BindError: a CUDA graph is captured, whose replays would go on with today's factors.
+    """
+    if host.captures(matrix.device):
+        raise BindError(
+            "`mix` by a matrix factors it on the host in each pass, which a CUDA graph cannot "
+            "replay: only permutations can be captured"
+        )
+    return matrix.cpu()
 
 
 @custom_op("revc::mix_lu", mutates_args=("token",))
@@ -64,7 +87,7 @@ def lu(session: Session, raw: Tensor, weight: Tensor, site: Site, undo: bool) ->
     """Take the steps of an LU matrix on a lattice, or take them back."""
     order, lower, factors, upper = mixing.lu_pieces((weight,), raw.shape[-1])
     order = order.to(raw.device)
-    first, last = triangle(upper.cpu(), upper=True), triangle(lower.cpu())
+    first, last = triangle(_on_host(upper), upper=True), triangle(_on_host(lower))
     if not undo:
         raw = triangular_lift(raw, first)
         raw = scale(session, raw, factors, LIMITS, site, undo)
@@ -112,6 +135,8 @@ def _mix_vjp(
     cotangent: Tensor, value: Tensor, params: list[Tensor], family: str, seed: int, undo: bool
 ) -> tuple[Tensor, Tensor]:
     n, own = value.shape[-1], tuple(params)
+    if family == "permutation":
+        return cotangent[..., _order(n, seed, not undo, value.device)], cotangent.new_empty(0)
     matrix = mixing.matrix_of(family, own, n, seed).to(value.device)
     if undo:
         by_value = (cotangent.double() @ torch.linalg.inv(matrix)).to(cotangent.dtype)

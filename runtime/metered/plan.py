@@ -81,7 +81,7 @@ class Plan:
     rewrites: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.sites)
+        return len(self.sites) > 0  # Dynamo (2.11) has no `bool` of a tuple
 
     @property
     def rows(self) -> tuple[Row, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from revc.runtime.bits import host
 from revc.runtime.metered.coding import Coding
 from revc.runtime.state.lattice import INTEGERS
 
@@ -66,7 +67,9 @@ def overflows(parts: Parts, coding: Coding) -> Tensor:
     highest, most = divmod(half + (1 << (coding.width - 1)) - 1, coding.unit)
     low, high = torch.aminmax(index)
     outside = (low < lowest) | (high > highest)
-    if coding.unit == 1 or (index.device.type == "cpu" and lowest < low and high < highest):
+    if coding.unit == 1:
+        return outside
+    if not host.waits(index.device) and lowest < low and high < highest:
         return outside
     kept = torch.zeros_like(index) if residue is None else residue
     return (

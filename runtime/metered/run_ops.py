@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
+from revc.runtime.findings import Findings
 from revc.runtime.metered.bits import bits_of
 from revc.runtime.metered.session import Options, Session, session_of
 
@@ -43,7 +44,10 @@ def finish_run(token: Tensor, ticket: Tensor, device: torch.device) -> Tensor:
 
     The compiler drops what nothing depends on. The ticket is here to live until now.
     """
-    session_of(ticket).finish()
+    session, found = session_of(ticket), Findings()
+    session.report_faults(found)
+    found.settle()
+    session.finish()
     token[1] += 1
     return torch.zeros((), device=device)
 
@@ -71,7 +75,10 @@ def come_forth(token: Tensor, ticket: Tensor, exact: bool, device: torch.device)
     session = session_of(ticket)
     try:
         if exact:
-            session.check_start()
+            found = Findings()
+            session.report_faults(found)
+            session.report_start(found)
+            found.settle()
     finally:
         if session.undoing is not None:
             session.come_forth(session.undoing)

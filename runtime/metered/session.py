@@ -11,12 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from revc.errors import BindError, ReconstructionError
+from revc.errors import BindError
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.constants import WORD_BITS
+from revc.runtime.bits.engine import new_token
 from revc.runtime.bits.errors import DamagedTapeError, LaneError, ReservoirExhaustedError
 from revc.runtime.bits.filespill import FileSpill
 from revc.runtime.bits.spill import HostSpill
+from revc.runtime.findings import Findings
+from revc.runtime.metered import verdicts
 from revc.runtime.metered.books import Books
 from revc.runtime.metered.plan import RESERVOIR, TAPE, Budget, Plan
 from revc.runtime.metered.settings import BitSettings, stack_seed
@@ -96,7 +99,7 @@ class Session:
         self.undoing: Undoing | None = None
         self.taken: dict[str, int] = {}
         self.serial = next(_serial)
-        self.token = torch.tensor([self.serial, 0], dtype=torch.int64)
+        self.token = new_token(self.serial)
         _sessions[self.serial] = self
 
     def _stacks(self, settings: BitSettings) -> dict[str, BitStack]:
@@ -186,11 +189,9 @@ class Session:
         declared = next((s for s in self.plan.stacks if s.name == name), None)
         if declared is None or declared.bits is None or self.back:
             return
-        drawn = int(self.stacks[name].debt().max()) * WORD_BITS
-        if drawn > declared.bits:
-            raise ReservoirExhaustedError(
-                f"reservoir {name} has {declared.bits} bits a sequence, and {drawn} were drawn"
-            )
+        over = (self.stacks[name].debt() * WORD_BITS > declared.bits).any()
+        text = f"reservoir {name} has {declared.bits} bits a sequence, and more were drawn"
+        self.stacks[name].engine.faults.report(ReservoirExhaustedError, over, text)
 
     # --- budgets ---------------------------------------------------------------------------------
 
@@ -250,6 +251,8 @@ class Session:
                 "this call is part of: wait for its end"
             )
         self.back_books = Books(self.sequences, self.device, self.plan.names)
+        for stack in self.stacks.values():
+            stack.engine.faults.take()  # of an earlier way back, which was left
         words = self.plan.rewrites
         kept = {n: s.save(words=words) for n, s in self.stacks.items() if not s.engine.spill}
         undoing = Undoing(kept, dict(self.charged), dict(self.sizes))
@@ -267,30 +270,24 @@ class Session:
         self.charged, self.sizes = dict(undoing.charged), dict(undoing.sizes)
         self.undoing = None
 
-    def check_start(self) -> None:
-        """Check that an undone run has come back to where it started.
+    def report_faults(self, found: Findings) -> None:
+        """Add what the stacks found wrong with their data to what a pass has found."""
+        verdicts.report_faults(self.stacks, found)
 
-        Raises:
-            ReconstructionError: a stack is not what it was: what was undone is not what was done.
+    def report_start(self, found: Findings) -> None:
+        """Add whether an undone run has come back to where it started.
+
+        If not, what was undone is not what was done, which is a `ReconstructionError`.
         """
-        for name, saved in self._first.items():
-            back = self.stacks[name].is_at(saved)
-            if not bool(back.all()):
-                wrong = int((~back).sum())
-                raise ReconstructionError(
-                    f"{self.kinds[name]} {name}: {wrong} of {self.sequences} sequences do not come "
-                    "back to where they started. Other parameters, another state or another batch "
-                    "than the run's own were used to undo it"
-                )
+        verdicts.report_start(self.stacks, self.kinds, self._first, found)
 
     def finish(self) -> None:
-        """End a forward run: raise what a device found; throw the tape away if that is meant.
+        """End a forward run whose faults were reported; throw the tape away if that is meant.
 
         Raises:
             SpillError: what streamed out could not be written.
         """
         for stack in self.stacks.values():
-            stack.verify()
             stack.flush()
         if self.mode == "deployed":
             self.books.discard()

@@ -1,16 +1,22 @@
-"""Scaled dot-product attention with its VJP, by the fused kernel of each device.
+"""Scaled dot-product attention with its VJP, by the fused kernel of each device and dtype.
 
-The kernels keep [B, H, T, D] and the log-sum-exp of each row, never the [T, T] scores. Their
+Which kernel runs follows from device, dtype and head size alone, never from a global flag, so that
+a rebuild takes the one that the forward pass took: on the CPU its own; on CUDA flash attention for
+16-bit floats, memory-efficient attention for float32, and the scores in full for float64, which no
+fused kernel knows.
+
+The fused kernels keep [B, H, T, D] and the log-sum-exp of each row, never the [T, T] scores. Their
 forward passes are deterministic, which a rebuild needs; so are the backward passes on the CPU. On
-CUDA the backward kernel adds some parts of the queries' cotangent in any order, unless
-``torch.use_deterministic_algorithms`` is on: then gradients repeat bit for bit, too. It knows no
-float64: there the scores are computed in full.
+CUDA the backward kernels add some parts of the queries' cotangent in any order, unless
+``torch.use_deterministic_algorithms`` is on: then gradients repeat bit for bit, too.
 """
 
 import torch
 from torch import Tensor
 
 aten = torch.ops.aten
+FLASH_SIZE = 256
+"""The largest heads that flash attention takes."""
 
 
 def attend(
@@ -31,8 +37,7 @@ def attend(
         return torch.empty_like(q), q.new_empty(q.shape[:-1])
     q, k, v = _dense(q), _dense(k), _dense(v)
     if q.device.type == "cuda":
-        kernel = _in_full if q.dtype == torch.float64 else _efficient
-        return kernel(q, k, v, causal, window)
+        return KERNELS[_kernel(q)][0](q, k, v, causal, window)
     bias, causal = _window_bias(q, k, causal, window), causal and window is None
     return aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, causal, attn_mask=bias)
 
@@ -52,12 +57,56 @@ def attend_vjp(
         return torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
     gradient, q, k, v, out = [_dense(x) for x in (gradient, q, k, v, out)]
     if q.device.type == "cuda":
-        pull = _in_full_vjp if q.dtype == torch.float64 else _efficient_vjp
-        return pull(gradient, q, k, v, out, row, causal, window)
+        return KERNELS[_kernel(q)][1](gradient, q, k, v, out, row, causal, window)
     bias, causal = _window_bias(q, k, causal, window), causal and window is None
     return aten._scaled_dot_product_flash_attention_for_cpu_backward(
         gradient, q, k, v, out, row, 0.0, causal, attn_mask=bias
     )
+
+
+def _kernel(q: Tensor) -> str:
+    """Return the name of the kernel on CUDA."""
+    if q.dtype == torch.float64:
+        return "full"
+    half = q.dtype in (torch.bfloat16, torch.float16)
+    return "flash" if half and q.shape[-1] <= FLASH_SIZE else "efficient"
+
+
+def _flash(
+    q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None
+) -> tuple[Tensor, Tensor]:
+    size, (q, k, v) = q.shape[-1], _time_first(q, k, v)
+    out, row, *_ = aten._flash_attention_forward(
+        q, k, v, None, None, q.shape[1], k.shape[1], 0.0, causal, False, scale=size**-0.5,
+        **_sides(causal, window),
+    )  # fmt: skip
+    return out.transpose(1, 2)[..., :size], row
+
+
+def _flash_vjp(
+    gradient: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, row: Tensor, causal: bool,
+    window: int | None,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    size, (gradient, q, k, v, out) = q.shape[-1], _time_first(gradient, q, k, v, out)
+    unused = torch.zeros(2, dtype=torch.uint64, device=q.device)  # the state of a dropout
+    back = aten._flash_attention_backward(
+        gradient, q, k, v, out, row, None, None, q.shape[1], k.shape[1], 0.0, causal, unused,
+        unused, scale=size**-0.5, **_sides(causal, window),
+    )  # fmt: skip
+    dq, dk, dv = (x.transpose(1, 2)[..., :size] for x in back)
+    return dq, dk, dv
+
+
+def _time_first(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Return them as [B, T, H, D], the order in which flash attention reads them."""
+    return tuple(_padded(_dense(x.transpose(1, 2))) for x in tensors)
+
+
+def _sides(causal: bool, window: int | None) -> dict[str, int]:
+    """Return how many positions are seen to either side of one's own, which is not counted."""
+    if window is None:
+        return {}
+    return {"window_size_left": window - 1, "window_size_right": 0 if causal else window - 1}
 
 
 def _efficient(
@@ -101,6 +150,13 @@ def _in_full_vjp(
     inner = (gradient * out).sum(-1, keepdim=True)
     by_score = weight * (gradient @ v.mT - inner) * q.shape[-1] ** -0.5
     return by_score @ k, by_score.mT @ q, weight.mT @ gradient
+
+
+KERNELS = {
+    "flash": (_flash, _flash_vjp),
+    "efficient": (_efficient, _efficient_vjp),
+    "full": (_in_full, _in_full_vjp),
+}
 
 
 def _scores(q: Tensor, k: Tensor, causal: bool, window: int | None) -> Tensor:

@@ -192,8 +192,9 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
         BindError: the module computed with a tensor whose gradient has nowhere to go.
     """
     if handle.vjp is not None:
-        by_params, *pulled = handle.vjp(cotangent)
-        return (tuple(by_params), *(pulled.pop(0) if w else None for w in handle.wanted))
+        pulled = handle.vjp(cotangent)
+        rest = iter(pulled[1:])
+        return (tuple(pulled[0]), *(next(rest) if w else None for w in handle.wanted))
     if handle.output is None:
         raise BindError(f"net {leaf.name!r} was not evaluated")
     wanted = [p for p in handle.params if p.requires_grad]

@@ -1,13 +1,16 @@
 """A way back through a run: the state on its way from the end to the start."""
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from revc.errors import ReconstructionError
+from revc.runtime.bits import host
 from revc.runtime.bits.errors import BitsError, SpillError
+from revc.runtime.findings import Findings
 from revc.runtime.metered.undoing import Undoing
 from revc.runtime.run import guard
 from revc.runtime.run.modes import restored
@@ -39,7 +42,7 @@ class Descent:
         self.position = len(self.run.steps)
         self.health = new_health(self.run.mode.device)
         device = self.run.mode.device
-        waits = self.run.marks.on and device.type != "cpu"
+        waits = self.run.marks.on and host.waits(device)
         self.wrong = Rows(len(self.run.steps) if waits else 0, 1, torch.int64, device)
         self.state: dict[str, Tensor] = self.run.start()
         self.row: Tensor | None = None
@@ -72,10 +75,10 @@ class Descent:
         Raises:
             ReconstructionError: some do. Devices that would have to be waited for tell at the end.
         """
-        if wrong.device.type != "cpu":
+        if host.waits(wrong.device):
             self.wrong.add(position, wrong)
         elif guard.readable(wrong):
-            guard.verify_now(wrong, [self.run.names[position]], self.run.interface)
+            guard.verify_now(wrong.tolist(), [self.run.names[position]], self.run.interface)
 
     def note_emits(self, position: int, differs: Tensor) -> None:
         """Take note of whether what a segment emits came out different, 0-dim.
@@ -83,7 +86,7 @@ class Descent:
         Raises:
             ReconstructionError: it did; devices that would have to be waited for tell at the end.
         """
-        if differs.device.type != "cpu":
+        if host.waits(differs.device):
             self.wrong.add(position, differs.reshape(1).to(torch.int64))
         elif guard.readable(differs) and differs.item():
             raise ReconstructionError(
@@ -92,23 +95,37 @@ class Descent:
                 "else: a net in it changed since, or does not repeat its result"
             )
 
-    def arrive(self) -> None:
+    def arrive(self, found: Findings | None = None) -> None:
         """End the way back, having checked where it led.
+
+        Args:
+            found: what else it is to be judged by, first.
 
         Raises:
             ReconstructionError: a register, or a stack at the start, is not what it was.
         """
-        session, at = self.run.session, self.run.interface
+        found = Findings() if found is None else found
         try:
+            at = self.run.interface
             if at.exact and self.recorded and (observed() or self._is_nearly_down()):
                 with restored(self.run.mode):
                     self.reach(0)
-            if self.wrong.count and guard.readable(self.wrong.table):
-                guard.verify_now(self.wrong.filled[:, 0], self.run.names, at)
-            if session is not None and self.undoing and at.exact and self.position == 0:
-                session.check_start()
+            self._report(found)
+            with reading_bits():
+                self.run.model.deferred.settle("backward" if self.recorded else "inverse", found)
         finally:
             self.leave()
+
+    def _report(self, found: Findings) -> None:
+        """Add what the way back has found to `found`."""
+        run, session = self.run, self.run.session
+        if self.wrong.count and guard.readable(self.wrong.table):
+            judge = partial(guard.verify_now, names=run.names, at=run.interface)
+            found.add(self.wrong.filled[:, 0], judge)
+        if session is not None and guard.readable(self.health):
+            session.report_faults(found)
+            if self.undoing and run.interface.exact and self.position == 0:
+                session.report_start(found)
 
     def _is_nearly_down(self) -> bool:
         """Say whether what is left is without nets: autograd stops where it has nothing to do."""

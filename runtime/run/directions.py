@@ -15,7 +15,7 @@ from revc.runtime.run import gate
 from revc.runtime.run.guard import NonFiniteError
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.inverse import go_back, open_bits, single
-from revc.runtime.run.modes import mode_of
+from revc.runtime.run.modes import NO_OPTIONS, mode_of
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
@@ -127,7 +127,7 @@ def decompress(
     sizes = at.bound(at.givens, named, {})
     Intake(at.name, at.givens, named, sizes, strict=True).admit().settle()
     data = seal.unsealed(bytes(data), key)
-    now = conditions_of(model, givens, mode_of(model, {}, (), givens, 1).low)
+    now = conditions_of(model, givens, mode_of(model, {}, (), givens, 1, NO_OPTIONS).low)
     packed = archive.unpack(data, model, now, memory)
     options = Options(together=True, lanes=packed.lanes, seed=0, loaded=packed.stacks)
     values = [*packed.raw, *givens]

@@ -6,13 +6,18 @@ the compiler could move the whole rebuild, and its checks, into the forward pass
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from revc.errors import ReconstructionError, RevcError
+from revc.runtime.findings import Judge
 from revc.runtime.interface import Interface, SegmentPlan
+
+if TYPE_CHECKING:
+    from revc.runtime.run.counts import Counts
 
 
 class NonFiniteError(RevcError):
@@ -37,9 +42,12 @@ def interface_of(key: str) -> Interface:
     return _interfaces[key]
 
 
-def settle_now(trail: Tensor, names: Sequence[str], program: str) -> list[str]:
-    """Raise if the health after some segment, [segments, 3], shows that it went wrong.
+def settle_now(
+    trail: Iterable[tuple[float, float]], names: Sequence[str], program: str
+) -> list[str]:
+    """Raise if the health after some segment shows that it went wrong.
 
+    `trail` has the first two numbers of each segment's (see `revc.runtime.state.alloc_health`).
     Returns the names of those in which an increment was clamped.
 
     Raises:
@@ -47,7 +55,7 @@ def settle_now(trail: Tensor, names: Sequence[str], program: str) -> list[str]:
     """
     clamped: list[str] = []
     before = 0.0  # health only grows: what an earlier segment clamped shows in all later ones
-    for (size, wrong, _), name in zip(trail.tolist(), names, strict=True):
+    for (size, wrong), name in zip(trail, names, strict=True):
         if not size < float("inf"):
             raise NonFiniteError(f"{program}, {name}: an increment is not finite")
         if size >= 1 and size > before:
@@ -61,21 +69,34 @@ def settle_now(trail: Tensor, names: Sequence[str], program: str) -> list[str]:
     return clamped
 
 
-def verify_now(wrong: Tensor, names: Sequence[str], at: Interface) -> None:
-    """Raise if some segment's rebuilt input, [segments], differs from the forward pass's.
+def judge_trail(names: Sequence[str], program: str, counts: "Counts", clamped: list[str]) -> Judge:
+    """Return what runs `settle_now` on a trail, counts what was clamped, and lists it."""
+
+    def judge(values: Sequence[float]) -> None:
+        pairs = zip(values[::2], values[1::2], strict=True)
+        clamped[:] = settle_now(pairs, names, program)
+        for name in clamped:
+            counts.increment(program, name)
+
+    return judge
+
+
+def verify_now(found: Sequence[float], names: Sequence[str], at: Interface) -> None:
+    """Raise if some segment's rebuilt input differs from the forward pass's.
+
+    `found` says for each segment how many registers do.
 
     Float state may differ by what the model's `drift` allows.
 
     Raises:
         ReconstructionError: it does; names the last such segment, where the rebuild went wrong.
     """
-    found = wrong.tolist()
     for index in reversed(range(len(found))):
         if found[index]:
             how = "bit for bit" if at.exact else "as closely as `model.drift` says"
             raise ReconstructionError(
-                f"{at.name}, {names[index]}: {found[index]} of its registers could not be rebuilt "
-                f"{how}. Between forward and backward something changed: a parameter "
+                f"{at.name}, {names[index]}: {int(found[index])} of its registers could not be "
+                f"rebuilt {how}. Between forward and backward something changed: a parameter "
                 "(through .data), the state itself, or a net that does not repeat its result "
                 "(dropout, a random or nondeterministic operation)"
             )
@@ -114,7 +135,8 @@ def _(state: Sequence[Tensor], cotangent: Tensor) -> list[Tensor]:
 def settle(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
     """Run `settle_now`; return a 0-dim zero."""
     at = _interfaces[key]
-    for name in settle_now(trail, segment_names(at, counts), at.name):
+    pairs = [(size, wrong) for size, wrong, _ in trail.tolist()]
+    for name in settle_now(pairs, segment_names(at, counts), at.name):
         text = (
             f"{at.name}, {name}: an increment is beyond the lattice and was clamped; its gradient "
             "is that of one that was not, as the code is compiled"
@@ -132,7 +154,7 @@ def _(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
 def verify(wrong: Tensor, counts: Sequence[int], key: str) -> Tensor:
     """Run `verify_now`; return a 0-dim float32 zero."""
     at = _interfaces[key]
-    verify_now(wrong, segment_names(at, counts), at)
+    verify_now(wrong.tolist(), segment_names(at, counts), at)
     return wrong.new_zeros((), dtype=torch.float32)
 
 

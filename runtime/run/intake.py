@@ -8,11 +8,14 @@ what was clamped is zero.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from revc.errors import BindError
+from revc.runtime.bits import host
+from revc.runtime.findings import Findings, Judge
 from revc.runtime.interface import Slot
 from revc.runtime.run.counts import Counts
 from revc.runtime.run.guard import NonFiniteError, interface_of, readable
@@ -33,9 +36,7 @@ def admit_compiled(ends: Tensor, sizes: Sequence[int], key: str) -> Tensor:
     for slot, (low, high, between) in zip(at.entries, ends.tolist(), strict=True):
         span = f"{at.name}: {slot.name} goes from {low:g} to {high:g}"
         if slot.kind == "label":
-            count = evaluate(slot.classes, bound)
-            if count is not None and not (low >= 0 and high < count):
-                raise BindError(f"{span}, and labels of {slot.text} lie in [0, {count:g})")
+            _check_span(span, slot, low, high, bound)
         elif not is_finite(slot, low, high):
             raise NonFiniteError(f"{span}, and what comes in must be finite")
         elif slot.kind == "lattice" and (between or _is_beyond(slot, low, high)):
@@ -72,7 +73,10 @@ class Intake:
     waiting: list[tuple[Slot, Tensor]] = field(default_factory=list)
 
     def admit(self) -> "Intake":
-        """Look at every value; on devices that would have to be waited for, `settle` does.
+        """Look at every value; on devices that would have to be waited for, `report` does.
+
+        Where a CUDA graph is captured, nobody will look in time to know whether a value is clamped:
+        the mask is made in any case.
 
         Raises:
             BindError: a label is out of range, or, where that is refused, a value is.
@@ -82,21 +86,41 @@ class Intake:
             value = self.values[slot.name]
             if not readable(value) or not value.numel():
                 continue
-            ends = extremes(slot, value)
-            if value.device.type == "cpu":
-                self._judge(slot, *ends.tolist())
+            if not host.waits(value.device):
+                self._judge(slot, *extremes(slot, value).tolist())
             else:
-                self.waiting.append((slot, ends))
+                self.waiting.append((slot, self._worst(slot, value)))
         return self
 
+    def _worst(self, slot: Slot, value: Tensor) -> Tensor:
+        """Return what is judged later, [4]: the larger the worse."""
+        low, high, between = ends(slot, value)
+        beyond = torch.zeros_like(low)
+        if slot.kind == "lattice" and host.captures(value.device):
+            mask = self.clamped[slot.name] = lattice.outside(value, slot.fraction_bits, slot.width)
+            beyond = mask.sum().double()
+        return torch.stack([-low, high, between, beyond])
+
+    def report(self, found: Findings) -> None:
+        """Add what waited for the device to what a pass has found; see `admit`."""
+        for slot, worst in self.waiting:
+            judge: Judge = partial(self._located, slot)
+            if host.captures(worst.device):  # values are others when it is judged
+                judge = partial(
+                    _judge_span, self.program, slot, self.sizes, self.strict, self.counts
+                )
+            found.add(worst, judge)
+        self.waiting = []
+
     def settle(self) -> None:
-        """Judge what waited for the device; see `admit`."""
-        if self.waiting:
-            found = torch.stack([ends for _, ends in self.waiting]).tolist()
-            slots = [slot for slot, _ in self.waiting]
-            self.waiting = []
-            for slot, ends in zip(slots, found, strict=True):
-                self._judge(slot, *ends)
+        """Judge what waited for the device by itself; see `report`."""
+        found = Findings()
+        self.report(found)
+        found.settle()
+
+    def _located(self, slot: Slot, values: Sequence[float]) -> None:
+        low, high, between, _ = values
+        self._judge(slot, -low, high, between)
 
     def _judge(self, slot: Slot, low: float, high: float, between: float) -> None:
         value = self.values[slot.name]
@@ -125,7 +149,12 @@ class Intake:
 
 
 def extremes(slot: Slot, value: Tensor) -> Tensor:
-    """Return the least and the largest element, [3] in float64, NaN if one is.
+    """Return what `ends` does as one tensor, [3] in float64."""
+    return torch.stack(ends(slot, value))
+
+
+def ends(slot: Slot, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the least and the largest element, 0-dim float64, NaN if one is.
 
     Third, on a lattice of integers, the number of elements that are none.
     """
@@ -133,7 +162,34 @@ def extremes(slot: Slot, value: Tensor) -> Tensor:
     between = low.new_zeros(())
     if slot.kind == "lattice" and slot.fraction_bits == 0 and value.is_floating_point():
         between = (value.detach().frac() != 0).sum()
-    return torch.stack([low.double(), high.double(), between.double()])
+    return low.double(), high.double(), between.double()
+
+
+def _judge_span(
+    program: str, slot: Slot, sizes: Mapping[str, int], strict: bool, counts: Counts | None,
+    values: Sequence[float],
+) -> None:  # fmt: skip
+    """Judge values of which no more is known than their ends, and how many are clamped."""
+    low, high, between = -values[0], values[1], values[2]
+    span = f"{program}: {slot.name} goes from {low:g} to {high:g}"
+    if slot.kind == "label":
+        _check_span(span, slot, low, high, sizes)
+    elif not is_finite(slot, low, high):
+        raise NonFiniteError(f"{span}, and what comes in must be finite")
+    elif slot.kind == "lattice":
+        for count, done in ((values[3], "clamped"), (between, "rounded")):
+            if count and strict:
+                raise BindError(f"{span}, which {slot.text} does not hold, or not exactly")
+            if count and counts is not None:
+                example = f"in a span from {low:g} to {high:g}"
+                counts.input(program, slot.name, done, int(count), example)
+
+
+def _check_span(span: str, slot: Slot, low: float, high: float, sizes: Mapping[str, int]) -> None:
+    """Refuse labels out of range."""
+    count = evaluate(slot.classes, sizes)
+    if count is not None and not (low >= 0 and high < count):
+        raise BindError(f"{span}, and labels of {slot.text} lie in [0, {count:g})")
 
 
 def _check_label(

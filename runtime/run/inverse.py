@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from revc.errors import BindError, ReconstructionError
+from revc.runtime.findings import Findings
 from revc.runtime.metered.session import Options, Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent, reading_bits
@@ -144,24 +145,34 @@ def go_back(
         done = False
         try:
             descent.reach(0)
-            if guard.readable(descent.health):
-                guard.settle_now(descent.health[None], ["segment inverse"], at.name)
-            _check_start(run, descent.row, check)
             views = [run.seen(slot, descent.state[slot.name]) for slot in at.takes]
             done = True
         finally:
-            descent.arrive() if done else descent.leave()
+            descent.arrive(_findings(run, descent, check)) if done else descent.leave()
     return views
 
 
-def _check_start(run: Run, row: Tensor | None, check: Tensor | None) -> None:
-    if check is None or row is None or not guard.readable(check):
-        return
-    if run.marks.differing(row, check.to(row.device)).item():
-        raise ReconstructionError(
-            f"{run.interface.name}: the inverse does not come back to the inputs of the run. Its "
-            "parameters, or the result itself, have changed since"
-        )
+def _findings(run: Run, descent: Descent, check: Tensor | None) -> Findings:
+    """Return what the way down has found, and whether it led to inputs of checksums `check`."""
+    found, name = Findings(), run.interface.name
+    if not guard.readable(descent.health):
+        return found
+
+    def health(values: Sequence[float]) -> None:
+        guard.settle_now([(values[0], values[1])], ["segment inverse"], name)
+
+    def start(values: Sequence[float]) -> None:
+        if values[0]:
+            raise ReconstructionError(
+                f"{name}: the inverse does not come back to the inputs of the run. Its parameters, "
+                "or the result itself, have changed since"
+            )
+
+    found.add(descent.health[:2], health)
+    row = descent.row
+    if check is not None and row is not None:
+        found.add(run.marks.differing(row, check.to(row.device)), start)
+    return found
 
 
 def open_bits(model: "ReversibleModel", mode: RunMode) -> Session:

@@ -37,7 +37,7 @@ class Marks:
         """Return the marks of registers, in their order."""
         registers = [state[name] for name in names]
         row = checksum(registers) if self.exact else drift.sketch(registers)
-        return row if registers else row.to(self.device)
+        return row if registers else torch.empty_like(row, device=self.device)
 
     def allow(self, final: Mapping[str, Tensor], *known: Tensor) -> None:
         """Fix how far float state may stray: by the norms in marks and in the final state."""

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from revc.runtime.flags import Flags, chosen, flags
 from revc.runtime.metered.session import Options
 from revc.runtime.nets.brought import set_training
-from revc.runtime.run.kernels import Flags, chosen, flags
 
 NO_OPTIONS = Options()
 
@@ -30,9 +30,9 @@ class RunMode:
     dtype: torch.dtype
     low: torch.dtype
     device: torch.device
-    training: tuple[bool, ...] = ()
-    examples: int = 1
-    options: Options = NO_OPTIONS
+    training: tuple[bool, ...]
+    examples: int
+    options: Options  # no default: Dynamo (2.11) has no source for the defaults of a dataclass
     asked: frozenset[str] = frozenset()
     kernels: Flags | None = None
 
@@ -54,7 +54,7 @@ class RunMode:
 
 def mode_of(
     owner: nn.Module, sizes: Mapping[str, int], order: Sequence[str], values: Sequence[Tensor],
-    examples: int, options: Options = NO_OPTIONS,
+    examples: int, options: Options,
 ) -> RunMode:  # fmt: skip
     """Return the mode in which a module would run on `values` now, which are of `examples`."""
     first = next((p for p in owner.parameters() if p.is_floating_point()), None)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from revc.errors import BindError, ReconstructionError
+from revc.runtime.findings import Findings
 from revc.runtime.interface import Interface, Slot
 from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
@@ -128,18 +129,22 @@ class Run:
                 value = self.final[slot.name]
                 self.watched.append(Watched(slot.name, value, version(value)))
         if guard.readable(self.health):
-            if self.intake is not None:
-                self.intake.settle()
-            self._count(guard.settle_now(self.trail.filled, self.names, self.interface.name))
+            self.clamped = self._settle()
         del self.trail, self.health  # the way back is not to hold them
         if self.session is not None:
             self.session.finish()
 
-    def _count(self, clamped: Sequence[str]) -> None:
-        """Take note of the segments in which an increment was clamped."""
-        self.clamped = bool(clamped)
-        for name in clamped:
-            self.model.counts.increment(self.interface.name, name)
+    def _settle(self) -> bool:
+        """Judge all that the pass has found; say whether an increment may have been clamped."""
+        found, clamped = Findings(), list[str]()
+        if self.intake is not None:
+            self.intake.report(found)
+        judge = guard.judge_trail(self.names, self.interface.name, self.model.counts, clamped)
+        found.add(self.trail.filled[:, :2], judge)
+        if self.session is not None:
+            self.session.report_faults(found)
+        read = self.model.deferred.settle("forward", found)
+        return bool(clamped) or not read
 
     def _bits(self, lengths: Tensor | None) -> list[Any]:
         """Return what graphs that exchange bits take: token, code lengths, and table of sites."""

@@ -51,8 +51,8 @@ def run_whole(
     run = Whole.apply if recorded else partial(Whole.forward, _Unrecorded())
     out = run(model, mode, counts, *inputs)
     count = len(at.gives) + len(at.emits)
-    lengths = out[count] if at.plan else None
-    rest = [*out[count + bool(at.plan) :]]
+    rest = [*out[count:]]
+    lengths = rest.pop(0) if at.plan else None
     ticket = rest.pop() if at.plan else None
     hidden = iter(rest)
     views = out[: len(at.gives)]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from revc.runtime.state import lattice
 from revc.runtime.state.checksum import digest
+from revc.runtime.state.device import kernels_for
 
 
 def new_health(device: torch.device) -> Tensor:
@@ -30,8 +31,12 @@ def watch(value: Tensor, fraction_bits: int, width: int, health: Tensor) -> Tens
     """
     if value.numel() == 0:
         return health.clone()  # a nested region may not return what it takes
+    scale = 2.0 ** (fraction_bits - width + 1)
+    if value.dtype != torch.float64 and (kernels := kernels_for(value, health)):
+        raised: Tensor = kernels.watch(value, scale, health)
+        return raised
     low, high = torch.aminmax(value)
-    size = torch.maximum(-low, high).to(torch.float32) * 2.0 ** (fraction_bits - width + 1)
+    size = torch.maximum(-low, high).to(torch.float32) * scale
     return torch.stack((torch.maximum(health[0], size), health[1], health[2]))
 
 
@@ -69,8 +74,9 @@ def fill(
     shape: Sequence[int], value: float, fraction_bits: int, width: int, device: torch.device
 ) -> Tensor:
     """Return a new lattice register that holds `value` everywhere."""
-    point = lattice.encode(torch.tensor(value, dtype=torch.float64), fraction_bits, width)
-    return point.to(device).expand(tuple(shape)).contiguous()
+    bottom, top = lattice.bounds(torch.float64, width)
+    point = int(min(max(round(value * 2.0**fraction_bits), bottom), top))  # as `encode` does
+    return torch.full(tuple(shape), point, dtype=lattice.INTEGERS[width], device=device)
 
 
 def fill_plain(

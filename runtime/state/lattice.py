@@ -12,6 +12,8 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
+from revc.runtime.state.device import kernels_for
+
 INTEGERS = {16: torch.int16, 32: torch.int32, 64: torch.int64}
 
 
@@ -21,6 +23,8 @@ def decode(raw: Tensor, fraction_bits: int, dtype: torch.dtype) -> Tensor:
     The scaling is exact; rounding happens in the conversion from the integer (float32 holds 24
     bits), and once more when `dtype` is narrower than float32.
     """
+    if kernels := kernels_for(raw):
+        return kernels.decode(raw, fraction_bits, dtype)
     wide = torch.float64 if dtype == torch.float64 else torch.float32
     return raw.to(wide).mul_(2.0**-fraction_bits).to(dtype)
 
@@ -79,8 +83,12 @@ def add_(
     Returns:
         `state` itself.
     """
-    raw = _round(value, fraction_bits, state.dtype, consume)
     total = _total.get()
+    if total is None and state.shape == value.shape and (kernels := kernels_for(state, value)):
+        width = torch.iinfo(state.dtype).bits
+        kernels.add_(state, value, sign, fraction_bits, *bounds(value.dtype, width))
+        return state
+    raw = _round(value, fraction_bits, state.dtype, consume)
     before = state.clone() if total is not None else None
     changed = state.add_(raw) if sign > 0 else state.sub_(raw)
     if total is not None and before is not None:

@@ -72,10 +72,20 @@ def test_time_ratios_pair_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_spent_budget_leaves_a_check_out() -> None:
     clock = Clock(budget=5, start=time.perf_counter() - 5)
-    row = clock.row("peak", "MiB", 3.0, torch.zeros, size=1)
+    row = clock.row("peak", "MiB", lambda: 1.0, target=3.0)
     assert row.value is None
     assert row.met is False
     assert "budget" in row.note
+
+
+def test_a_figure_that_fails_or_takes_too_long_ends_no_other() -> None:
+    def fails() -> float:
+        raise ValueError("no such arm")
+
+    clock = Clock(budget=60, limit=0.05)
+    assert clock.row("peak", "MiB", fails).note == "ValueError: no such arm"
+    assert "more than" in clock.row("peak", "MiB", lambda: time.sleep(5) or 1.0).note
+    assert clock.row("peak", "MiB", lambda: 1.0).value == 1.0
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")

@@ -85,7 +85,7 @@ def distribution(kind: str, b: int) -> tuple[Distribution, Tensor]:
         bounded, grid = kind == "bounded-mixture", (where, scale[..., None] + where * 0)
         return inside(Mixture(reals(parts, 11), *grid, bounded=bounded), far)
     bits = numbers(1 << 16, shape, 12).to(torch.int16)
-    return FloatBits(torch.bfloat16), bits.view(torch.bfloat16)
+    return FloatBits(torch.bfloat16, device=bits.device), bits.view(torch.bfloat16)
 
 
 def inside(chosen: Distribution, symbols: Tensor) -> tuple[Distribution, Tensor]:
@@ -93,10 +93,15 @@ def inside(chosen: Distribution, symbols: Tensor) -> tuple[Distribution, Tensor]
     return chosen, chosen.clip(symbols)
 
 
-def tape(kind: str, size: str, backend: BackendName) -> str:
+def tape(kind: str, size: str, backend: BackendName, device: str = "cpu") -> str:
     """Draw, push other symbols, draw again: the hash of what is left."""
+    with torch.device(device):
+        return _tape(kind, size, backend, device)
+
+
+def _tape(kind: str, size: str, backend: BackendName, device: str) -> str:
     mode, b, lanes = SHAPES[size]
-    stack = BitStack(b, lanes, seed=2**40 + 17, mode=mode, backend=backend)
+    stack = BitStack(b, lanes, seed=2**40 + 17, mode=mode, backend=backend, device=device)
     if kind == "scale":
         x = (numbers(1 << 30, (b, 44), 13) - (1 << 29)).int()
         n = numbers(1 << 14, x.shape, 14) + 1
@@ -112,16 +117,21 @@ def tape(kind: str, size: str, backend: BackendName) -> str:
     return stack.digest()
 
 
-def long_tape(kind: str, size: str, backend: BackendName) -> str:
+def long_tape(kind: str, size: str, backend: BackendName, device: str = "cpu") -> str:
     """Many full steps far from the floor, then a part of them popped: the kernels' quick ways."""
+    with torch.device(device):
+        return _long_tape(kind, size, backend, device)
+
+
+def _long_tape(kind: str, size: str, backend: BackendName, device: str) -> str:
     mode, b, lanes = LONG[size]
-    stack = BitStack(b, lanes, seed=3, mode=mode, backend=backend)
+    stack = BitStack(b, lanes, seed=3, mode=mode, backend=backend, device=device)
     shape = (b, lanes * 72 + 1)
     if kind == "table":
         chosen: Distribution = Table.from_counts(numbers(500, (200,), 1))
         symbols = numbers(200, shape, 2)
     else:
-        chosen = FloatBits(torch.bfloat16)
+        chosen = FloatBits(torch.bfloat16, device=device)
         symbols = (reals(shape, 3) * (1 + numbers(64, shape, 4))).to(chosen.dtype)
         symbols[:, 200:] = numbers(1 << 16, symbols[:, 200:].shape, 5).short().view(chosen.dtype)
     for _ in range(2):

@@ -1,6 +1,9 @@
 """On a CUDA device: the same tapes, growth that does not wait, spilling beside the work."""
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -10,7 +13,7 @@ from revc.runtime.bits.dist import FloatBits, Logistic, Table, Uniform
 from revc.runtime.bits.errors import BackendError, LaneError, SymbolError
 from revc.runtime.bits.filespill import FileSpill
 from revc.runtime.bits.spill import HostSpill, SpillStore
-from tests.bits import tapes
+from tests.bits import tapes, warps
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -41,15 +44,25 @@ def test_tapes_are_those_of_the_cpu(kind: str) -> None:
     assert run("cuda") == run("cpu")
 
 
-def test_golden_tapes_on_the_device() -> None:
+@pytest.mark.parametrize("kind", tapes.KINDS)
+def test_golden_tapes_on_the_device(kind: str) -> None:
+    found = {f"{kind}-{size}": tapes.tape(kind, size, "triton", "cuda") for size in tapes.SHAPES}
+    if kind in tapes.LONG_KINDS:
+        found |= {f"{kind}-{s}": tapes.long_tape(kind, s, "triton", "cuda") for s in tapes.LONG}
     wanted = json.loads(tapes.GOLDEN.read_text())
-    stack = BitStack(2, 32, seed=2**40 + 17, device="cuda")
-    x = (tapes.numbers(1 << 30, (2, 70), 13) - (1 << 29)).int().cuda()
-    n = (tapes.numbers(1 << 14, (2, 70), 14) + 1).cuda()
-    y = stack.scale(x, n, 14)
-    stack.unscale(y + 1, n + 3, 12)
-    stack.scale(y, n, 14)
-    assert stack.digest() == wanted["scale-wide"]
+    assert found == {name: wanted[name] for name in found}
+
+
+@contextmanager
+def no_waiting() -> Iterator[None]:
+    """Refuse what waits for the device; that the mode is a prototype it says as a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_one_of_everything() -> None:
@@ -69,12 +82,9 @@ def test_growth_does_not_wait_for_the_device() -> None:
     symbols = torch.randint(0, 1 << 16, (1, 1 << 18), device="cuda")
     model = Uniform(1 << 16, "cuda")
     stack.push(symbols, model)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_waiting():
         for _ in range(20):
             stack.push(symbols, model)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     for _ in range(21):
         assert torch.equal(stack.pop(Uniform(1 << 16, "cuda"), symbols.shape).long(), symbols)
     assert bool(stack.untouched().all())
@@ -112,3 +122,17 @@ def test_devices_do_not_mix() -> None:
         BitStack(1, device="cuda").push(torch.zeros(1, 3).int(), Uniform(5))
     with pytest.raises(BackendError, match="CPU tensors"):
         BitStack(1, device="cuda", backend="numba")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("case", ["bytes", "bf16"])
+def test_warp_tapes_are_those_of_the_reference(case: str, shared: bool) -> None:
+    from revc.runtime.bits.warp.tape import Launch
+
+    warps.check(case, "cuda", Launch(warps=4, shared=shared))
+
+
+def test_warp_tapes_find_symbols_without_a_code() -> None:
+    from revc.runtime.bits.warp.tape import Launch
+
+    warps.check_faults("cuda", Launch(warps=4))

@@ -11,8 +11,9 @@ from triton.compiler.compiler import make_backend  # noqa: E402
 from triton.runtime.jit import MockTensor, create_function_from_signature  # noqa: E402
 
 from revc.runtime.bits.cpu.backend import KERNELS as CPU_KERNELS  # noqa: E402
-from revc.runtime.bits.gpu import floor  # noqa: E402
+from revc.runtime.bits.gpu import floor, grid, size  # noqa: E402
 from revc.runtime.bits.gpu.backend import KERNELS  # noqa: E402
+from revc.runtime.bits.warp import kernels as warp_kernels  # noqa: E402
 
 TARGET = GPUTarget("cuda", 90, 32)
 DTYPES = {
@@ -21,6 +22,7 @@ DTYPES = {
     "rcp": torch.float64, "find": torch.int32, "row": torch.int32, "n": torch.int64,
     "weight": torch.int32, "loc": torch.int64, "scale": torch.uint8, "cdf": torch.int32,
     "inverse": torch.int64, "shift": torch.int64, "radius": torch.int64, "index": torch.int64,
+    "coarse": torch.int64, "quantile": torch.float64,
 }  # fmt: skip
 """Of the tensors that kernels take; what is none of these is an integer."""
 
@@ -38,9 +40,11 @@ def launched(function: object, constants: dict[str, object], integer: int, **own
     return types, {name: bound[name] for name, kind in types.items() if kind == "constexpr"}
 
 
-def ptx(function: object, types: dict[str, str], constants: dict[str, object]) -> str:
+def ptx(
+    function: object, types: dict[str, str], constants: dict[str, object], warps: int = 1
+) -> str:
     source = ASTSource(fn=function, signature=types, constexprs=constants)
-    options = {"num_warps": 1, "enable_fp_fusion": False}
+    options = {"num_warps": warps, "enable_fp_fusion": False}
     built = triton.compile(source, target=TARGET, options=options)
     assert len(built.asm["cubin"]) > 1000
     return str(built.asm["ptx"])
@@ -57,8 +61,8 @@ def test_kernels_compile(name: str, low: int, integer: int) -> None:
     constants.pop("FULL", None)
     if constants.pop("WIDTHS", False):
         constants |= {"EXPONENT": 8, "MANTISSA": 7}
-    if "WEIGHTED" in constants:
-        constants.setdefault("C", 3)
+    if constants.pop("PARTS", False):
+        constants["C"] = 3
     symbols = torch.int16 if "floats" in name else torch.int32
     types, found = launched(function, constants, integer, symbols=symbols)
     assert found == constants, "an integer of 1 is an integer, not a constant without a dtype"
@@ -82,3 +86,36 @@ def test_a_kernel_is_compiled_once_for_all_integers_of_a_width(name: str) -> Non
 
 def test_both_back_ends_have_the_same_kernels() -> None:
     assert set(KERNELS) == set(CPU_KERNELS)
+
+
+def compiled(
+    function: object, constants: dict[str, object], warps: int = 1, **own: torch.dtype
+) -> str:
+    types, found = launched(function, constants, 1, **own)
+    assert found == constants
+    return ptx(function, types, constants, warps)
+
+
+def test_kernels_of_sizes_and_the_grid_compile() -> None:
+    own = {"table": torch.int64, "out": torch.int64}
+    assert ".target sm_90" in compiled(size.sizes, {"BLOCK": 64}, **own)
+    floats = {"loc": torch.float32, "scale": torch.float32, "steps": torch.float64}
+    outs = {"out_loc": torch.int64, "out_scale": torch.uint8, "flags": torch.uint8}
+    own = {**floats, **outs, "halves": torch.int64}
+    text = compiled(grid.snap, {"BLOCK": 256}, 4, **own)
+    assert "div.rn.f64" in text, "a quotient is rounded once"
+    assert "fma.rn.f64" not in text, "a fused step rounds once, not twice"
+    own = {"out": torch.int32, "flag": torch.uint8}
+    assert ".target sm_90" in compiled(grid.keep, {"C": 3, "BLOCK": 256}, 4, **own)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("name", ["push", "pop"])
+def test_warp_kernels_vote(name: str, shared: bool) -> None:
+    constants = {"WARPS": 4, "FLOATS": True, "SHARED": shared, "ASM": True}
+    constants |= {"AHEAD": 192} if name == "pop" else {"COPIES": 16}
+    own = dict.fromkeys(("heads", "tops", "raw", "fault"), torch.int32)
+    text = compiled(getattr(warp_kernels, name), constants, 4, data=torch.int16, **own)
+    assert text.count("vote.sync.ballot") == 8, "four steps in the loop, four at the end"
+    assert ("ld.shared" in text) == shared
+    assert "f64" not in text

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -57,6 +58,11 @@ def normal_counts(layout: Layout) -> Tensor:
     return torch.tensor([*counts, *counts, zero, zero])
 
 
+@cache
+def _normal_table(dtype: torch.dtype, device: torch.device) -> Table:
+    return Table(frequencies_from_counts(normal_counts(LAYOUTS[dtype])).to(device))
+
+
 class FloatBits(Distribution):
     """Raw patterns of ``dtype`` (bfloat16, float16 or float32); symbols are float tensors.
 
@@ -73,11 +79,14 @@ class FloatBits(Distribution):
         if dtype not in LAYOUTS:
             raise ParameterError(f"float patterns of {dtype} are not coded")
         self.dtype, self.layout = dtype, LAYOUTS[dtype]
-        chosen = normal_counts(self.layout) if counts is None else counts
-        if chosen.numel() != self.layout.classes:
-            raise ParameterError(f"{dtype} has {self.layout.classes} classes, not {chosen.numel()}")
+        if counts is not None and counts.numel() != self.layout.classes:
+            raise ParameterError(f"{dtype} has {self.layout.classes} classes, not {counts.numel()}")
         self.widths = [self.layout.exponent, self.layout.mantissa]
-        self.table = Table(frequencies_from_counts(chosen).to(device))
+        place = torch.empty(0, device=device).device
+        if counts is None:
+            self.table = _normal_table(dtype, place)
+        else:
+            self.table = Table(frequencies_from_counts(counts).to(place))
 
     @classmethod
     def fit(cls, values: Tensor) -> FloatBits:

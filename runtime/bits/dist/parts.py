@@ -9,7 +9,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from revc.runtime.bits import ops
+from revc.runtime.bits import host, ops
 from revc.runtime.bits.checks import INSIDE, INTEGERS, check_shape
 from revc.runtime.bits.constants import PRECISION, LENGTH_UNIT
 from revc.runtime.bits.dist.base import Coder, Distribution
@@ -22,7 +22,7 @@ from revc.runtime.bits.sparse import frequency, nearest
 
 def some(flags: Tensor) -> bool:
     """Whether any value is not 0; True without looking where looking would wait for a device."""
-    return flags.device.type != "cpu" or bool(flags.any())
+    return host.waits(flags.device) or bool(flags.any())
 
 
 def check_pushed(token: Tensor, symbols: Tensor, shape: Sequence[int] | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -13,6 +14,16 @@ from revc.runtime.bits.errors import ParameterError
 from revc.runtime.bits.integer import exponentials, frequencies_from_counts, leaky_cdf
 from revc.runtime.bits.gridops import log2_units
 from revc.runtime.bits.dist.base import Coder, Distribution, clip_below, is_below
+
+
+@cache
+def fixed_table(frequencies: tuple[int, ...], device: torch.device) -> Table:
+    """The table of frequencies that never change, made once for each device.
+
+    Raises:
+        ParameterError: as `Table` does.
+    """
+    return Table(torch.tensor(frequencies, device=device))
 
 
 class Table(Distribution):

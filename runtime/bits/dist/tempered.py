@@ -38,7 +38,8 @@ def tempered(distribution: Distribution, alpha: Tensor | float) -> Distribution:
     if not isinstance(alpha, Tensor):
         if alpha == 1:
             return without_escape(distribution)
-        alpha = torch.tensor(float(alpha), dtype=torch.float64, device=device_of(distribution))
+        place = device_of(distribution)
+        alpha = torch.full((), float(alpha), dtype=torch.float64, device=place)
     chosen = Alpha(alpha)
     match distribution:
         case Window():

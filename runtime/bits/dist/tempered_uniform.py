@@ -76,7 +76,7 @@ class TemperedUniform(InParts):
         """See the module."""
         alpha, n = self.alpha.along(shape, token), self.uniform.n
         if isinstance(n, int):
-            n = torch.tensor(n, device=alpha.device)
+            n = torch.full((), n, dtype=torch.int64, device=alpha.device)
         n = n.clamp(1, 1 << 32).expand(tuple(shape))
         target = share(log2_units(n), alpha)
         level = (target + (1 << (LEVEL - 1))) >> LEVEL

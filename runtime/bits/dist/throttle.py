@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from revc.runtime.bits import host
 from revc.runtime.bits.constants import ALPHA_BITS
 from revc.runtime.bits.engine import engine_of
 from revc.runtime.bits.errors import ParameterError
@@ -30,7 +31,7 @@ class Alpha:
             raise ParameterError("alpha is float [B], or one number")
         wide = values.detach().double()
         self.bad = ~((wide >= 0) & (wide <= 1)).all()
-        if values.device.type == "cpu" and bool(self.bad):
+        if not host.waits(values.device) and bool(self.bad):
             raise ParameterError(RANGE)
         self.units = torch.round(torch.nan_to_num(wide, nan=1.0).clamp(0, 1) * ONE).long()
 

@@ -33,7 +33,7 @@ class Uniform(Distribution):
                 raise ParameterError(f"n of a uniform is in [1, 2**31], not {n}")
             self.raw = max(0, (n - 1).bit_length() - 16)
             self.upper = -(-n >> self.raw)
-            self.digits = torch.tensor([[self.upper]], device=device)
+            self.digits = torch.full((1, 1), self.upper, dtype=torch.int64, device=device)
         else:
             self.digits = n
 

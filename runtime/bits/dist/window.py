@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Self
 
 import torch
@@ -21,6 +22,12 @@ from revc.runtime.bits.tables import SCALES, scale_value
 from revc.runtime.bits.dist.base import Coder, Distribution, Level
 
 LN2 = math.log(2.0)
+
+
+@cache
+def _scales(device: torch.device) -> Tensor:
+    """The scales of the grid as floats, float64 [256]."""
+    return torch.tensor([scale_value(j) for j in range(SCALES)], device=device).double()
 
 
 def log_mass(family: str, index: Tensor, loc: Tensor, scale: Tensor, step: float) -> Tensor:
@@ -76,8 +83,7 @@ class Window(Distribution):
         """
         if loc.dtype != torch.int64 or scale.dtype != torch.uint8 or loc.shape != scale.shape:
             raise ParameterError("grid parameters are loc int64 and scale uint8 of one shape")
-        values = torch.tensor([scale_value(j) for j in range(SCALES)], device=loc.device)
-        made = cls(loc.double() / 256, values.double()[scale.long()], bounded=bounded)
+        made = cls(loc.double() / 256, _scales(loc.device)[scale.long()], bounded=bounded)
         made.grid = loc, scale
         made.level = "portable"
         return made

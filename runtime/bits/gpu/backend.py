@@ -9,10 +9,9 @@ import torch
 import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
-from revc.runtime.bits.constants import UNIT_BITS, WORD_BITS
-from revc.runtime.bits.dist.base import in_units
-from revc.runtime.bits.gpu import floats, floor, rows, table, uniform, window
-from revc.runtime.bits.log2 import log2_units
+from revc.runtime.bits.constants import WORD_BITS
+from revc.runtime.bits.gpu import floats, floor, mixture, rows, single, size, table, uniform
+from revc.runtime.bits.log2 import log2_table
 from revc.runtime.bits.state import LaneState
 
 Arguments = list[Any]
@@ -39,14 +38,6 @@ def with_stride(symbols: Tensor, n: Tensor, *rest: int) -> Arguments:
     return [symbols, n, int(n.numel() > 1), *rest]
 
 
-def unweighted(
-    symbols: Tensor, loc: Tensor, scale: Tensor, regular: int, cdf: Tensor, inverse: Tensor,
-    shift: Tensor, radius: Tensor, *_: Tensor,
-) -> Arguments:  # fmt: skip
-    """One component is a mixture without weights."""
-    return [symbols, scale, loc, scale, regular, cdf, inverse, shift, radius]
-
-
 KERNELS: dict[str, Kernel] = {
     "push_table": (table.push_table, packed, {"FULL": True}),
     "pop_table": (table.pop_table, packed, {"FULL": True}),
@@ -58,17 +49,17 @@ KERNELS: dict[str, Kernel] = {
     "pop_floats": (floats.pop_floats, packed, {"FULL": True, "WIDTHS": True}),
     "scale": (uniform.scale, with_stride, {}),
     "unscale": (uniform.unscale, with_stride, {}),
-    "push_single": (window.push_window, unweighted, {"C": 1, "WEIGHTED": False}),
-    "pop_single": (window.pop_window, unweighted, {"C": 1, "WEIGHTED": False}),
-    "push_mixture": (window.push_window, as_given, {"WEIGHTED": True}),
-    "pop_mixture": (window.pop_window, as_given, {"WEIGHTED": True}),
+    "push_single": (single.push_single, as_given, {}),
+    "pop_single": (single.pop_single, as_given, {}),
+    "push_mixture": (mixture.push_mixture, as_given, {"PARTS": True}),
+    "pop_mixture": (mixture.pop_mixture, as_given, {"PARTS": True}),
 }
 
 
 def constants_of(options: dict[str, Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
     """Compile-time constants of a kernel, some of which its arguments decide."""
-    constants = {k: v for k, v in options.items() if k not in ("FULL", "WIDTHS")}
-    if options.get("WEIGHTED"):
+    constants = {k: v for k, v in options.items() if k not in ("FULL", "WIDTHS", "PARTS")}
+    if options.get("PARTS"):
         constants["C"] = arguments[2].shape[2]
     if options.get("WIDTHS"):
         constants["EXPONENT"], constants["MANTISSA"] = arguments[-2:]
@@ -132,6 +123,11 @@ class TritonBackend:
 
     def sizes(self, state: LaneState, spilled: int) -> Tensor:
         """Size of every sequence, int64 [sequences], in 2**-20 bit."""
-        shape = (state.sequences, state.lanes)
-        words = (state.fill - state.debt + spilled).reshape(shape).sum(-1)
-        return (words << (4 + UNIT_BITS)) + in_units(log2_units(state.heads).reshape(shape))
+        out = torch.empty(state.sequences, dtype=torch.int64, device=state.heads.device)
+        if state.sequences:
+            size.sizes[(state.sequences,)](
+                state.heads, state.fill, state.debt, log2_table(out.device), out, state.lanes,
+                spilled, BLOCK=min(512, triton.next_power_of_2(state.lanes)), num_warps=1,
+                enable_fp_fusion=False,
+            )  # fmt: skip
+        return out

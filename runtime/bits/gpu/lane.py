@@ -15,7 +15,8 @@ import triton.language as tl  # type: ignore[import-untyped,import-not-found,unu
 CHUNK = tl.constexpr(32)
 
 NUMBERS = (
-    "seed", "count", "lanes", "elements", "first", "last", "full", "width", "own", "k", "regular"
+    "seed", "count", "lanes", "elements", "first", "last", "full", "width", "own", "k", "regular",
+    "spilled",
 )  # fmt: skip
 """Integers that kernels take when they run. Triton would compile a kernel again for each that is 1
 or a multiple of 16, and make a constant of a 1, which has no dtype: no method of a tensor's."""

@@ -1,7 +1,5 @@
-"""Window coders in Triton: one component or a mixture; the algorithm of ``cpu.window``.
-
-Low bits and escapes are two uniform digits, of base 1 where there is nothing to code, as in
-``bits.window``: a power of two as a base leaves the same words as a shift.
+"""A mixture of integer logistics or Gaussians per symbol in Triton; the algorithm of
+``cpu.mixture``.
 """
 
 # mypy: disallow-untyped-defs=False
@@ -10,16 +8,8 @@ from __future__ import annotations
 import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-from revc.runtime.bits.gpu.lane import (
-    at,
-    enter,
-    kernel,
-    leave,
-    pop_digit,
-    pop_interval,
-    push_digit,
-    push_interval,
-)
+from revc.runtime.bits.gpu.beside import pop_beside, push_beside
+from revc.runtime.bits.gpu.lane import at, enter, kernel, leave, pop_interval, push_interval
 
 
 @triton.jit
@@ -33,6 +23,16 @@ def component(loc, scale, radius, e, c, on, C: tl.constexpr):
 
 
 @triton.jit
+def bit_length(value):
+    """Bits of ``value`` int64 in [0, 2**32)."""
+    left, bits = value, tl.zeros_like(value)
+    for k in tl.static_range(5):
+        some = (left >> (16 >> k) > 0).to(tl.int64) * (16 >> k)
+        left, bits = left >> some, bits + some
+    return bits + left
+
+
+@triton.jit
 def window(loc, scale, radius, e, on, C: tl.constexpr):
     """Window that holds every component; gives (fine, origin, size)."""
     mean, _, reach = component(loc, scale, radius, e, 0, on, C)
@@ -41,9 +41,7 @@ def window(loc, scale, radius, e, on, C: tl.constexpr):
         mean, _, reach = component(loc, scale, radius, e, c, on, C)
         low = tl.minimum(low, (mean >> 8) - reach)
         high = tl.maximum(high, (mean >> 8) + reach + 1)
-    fine = tl.zeros_like(low)
-    for _ in range(25):
-        fine += ((high - low) >> fine > 255).to(tl.int64)
+    fine = bit_length((high - low) >> 8)
     origin = low >> fine
     return fine, origin, (high >> fine) - origin + 1
 
@@ -51,7 +49,7 @@ def window(loc, scale, radius, e, on, C: tl.constexpr):
 @triton.jit
 def bound(
     i, fine, origin, size, regular, weight, loc, scale, cdf, inverse, shift, radius, e, on,
-    C: tl.constexpr, WEIGHTED: tl.constexpr,
+    C: tl.constexpr,
 ):  # fmt: skip
     """C(i) of the window: 2**16 times the leaky CDF at boundary ``i``."""
     edge = (((origin + i) << fine) << 8) - 128
@@ -60,29 +58,15 @@ def bound(
         mean, n, _ = component(loc, scale, radius, e, c, on, C)
         cell = ((edge - mean) * tl.load(inverse + n) >> tl.load(shift + n)) + 2048
         mass = tl.load(cdf + tl.minimum(tl.maximum(cell, 0), 4095)).to(tl.int64)
-        if WEIGHTED:
-            mass *= tl.load(weight + e * C + c, mask=on, other=0).to(tl.int64)
-        total += mass
-    if WEIGHTED:
-        total = total >> 16
-    return i + (total * (regular - size) >> 16)
-
-
-@triton.jit
-def rest_bases(escaped, fine, size, upper):
-    """Bases of the two digits beside a symbol, the lower one under the digit ``upper``."""
-    outside = (tl.full([1], 1, tl.int64) << 32) - (size << fine)
-    one = tl.full([1], 1, tl.int64)
-    lower = tl.where(escaped, outside - (upper << 16), one << fine)
-    upper_base = tl.where(escaped, (outside + 0xFFFF) >> 16, one << tl.maximum(fine - 16, 0))
-    return tl.minimum(lower, 65536), upper_base
+        total += mass * tl.load(weight + e * C + c, mask=on, other=0).to(tl.int64)
+    return i + ((total >> 16) * (regular - size) >> 16)
 
 
 @kernel
-def push_window(
+def push_mixture(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, weight, loc, scale, regular, cdf, inverse, shift, radius,
-    LOW: tl.constexpr, BLOCK: tl.constexpr, C: tl.constexpr, WEIGHTED: tl.constexpr,
+    LOW: tl.constexpr, BLOCK: tl.constexpr, C: tl.constexpr,
 ):  # fmt: skip
     """Push ``symbols`` [B, elements] by parameters [B, elements, C]; 2**16 points less an escape's
     are ``regular``.
@@ -96,21 +80,14 @@ def push_window(
         fine, origin, size = window(loc, scale, radius, e, on, C)
         index = (v >> fine) - origin
         escaped = (index < 0) | (index >= size)
-        rank = (v - ((origin + size) << fine)) & 0xFFFFFFFF
-        rest = tl.where(escaped, rank, v & ((tl.full([1], 1, tl.int64) << fine) - 1))
-        lower, upper = rest_bases(escaped, fine, size, rest >> 16)
-        if tl.max((on & (lower > 1)).to(tl.int32), 0) > 0:
-            head, top, owe = push_digit(
-                words, count, seed, lane, head, top, owe, on, rest & 0xFFFF, lower, LOW, True
-            )
-            head, top, owe = push_digit(
-                words, count, seed, lane, head, top, owe, on, rest >> 16, upper, LOW, True
-            )
+        head, top, owe = push_beside(
+            words, count, seed, lane, head, top, owe, on, v, escaped, fine, origin, size, LOW
+        )
         inside = tl.where(escaped, 0, index)
         start = bound(inside, fine, origin, size, regular, weight, loc, scale, cdf, inverse,
-                      shift, radius, e, on, C, WEIGHTED)  # fmt: skip
+                      shift, radius, e, on, C)  # fmt: skip
         stop = bound(inside + 1, fine, origin, size, regular, weight, loc, scale, cdf, inverse,
-                     shift, radius, e, on, C, WEIGHTED)  # fmt: skip
+                     shift, radius, e, on, C)  # fmt: skip
         start = tl.where(escaped, 65535, start)
         freq = tl.where(escaped, 1, stop - start)
         head, top, owe = push_interval(
@@ -121,12 +98,12 @@ def push_window(
 
 
 @kernel
-def pop_window(
+def pop_mixture(
     words, heads, fill, debt, seed, count, lanes, elements, first, last,
     symbols, weight, loc, scale, regular, cdf, inverse, shift, radius,
-    LOW: tl.constexpr, BLOCK: tl.constexpr, C: tl.constexpr, WEIGHTED: tl.constexpr,
+    LOW: tl.constexpr, BLOCK: tl.constexpr, C: tl.constexpr,
 ):  # fmt: skip
-    """Undo ``push_window`` by bisection: nine halvings for at most 258 symbols."""
+    """Undo ``push_mixture`` by bisection: nine halvings for at most 258 symbols."""
     lane, live, b, j, head, top, owe = enter(heads, fill, debt, count, lanes, BLOCK)
     here = b * elements + j
     for back in range(0, last - first):
@@ -140,25 +117,15 @@ def pop_window(
         for _ in range(9):
             middle = (i + above) >> 1
             got = bound(middle, fine, origin, size, regular, weight, loc, scale, cdf, inverse,
-                        shift, radius, e, on, C, WEIGHTED)  # fmt: skip
+                        shift, radius, e, on, C)  # fmt: skip
             found = got <= point
             start, i = tl.where(found, got, start), tl.where(found, middle, i)
             stop, above = tl.where(found, stop, got), tl.where(found, above, middle)
         head, top, owe = pop_interval(
             words, count, seed, lane, head, top, owe, on, start, stop - start, LOW, True
         )
-        escaped = i == size
-        _, base = rest_bases(escaped, fine, size, tl.zeros_like(i))
-        rest = tl.zeros_like(i)
-        if tl.max((on & (escaped | (fine > 0))).to(tl.int32), 0) > 0:
-            upper, head, top, owe = pop_digit(
-                words, count, seed, lane, head, top, owe, on, base, LOW, True
-            )
-            base, _ = rest_bases(escaped, fine, size, upper)
-            lower, head, top, owe = pop_digit(
-                words, count, seed, lane, head, top, owe, on, base, LOW, True
-            )
-            rest = (upper << 16) | lower
-        value = ((origin + i) << fine) + rest
+        value, head, top, owe = pop_beside(
+            words, count, seed, lane, head, top, owe, on, i, fine, origin, size, LOW
+        )
         tl.store(symbols + e, value.to(symbols.dtype.element_ty), mask=on)
     leave(heads, fill, debt, lane, live, head, top, owe)

@@ -1,0 +1,205 @@
+"""Streams interleaved by warp on a GPU, run in several ways: python -m benchmarks.coder_warp.
+
+A rate is of raw data. Every figure is the median of the rounds, timed by events of the device;
+graphs replay up to eight calls on sets of their own, so that a launch's host time is not in them.
+"""
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+if not __package__:  # run by its path: the repository root is where `benchmarks` is found
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import torch
+from torch import Tensor
+
+from benchmarks.rows import Row, as_json, print_table
+from revc.runtime.bits.warp.table import WarpTable
+from revc.runtime.bits.warp.tape import LANES, Launch, WarpTape
+
+CACHE, SHARED = Launch(warps=4, shared=False), Launch(warps=4, copies=1)
+WIDE, ONE = Launch(warps=16, registers=32), Launch(warps=16, copies=1, registers=32)
+LATE = Launch(warps=16, ahead=0, registers=32)
+WAYS: dict[int, list[tuple[str, Launch, int, int]]] = {
+    2 << 20: [
+        ("L1, 64 steps", CACHE, 64, 64), ("L1, 128 steps", CACHE, 64, 128),
+        ("L1, 256 steps", CACHE, 64, 256), ("shared 4, 64 steps", SHARED, 64, 64),
+        ("shared 4, 128 steps", SHARED, 64, 128),
+    ],
+    16 << 20: [
+        ("L1, 64 steps", CACHE, 64, 64), ("L1, 128 steps", CACHE, 64, 128),
+        ("shared 4, 128 steps", SHARED, 64, 128), ("shared 16, 64 steps", WIDE, 64, 64),
+    ],
+    1 << 30: [
+        ("L1, 64 a SM", CACHE, 64, 128), ("L1, 32 a SM", CACHE, 32, 128),
+        ("shared 4, 32 a SM", SHARED, 32, 128), ("shared 16, 64 a SM", WIDE, 64, 128),
+        ("shared 16, 32 a SM", WIDE, 32, 128), ("shared 16, one copy", ONE, 64, 128),
+        ("shared 16, not ahead", LATE, 64, 128),
+    ],
+}  # fmt: skip
+"""By bytes: name, launch, the most streams of a multiprocessor, the least symbols of a lane."""
+COPIES = {2 << 20: 8, 16 << 20: 8, 1 << 30: 1}
+"""Sets of data in a graph, by bytes."""
+BANDWIDTH = 4300 / 1555
+"""Measured copy of an H200 over the bandwidth of the A100 that the peers' figures are from."""
+PEERS = {("bytes", "push"): 250, ("bytes", "pop"): 410, ("bf16", "push"): 345, ("bf16", "pop"): 605}
+"""GB/s that DietGPU states for an A100 of 40 GB."""
+
+
+def streams_of(launch: Launch, symbols: int, each: int, steps: int) -> int:
+    """Streams that data of so many symbols get."""
+    processors = torch.cuda.get_device_properties(0).multi_processor_count
+    wanted = min(processors * each, symbols // (LANES * steps))
+    return max(1, wanted // launch.warps) * launch.warps
+
+
+def data_of(kind: str, size: int) -> Tensor:
+    """Bytes of a geometric distribution that halves in 24, or normal values; [symbols]."""
+    if kind == "bf16":
+        return torch.randn(size // 2, device="cuda", dtype=torch.bfloat16)
+    out = torch.empty(size, dtype=torch.uint8, device="cuda")
+    for part in out.split(1 << 26):
+        uniform = torch.rand(part.numel(), device="cuda").clamp(min=1e-7)
+        part.copy_((uniform.log2() * -24).to(torch.int32) & 255)
+    return out
+
+
+def counts_of(data: Tensor) -> Tensor:
+    """How often the table codes each of 256 symbols, int64 [256]."""
+    total = torch.zeros(256, dtype=torch.int64, device="cuda")
+    for part in data.split(1 << 26):
+        bits = part if part.dtype == torch.uint8 else (part.view(torch.int16) >> 7) & 0xFF
+        total += torch.bincount(bits.int(), minlength=256)
+    return total
+
+
+def entropy_of(counts: Tensor, kind: str) -> float:
+    """Bits of the data by their own frequencies; the raw half of floats counts in full."""
+    n = counts.double()
+    p = n[n > 0]
+    raw = 8 * float(n.sum()) if kind == "bf16" else 0.0
+    return float((p * (p.sum() / p).log2()).sum()) + raw
+
+
+def device_seconds(call: Callable[[], object]) -> float:
+    """Time of a call on the device."""
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda.synchronize()
+    start.record()
+    call()
+    end.record()
+    torch.cuda.synchronize()
+    return float(start.elapsed_time(end)) / 1e3
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors have the same bits."""
+    return torch.equal(a.view(torch.uint8), b.view(torch.uint8))
+
+
+def by_events(tape: WarpTape, data: Tensor, table: WarpTable, rounds: int) -> dict[str, float]:
+    """Median seconds of a push and a pop, each pop verified."""
+    times: dict[str, list[float]] = {"push": [], "pop": []}
+    popped: list[Tensor] = []
+    for _ in range(rounds + 2):
+        times["push"].append(device_seconds(lambda: tape.push(data, table)))
+        popped.clear()
+        times["pop"].append(device_seconds(lambda: popped.append(tape.pop(table))))
+        tape.verify()
+        if not same(popped[0], data) or int(tape.tops.sum()):
+            raise RuntimeError("the round trip failed")
+    return {name: statistics.median(t[2:]) for name, t in times.items()}
+
+
+def by_graphs(
+    tapes: list[WarpTape], sets: list[Tensor], table: WarpTable, rounds: int
+) -> dict[str, float]:
+    """The same of one call within a graph that makes as many as there are tapes."""
+    both = list(zip(tapes, sets, strict=True))
+    out: list[Tensor] = []
+    for tape, data in both:  # compiles, and makes the room that pushes take
+        tape.push(data, table)
+        tape.pop(table)
+    torch.cuda.synchronize()
+    push, pop = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+    with torch.cuda.graph(push):
+        for tape, data in both:
+            tape.push(data, table)
+    held = [tape.records for tape in tapes]
+    keep = [record.raw for records in held for record in records]
+    with torch.cuda.graph(pop):
+        out += [tape.pop(table) for tape in tapes]
+    times: dict[str, list[float]] = {"push": [], "pop": []}
+    for _ in range(rounds + 2):
+        times["push"].append(device_seconds(push.replay) / len(tapes))
+        times["pop"].append(device_seconds(pop.replay) / len(tapes))
+    if not all(same(a, b) for a, b in zip(out, sets, strict=True)):
+        raise RuntimeError("the round trip through graphs failed")
+    del keep
+    return {name: statistics.median(t[2:]) for name, t in times.items()}
+
+
+def way_rows(
+    name: str, kind: str, way: tuple[str, Launch, int, int], sets: list[Tensor], table: WarpTable,
+    rounds: int, best: dict[str, float],
+) -> Iterator[Row]:  # fmt: skip
+    """Rates of one way of running."""
+    label, launch, each, steps = way
+    data = sets[0]
+    size = data.numel() * data.element_size()
+    streams = streams_of(launch, data.numel(), each, steps)
+    tapes = [WarpTape(streams, "cuda", launch) for _ in sets]
+    name = f"{name}, {label}"
+    found = {
+        "": by_events(tapes[0], data, table, rounds),
+        ", graph": by_graphs(tapes, sets, table, rounds),
+    }
+    for how, times in found.items():
+        for move, seconds in times.items():
+            rate = size / seconds / 1e9
+            best[move] = max(best.get(move, 0.0), rate)
+            yield Row(f"{name}, {move}{how}", rate, "GB/s")
+    tapes[0].push(data, table)
+    extra = tapes[0].bits() / entropy_of(counts_of(data), kind) - 1
+    yield Row(f"{name}, tape beyond entropy", 100 * extra, "%")
+
+
+def rows(rounds: int = 11) -> Iterator[Row]:
+    """Rates of every way at 2 MB, 16 MB and 1 GB, and the best of them beside the peers'."""
+    for size, ways in WAYS.items():
+        for kind in ("bytes", "bf16"):
+            name = f"warp {kind}, {size >> 20} MB"
+            sets = [data_of(kind, size) for _ in range(COPIES[size])]
+            table = WarpTable.from_counts(sum(map(counts_of, sets[1:]), counts_of(sets[0])), "cuda")
+            best: dict[str, float] = {}
+            for way in ways:
+                try:
+                    yield from way_rows(name, kind, way, sets, table, rounds, best)
+                except RuntimeError as error:  # one way that fails does not take the others along
+                    yield Row(f"{name}, {way[0]}", None, "GB/s", note=str(error)[:200])
+            for move, rate in best.items():
+                wanted = PEERS[kind, move] * BANDWIDTH
+                yield Row(f"{name}, {move}, best", rate, "GB/s", wanted, least=True)
+
+
+def main() -> None:
+    """Print the rows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--rounds", type=int, default=11, help="rounds of each figure")
+    chosen = parser.parse_args()
+    if not torch.cuda.is_available():
+        print("no CUDA device: nothing to measure")
+        return
+    found = list(rows(chosen.rounds))
+    if chosen.json:
+        print(as_json(found))
+    else:
+        print_table("Streams interleaved by warp", found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Streams interleaved by warp, in Triton; the format of ``warp.reference``.
+
+A program has ``WARPS`` streams of 32 lanes and as many warps (``num_warps``), so that element i of
+a block is lane i % 32 of the warp i // 32, and a vote of the warp ranks the lanes of one stream. A
+lane reads four symbols at a time. With ``ASM`` what Triton has no words for is PTX; without it
+there are plain forms for the interpreter. With ``SHARED``, which needs ``ASM``, tables lie in
+shared memory, else in whatever the first-level cache holds of them.
+"""
+
+# mypy: disallow-untyped-defs=False
+from __future__ import annotations
+
+import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
+import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+from revc.runtime.bits.warp.groups import (
+    append,
+    load_group,
+    load_rest,
+    place,
+    store_group,
+    store_tail,
+)
+from revc.runtime.bits.warp.shared import code, point, share_codes, share_points
+from revc.runtime.bits.warp.words import emit, fetch
+
+NUMBERS = ["full", "elements", "streams", "capacity"]
+NO_CODE = tl.constexpr(1 << 18)
+"""Set in the entries of symbols that a table has no code for."""
+PREFETCH = tl.constexpr("prefetch.global.L1 [$1]; mov.u32 $0, 0;")
+UPPER = tl.constexpr("mad.hi.u32 $0, $1, 0x100000, 0xfffff000;")
+
+
+@triton.jit
+def enter(heads, tops, capacity, WARPS: tl.constexpr):
+    """(lane, lanes before it as bits, head, its stream's floor and top as indices of words)."""
+    lane = tl.program_id(0) * (WARPS * 32) + tl.arange(0, WARPS * 32)
+    head = tl.load(heads + lane).to(tl.uint32, bitcast=True)
+    base = ((lane >> 5).to(tl.int64) * capacity).to(tl.uint32)
+    return (
+        lane,
+        (1 << (lane & 31)) - 1,
+        head,
+        base,
+        base + tl.load(tops + (lane >> 5)).to(tl.uint32),
+    )
+
+
+@triton.jit
+def leave(heads, tops, lane, head, base, spot):
+    """Write the registers back; every lane of a stream knows the same top."""
+    tl.store(heads + lane, head.to(tl.int32, bitcast=True))
+    tl.store(tops + (lane >> 5), (spot - base).to(tl.int32), mask=(lane & 31) == 0)
+
+
+@triton.jit
+def push_one(
+    words, head, spot, below, magic, rest, on, MASKED: tl.constexpr, WARPS: tl.constexpr,
+    ASM: tl.constexpr,
+):  # fmt: skip
+    """Push the symbol of an entry in every lane (where ``on``, if MASKED); gives (head, spot).
+
+    With f the frequency and r = 4096 - f, the entry's upper 27 bits are bias + 2**15 r, and
+    q r + x + bias = (q - 2**15) r + x + (entry >> 5) modulo 2**32.
+    """
+    others = rest >> 20
+    x, spot = emit(words, head, others, below, spot, on, MASKED, WARPS, ASM)
+    quotient = tl.umulhi(x, magic) >> (rest & 31)
+    x = (quotient - 0x8000) * others + (x + (rest >> 5))
+    if MASKED:
+        x = tl.where(on, x, head)
+    return x, spot
+
+
+@triton.jit
+def pop_one(head, found, ASM: tl.constexpr):
+    """Undo a symbol of every lane, given its entry; gives the head before words are fetched.
+
+    The entry's upper 24 bits are offset + 2**12 f: f h + offset = f (h - 2**12) + (entry >> 8).
+    """
+    if ASM:
+        upper = tl.inline_asm_elementwise(
+            UPPER, "=r,r", [head], dtype=tl.uint32, is_pure=True, pack=1
+        )
+    else:
+        upper = (head >> 12) - 4096
+    return (found >> 20) * upper + (found >> 8)
+
+
+@triton.jit
+def call_for(words, at):
+    """Have the cache fetch words."""
+    tl.inline_asm_elementwise(PREFETCH, "=r,l", [words + at], dtype=tl.int32, is_pure=False, pack=1)
+
+
+@triton.jit(do_not_specialize=NUMBERS)
+def push(
+    words, heads, tops, data, raw, table, fault, full, elements, streams, capacity,
+    WARPS: tl.constexpr, FLOATS: tl.constexpr, SHARED: tl.constexpr, ASM: tl.constexpr,
+    COPIES: tl.constexpr,
+):  # fmt: skip
+    """Push ``data`` [elements]; group g of four is the turn of lane g modulo 32 * streams.
+
+    ``full`` is the number of groups that every lane has; ``fault`` int32 [1] becomes 1 if a symbol
+    had no code.
+    """
+    lane, below, head, base, spot = enter(heads, tops, capacity, WARPS)
+    if SHARED:
+        table = share_codes(table, COPIES, WARPS)
+    group = lane.to(tl.int64)
+    stride = streams.to(tl.int64) * 32
+    whole = stride * full
+    seen = tl.zeros([WARPS * 32], tl.uint32)
+    if whole > 0:
+        nxt = load_group(data, raw, group, elements, group < whole, FLOATS, False)
+        for _ in range(full):
+            got = nxt
+            group += stride
+            nxt = load_group(data, raw, group, elements, group < whole, FLOATS, False)
+            for k in tl.static_range(4):
+                magic, rest = code(table, got, k, COPIES, SHARED)
+                head, spot = push_one(
+                    words, head, spot, below, magic, rest, True, False, WARPS, ASM
+                )
+                seen |= rest
+    if whole * 4 < elements:
+        got = load_group(data, raw, group, elements, True, FLOATS, True)
+        for k in tl.static_range(4):
+            on = group * 4 + place(k, FLOATS) < elements
+            magic, rest = code(table, got, k, COPIES, SHARED)
+            head, spot = push_one(words, head, spot, below, magic, rest, on, True, WARPS, ASM)
+            seen |= tl.where(on, rest, 0)
+    leave(heads, tops, lane, head, base, spot)
+    tl.store(fault + lane * 0, 1, mask=(seen & NO_CODE) != 0)
+
+
+@triton.jit(do_not_specialize=NUMBERS)
+def pop(
+    words, heads, tops, data, raw, table, full, elements, streams, capacity,
+    WARPS: tl.constexpr, FLOATS: tl.constexpr, SHARED: tl.constexpr, ASM: tl.constexpr,
+    AHEAD: tl.constexpr,
+):  # fmt: skip
+    """Undo ``push`` into ``data`` [elements]; words are called for AHEAD of use, if not 0."""
+    lane, below, head, base, spot = enter(heads, tops, capacity, WARPS)
+    if SHARED:
+        table = share_points(table, WARPS)
+    stride = streams.to(tl.int64) * 32
+    group = lane.to(tl.int64) + stride * full
+    if stride * full * 4 < elements:
+        out = tl.zeros([WARPS * 32], tl.uint32)
+        for back in tl.static_range(4):
+            on = group * 4 + place(3 - back, FLOATS) < elements
+            found = point(table, head, SHARED)
+            lower = tl.where(on, pop_one(head, found, ASM), 0xFFFFFFFF)
+            lower, spot = fetch(words, lower, below, spot, WARPS, ASM)
+            head = tl.where(on, lower, head)
+            out = append(out, found, ASM)
+        store_tail(data, raw, group, elements, out, FLOATS)
+    for _ in range(full):
+        group -= stride
+        if ASM and AHEAD > 0:
+            call_for(words, base + tl.maximum((spot - base).to(tl.int32) - AHEAD, 0))
+        rest = load_rest(raw, group, FLOATS)
+        out = tl.zeros([WARPS * 32], tl.uint32)
+        for _back in tl.static_range(4):
+            found = point(table, head, SHARED)
+            head, spot = fetch(words, pop_one(head, found, ASM), below, spot, WARPS, ASM)
+            out = append(out, found, ASM)
+        store_group(data, group, out, rest, FLOATS)
+    leave(heads, tops, lane, head, base, spot)
