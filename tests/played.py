@@ -227,7 +227,7 @@ def played() -> Iterator[Played]:
                        current_stream=lambda device=None: None),
         patch("revc.runtime.bits.engine.backend", chosen),
         patch("revc.runtime.bits.stack.backend", chosen),
-        patch("revc.runtime.state.device._modules", [None]),  # operators, where kernels would run
+        patch("revc.runtime.state.device._loaded", lambda: None),  # operators stand for kernels
         patch("revc.runtime.bits.gpu.grid.snapped", _snapped(device)),
         patch("revc.runtime.bits.gpu.grid.kept", _kept(device)),
         _lifting_first(),
