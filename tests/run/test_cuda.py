@@ -19,7 +19,10 @@ import revc
 from revc.runtime.model import ReversibleModel
 from tests.model.laws import randomize
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+pytestmark = [
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),  # Inductor's own
+]
 
 SPEC = """
 use std.nets: attention, conv, cross_entropy, dropout, embedding, linear, mlp, norm
