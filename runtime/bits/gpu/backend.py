@@ -124,7 +124,9 @@ class TritonBackend:
     def sizes(self, state: LaneState, spilled: int) -> Tensor:
         """Size of every sequence, int64 [sequences], in 2**-20 bit."""
         out = torch.empty(state.sequences, dtype=torch.int64, device=state.heads.device)
-        if state.sequences:
+        if not state.sequences:
+            return out
+        with torch.cuda.device_of(out):
             size.sizes[(state.sequences,)](
                 state.heads, state.fill, state.debt, log2_table(out.device), out, state.lanes,
                 spilled, BLOCK=min(512, triton.next_power_of_2(state.lanes)), num_warps=1,
