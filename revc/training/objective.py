@@ -127,16 +127,17 @@ class DualAscent(_Terms):
         super().__init__(model, write, budget, alphas)
         self.rate = rate
         self.multipliers: list[float] = []
-        self._last: list[float] = []
+        self._last: Tensor | None = None
 
     def __call__(self, task: Tensor, out: Any) -> Tensor:
         """Return the Lagrangian of a run, 0-dim."""
         excesses = self.excesses(out)
-        self._last = excesses.detach().tolist()
-        self.multipliers = self.multipliers or [0.0] * len(self._last)
+        self._last = excesses.detach()
+        self.multipliers = self.multipliers or [0.0] * len(excesses)
         return self.base(task, out) + (excesses.new_tensor(self.multipliers) * excesses).sum()
 
     def step(self) -> None:
-        """Move the multipliers by the last run's excesses."""
-        pairs = zip(self.multipliers, self._last, strict=True)
+        """Move the multipliers by the last run's excesses; waits for the device."""
+        last = [] if self._last is None else self._last.tolist()
+        pairs = zip(self.multipliers, last, strict=True)
         self.multipliers = [max(0.0, old + self.rate * excess) for old, excess in pairs]

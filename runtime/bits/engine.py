@@ -12,6 +12,7 @@ import weakref
 import torch
 from torch import Tensor
 
+from revc.runtime.bits import host
 from revc.runtime.bits.backends import backend
 from revc.runtime.bits.constants import Mode
 from revc.runtime.bits.errors import BackendError, LaneError
@@ -43,7 +44,7 @@ def engine_of(token: Tensor) -> Engine:
 
 def new_token(serial: int) -> Tensor:
     """A token of an object's number, int64 [2] on the CPU: (serial, operations so far)."""
-    return torch.tensor([serial, 0], dtype=torch.int64)
+    return torch.tensor([serial, 0], dtype=torch.int64, device="cpu")
 
 
 class Engine:
@@ -55,6 +56,7 @@ class Engine:
         self.bounds = FillBounds()
         self.spill: SpillStore | None = None
         self.faults = Faults(check)
+        self.replayed = host.captures(state.heads.device)
         self.unmarked = False
         self.pops = self.overwritten = 0
         self.serial = next(_serial)
@@ -113,6 +115,8 @@ class Engine:
     ) -> None:  # fmt: skip
         """Run one piece; each step stores up to ``stored`` and takes up to ``taken`` words."""
         count = last - first
+        if self.spill and host.captures(self.state.heads.device):
+            raise LaneError("a CUDA graph cannot replay a stack that streams out to a spill store")
         if self.spill and taken:
             self.restore_rows(self.spill, count * taken)
         self.reserve(count * stored)
@@ -128,15 +132,26 @@ class Engine:
     def reserve(self, words: int) -> None:
         """Make room for ``words`` more words in every lane.
 
-        Three rows more: the scratch row, the row written before it is known whether a word is
+        A stack that is made while a CUDA graph is captured grows there, by bounds that hold for all
+        that is replayed; one from outside would find its words in memory of the graph. Three rows
+        more: the scratch row, the row written before it is known whether a word is
         due, and one for a word that a uniform digit stores and takes back at once.
+
+        Raises:
+            LaneError: the stack is from outside of a graph that is captured, and has to grow.
         """
         if self.bounds.high + words + 3 <= self.state.capacity:
             return
         self.bounds.observe(self.state.fill)
         needed = self.bounds.high + words + 3
-        if needed > self.state.capacity:
-            self.state.grow(max(needed, self.state.capacity * 3 // 2))
+        if needed <= self.state.capacity:
+            return
+        if not self.replayed and host.captures(self.state.heads.device):
+            raise LaneError(
+                f"this stack would have to grow to {needed} rows while a CUDA graph is captured: "
+                "reserve the words before, or make the stack within the capture"
+            )
+        self.state.grow(max(needed, self.state.capacity * 3 // 2))
 
     def spill_rows(self, store: SpillStore) -> None:
         """Move whole blocks that lie under every lane's top to the store."""

@@ -61,7 +61,9 @@ class Deferred:
         key = _key(part, row)
         with self._lock:
             if key not in self._rows:
-                self._rows[key] = row.new_full((1 + key.size,), _NEVER)
+                with torch.inference_mode(False):  # later passes write to it in other modes
+                    empty = torch.full((1 + key.size,), _NEVER, dtype=row.dtype, device=row.device)
+                self._rows[key] = empty
 
     def keep(self, part: str, found: Findings, row: Tensor) -> None:
         """Let a captured pass add what it found to its row.

@@ -14,7 +14,9 @@ from torch import Tensor
 import revc
 from revc.audit.data import made
 from revc.errors import BindError, ReconstructionError
-from revc.runtime.bits.errors import ReservoirExhaustedError
+from revc.runtime.bits import BitStack
+from revc.runtime.bits.dist import Uniform
+from revc.runtime.bits.errors import LaneError, ReservoirExhaustedError
 from revc.runtime.model import ReversibleModel
 from revc.runtime.run.guard import ClampWarning, NonFiniteError
 from tests.metered.test_programs import HEAD, PAIR, SPECS
@@ -230,4 +232,26 @@ def test_a_matrix_that_the_host_factors_is_refused(device: Played) -> None:
     model, values = make("orthogonal")
     step(model, values)
     with captured(), pytest.raises(BindError, match="factors it on the host"):
+        model(**values)
+
+
+def test_a_stack_from_outside_a_graph_has_to_reserve(device: Played) -> None:
+    uniform, symbols = Uniform(1 << 16, "cuda"), torch.zeros(2, 900, dtype=torch.int32)
+    symbols = symbols.to("cuda")
+    stack = BitStack(2, 32, device="cuda")
+    with captured(), pytest.raises(LaneError, match="reserve the words before"):
+        stack.push(symbols, uniform)
+    stack.reserve(29)
+    with captured():
+        stack.push(symbols, uniform)
+        assert torch.equal(stack.pop(uniform, (2, 900)), symbols)
+        BitStack(2, 32, device="cuda").push(symbols, uniform)  # one from inside grows
+    assert stack.untouched().all()
+
+
+def test_a_tape_that_streams_out_is_in_no_graph(device: Played) -> None:
+    model, values = make("budget")
+    model.bits.spill = "host"
+    step(model, values)
+    with captured(), pytest.raises(LaneError, match="cannot replay a stack that streams out"):
         model(**values)
