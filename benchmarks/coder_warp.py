@@ -22,7 +22,7 @@ from revc.runtime.bits.warp.launch import Launch
 
 FOUR, FOURS = Launch(4, 1, copies=1), Launch(4, 2, copies=1)
 ONE, TWO = Launch(16, 1, registers=32), Launch(16, 2)
-EIGHT, BARE = Launch(8, 2, registers=48), Launch(16, 2, copies=1)
+EIGHT, LATE = Launch(8, 2, registers=48), Launch(16, 2, ahead=False)
 WAYS: dict[int, list[tuple[str, Launch, int, int]]] = {
     2 << 20: [
         ("4 x 1, 32 steps", FOUR, 64, 32), ("4 x 1, 64 steps", FOUR, 64, 64),
@@ -36,8 +36,7 @@ WAYS: dict[int, list[tuple[str, Launch, int, int]]] = {
     ],
     1 << 30: [
         ("16 x 1, 64 a SM", ONE, 64, 128), ("16 x 2, 96 a SM", TWO, 96, 128),
-        ("16 x 2, 64 a SM", TWO, 64, 128), ("8 x 2, 80 a SM", EIGHT, 80, 128),
-        ("16 x 2, one copy", BARE, 96, 128),
+        ("8 x 2, 80 a SM", EIGHT, 80, 128), ("16 x 2, not ahead", LATE, 96, 128),
     ],
 }  # fmt: skip
 """By bytes: warps and streams of each, the most streams of a multiprocessor, the least steps."""

@@ -21,7 +21,7 @@ def push(
 
 def pop(state: Streams, launch: Launch, data: Tensor, raw: Tensor | None, table: WarpTable) -> None:
     """Undo ``push`` into ``data``."""
-    run(kernels.pop, state, launch, data, raw, table.points)
+    run(kernels.pop, state, launch, data, raw, table.points, AHEAD=launch.ahead)
 
 
 def run(

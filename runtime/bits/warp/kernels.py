@@ -28,6 +28,7 @@ from revc.runtime.bits.warp.words import emit, fetch
 NUMBERS = ["full", "elements", "streams", "capacity"]
 NO_CODE = tl.constexpr(1 << 18)
 """Set in the entries of symbols that a table has no code for."""
+PREFETCH = tl.constexpr("prefetch.global.L1 [$1]; mov.u32 $0, 0;")
 GUARD_WORDS = tl.constexpr(GUARD)
 UPPER = tl.constexpr("mad.hi.u32 $0, $1, 0x100000, 0xfffff000;")
 
@@ -59,6 +60,13 @@ def keep_above(spot, base, short):
     """A top that a group of pops has taken below the floor, put back; gives (spot, short)."""
     under = (spot - base).to(tl.int32) < 0
     return tl.where(under, base, spot), short | under.to(tl.int32)
+
+
+@triton.jit
+def call_for(words, spot):
+    """Have the cache fetch the words as far below a top as the guard is wide, or the guard."""
+    at = words + (spot - GUARD_WORDS)
+    tl.inline_asm_elementwise(PREFETCH, "=r,l", [at], dtype=tl.int32, is_pure=False, pack=1)
 
 
 @triton.jit
@@ -197,9 +205,12 @@ def push(
 def pop(
     words, heads, tops, data, raw, table, fault, full, elements, streams, capacity,
     WARPS: tl.constexpr, CHAINS: tl.constexpr, FLOATS: tl.constexpr, SHARED: tl.constexpr,
-    ASM: tl.constexpr,
+    ASM: tl.constexpr, AHEAD: tl.constexpr,
 ):  # fmt: skip
-    """Undo ``push`` into ``data`` [elements]; ``fault`` [1] becomes 1 if words run out."""
+    """Undo ``push`` into ``data`` [elements]; ``fault`` [1] becomes 1 if words run out.
+
+    With ASM and AHEAD, words are called for two or three groups before their use.
+    """
     lane = tl.program_id(0) * (WARPS * 32 * CHAINS) + tl.arange(0, WARPS * 32)
     below = (1 << (lane & 31)) - 1
     head, spot, base = enter(heads, tops, lane, capacity)
@@ -223,9 +234,13 @@ def pop(
             spot2, short = keep_above(spot2, base2, short)
     for _ in range(full):
         group -= stride
+        if ASM and AHEAD:
+            call_for(words, spot)
         rest = load_rest(raw, group, FLOATS)
         out = tl.zeros([WARPS * 32], tl.uint32)
         if CHAINS == 2:
+            if ASM and AHEAD:
+                call_for(words, spot2)
             rest2 = load_rest(raw, group + WARPS * 32, FLOATS)
             out2 = out
         for _back in tl.static_range(4):

@@ -14,7 +14,8 @@ class Launch:
 
     A program has ``warps`` warps, each with ``chains`` streams (1 or 2) whose steps take turns.
     ``shared`` puts tables into shared memory, codes ``copies`` (1 or 16) times. ``assembly`` uses
-    PTX, which ``shared`` needs. ``registers`` is the most that a thread may take, or None.
+    PTX, which ``shared`` needs. With ``ahead`` pops call for words before they need them.
+    ``registers`` is the most that a thread may take, or None.
     """
 
     warps: int = 16
@@ -22,6 +23,7 @@ class Launch:
     shared: bool = True
     assembly: bool = True
     copies: int = 16
+    ahead: bool = True
     registers: int | None = 40
 
     @property
