@@ -99,9 +99,10 @@ class Played(TorchDispatchMode):
         return tree_map(self.claim, out) if claims else out
 
     def refuse(self, func: Any, tensors: list[Tensor], here: list[bool]) -> None:
-        """Raise unless those elsewhere are numbers, which elementwise operators take."""
+        """Raise unless those elsewhere are numbers, which elementwise operators and writes take."""
         others = [x for x, held in zip(tensors, here, strict=True) if not held]
-        if torch.Tag.pointwise in func.tags and all(x.dim() == 0 for x in others):
+        takes = torch.Tag.pointwise in func.tags or func is aten.index_put_.default
+        if takes and all(x.dim() == 0 for x in others):
             return
         shapes = [list(x.shape) for x in others]
         raise DevicesMixed(f"{func} is given tensors of {shapes} on the CPU beside those on CUDA")
@@ -226,6 +227,7 @@ def played() -> Iterator[Played]:
                        current_stream=lambda device=None: None),
         patch("revc.runtime.bits.engine.backend", chosen),
         patch("revc.runtime.bits.stack.backend", chosen),
+        patch("revc.runtime.state.device._loaded", lambda: None),  # operators stand for kernels
         patch("revc.runtime.bits.gpu.grid.snapped", _snapped(device)),
         patch("revc.runtime.bits.gpu.grid.kept", _kept(device)),
         _lifting_first(),

@@ -1,5 +1,6 @@
 """Nondeterministic kernels: two runs on the same bits, under torch's own demand for determinism."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,8 @@ from revc.audit.finding import Finding
 from revc.audit.subject import Subject
 from revc.audit.watch import Watched
 from revc.audit.whereabouts import Whereabouts
+from revc.runtime.metered.conditions import device_of
+from revc.runtime.run.kernels import differences, flags
 
 NAME = "deterministic kernels"
 
@@ -18,6 +21,8 @@ NAME = "deterministic kernels"
 def _demanded() -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    # Without it torch refuses every product of matrices on CUDA; cuBLAS reads it as it starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     try:
         yield
@@ -26,16 +31,26 @@ def _demanded() -> Iterator[None]:
 
 
 def check(subject: Subject) -> Finding:
-    """Return what differs between two runs; an operator that cannot repeat is named."""
-    runs, where = (Watched(), Watched()), Whereabouts(subject.model)
+    """Return what differs between two runs; an operator or a net that cannot repeat is named."""
+    device, changed = device_of(subject.model), dict[str, str]()
+
+    def left(net: str) -> None:
+        if not changed and (text := differences(before, flags(device))):
+            changed[net] = text
+
+    runs, where = (Watched(), Watched()), Whereabouts(subject.model, left=left)
     try:
         with _demanded(), torch.no_grad(), where:
+            before = flags(device)
             for watched in runs:
                 subject.run(watched)
     except RuntimeError as error:
         if "deterministic" not in str(error):
             raise
         return _refused(subject, runs, where, str(error).splitlines()[0])
+    for net, text in changed.items():
+        detail = f"{net} sets what torch chooses kernels by, as it runs: {text}"
+        return Finding(NAME, None, "", "no such net", False, detail)
     one, other = runs
     pairs = zip((*one.out, *one.out.state[0]), (*other.out, *other.out.state[0]), strict=True)
     wrong = sum(_differ(a, b) for a, b in pairs)
@@ -43,6 +58,8 @@ def check(subject: Subject) -> Finding:
     detail = "two runs of the same inputs and the same random bits"
     if places:
         detail += f" differ first {_first(subject, one, other)}"
+    if device.type == "cuda" and torch.backends.cudnn.benchmark:
+        detail += ". cudnn.benchmark is on: it is off while nets run, but not under torch.compile"
     met = wrong == 0 and places == 0
     return Finding(NAME, wrong + places, "elements and hashes differ", "= 0", met, detail)
 

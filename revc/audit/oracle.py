@@ -48,7 +48,7 @@ def parts(exchange: Exchange, sequences: int) -> list[Part] | None:
     """Return how the first sequences' symbols are coded; None for a model not known here."""
     by, symbols = exchange.distribution, exchange.symbols[:sequences]
     if type(by) is Table:
-        width = torch.full((symbols.numel(),), len(by.freq))
+        width = torch.full((symbols.numel(),), len(by.freq), device=symbols.device)
         return [Rows(by.freq[None], symbols.flatten().long(), width)]
     if type(by) in (Uniform, WideUniform):
         return _uniform(by.n, symbols, sequences)  # type: ignore[attr-defined]
@@ -86,7 +86,7 @@ def _window(by: Window | Mixture, symbols: Tensor, sequences: int) -> list[Part]
     freq = torch.diff(boundaries(by.family, weight, loc, scale, by.bounded))
     index = (value.long() >> window.fine) - window.origin
     escaped = (index < 0) | (index >= window.size)
-    row = torch.arange(len(value))
+    row = torch.arange(len(value), device=value.device)
     freq = torch.nn.functional.pad(freq, (0, 1))
     if not by.bounded:
         freq[row, window.size] = 1

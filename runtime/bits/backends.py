@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from revc.runtime.bits.constants import DEFAULT_LANES, DEVICE_LANES
 from revc.runtime.bits.errors import BackendError
 from revc.runtime.bits.state import LaneState
 
@@ -63,3 +64,12 @@ def default_backend(device: torch.device) -> BackendName:
     if device.type == "cuda":
         return "triton"
     raise BackendError(f"no back end works on {device}; there are 'cpu' and 'cuda'")
+
+
+def default_lanes(device: torch.device) -> int:
+    """Lanes of a sequence that suit ``device``, whatever else is coded beside the sequence.
+
+    They depend on the kind of device alone: neither the batch nor the card changes which lane, and
+    which random bits, an element gets.
+    """
+    return DEFAULT_LANES if device.type == "cpu" else DEVICE_LANES

@@ -23,6 +23,10 @@ ALPHA_BITS = 20
 DEFAULT_LANES = 32
 """Lanes that one sequence owns."""
 
+DEVICE_LANES = 512
+"""Lanes of a sequence on an accelerator: 32 sequences then fill one, where 32 lanes would leave all
+but a few of its multiprocessors idle; and heads of 48 bits are 1 to 2 % of 16,384 symbols."""
+
 
 class Mode(Enum):
     """Width of a head: its lower bound is ``2**low``, its upper bound ``2**(low + 16)``.

@@ -83,7 +83,7 @@ class Session:
         self.plan, self.options, self.mode = plan, options, settings.mode
         self.device, self.training = device, training
         self.throttle = dict(throttle)
-        self.lanes = options.lanes or settings.lanes
+        self.lanes = options.lanes or settings.lanes_on(device)
         self.sequences = 1 if options.together else examples
         self.kinds = {TAPE: TAPE, RESERVOIR: RESERVOIR} | {s.name: s.kind for s in plan.stacks}
         self.spent = False

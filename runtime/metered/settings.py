@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 
 from revc.errors import BindError
-from revc.runtime.bits.constants import DEFAULT_LANES
+from revc.runtime.bits.backends import default_lanes
 
 Mode = Literal["lossless", "audit", "deployed"]
 MODES = ("lossless", "audit", "deployed")
@@ -31,13 +31,14 @@ class BitSettings:
     bit patterns in place of coded values, whatever the distributions say; ``deployed`` throws the
     tape away as the run ends, and counts it as erased. `seed`: None draws the random bits of each
     run by torch's default generator on the CPU, as torch's own dropout does; a number in [0, 2**31)
-    gives every run the same ones. `lanes` are the coders of a sequence. `spill` is a file that the
-    tape streams to as it grows (one run at a time), or ``"host"`` for host memory.
+    gives every run the same ones. `lanes` are the coders of a sequence: None takes 32 on the CPU
+    and 512 on an accelerator. They decide which random bits a draw gets. `spill` is a file that
+    the tape streams to as it grows (one run at a time), or ``"host"`` for host memory.
     """
 
     mode: Mode = "lossless"
     seed: int | None = None
-    lanes: int = DEFAULT_LANES
+    lanes: int | None = None
     spill: str | Path | None = None
 
     def check(self) -> None:
@@ -48,10 +49,14 @@ class BitSettings:
         """
         if self.mode not in MODES:
             raise BindError(f"no mode {self.mode!r}: there are {', '.join(MODES)}")
-        if self.lanes < 1:
+        if self.lanes is not None and self.lanes < 1:
             raise BindError(f"lanes = {self.lanes}: a sequence needs at least one")
         if self.seed is not None and not 0 <= self.seed < _SEEDS:
             raise BindError(f"seed = {self.seed}: want None, or 0 <= seed < 2**31")
+
+    def lanes_on(self, device: torch.device) -> int:
+        """Return the coders of a sequence whose stacks are on `device`."""
+        return default_lanes(device) if self.lanes is None else self.lanes
 
     def number(self) -> int:
         """Return the number that all random bits of the next run depend on: the seed, or drawn.

@@ -13,6 +13,7 @@ from revc.runtime.bits.errors import BitsError, SpillError
 from revc.runtime.findings import Findings
 from revc.runtime.metered.undoing import Undoing
 from revc.runtime.run import guard
+from revc.runtime.run.modes import restored
 from revc.runtime.run.rows import Rows
 from revc.runtime.state.alloc_health import new_health
 from revc.runtime.state.checksum import observed
@@ -107,7 +108,8 @@ class Descent:
         try:
             at = self.run.interface
             if at.exact and self.recorded and (observed() or self._is_nearly_down()):
-                self.reach(0)
+                with restored(self.run.mode):
+                    self.reach(0)
             self._report(found)
             with reading_bits():
                 self.run.model.deferred.settle("backward" if self.recorded else "inverse", found)

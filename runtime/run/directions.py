@@ -79,13 +79,20 @@ def compress(
     if key is not None:
         seal.check_key(key)
     values = at.bind(args, kwargs)
-    elements = sum(values[slot.name].numel() for slot in at.takes)
-    lanes = max(1, min(model.bits.lanes, elements // _ELEMENTS_A_LANE))
+    lanes = _archive_lanes(model, [values[slot.name] for slot in at.takes])
     out = model.run(values, Options(together=True, lanes=lanes, seed=0, strict=True))
     ran = out.run
     now = conditions_of(model, ran.givens, ran.mode.low)
     sizes, stacks = at.measure(values), ran.session.stacks
     return seal.seal(archive.pack(now, sizes, lanes, stacks, ran.raw, ran.check), key)
+
+
+def _archive_lanes(model: "ReversibleModel", inputs: Sequence[Tensor]) -> int:
+    """Return as many coders as the device likes, and as the inputs pay for."""
+    if not inputs:
+        return 1
+    elements = sum(value.numel() for value in inputs)
+    return max(1, min(model.bits.lanes_on(inputs[0].device), elements // _ELEMENTS_A_LANE))
 
 
 def _check_codes(model: "ReversibleModel", call: str) -> None:

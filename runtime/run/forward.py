@@ -10,7 +10,7 @@ from revc.errors import BindError
 from revc.runtime.run.edges import Enter, Leave
 from revc.runtime.run.held import encoded
 from revc.runtime.run.intake import Intake
-from revc.runtime.run.modes import RunMode, without_autocast
+from revc.runtime.run.modes import RunMode, restored
 from revc.runtime.run.result import Ran
 from revc.runtime.run.run import Run
 
@@ -30,7 +30,7 @@ def run_forward(
         how = (mode.device, model.training, mode.options, mode.sizes)
         session = model.stacks.open(mode.examples, *how)
     run = Run(model, mode, sizes, session, intake)
-    with without_autocast(mode.device):
+    with restored(mode):
         run.give(values)
         run.begin()
         flow = _enter(run, values)

@@ -12,7 +12,7 @@ from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent, reading_bits
 from revc.runtime.run.held import encoded
 from revc.runtime.run.intake import Intake
-from revc.runtime.run.modes import RunMode, mode_of, without_autocast
+from revc.runtime.run.modes import RunMode, mode_of, restored
 from revc.runtime.run.result import Ran, origin_of
 from revc.runtime.run.run import Run
 
@@ -139,7 +139,7 @@ def go_back(
     run.final = {slot.name: value for slot, value in zip(at.gives, raw, strict=True)}
     if check is not None:
         run.marks.allow(run.final, check)
-    with without_autocast(mode.device), reading_bits():
+    with restored(mode), reading_bits():
         run.give(givens)
         descent = Descent(run, recorded=False, undo=undo)
         done = False

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from revc.runtime.metered.session import Options
 from revc.runtime.nets.brought import set_training
+from revc.runtime.run.kernels import Flags, chosen, flags
 
 NO_OPTIONS = Options()
 
@@ -21,7 +22,8 @@ class RunMode:
     `dtype` is the nets' dtype, `low` that of matmuls (another under autocast only), `examples` the
     batch size; `options` say how its bits run. `training` has the training flag of every module of
     the nets, in order, where torch.compile traces the run; else each net keeps its own. `asked`
-    are the givens whose gradient may be asked for.
+    are the givens whose gradient may be asked for. `kernels` are the flags that torch chose kernels
+    by, None where torch.compile traces the run.
     """
 
     sizes: tuple[int, ...]
@@ -32,6 +34,7 @@ class RunMode:
     examples: int
     options: Options  # no default: Dynamo (2.11) has no source for the defaults of a dataclass
     asked: frozenset[str] = frozenset()
+    kernels: Flags | None = None
 
     @property
     def tail(self) -> tuple[Any, ...]:
@@ -62,7 +65,28 @@ def mode_of(
     if dtype == torch.float32 and device.type != "meta" and torch.is_autocast_enabled(device.type):
         low = torch.get_autocast_dtype(device.type)
     ordered = tuple(sizes[name] for name in order)
-    return RunMode(ordered, dtype, low, device, (), examples, options)
+    kernels = None if torch.compiler.is_compiling() else flags(device)
+    return RunMode(ordered, dtype, low, device, (), examples, options, kernels=kernels)
+
+
+class restored:
+    """``with restored(mode):`` run graphs as in a forward pass, whatever holds around the way back.
+
+    No autocast holds, since graphs cast explicitly, and torch chooses kernels by the same flags.
+    """
+
+    __slots__ = ("cast", "kernels")
+
+    def __init__(self, mode: RunMode) -> None:
+        self.cast, self.kernels = without_autocast(mode.device), chosen(mode.kernels)
+
+    def __enter__(self) -> None:
+        self.cast.__enter__()
+        self.kernels.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.kernels.__exit__(*error)
+        self.cast.__exit__(*error)
 
 
 def without_autocast(device: torch.device) -> Any:

@@ -18,6 +18,7 @@ from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run.bound import Bound, bind, find, flat, is_hooked, runs_as_module
 from revc.runtime.run.descent import reading_bits
+from revc.runtime.run.modes import restored
 from revc.runtime.run.run import Run
 
 
@@ -226,7 +227,7 @@ class SegmentFunction(torch.autograd.Function):
         refuse_double()
         run, task, done = ctx.run, torch._C._current_graph_task_id(), False
         try:
-            with reading_bits():
+            with restored(run.mode), reading_bits():
                 found = _pull(ctx, run, task, cotangents)
             done = True
         finally:

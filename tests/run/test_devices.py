@@ -58,7 +58,7 @@ SHIPPED: dict[str, dict[str, int]] = {
 def model_of(spec: str, **how: Any) -> ReversibleModel:
     torch.manual_seed(0)
     model = revc.compile(spec, **how)
-    model.bits.seed = 1
+    model.bits.seed, model.bits.lanes = 1, 32  # lanes as on the CPU
     randomize(model)
     return model
 
@@ -145,6 +145,7 @@ def test_bytes_and_samples() -> None:
     def run(device: str) -> list[Tensor]:
         torch.manual_seed(0)
         model = revc.compile("specs/digits.rev").eval().to(device)
+        model.bits.lanes = 32  # as many as on the CPU
         image = (torch.arange(4 * 64) % 17).reshape(4, 1, 8, 8).float().to(device)
         back = model.decompress(model.compress(image))
         assert torch.equal(back, image)
@@ -165,3 +166,17 @@ def test_devices_that_mix_are_noticed() -> None:
         with pytest.raises(TypeError, match="numpy"):
             x.numpy()
     assert not torch.ones(3).is_cuda
+
+
+def test_a_device_has_lanes_of_its_own_unless_some_are_set() -> None:
+    model = model_of(specs.HEAD + PAIR.format(METERED["logistic valve"]))
+    inputs, found = made(model.graphs.program, 2, {}), []
+    with played():
+        there = model.to("cuda")
+        for lanes in (None, 3):
+            there.bits.lanes = lanes
+            out = there(**{name: x.to("cuda") for name, x in inputs.items()})
+            found.append({stack.lanes for stack in out.run.session.stacks.values()})
+            back = zip(there.inverse(out), inputs.values(), strict=True)
+            assert all(torch.equal(one.cpu(), other) for one, other in back)
+    assert found == [{512}, {3}]

@@ -148,6 +148,7 @@ model Net(given x: float32[B, T]) -> (y: label(16)[B, T]) {
 
 def test_an_exhausted_reservoir_is_found(device: Played) -> None:
     model = revc.compile(DRY).to("cuda")
+    model.bits.lanes = 32
     model(torch.zeros(2, 64, device="cuda"))
     with pytest.raises(ReservoirExhaustedError, match="reservoir e has 900 bits"):
         model(torch.zeros(2, 1000, device="cuda"))

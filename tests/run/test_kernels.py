@@ -1,0 +1,206 @@
+"""Torch's flags that choose kernels: a way back has those of its forward pass, and leaves none."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+import revc
+from revc.runtime.run.kernels import chosen, differences, flags
+from tests.model import specs
+
+DEVICES = [torch.device("cpu"), torch.device("cuda")]
+
+
+@contextmanager
+def precise(setting: Callable[[], None]) -> Iterator[None]:
+    try:
+        setting()
+        yield
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cuda.matmul.fp32_precision = "ieee"
+        torch.backends.mkldnn.matmul.fp32_precision = "ieee"
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@contextmanager
+def without_mkldnn() -> Iterator[None]:
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(True)
+
+
+def parted() -> None:
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+
+
+SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "attention": lambda: sdpa_kernel(SDPBackend.MATH),
+    "priority": lambda: sdpa_kernel(
+        [SDPBackend.MATH, SDPBackend.EFFICIENT_ATTENTION], set_priority=True
+    ),
+    "precision": lambda: precise(lambda: torch.set_float32_matmul_precision("high")),
+    "precision by places": lambda: precise(parted),
+    "deterministic": deterministic,
+    "cudnn": lambda: torch.backends.cudnn.flags(enabled=False, deterministic=True),
+    "mkldnn": without_mkldnn,
+}
+
+
+class Noting(nn.Module):
+    """A net that notes under which flags it runs."""
+
+    def __init__(self, seen: list[Any]) -> None:
+        super().__init__()
+        self.inner = nn.Linear(8, 8)
+        self.seen = seen
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(state())
+        return self.inner(x)
+
+
+def state() -> list[Any]:
+    return [flags(device) for device in DEVICES]
+
+
+def words() -> list[str]:
+    """Return what can be seen from outside, through torch's own interface."""
+    places = (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.mkldnn.matmul)
+    return [place.fp32_precision for place in places]
+
+
+def noting() -> tuple[Any, list[Any], list[Tensor]]:
+    torch.manual_seed(0)
+    seen: list[Any] = []
+    model = revc.compile(specs.HOLE, nets={"F": lambda: Noting(seen)})
+    return model, seen, [torch.randn(2, 3, 8, requires_grad=True) for _ in range(2)]
+
+
+@pytest.mark.parametrize("then", SETTINGS)
+@pytest.mark.parametrize("now", [None, "attention", "precision"])
+def test_a_way_back_has_the_flags_of_its_forward_pass(then: str, now: str | None) -> None:
+    model, seen, inputs = noting()
+    with SETTINGS[then]():
+        wanted, out = flags(torch.device("cpu")), model(*inputs)
+        forward, seen[:] = list(seen), []
+    around = nullcontext() if now is None else SETTINGS[now]()
+    with around:
+        before, texts = state(), words()
+        torch.autograd.grad(out.a.sum() + out.b.sum(), inputs)
+        model.inverse(out)
+        assert state() == before
+        assert words() == texts
+    assert len(seen) == 2 * len(forward) == 8
+    assert all(found[0] == wanted for found in (*forward, *seen))
+
+
+def test_flags_of_a_device_are_restored_on_it() -> None:
+    for device in DEVICES:
+        for name, setting in SETTINGS.items():
+            with setting():
+                wanted = flags(device)
+            before, texts = flags(device), words()
+            with chosen(wanted):
+                assert flags(device) == wanted, name
+            assert (flags(device), words()) == (before, texts), name
+
+
+def test_a_convolution_is_rebuilt_by_the_kernel_that_it_had() -> None:
+    torch.manual_seed(0)
+    model = revc.compile(
+        "use std.nets: conv\ndim B\nstate lattice(Q12.20)\n"
+        "model M(a, b: [B, 8, 9, 9]) -> (a, b: [B, 8, 9, 9]) { a += conv(b, width = 16) }"
+    )
+    a, b = (torch.randn(4, 8, 9, 9, requires_grad=True) for _ in range(2))
+    out = model(a, b)
+    with without_mkldnn():
+        torch.autograd.grad(out.a.sum(), [a, b])
+        model.inverse(out)
+
+
+@pytest.mark.parametrize("body", ["a += linear(b)", "a += attention(b, heads = 2)"])
+def test_a_backward_pass_under_autocast_is_that_without(body: str) -> None:
+    torch.manual_seed(0)
+    spec = f"model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {{ {body}\nb += mlp(a, width = 8) }}"
+    model = revc.compile(specs.HEAD + spec)
+    a, b = (torch.randn(2, 3, 8, requires_grad=True) for _ in range(2))
+    leaves = [a, b, *model.parameters()]
+
+    def gradients(cast: bool) -> list[Tensor]:
+        out = model(a, b)
+        with torch.autocast("cpu", torch.bfloat16, enabled=cast):
+            return list(torch.autograd.grad([out.a, out.b], leaves, [torch.ones_like(a)] * 2))
+
+    pairs = zip(gradients(True), gradients(False), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_cudnn_does_not_measure_while_nets_run() -> None:
+    model, seen, inputs = noting()
+    found = []
+    hook = nn.modules.module.register_module_forward_pre_hook(
+        lambda *_: found.append(torch.backends.cudnn.benchmark)
+    )
+    torch.backends.cudnn.benchmark = True
+    try:
+        out = model(*inputs)
+        assert torch.backends.cudnn.benchmark
+        torch.autograd.grad(out.a.sum(), inputs)
+        assert torch.backends.cudnn.benchmark
+    finally:
+        hook.remove()
+        torch.backends.cudnn.benchmark = False
+    inside = [found[i] for i in range(len(found)) if i]  # the first call is the model's own
+    assert seen
+    assert not any(inside[-2 * len(seen) :])
+
+
+def test_cudnn_measures_again_as_the_last_thread_ends() -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with chosen(None):
+            inside.set()
+            leave.wait(10)
+
+    torch.backends.cudnn.benchmark = True
+    try:
+        with chosen(None):
+            thread = threading.Thread(target=run)
+            thread.start()
+            assert inside.wait(10)
+            assert not torch.backends.cudnn.benchmark
+        assert not torch.backends.cudnn.benchmark, "another thread's nets run"
+        leave.set()
+        thread.join()
+        assert torch.backends.cudnn.benchmark
+    finally:
+        torch.backends.cudnn.benchmark = False
+
+
+def test_what_differs_is_named() -> None:
+    for device in DEVICES:
+        before = flags(device)
+        with sdpa_kernel(SDPBackend.MATH), deterministic():
+            text = differences(before, flags(device))
+        assert "flash_sdp (True, here False)" in text
+        assert "deterministic algorithms" in text
+        assert not differences(before, flags(device))
