@@ -13,7 +13,7 @@ from torch import Tensor
 
 from revc.errors import BindError
 from revc.runtime.bits import BitStack
-from revc.runtime.bits.constants import WORD_BITS
+from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.engine import new_token
 from revc.runtime.bits.errors import DamagedTapeError, LaneError, ReservoirExhaustedError
 from revc.runtime.bits.filespill import FileSpill
@@ -89,6 +89,7 @@ class Session:
         self.spent = False
         fresh = self._stacks(settings, turn)
         self._first = {name: stack.save() for name, stack in fresh.items()}
+        self._full = {s.name: fresh[s.name].size() for s in plan.stacks if s.bits is not None}
         self._check_loaded(fresh)
         self.stacks = {**fresh, **options.loaded}
         self.books = Books(self.sequences, self.device, plan.names)
@@ -190,7 +191,8 @@ class Session:
         declared = next((s for s in self.plan.stacks if s.name == name), None)
         if declared is None or declared.bits is None or self.back:
             return
-        over = (self.stacks[name].debt() * WORD_BITS > declared.bits).any()
+        # Not by words: each lane takes a whole one for the first of its bits, of which it uses few.
+        over = (self._full[name] - self.sizes[name] > declared.bits * UNIT).any()
         text = f"reservoir {name} has {declared.bits} bits a sequence, and more were drawn"
         self.stacks[name].engine.faults.report(ReservoirExhaustedError, over, text)
 

@@ -17,7 +17,10 @@ import revc
 from revc.runtime.model import ReversibleModel
 from tests.model.laws import randomize
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+pytestmark = [
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),  # Inductor's own
+]
 
 SPEC = """
 use std.nets: attention, conv, cross_entropy, dropout, embedding, linear, mlp, norm
@@ -47,6 +50,7 @@ def make(dtype: torch.dtype, device: str = "cuda", spec: str = SPEC) -> Reversib
     torch.manual_seed(0)
     model = revc.compile(spec)
     model.bits.seed = 1
+    model.bits.lanes = 32  # on every device: a tape depends on how many there are
     randomize(model, 0.1)
     return model.to(device, dtype)
 

@@ -111,6 +111,17 @@ def test_a_device_gives_what_the_cpu_gives(name: str) -> None:
     check_same(lambda: model_of(PROGRAMS[name]), made(model.graphs.program, 2, {}), exact)
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_a_run_makes_is_not_on_the_default_device(name: str) -> None:
+    inputs = made(model_of(PROGRAMS[name]).graphs.program, 2, {})
+    wanted = everything(model_of(PROGRAMS[name]), inputs, "cpu")
+    model = model_of(PROGRAMS[name])
+    with torch.device("meta"):
+        found = everything(model, inputs, "cpu")
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_specs_that_ship(name: str) -> None:
     def make() -> ReversibleModel:
