@@ -23,6 +23,7 @@ from tests.model import specs
 from tests.model.laws import randomize
 from tests.model.test_laws import BODIES
 from tests.played import DevicesMixed, played
+from tests.run import test_cuda
 
 LABELS = """
 use std.nets: linear, embedding
@@ -127,7 +128,7 @@ def test_specs_that_ship(name: str) -> None:
     def make() -> ReversibleModel:
         torch.manual_seed(0)
         model = revc.compile(f"specs/{name}.rev", dims=SHIPPED[name])
-        model.bits.seed = 1
+        model.bits.seed, model.bits.lanes = 1, 32  # lanes as on the CPU
         return model
 
     program = make().graphs.program
@@ -166,6 +167,12 @@ def test_bytes_and_samples() -> None:
     with played():
         found = run("cuda")
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_what_is_asked_of_a_card(dtype: torch.dtype) -> None:
+    with played():
+        test_cuda.test_rebuilt_bit_for_bit_and_the_same_again(dtype)
 
 
 def test_devices_that_mix_are_noticed() -> None:
