@@ -18,42 +18,35 @@ from torch import Tensor
 
 from benchmarks.rows import Row, as_json, print_table
 from revc.runtime.bits.warp.table import WarpTable
-from revc.runtime.bits.warp.tape import LANES, Launch, WarpTape
+from revc.runtime.bits.warp.tape import Launch, WarpTape, streams_for
 
-CACHE, SHARED = Launch(warps=4, shared=False), Launch(warps=4, copies=1)
-WIDE, ONE = Launch(warps=16, registers=32), Launch(warps=16, copies=1, registers=32)
-LATE = Launch(warps=16, ahead=0, registers=32)
+FOUR, FOURS = Launch(4, 1, copies=1), Launch(4, 2, copies=1)
+ONE, TWO = Launch(16, 1, registers=32), Launch(16, 2)
+EIGHT, BARE = Launch(8, 2, registers=48), Launch(16, 2, copies=1)
 WAYS: dict[int, list[tuple[str, Launch, int, int]]] = {
     2 << 20: [
-        ("L1, 64 steps", CACHE, 64, 64), ("L1, 128 steps", CACHE, 64, 128),
-        ("L1, 256 steps", CACHE, 64, 256), ("shared 4, 64 steps", SHARED, 64, 64),
-        ("shared 4, 128 steps", SHARED, 64, 128),
+        ("4 x 1, 32 steps", FOUR, 64, 32), ("4 x 1, 64 steps", FOUR, 64, 64),
+        ("4 x 1, 128 steps", FOUR, 64, 128), ("4 x 2, 32 steps", FOURS, 64, 32),
+        ("4 x 2, 64 steps", FOURS, 64, 64),
     ],
     16 << 20: [
-        ("L1, 64 steps", CACHE, 64, 64), ("L1, 128 steps", CACHE, 64, 128),
-        ("shared 4, 128 steps", SHARED, 64, 128), ("shared 16, 64 steps", WIDE, 64, 64),
+        ("16 x 1, 64 steps", ONE, 64, 64), ("16 x 1, 128 steps", ONE, 64, 128),
+        ("16 x 2, 64 steps", TWO, 96, 64), ("16 x 2, 128 steps", TWO, 96, 128),
+        ("4 x 2, 128 steps", FOURS, 96, 128),
     ],
     1 << 30: [
-        ("L1, 64 a SM", CACHE, 64, 128), ("L1, 32 a SM", CACHE, 32, 128),
-        ("shared 4, 32 a SM", SHARED, 32, 128), ("shared 16, 64 a SM", WIDE, 64, 128),
-        ("shared 16, 32 a SM", WIDE, 32, 128), ("shared 16, one copy", ONE, 64, 128),
-        ("shared 16, not ahead", LATE, 64, 128),
+        ("16 x 1, 64 a SM", ONE, 64, 128), ("16 x 2, 96 a SM", TWO, 96, 128),
+        ("16 x 2, 64 a SM", TWO, 64, 128), ("8 x 2, 80 a SM", EIGHT, 80, 128),
+        ("16 x 2, one copy", BARE, 96, 128),
     ],
 }  # fmt: skip
-"""By bytes: name, launch, the most streams of a multiprocessor, the least symbols of a lane."""
+"""By bytes: warps and streams of each, the most streams of a multiprocessor, the least steps."""
 COPIES = {2 << 20: 8, 16 << 20: 8, 1 << 30: 1}
 """Sets of data in a graph, by bytes."""
 BANDWIDTH = 4300 / 1555
 """Measured copy of an H200 over the bandwidth of the A100 that the peers' figures are from."""
 PEERS = {("bytes", "push"): 250, ("bytes", "pop"): 410, ("bf16", "push"): 345, ("bf16", "pop"): 605}
 """GB/s that DietGPU states for an A100 of 40 GB."""
-
-
-def streams_of(launch: Launch, symbols: int, each: int, steps: int) -> int:
-    """Streams that data of so many symbols get."""
-    processors = torch.cuda.get_device_properties(0).multi_processor_count
-    wanted = min(processors * each, symbols // (LANES * steps))
-    return max(1, wanted // launch.warps) * launch.warps
 
 
 def data_of(kind: str, size: int) -> Tensor:
@@ -150,7 +143,7 @@ def way_rows(
     label, launch, each, steps = way
     data = sets[0]
     size = data.numel() * data.element_size()
-    streams = streams_of(launch, data.numel(), each, steps)
+    streams = streams_for(data.numel(), "cuda", launch, each, steps)
     tapes = [WarpTape(streams, "cuda", launch) for _ in sets]
     name = f"{name}, {label}"
     found = {

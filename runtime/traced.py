@@ -32,7 +32,7 @@ def accumulate(total: Tensor, part: Tensor) -> Tensor:
 def checksum(*registers: Tensor) -> Tensor:
     """Return the registers' checksums, shape ``[len(registers)]``."""
     if not registers:  # Inductor cannot lower a region that takes nothing
-        return torch.zeros(0, dtype=torch.int64)
+        return torch.zeros(0, dtype=torch.int64, device="cpu")
     return _checksums(*registers)
 
 

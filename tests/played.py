@@ -21,6 +21,7 @@ from revc.runtime.bits.backends import backend
 from revc.runtime.bits.cpu import CpuBackend
 from revc.runtime.bits.snap import snap_loc, snap_scale
 from revc.runtime.bits.window import window_of
+from tests.played_attention import ATTENTION
 
 CUDA = torch.device("cuda", 99)
 """No card has this number: what is cached for a device is none of a real one's."""
@@ -95,7 +96,7 @@ class Played(TorchDispatchMode):
             kwargs["device"] = torch.device("cpu")
         if kwargs.get("pin_memory"):
             kwargs["pin_memory"] = False
-        out = _ATTENTION.get(func, func)(*args, **kwargs)
+        out = ATTENTION.get(func, func)(*args, **kwargs)
         return tree_map(self.claim, out) if claims else out
 
     def refuse(self, func: Any, tensors: list[Tensor], here: list[bool]) -> None:
@@ -271,42 +272,3 @@ def _lifting_first() -> Iterator[None]:
         yield
     finally:
         torch._C._set_only_lift_cpu_tensors(before)
-
-
-def _attend(
-    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, lengths: bool, dropout: float = 0.0,
-    causal: bool = False, *, scale: float | None = None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-    _check_attention(q, bias)
-    found = aten._scaled_dot_product_flash_attention_for_cpu(
-        q, k, v, dropout, causal, attn_mask=bias, scale=scale
-    )
-    nothing = torch.zeros((), dtype=torch.int64)
-    return (*found, nothing, nothing)
-
-
-def _attend_back(
-    gradient: Tensor, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, out: Tensor,
-    row: Tensor, _seed: Tensor, _offset: Tensor, dropout: float, _wanted: Any,
-    causal: bool = False, *, scale: float | None = None,
-) -> tuple[Tensor | None, ...]:  # fmt: skip
-    _check_attention(q, bias)
-    found = aten._scaled_dot_product_flash_attention_for_cpu_backward(
-        gradient, q, k, v, out, row, dropout, causal, attn_mask=bias, scale=scale
-    )
-    return (*found, None)
-
-
-def _check_attention(q: Tensor, bias: Tensor | None) -> None:
-    """Refuse what the CUDA kernels refuse."""
-    if q.dtype == torch.float64:
-        raise RuntimeError("expected query to be half, bfloat16 or float")
-    unit = 16 // q.element_size()
-    if q.shape[-1] % unit or (bias is not None and bias.stride(-2) % unit):
-        raise RuntimeError("query or bias is not correctly aligned")
-
-
-_ATTENTION = {
-    aten._scaled_dot_product_efficient_attention.default: _attend,
-    aten._scaled_dot_product_efficient_attention_backward.default: _attend_back,
-}

@@ -11,8 +11,8 @@ from revc.audit.finding import Finding
 from revc.audit.subject import Subject
 from revc.audit.watch import Watched
 from revc.audit.whereabouts import Whereabouts
+from revc.runtime.flags import differences, flags
 from revc.runtime.metered.conditions import device_of
-from revc.runtime.run.kernels import differences, flags
 
 NAME = "deterministic kernels"
 

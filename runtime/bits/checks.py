@@ -96,7 +96,7 @@ def in_window(engine: Engine, symbols: Tensor, family: str, loc: Tensor, scale: 
     if engine.faults.check == "now" and symbols.device.type == "cpu":
         radius = window_tensors(family, symbols.device)[3]
         good = all_inside(*(t.numpy() for t in (symbols, loc, scale, radius)))
-        engine.faults.symbol(torch.tensor(not good), INSIDE)
+        engine.faults.symbol(torch.tensor(not good, device="cpu"), INSIDE)
         return symbols
     if engine.faults.check == "later" and symbols.device.type == "cuda":
         from revc.runtime.bits.gpu.grid import kept  # Triton is imported where there is a device

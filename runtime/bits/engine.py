@@ -44,7 +44,7 @@ def engine_of(token: Tensor) -> Engine:
 
 def new_token(serial: int) -> Tensor:
     """A token of an object's number, int64 [2] on the CPU: (serial, operations so far)."""
-    return torch.tensor([serial, 0], dtype=torch.int64)
+    return torch.tensor([serial, 0], dtype=torch.int64, device="cpu")
 
 
 class Engine:

@@ -44,10 +44,10 @@ def single_entropies(family: str, device: torch.device) -> Tensor:
     """
     coarse = torch.from_numpy(shape(family).coarse)
     fine = int((coarse == 0).sum())
-    narrow = torch.arange(fine * PHASES)
-    scale = torch.cat([narrow // PHASES, torch.arange(fine, SCALES)]).to(torch.uint8)
-    loc = torch.cat([narrow % PHASES, torch.zeros(SCALES - fine, dtype=torch.int64)])
-    weight = torch.full(loc.shape, TOTAL, dtype=torch.int32)
+    narrow = torch.arange(fine * PHASES, device="cpu")
+    scale = torch.cat([narrow // PHASES, torch.arange(fine, SCALES, device="cpu")]).to(torch.uint8)
+    loc = torch.cat([narrow % PHASES, torch.zeros(SCALES - fine, dtype=torch.int64, device="cpu")])
+    weight = torch.full(loc.shape, TOTAL, dtype=torch.int32, device="cpu")
     found = window_entropy(family, *(t[:, None] for t in (weight, loc, scale)))
     wide = found[fine * PHASES :] + (coarse[fine:] << LENGTH_BITS)
     table = [found[: fine * PHASES].reshape(fine, PHASES), wide[:, None].expand(-1, PHASES)]

@@ -65,7 +65,11 @@ class Faults:
         """Forget what was found so far; return it as bool [faults], and what judges its values."""
         noted, self.found = self.found, {}
         kinds = list(noted)
-        flags = torch.stack(list(noted.values())) if noted else torch.zeros(0, dtype=torch.bool)
+        flags = (
+            torch.stack(list(noted.values()))
+            if noted
+            else torch.zeros(0, dtype=torch.bool, device="cpu")
+        )
 
         def judge(values: Sequence[float]) -> None:
             for (kind, message), bad in zip(kinds, values, strict=True):

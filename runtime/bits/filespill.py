@@ -183,7 +183,7 @@ def to_host(rows: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
     """A copy of ``rows`` in host memory, and when it will be there."""
     if rows.device.type != "cuda":
         return rows.clone(), None
-    host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
+    host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True, device="cpu")
     host.copy_(rows, non_blocking=True)
     ready = torch.cuda.Event()
     ready.record(torch.cuda.current_stream(rows.device))

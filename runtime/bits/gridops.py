@@ -52,14 +52,16 @@ def snap_on_cpu(
 ) -> tuple[Tensor, Tensor]:
     """The same in one pass of numba."""
     where, width = loc.contiguous(), scale.contiguous()
-    out_loc = torch.empty(loc.shape, dtype=torch.int64)
-    out_scale = torch.empty(scale.shape, dtype=torch.uint8)
+    out_loc = torch.empty(loc.shape, dtype=torch.int64, device="cpu")
+    out_scale = torch.empty(scale.shape, dtype=torch.uint8, device="cpu")
     flat = [t.reshape(-1).numpy() for t in (where, width, out_loc, out_scale)]
     good_loc, good_scale = fast_snap(flat[0], flat[1], 256.0 / step, step, flat[2], flat[3])
     if token is not None:
         faults = engine_of(token).faults
-        faults.parameter(torch.tensor(not good_loc), FINITE.format("loc"))
-        faults.parameter(torch.tensor(not good_scale), FINITE.format("scale") + " and above 0")
+        faults.parameter(torch.tensor(not good_loc, device="cpu"), FINITE.format("loc"))
+        faults.parameter(
+            torch.tensor(not good_scale, device="cpu"), FINITE.format("scale") + " and above 0"
+        )
     return out_loc, out_scale
 
 

@@ -74,7 +74,7 @@ class FillBounds:
             self.pending = None
 
     def _request(self, fill: Tensor) -> None:
-        values = torch.empty(2, dtype=torch.int64, pin_memory=True)
+        values = torch.empty(2, dtype=torch.int64, pin_memory=True, device="cpu")
         values.copy_(torch.stack(torch.aminmax(fill)), non_blocking=True)
         done = torch.cuda.Event()
         done.record(torch.cuda.current_stream(fill.device))

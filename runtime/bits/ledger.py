@@ -199,7 +199,10 @@ class Ledger:
                 raise LedgerError(f"a ledger in {whole['unit']}, not in {cls.unit}")
             ledger = cls(int(whole["sequences"]))
             for entry in whole["meters"]:
-                ledger.book(entry["meter"], *(torch.tensor(entry["sequences"][c]) for c in COLUMNS))
+                ledger.book(
+                    entry["meter"],
+                    *(torch.tensor(entry["sequences"][c], device="cpu") for c in COLUMNS),
+                )
                 ledger.meters[entry["meter"]].calls = int(entry["calls"])
         except _UNREADABLE as error:
             raise LedgerError(f"this is no ledger: {error!r}") from error

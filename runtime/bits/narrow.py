@@ -70,11 +70,11 @@ def window_rows(family: str, device: torch.device) -> Rows:
     weights = window_weights(family)
     entropy = row_entropy(torch.nn.functional.pad(weights.cumsum(-1), (1, 0)))
     top = int(entropy[-1].min()) >> LEVEL
-    target = torch.arange(top + 1)[:, None].expand(-1, PHASES) << LEVEL
+    target = torch.arange(top + 1, device="cpu")[:, None].expand(-1, PHASES) << LEVEL
     # The narrowest scale that has as much entropy, so that tempering changes its shape least.
     scale = (entropy[:, None] >= target).int().argmax(0)
-    base = weights[scale, torch.arange(PHASES)]
-    base[0] = torch.arange(CELLS) == CENTRE
+    base = weights[scale, torch.arange(PHASES, device="cpu")]
+    base[0] = torch.arange(CELLS, device="cpu") == CENTRE
     rows = made(temper(base.reshape(-1, CELLS), target.reshape(-1)))
     return Rows(*(t.to(device) for t in rows))
 
@@ -86,8 +86,8 @@ def window_weights(family: str) -> Tensor:
     """
     cdf, inverse, shift, _, coarse, _ = window_tensors(family, torch.device("cpu"))
     count = int((coarse == 0).sum())
-    edges = (torch.arange(CELLS + 1) - CENTRE) << 8
-    distance = edges - (torch.arange(PHASES)[:, None] * (256 // PHASES))
+    edges = (torch.arange(CELLS + 1, device="cpu") - CENTRE) << 8
+    distance = edges - (torch.arange(PHASES, device="cpu")[:, None] * (256 // PHASES))
     cell = (distance * inverse[:count, None, None] >> shift[:count, None, None]) + 2048
     return torch.diff(cdf[cell.clamp(0, 4095)].long())
 
@@ -106,9 +106,9 @@ def cells_on_cpu(family: str, loc: Tensor, scale: Tensor, alpha: Tensor) -> Cell
     """The same in one pass of numba."""
     rows, sequences = window_rows(family, loc.device), max(alpha.numel(), 1)
     found = Cells(
-        torch.empty(loc.shape, dtype=torch.int32),
-        torch.empty(loc.shape, dtype=torch.int64),
-        torch.empty(loc.shape, dtype=torch.int64),
+        torch.empty(loc.shape, dtype=torch.int32, device="cpu"),
+        torch.empty(loc.shape, dtype=torch.int64, device="cpu"),
+        torch.empty(loc.shape, dtype=torch.int64, device="cpu"),
     )
     entropy, radius = single_entropies(family, loc.device), window_tensors(family, loc.device)[3]
     flat = [t.contiguous().view(sequences, -1).numpy() for t in (loc, scale, *found)]
@@ -139,9 +139,9 @@ def cells_anywhere(family: str, loc: Tensor, scale: Tensor, alpha: Tensor) -> Ce
 @cache
 def uniform_rows(device: torch.device) -> Rows:
     """Rows [6 * 64 + 1] of 64 symbols: as many equal ones as it takes, then tempered."""
-    level = torch.arange((UNIFORM_BITS << LEVEL_BITS) + 1)
-    sizes = log2_units(torch.arange(1, (1 << UNIFORM_BITS) + 1))
+    level = torch.arange((UNIFORM_BITS << LEVEL_BITS) + 1, device="cpu")
+    sizes = log2_units(torch.arange(1, (1 << UNIFORM_BITS) + 1, device="cpu"))
     count = (sizes >= (level << LEVEL)[:, None]).int().argmax(1) + 1
-    weights = (torch.arange(1 << UNIFORM_BITS) < count[:, None]).long() * TOTAL
+    weights = (torch.arange(1 << UNIFORM_BITS, device="cpu") < count[:, None]).long() * TOTAL
     rows = made(temper(weights, level << LEVEL))
     return Rows(*(t.to(device) for t in rows))

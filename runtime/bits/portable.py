@@ -105,7 +105,11 @@ class IntegerNet:
         for index, linear in enumerate(linears):
             x_bits, w_bits = unit_bits(x), unit_bits(linear.weight)
             weight = torch.round(linear.weight.detach().double() * 2.0**w_bits).to(torch.int8)
-            bias = torch.zeros(weight.shape[0]) if linear.bias is None else linear.bias.detach()
+            bias = (
+                torch.zeros(weight.shape[0], device=weight.device)
+                if linear.bias is None
+                else linear.bias.detach()
+            )
             fixed = torch.round(bias.double() * 2.0 ** (x_bits + w_bits)).long()
             layers.append(IntegerLinear(weight, fixed.to(weight.device), x_bits, w_bits))
             x = nn.functional.linear(x, linear.weight.detach(), bias)

@@ -21,7 +21,7 @@ def frequency(cdf: Tensor, row: Tensor, symbols: Tensor) -> Tensor:
 
 
 def _on_cpu(cdf: Tensor, row: Tensor, symbols: Tensor) -> Tensor:
-    out = torch.empty(symbols.shape, dtype=torch.int64)
+    out = torch.empty(symbols.shape, dtype=torch.int64, device="cpu")
     rows, flat = row.expand(symbols.shape).reshape(-1), symbols.reshape(-1)
     fast_frequency(cdf.contiguous().numpy(), rows.numpy(), flat.numpy(), out.view(-1).numpy())
     return out

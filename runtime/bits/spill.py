@@ -75,7 +75,7 @@ class HostSpill:
         kept = rows.clone()
         self._stream.wait_stream(torch.cuda.current_stream(rows.device))
         with torch.cuda.stream(self._stream):
-            host = torch.empty(kept.shape, dtype=kept.dtype, pin_memory=True)
+            host = torch.empty(kept.shape, dtype=kept.dtype, pin_memory=True, device="cpu")
             host.copy_(kept, non_blocking=True)
             kept.record_stream(self._stream)
             done = torch.cuda.Event()

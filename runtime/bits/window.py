@@ -121,7 +121,7 @@ def boundaries_on_cpu(
 ) -> Tensor:
     """The same in one pass of numba."""
     parts = [t.reshape(-1, t.shape[-1])[None].contiguous() for t in (weight, loc, scale)]
-    out = torch.empty((*loc.shape[:-1], 258), dtype=torch.int64)
+    out = torch.empty((*loc.shape[:-1], 258), dtype=torch.int64, device="cpu")
     tables = window_tensors(family, loc.device)[:4]
     grid, arrays = [t.numpy() for t in parts], [t.numpy() for t in tables]
     kernel: Any = fast_boundaries

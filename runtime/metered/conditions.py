@@ -10,6 +10,7 @@ from torch import Tensor
 
 from revc.runtime.bits.errors import DamagedTapeError, TapeMismatchError
 from revc.runtime.bits.header import Fields
+from revc.runtime.flags import precision
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
@@ -24,7 +25,7 @@ class Conditions:
     `program`, `weights` and `givens` are hashes, `low` is the dtype of matrix products, `throttle`
     has those valves that are not open (as `float.hex`), `dropout` says whether there is any, and
     that it draws. `around` is what may matter, by what it is called: training flags of nets from
-    Python, the kind of device, threads, torch.
+    Python, the kind of device, threads, torch, the precision of products.
     """
 
     program: str
@@ -108,6 +109,7 @@ def conditions_of(
     around = {
         "device": device_of(model).type, "torch": torch.__version__,
         "number of threads": str(torch.get_num_threads()),
+        "precision of float32": precision(device_of(model)),
     }  # fmt: skip
     around["training mode of nets"] = ", ".join(_in_training(model)) or "none"
     return Conditions(

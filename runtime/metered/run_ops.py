@@ -90,7 +90,9 @@ def come_forth(token: Tensor, ticket: Tensor, exact: bool, device: torch.device)
 def _(
     key: str, examples: int, device: torch.device, training: bool, sizes: list[int]
 ) -> tuple[Tensor, Tensor]:
-    return torch.empty(2, dtype=torch.int64), torch.empty(1, dtype=torch.int64)
+    return torch.empty(2, dtype=torch.int64, device="cpu"), torch.empty(
+        1, dtype=torch.int64, device="cpu"
+    )
 
 
 @finish_run.register_fake
@@ -100,7 +102,7 @@ def _(token: Tensor, ticket: Tensor, device: torch.device) -> Tensor:
 
 @turn_back.register_fake
 def _(ticket: Tensor, cotangent: Tensor) -> Tensor:
-    return torch.empty(2, dtype=torch.int64)
+    return torch.empty(2, dtype=torch.int64, device="cpu")
 
 
 @come_forth.register_fake

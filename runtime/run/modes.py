@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from revc.runtime.flags import Flags, chosen, flags
 from revc.runtime.metered.session import Options
 from revc.runtime.nets.brought import set_training
-from revc.runtime.run.kernels import Flags, chosen, flags
 
 NO_OPTIONS = Options()
 

@@ -49,7 +49,7 @@ def checksum(registers: list[Tensor]) -> Tensor:
         if observer is not None:
             observer(registers)
     if not registers:
-        return torch.zeros(0, dtype=torch.int64)
+        return torch.zeros(0, dtype=torch.int64, device="cpu")
     return torch.stack([digest(register) for register in registers])
 
 

@@ -22,7 +22,7 @@ _BLOCK = 1 << 10  # rows that are looked at together where they must be converte
 def sketch(registers: Sequence[Tensor]) -> Tensor:
     """Return the signed sum and the norm of each register, float64, one after the other."""
     if not registers:
-        return torch.zeros(0, dtype=torch.float64)
+        return torch.zeros(0, dtype=torch.float64, device="cpu")
     return torch.cat([_one(register) for register in registers])
 
 

@@ -153,18 +153,18 @@ def permutation(n: int, seed: int) -> Tensor:
     """
     key = (seed & M32, seed >> 32 & M32)
     order = sorted(range(n), key=lambda i: (*philox((i, 0, 0, 0), key)[:2], i))
-    return torch.tensor(order, dtype=torch.int64)
+    return torch.tensor(order, dtype=torch.int64, device="cpu")
 
 
 @permutation.register_fake
 def _(n: int, seed: int) -> Tensor:
-    return torch.empty(n, dtype=torch.int64)
+    return torch.empty(n, dtype=torch.int64, device="cpu")
 
 
 def _eliminate(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return rows, columns, and [n, n] with L below the diagonal and D U on and above it."""
     a, n = a.clone(memory_format=torch.contiguous_format), a.shape[0]
-    rows, columns = torch.arange(n), torch.arange(n)
+    rows, columns = torch.arange(n, device="cpu"), torch.arange(n, device="cpu")
     for k in range(n):
         row, column = _rook(a[k:, k:])
         for x, far in ((a, row), (rows, row), (a.t(), column), (columns, column)):
@@ -202,7 +202,7 @@ def _pairs(size: Tensor) -> tuple[Pairs, ...]:
     In each round small and large ones pair up; the one nearer to 1 is the ratio e of its pair, and
     leaves its partner with the product of both.
     """
-    size, active, rounds = size.clone(), torch.arange(len(size)), []
+    size, active, rounds = size.clone(), torch.arange(len(size), device="cpu"), []
     while len(active) > 1:
         active = active[torch.argsort(size[active], stable=True)]
         half = len(active) // 2

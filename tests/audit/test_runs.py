@@ -76,6 +76,24 @@ def test_a_net_that_does_not_repeat_ends_the_audit() -> None:
     assert "differ first" in found[0].detail
 
 
+class Choosing(nn.Linear):
+    """Turns a back end of attention off, for all that runs after it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        torch.backends.cuda.enable_flash_sdp(False)
+        return super().forward(x)
+
+
+def test_a_net_that_changes_what_kernels_are_chosen_by_is_named() -> None:
+    try:
+        row = kernels.check(brought(Choosing(6, 6)))
+    finally:
+        torch.backends.cuda.enable_flash_sdp(True)
+    assert row.met is False
+    assert row.detail.startswith("net ")
+    assert "flash_sdp (True, here False)" in row.detail
+
+
 class Putting(nn.Linear):
     """``put_`` has no deterministic kernel, on any device."""
 

@@ -129,10 +129,10 @@ def test_devices_do_not_mix() -> None:
 def test_warp_tapes_are_those_of_the_reference(case: str, shared: bool) -> None:
     from revc.runtime.bits.warp.tape import Launch
 
-    warps.check(case, "cuda", Launch(warps=4, shared=shared))
+    warps.check(case, "cuda", Launch(4, 2 if shared else 1, shared, copies=1))
 
 
 def test_warp_tapes_find_symbols_without_a_code() -> None:
     from revc.runtime.bits.warp.tape import Launch
 
-    warps.check_faults("cuda", Launch(warps=4))
+    warps.check_faults("cuda", Launch(4, 2, copies=1))

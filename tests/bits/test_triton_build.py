@@ -112,10 +112,10 @@ def test_kernels_of_sizes_and_the_grid_compile() -> None:
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("name", ["push", "pop"])
 def test_warp_kernels_vote(name: str, shared: bool) -> None:
-    constants = {"WARPS": 4, "FLOATS": True, "SHARED": shared, "ASM": True}
-    constants |= {"AHEAD": 192} if name == "pop" else {"COPIES": 16}
+    constants = {"WARPS": 4, "FLOATS": True, "SHARED": shared, "ASM": True, "CHAINS": 2}
+    constants |= {"COPIES": 16} if name == "push" else {}
     own = dict.fromkeys(("heads", "tops", "raw", "fault"), torch.int32)
     text = compiled(getattr(warp_kernels, name), constants, 4, data=torch.int16, **own)
-    assert text.count("vote.sync.ballot") == 8, "four steps in the loop, four at the end"
+    assert text.count("vote.sync.ballot") == 16, "four steps in the loop, four at the end, twice"
     assert ("ld.shared" in text) == shared
     assert "f64" not in text

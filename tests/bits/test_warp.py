@@ -56,10 +56,11 @@ def test_other_tables_are_refused(bad: list[int]) -> None:
         WarpTable(torch.tensor(bad))
 
 
-def test_interpreted_kernels_leave_what_the_reference_leaves() -> None:
+@pytest.mark.parametrize("chains", ["1", "2"])
+def test_interpreted_kernels_leave_what_the_reference_leaves(chains: str) -> None:
     pytest.importorskip("triton")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.bits.warps"], cwd=ROOT,
+        [sys.executable, "-W", "error", "-m", "tests.bits.warps", chains], cwd=ROOT,
         env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,6 @@
-"""Warp tapes beside the reference, on any device: ``python -m tests.bits.warps`` runs all cases."""
+"""Warp tapes beside the reference: ``python -m tests.bits.warps CHAINS`` checks them all."""
 
+import sys
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from revc.runtime.bits.warp.table import WarpTable
 
 CASES = {
     "bytes": (torch.uint8, [1000, 5], False),
-    "bytes-full": (torch.uint8, [768, 256], False),
+    "bytes-full": (torch.uint8, [1536, 512], False),
     "bytes-one": (torch.uint8, [700], True),
     "bf16": (torch.bfloat16, [1000, 3], False),
     "fp16": (torch.float16, [512], False),
@@ -64,10 +65,10 @@ def check(case: str, device: str, launch: Any) -> None:
         parts = [torch.full_like(p, 77) for p in parts]
     counts = torch.bincount(coded(torch.cat(parts)).long(), minlength=256)
     table = WarpTable.from_counts(counts, device)
-    tape = WarpTape(launch.warps, device, launch)
+    tape = WarpTape(launch.streams, device, launch)
     for data in parts:
         tape.push(data.to(device), table)
-    for i, stream in enumerate(mirror(launch.warps, parts, table)):
+    for i, stream in enumerate(mirror(launch.streams, parts, table)):
         top = int(tape.tops[i])
         assert tape.heads[i * LANES : (i + 1) * LANES].tolist() == stream.heads
         assert [w & 0xFFFF for w in tape.words[i, :top].tolist()] == stream.words
@@ -78,7 +79,7 @@ def check(case: str, device: str, launch: Any) -> None:
     for data in reversed(parts):
         kind = torch.uint8 if dtype == torch.uint8 else torch.int16
         assert torch.equal(tape.pop(table).cpu().view(kind), data.view(kind))
-    assert tape.heads.tolist() == [1 << 15] * launch.warps * LANES
+    assert tape.heads.tolist() == [1 << 15] * launch.streams * LANES
     assert not int(tape.tops.sum())
 
 
@@ -88,7 +89,7 @@ def check_faults(device: str, launch: Any) -> None:
 
     table = WarpTable(torch.tensor([2048, 2048] + [0] * 254), device)
     for at in (0, 1023, 1030):
-        tape = WarpTape(launch.warps, device, launch)
+        tape = WarpTape(launch.streams, device, launch)
         data = torch.zeros(1031, dtype=torch.uint8, device=device)
         data[at] = 2
         tape.push(data, table)
@@ -102,7 +103,7 @@ def check_faults(device: str, launch: Any) -> None:
 if __name__ == "__main__":
     from revc.runtime.bits.warp.tape import Launch
 
-    plain = Launch(warps=2, shared=False, assembly=False)
+    plain = Launch(warps=2, chains=int(sys.argv[1]), shared=False, assembly=False)
     check_faults("cpu", plain)
     for name in CASES:
         check(name, "cpu", plain)

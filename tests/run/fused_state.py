@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import tests.bits  # noqa: F401  what mends the interpreter
 from revc.runtime.state import alloc_health, kernels, lattice
 from revc.runtime.state.checksum import digest
 from revc.runtime.state.lattice import INTEGERS, bounds

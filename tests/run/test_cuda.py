@@ -11,13 +11,18 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import revc
 from revc.runtime.model import ReversibleModel
 from tests.model.laws import randomize
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+pytestmark = [
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),  # Inductor's own
+]
 
 SPEC = """
 use std.nets: attention, conv, cross_entropy, dropout, embedding, linear, mlp, norm
@@ -43,10 +48,12 @@ model M(a, b: [B, T, d], given targets: label(50)[B, T]) -> (a, b: [B, T, d], w:
 """
 
 
-def make(dtype: torch.dtype, device: str = "cuda", spec: str = SPEC) -> ReversibleModel:
+def make(
+    dtype: torch.dtype, device: str = "cuda", spec: str = SPEC, lanes: int | None = None
+) -> ReversibleModel:
     torch.manual_seed(0)
     model = revc.compile(spec)
-    model.bits.seed = 1
+    model.bits.seed, model.bits.lanes = 1, lanes
     randomize(model, 0.1)
     return model.to(device, dtype)
 
@@ -110,7 +117,7 @@ def test_gradients_repeat_where_torch_is_deterministic() -> None:
 def test_what_the_cpu_gives_up_to_rounding() -> None:
     dtype = torch.float64  # what is drawn is the same only if parameters are, nearly always
     (out, grads), (wanted, theirs) = (
-        step(make(dtype, device), inputs(dtype, device)) for device in ("cuda", "cpu")
+        step(make(dtype, device, lanes=32), inputs(dtype, device)) for device in ("cuda", "cpu")
     )
     assert digests(out) == digests(wanted)
     for one, other in zip((*out, *grads), (*wanted, *theirs), strict=True):
@@ -124,6 +131,77 @@ def test_bytes() -> None:
     data = model.compress(image)
     assert torch.equal(model.decompress(data), image)
     assert model.compress(image) == data
+
+
+HOLE = """
+dim B, T = 32, d = 32
+state lattice(Q12.20)
+net F(x: [B, T, d]) -> [B, T, d]
+model M(a, b: [B, T, d]) -> (a, b: [B, T, d]) { a += F(b) }
+"""
+
+
+class Attends(nn.Module):
+    """Attention by whichever kernel torch's flags choose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(32, 3 * 32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        heads = self.inner(x).unflatten(-1, (12, 8)).transpose(1, 2)
+        out = functional.scaled_dot_product_attention(*heads.chunk(3, 1), is_causal=True)
+        return out.transpose(1, 2).flatten(2)
+
+
+class Convolves(nn.Module):
+    """A convolution, for which cudnn measures which algorithm is the fastest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Conv2d(1, 64, 5, padding=2)
+        self.outer = nn.Conv2d(64, 1, 5, padding=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.outer(self.inner(x[:, None]))[:, 0]
+
+
+@contextmanager
+def tf32() -> Iterator[None]:
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = "ieee"
+
+
+@contextmanager
+def measuring() -> Iterator[None]:
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = False
+
+
+@pytest.mark.parametrize("kind", ["attention", "tf32", "benchmark"])
+def test_the_way_back_takes_the_kernels_of_the_forward_pass(kind: str) -> None:
+    torch.manual_seed(0)
+    net = Convolves() if kind == "benchmark" else Attends()
+    model = revc.compile(HOLE, nets={"F": net}).cuda()
+    model = model.bfloat16() if kind == "attention" else model
+    a, b = (x.requires_grad_() for x in torch.randn(2, 3, 32, 32, device="cuda").unbind())
+    around = {
+        "attention": lambda: sdpa_kernel(SDPBackend.MATH),
+        "tf32": tf32,
+        "benchmark": measuring,
+    }[kind]
+    with around():
+        out = model(a, b)
+        if kind == "benchmark":  # autograd's thread would measure for itself
+            torch.autograd.grad(out.a.float().sum(), [a, b], retain_graph=True)
+    torch.autograd.grad(out.a.float().sum(), [a, b])  # rebuilt, or an error
+    model.inverse(out)
 
 
 COMPILED = """

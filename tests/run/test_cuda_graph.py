@@ -15,7 +15,11 @@ from revc.runtime.bits.errors import LaneError
 from revc.runtime.model import ReversibleModel
 from revc.runtime.run.guard import NonFiniteError
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+pytestmark = [
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    # Gradients were first added up on the stream that warmed up, as torch's own example does it.
+    pytest.mark.filterwarnings("ignore:The AccumulateGrad node's stream:UserWarning"),
+]
 
 SPEC = """use std.nets: dropout, linear, mlp, norm
 dim B, T, d = 16

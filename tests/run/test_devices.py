@@ -23,6 +23,7 @@ from tests.model import specs
 from tests.model.laws import randomize
 from tests.model.test_laws import BODIES
 from tests.played import DevicesMixed, played
+from tests.run import test_cuda
 
 LABELS = """
 use std.nets: linear, embedding
@@ -111,12 +112,23 @@ def test_a_device_gives_what_the_cpu_gives(name: str) -> None:
     check_same(lambda: model_of(PROGRAMS[name]), made(model.graphs.program, 2, {}), exact)
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_a_run_makes_is_not_on_the_default_device(name: str) -> None:
+    inputs = made(model_of(PROGRAMS[name]).graphs.program, 2, {})
+    wanted = everything(model_of(PROGRAMS[name]), inputs, "cpu")
+    model = model_of(PROGRAMS[name])
+    with torch.device("meta"):
+        found = everything(model, inputs, "cpu")
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_specs_that_ship(name: str) -> None:
     def make() -> ReversibleModel:
         torch.manual_seed(0)
         model = revc.compile(f"specs/{name}.rev", dims=SHIPPED[name])
-        model.bits.seed = 1
+        model.bits.seed, model.bits.lanes = 1, 32  # lanes as on the CPU
         return model
 
     program = make().graphs.program
@@ -155,6 +167,12 @@ def test_bytes_and_samples() -> None:
     with played():
         found = run("cuda")
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_what_is_asked_of_a_card(dtype: torch.dtype) -> None:
+    with played():
+        test_cuda.test_rebuilt_bit_for_bit_and_the_same_again(dtype)
 
 
 def test_devices_that_mix_are_noticed() -> None:

@@ -55,7 +55,7 @@ def normal_counts(layout: Layout) -> Tensor:
         mass = math.erf(min(top, 1e9) / math.sqrt(2)) - math.erf(min(bottom, 1e9) / math.sqrt(2))
         counts.append(round(mass * (1 << 40)))
     zero = 1 << 30
-    return torch.tensor([*counts, *counts, zero, zero])
+    return torch.tensor([*counts, *counts, zero, zero], device="cpu")
 
 
 @cache

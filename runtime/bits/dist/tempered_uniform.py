@@ -87,8 +87,8 @@ class TemperedUniform(InParts):
     def entropy_bits(self) -> Tensor:
         """Entropy, float64, of the shape of n; for an int [B], or [] for one alpha."""
         plan = self.plan(self.shape or self.alpha.units.shape, None)
-        entropy = sum(coder.entropy_bits() for coder in plan.coders)
-        return torch.as_tensor(entropy, dtype=torch.float64)
+        nothing = torch.zeros((), dtype=torch.float64, device=self.alpha.units.device)
+        return sum((coder.entropy_bits() for coder in plan.coders), nothing)
 
 
 def offsets(bits: Tensor, alpha: Alpha) -> TemperedUniform:

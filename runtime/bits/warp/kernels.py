@@ -27,28 +27,21 @@ from revc.runtime.bits.warp.words import emit, fetch
 NUMBERS = ["full", "elements", "streams", "capacity"]
 NO_CODE = tl.constexpr(1 << 18)
 """Set in the entries of symbols that a table has no code for."""
-PREFETCH = tl.constexpr("prefetch.global.L1 [$1]; mov.u32 $0, 0;")
 UPPER = tl.constexpr("mad.hi.u32 $0, $1, 0x100000, 0xfffff000;")
 
 
 @triton.jit
-def enter(heads, tops, capacity, WARPS: tl.constexpr):
-    """(lane, lanes before it as bits, head, its stream's floor and top as indices of words)."""
-    lane = tl.program_id(0) * (WARPS * 32) + tl.arange(0, WARPS * 32)
+def enter(heads, tops, lane, capacity):
+    """(head, index of the top of its stream in words) of lanes."""
     head = tl.load(heads + lane).to(tl.uint32, bitcast=True)
     base = ((lane >> 5).to(tl.int64) * capacity).to(tl.uint32)
-    return (
-        lane,
-        (1 << (lane & 31)) - 1,
-        head,
-        base,
-        base + tl.load(tops + (lane >> 5)).to(tl.uint32),
-    )
+    return head, base + tl.load(tops + (lane >> 5)).to(tl.uint32)
 
 
 @triton.jit
-def leave(heads, tops, lane, head, base, spot):
+def leave(heads, tops, lane, capacity, head, spot):
     """Write the registers back; every lane of a stream knows the same top."""
+    base = ((lane >> 5).to(tl.int64) * capacity).to(tl.uint32)
     tl.store(heads + lane, head.to(tl.int32, bitcast=True))
     tl.store(tops + (lane >> 5), (spot - base).to(tl.int32), mask=(lane & 31) == 0)
 
@@ -88,83 +81,146 @@ def pop_one(head, found, ASM: tl.constexpr):
 
 
 @triton.jit
-def call_for(words, at):
-    """Have the cache fetch words."""
-    tl.inline_asm_elementwise(PREFETCH, "=r,l", [words + at], dtype=tl.int32, is_pure=False, pack=1)
+def push_end(
+    words, data, raw, table, group, elements, head, spot, seen, below, FLOATS: tl.constexpr,
+    WARPS: tl.constexpr, COPIES: tl.constexpr, SHARED: tl.constexpr, ASM: tl.constexpr,
+):  # fmt: skip
+    """Push groups that may reach beyond the end; gives (head, spot, seen)."""
+    got = load_group(data, raw, group, elements, True, FLOATS, True)
+    for k in tl.static_range(4):
+        on = group * 4 + place(k, FLOATS) < elements
+        magic, rest = code(table, got, k, COPIES, SHARED)
+        head, spot = push_one(words, head, spot, below, magic, rest, on, True, WARPS, ASM)
+        seen |= tl.where(on, rest, 0)
+    return head, spot, seen
+
+
+@triton.jit
+def pop_end(
+    words, data, raw, table, group, elements, head, spot, below, FLOATS: tl.constexpr,
+    WARPS: tl.constexpr, SHARED: tl.constexpr, ASM: tl.constexpr,
+):  # fmt: skip
+    """Undo ``push_end``; gives (head, spot)."""
+    out = tl.zeros([WARPS * 32], tl.uint32)
+    for back in tl.static_range(4):
+        on = group * 4 + place(3 - back, FLOATS) < elements
+        found = point(table, head, SHARED)
+        lower = tl.where(on, pop_one(head, found, ASM), 0xFFFFFFFF)
+        lower, spot = fetch(words, lower, below, spot, WARPS, ASM)
+        head = tl.where(on, lower, head)
+        out = append(out, found, ASM)
+    store_tail(data, raw, group, elements, out, FLOATS)
+    return head, spot
 
 
 @triton.jit(do_not_specialize=NUMBERS)
 def push(
     words, heads, tops, data, raw, table, fault, full, elements, streams, capacity,
-    WARPS: tl.constexpr, FLOATS: tl.constexpr, SHARED: tl.constexpr, ASM: tl.constexpr,
-    COPIES: tl.constexpr,
+    WARPS: tl.constexpr, CHAINS: tl.constexpr, FLOATS: tl.constexpr, SHARED: tl.constexpr,
+    ASM: tl.constexpr, COPIES: tl.constexpr,
 ):  # fmt: skip
     """Push ``data`` [elements]; group g of four is the turn of lane g modulo 32 * streams.
 
     ``full`` is the number of groups that every lane has; ``fault`` int32 [1] becomes 1 if a symbol
-    had no code.
+    had no code. With two CHAINS a warp has two streams, whose steps take turns.
     """
-    lane, below, head, base, spot = enter(heads, tops, capacity, WARPS)
+    lane = tl.program_id(0) * (WARPS * 32 * CHAINS) + tl.arange(0, WARPS * 32)
+    below = (1 << (lane & 31)) - 1
+    head, spot = enter(heads, tops, lane, capacity)
     if SHARED:
         table = share_codes(table, COPIES, WARPS)
     group = lane.to(tl.int64)
     stride = streams.to(tl.int64) * 32
     whole = stride * full
     seen = tl.zeros([WARPS * 32], tl.uint32)
+    if CHAINS == 2:
+        other, spot2 = enter(heads, tops, lane + WARPS * 32, capacity)
     if whole > 0:
         nxt = load_group(data, raw, group, elements, group < whole, FLOATS, False)
+        if CHAINS == 2:
+            nxt2 = load_group(data, raw, group + WARPS * 32, elements, group < whole, FLOATS, False)
         for _ in range(full):
             got = nxt
             group += stride
             nxt = load_group(data, raw, group, elements, group < whole, FLOATS, False)
+            if CHAINS == 2:
+                got2 = nxt2
+                nxt2 = load_group(
+                    data, raw, group + WARPS * 32, elements, group < whole, FLOATS, False
+                )
             for k in tl.static_range(4):
                 magic, rest = code(table, got, k, COPIES, SHARED)
+                if CHAINS == 2:
+                    magic2, rest2 = code(table, got2, k, COPIES, SHARED)
                 head, spot = push_one(
                     words, head, spot, below, magic, rest, True, False, WARPS, ASM
                 )
                 seen |= rest
+                if CHAINS == 2:
+                    other, spot2 = push_one(
+                        words, other, spot2, below, magic2, rest2, True, False, WARPS, ASM
+                    )
+                    seen |= rest2
     if whole * 4 < elements:
-        got = load_group(data, raw, group, elements, True, FLOATS, True)
-        for k in tl.static_range(4):
-            on = group * 4 + place(k, FLOATS) < elements
-            magic, rest = code(table, got, k, COPIES, SHARED)
-            head, spot = push_one(words, head, spot, below, magic, rest, on, True, WARPS, ASM)
-            seen |= tl.where(on, rest, 0)
-    leave(heads, tops, lane, head, base, spot)
+        head, spot, seen = push_end(
+            words, data, raw, table, group, elements, head, spot, seen, below,
+            FLOATS, WARPS, COPIES, SHARED, ASM,
+        )  # fmt: skip
+        if CHAINS == 2:
+            other, spot2, seen = push_end(
+                words, data, raw, table, group + WARPS * 32, elements, other, spot2, seen, below,
+                FLOATS, WARPS, COPIES, SHARED, ASM,
+            )  # fmt: skip
+    leave(heads, tops, lane, capacity, head, spot)
+    if CHAINS == 2:
+        leave(heads, tops, lane + WARPS * 32, capacity, other, spot2)
     tl.store(fault + lane * 0, 1, mask=(seen & NO_CODE) != 0)
 
 
 @triton.jit(do_not_specialize=NUMBERS)
 def pop(
     words, heads, tops, data, raw, table, full, elements, streams, capacity,
-    WARPS: tl.constexpr, FLOATS: tl.constexpr, SHARED: tl.constexpr, ASM: tl.constexpr,
-    AHEAD: tl.constexpr,
+    WARPS: tl.constexpr, CHAINS: tl.constexpr, FLOATS: tl.constexpr, SHARED: tl.constexpr,
+    ASM: tl.constexpr,
 ):  # fmt: skip
-    """Undo ``push`` into ``data`` [elements]; words are called for AHEAD of use, if not 0."""
-    lane, below, head, base, spot = enter(heads, tops, capacity, WARPS)
+    """Undo ``push`` into ``data`` [elements]."""
+    lane = tl.program_id(0) * (WARPS * 32 * CHAINS) + tl.arange(0, WARPS * 32)
+    below = (1 << (lane & 31)) - 1
+    head, spot = enter(heads, tops, lane, capacity)
     if SHARED:
         table = share_points(table, WARPS)
     stride = streams.to(tl.int64) * 32
     group = lane.to(tl.int64) + stride * full
+    if CHAINS == 2:
+        other, spot2 = enter(heads, tops, lane + WARPS * 32, capacity)
     if stride * full * 4 < elements:
-        out = tl.zeros([WARPS * 32], tl.uint32)
-        for back in tl.static_range(4):
-            on = group * 4 + place(3 - back, FLOATS) < elements
-            found = point(table, head, SHARED)
-            lower = tl.where(on, pop_one(head, found, ASM), 0xFFFFFFFF)
-            lower, spot = fetch(words, lower, below, spot, WARPS, ASM)
-            head = tl.where(on, lower, head)
-            out = append(out, found, ASM)
-        store_tail(data, raw, group, elements, out, FLOATS)
+        head, spot = pop_end(
+            words, data, raw, table, group, elements, head, spot, below, FLOATS, WARPS, SHARED, ASM
+        )
+        if CHAINS == 2:
+            other, spot2 = pop_end(
+                words, data, raw, table, group + WARPS * 32, elements, other, spot2, below,
+                FLOATS, WARPS, SHARED, ASM,
+            )  # fmt: skip
     for _ in range(full):
         group -= stride
-        if ASM and AHEAD > 0:
-            call_for(words, base + tl.maximum((spot - base).to(tl.int32) - AHEAD, 0))
         rest = load_rest(raw, group, FLOATS)
         out = tl.zeros([WARPS * 32], tl.uint32)
+        if CHAINS == 2:
+            rest2 = load_rest(raw, group + WARPS * 32, FLOATS)
+            out2 = out
         for _back in tl.static_range(4):
             found = point(table, head, SHARED)
+            if CHAINS == 2:
+                found2 = point(table, other, SHARED)
             head, spot = fetch(words, pop_one(head, found, ASM), below, spot, WARPS, ASM)
             out = append(out, found, ASM)
+            if CHAINS == 2:
+                other, spot2 = fetch(words, pop_one(other, found2, ASM), below, spot2, WARPS, ASM)
+                out2 = append(out2, found2, ASM)
         store_group(data, group, out, rest, FLOATS)
-    leave(heads, tops, lane, head, base, spot)
+        if CHAINS == 2:
+            store_group(data, group + WARPS * 32, out2, rest2, FLOATS)
+    leave(heads, tops, lane, capacity, head, spot)
+    if CHAINS == 2:
+        leave(heads, tops, lane + WARPS * 32, capacity, other, spot2)

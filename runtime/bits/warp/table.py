@@ -50,7 +50,7 @@ class WarpTable:
         Raises:
             ParameterError: the counts are negative or floats, or sum to 0, or to 2**40 or more.
         """
-        return cls(torch.tensor(shortest(counts)), device)
+        return cls(torch.tensor(shortest(counts), device="cpu"), device)
 
 
 def shortest(counts: Tensor) -> list[int]:
@@ -113,13 +113,13 @@ def push_entries(freq: Tensor, start: Tensor) -> Tensor:
         magic, shift = reciprocal(f)
         bias = c + (SCALE - 1 if f == 1 else 0)
         rows.append((magic, shift | bias << 5 | (f == 0) << 18 | (SCALE - f) % SCALE << 20))
-    return signed(torch.tensor(rows))
+    return signed(torch.tensor(rows, device="cpu"))
 
 
 def pop_entries(freq: Tensor, start: Tensor) -> Tensor:
     """int32 [4096]: symbol | offset in its interval << 8 | freq << 20, for every point."""
-    symbol = torch.repeat_interleave(torch.arange(ALPHABET), freq, output_size=SCALE)
-    offset = torch.arange(SCALE) - start[symbol]
+    symbol = torch.repeat_interleave(torch.arange(ALPHABET, device="cpu"), freq, output_size=SCALE)
+    offset = torch.arange(SCALE, device="cpu") - start[symbol]
     return signed(symbol | offset << 8 | freq[symbol] << 20)
 
 

@@ -15,7 +15,9 @@ from revc.runtime.bits.warp.table import LOW, SCALE_BITS, WarpTable
 LANES = 32
 GROUP = 4
 STEPS = 128
-"""Symbols of a lane, at the least, that make up for the bits of its head."""
+"""Symbols of a lane that make up for the bits of its head: some 15 of them are lost."""
+FULL = 96
+"""Streams that fill a multiprocessor: 48 warps of 40 registers a thread, with two each."""
 FLOATS = (torch.bfloat16, torch.float16)
 
 
@@ -23,17 +25,22 @@ FLOATS = (torch.bfloat16, torch.float16)
 class Launch:
     """How kernels run; no choice changes a tape.
 
-    ``warps`` are streams of a program. ``shared`` puts tables into shared memory, codes ``copies``
-    (1 or 16) times. ``assembly`` uses PTX, which ``shared`` needs. ``ahead`` is how many words
-    early a pop calls for them, or 0. ``registers`` is the most that a thread may take, or None.
+    A program has ``warps`` warps, each with ``chains`` streams (1 or 2) whose steps take turns.
+    ``shared`` puts tables into shared memory, codes ``copies`` (1 or 16) times. ``assembly`` uses
+    PTX, which ``shared`` needs. ``registers`` is the most that a thread may take, or None.
     """
 
     warps: int = 16
+    chains: int = 2
     shared: bool = True
     assembly: bool = True
     copies: int = 16
-    ahead: int = 192
-    registers: int | None = None
+    registers: int | None = 40
+
+    @property
+    def streams(self) -> int:
+        """Streams of a program."""
+        return self.warps * self.chains
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,19 @@ class Record:
     bound: int
 
 
-def streams_for(symbols: int, device: torch.device | str, warps: int = 16) -> int:
-    """Streams that fill a device, as long as each lane has some 128 of ``symbols``."""
-    place, most = torch.device(device), warps
+def streams_for(
+    symbols: int, device: torch.device | str, launch: Launch, most: int = FULL, steps: int = STEPS
+) -> int:
+    """Streams for so many symbols, a multiple of ``launch.streams``.
+
+    At most ``most`` for each multiprocessor of the device, one of which stands for a CPU, and so
+    few that a lane has ``steps`` symbols, unless that leaves less than one program.
+    """
+    place, processors = torch.device(device), 1
     if place.type == "cuda":
-        most = torch.cuda.get_device_properties(place).multi_processor_count * 64
-    wanted = min(most, symbols // (LANES * STEPS))
-    return max(warps, wanted // warps * warps)
+        processors = torch.cuda.get_device_properties(place).multi_processor_count
+    wanted = min(processors * most, symbols // (LANES * steps))
+    return max(1, wanted // launch.streams) * launch.streams
 
 
 class WarpTape:
@@ -61,7 +74,7 @@ class WarpTape:
     It has no floor to draw from, unlike ``BitStack``: more cannot be popped than was pushed.
 
     Args:
-        streams: streams of 32 lanes, a multiple of ``launch.warps``.
+        streams: streams of 32 lanes, a multiple of ``launch.streams``.
         device: CUDA, or the CPU under Triton's interpreter.
         launch: how kernels run.
 
@@ -73,8 +86,8 @@ class WarpTape:
         self, streams: int, device: torch.device | str = "cuda", launch: Launch | None = None
     ) -> None:
         self.launch = launch or Launch()
-        if streams < 1 or streams % self.launch.warps:
-            raise LaneError(f"{streams} streams are no multiple of {self.launch.warps} warps")
+        if streams < 1 or streams % self.launch.streams:
+            raise LaneError(f"{streams} streams are no multiple of {self.launch.streams}")
         self.streams = streams
         self.heads = torch.full((streams * LANES,), 1 << LOW, dtype=torch.int32, device=device)
         self.tops = torch.zeros(streams, dtype=torch.int32, device=device)
@@ -130,7 +143,7 @@ class WarpTape:
         record = self.records.pop()
         out = torch.empty(record.shape, dtype=record.dtype, device=self.heads.device)
         data = out if record.raw is None else out.view(torch.int16)
-        self.run(kernels.pop, data, record.raw, table.points, AHEAD=self.launch.ahead)
+        self.run(kernels.pop, data, record.raw, table.points)
         self.bound = record.bound
         return out
 
@@ -155,10 +168,11 @@ class WarpTape:
         full = data.numel() // (self.streams * LANES * GROUP)
         options = {"maxnreg": launch.registers} if launch.registers else {}
         with torch.cuda.device_of(self.heads):
-            kernel[(self.streams // launch.warps,)](
+            kernel[(self.streams // launch.streams,)](
                 self.words, self.heads, self.tops, data, self.heads if raw is None else raw, table,
-                *more, full, data.numel(), self.streams, self.words.shape[1], WARPS=launch.warps,
-                FLOATS=raw is not None, SHARED=launch.shared, ASM=launch.assembly,
+                *more, full, data.numel(), self.streams, self.words.shape[1],
+                WARPS=launch.warps, CHAINS=launch.chains, FLOATS=raw is not None,
+                SHARED=launch.shared, ASM=launch.assembly,
                 num_warps=launch.warps, **options, **how,
             )  # fmt: skip
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import revc
-from revc.runtime.run.kernels import chosen, differences, flags
+from revc.runtime.bits.errors import TapeMismatchError
+from revc.runtime.flags import chosen, differences, flags, precision
 from tests.model import specs
 
 DEVICES = [torch.device("cpu"), torch.device("cuda")]
@@ -204,3 +205,25 @@ def test_what_differs_is_named() -> None:
         assert "flash_sdp (True, here False)" in text
         assert "deterministic algorithms" in text
         assert not differences(before, flags(device))
+
+
+def test_precision_in_words() -> None:
+    with precise(lambda: torch.set_float32_matmul_precision("high")):
+        assert precision(torch.device("cuda")) == "matmul tf32, conv tf32, rnn tf32"
+    assert precision(torch.device("cuda")) == "matmul ieee, conv tf32, rnn tf32"
+    assert precision(torch.device("cpu")) == "matmul ieee, conv ieee, rnn ieee"
+
+
+def test_bytes_of_another_precision_say_so() -> None:
+    torch.manual_seed(0)
+    model = revc.compile(
+        "use std.nets: parameter\ndim B\nstate float32\n"
+        "model M(x: [B, 8]) { put x by gaussian(parameter([16]), step = 1/16) as p }"
+    )
+    x = torch.randn(3, 8)
+    data = model.compress(x)
+    with (
+        precise(lambda: torch.set_float32_matmul_precision("high")),
+        pytest.raises(TapeMismatchError, match="precision of float32"),
+    ):
+        model.decompress(data)

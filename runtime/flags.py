@@ -53,6 +53,9 @@ def _precision(device: str, place: str) -> _Flag:
     return _Flag(f"{device}.{place}.fp32_precision", read, write)
 
 
+_PLACES = ("matmul", "conv", "rnn")
+
+
 def _deterministic() -> tuple[bool, bool]:
     return _C._get_deterministic_algorithms(), _C._get_deterministic_algorithms_warn_only()
 
@@ -73,13 +76,13 @@ _BOTH = [
     *_flag("priority of attention", "_get_sdp_priority_order", "_set_sdp_priority_order"),
 ]  # fmt: skip
 _CPU = [
-    *(_precision("mkldnn", place) for place in ("matmul", "conv", "rnn")),
+    *(_precision("mkldnn", place) for place in _PLACES),
     *_flag("mkldnn.enabled", "_get_mkldnn_enabled", "_set_mkldnn_enabled"),
     *_flag("mkldnn.deterministic", "_get_mkldnn_deterministic", "_set_mkldnn_deterministic"),
 ]
 _REDUCED = "cublas_allow_{}_reduced_precision_reduction"
 _CUDA = [
-    *(_precision("cuda", place) for place in ("matmul", "conv", "rnn")),
+    *(_precision("cuda", place) for place in _PLACES),
     *_flag("cudnn.enabled", "_get_cudnn_enabled", "_set_cudnn_enabled"),
     *_flag("cudnn.deterministic", "_get_cudnn_deterministic", "_set_cudnn_deterministic"),
     *_flag("cudnn.depthwise_kernel", "_get_cudnn_depthwise_kernel", "_set_cudnn_depthwise_kernel"),
@@ -104,6 +107,15 @@ def differences(then: Flags, now: Flags) -> str:
     """Return the flags of a device that are not the same, in words; nothing if all are."""
     rows = zip(_FLAGS[then.kind], then.values, now.values, strict=True)
     return ", ".join(f"{flag.name} ({old}, here {new})" for flag, old, new in rows if old != new)
+
+
+def precision(device: torch.device) -> str:
+    """Return in words how float32 is multiplied on a device: as such, or in parts of fewer bits."""
+    kind, backend = ("cpu", "mkldnn") if device.type == "cpu" else ("cuda", "cuda")
+    rows = zip(_FLAGS[kind], _values(kind), strict=True)
+    found = {flag.name: "ieee" if value == "none" else value for flag, value in rows}
+    places = (f"{backend}.{place}.fp32_precision" for place in _PLACES)
+    return ", ".join(f"{place.split('.')[1]} {found[place]}" for place in places)
 
 
 def _values(kind: str) -> tuple[Any, ...]:
