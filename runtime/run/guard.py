@@ -139,7 +139,7 @@ def settle(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
     for name in settle_now(pairs, segment_names(at, counts), at.name):
         text = (
             f"{at.name}, {name}: an increment is beyond the lattice and was clamped; its gradient "
-            "is that of one that was not, as the code is compiled"
+            "is zero there"
         )
         warnings.warn(text, ClampWarning, stacklevel=2)
     return trail.new_zeros(())
