@@ -15,7 +15,7 @@ import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
-from revc.runtime.state.checksum import COLUMNS, MULTIPLIER
+from revc.runtime.state.weights import COLUMNS, MULTIPLIER
 
 BLOCK = 1024
 PROGRAMS = 2048  # of a checksum: enough to fill a device, few enough that their sums meet quickly

@@ -13,6 +13,7 @@ from revc.runtime.bits.dist import FloatBits, Logistic, Table, Uniform
 from revc.runtime.bits.errors import BackendError, LaneError, SymbolError
 from revc.runtime.bits.filespill import FileSpill
 from revc.runtime.bits.spill import HostSpill, SpillStore
+from revc.runtime.bits.warp.launch import LAUNCHES, Launch
 from tests.bits import tapes, warps
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -124,15 +125,15 @@ def test_devices_do_not_mix() -> None:
         BitStack(1, device="cuda", backend="numba")
 
 
-@pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("case", ["bytes", "bf16"])
-def test_warp_tapes_are_those_of_the_reference(case: str, shared: bool) -> None:
-    from revc.runtime.bits.warp.tape import Launch
+@pytest.mark.parametrize(("case", "streams"), [("bytes", 4), ("bf16", 5)])
+def test_warp_tapes_are_those_of_the_reference(case: str, streams: int) -> None:
+    warps.check(case, streams, "cuda", "triton")
 
-    warps.check(case, "cuda", Launch(4, 2 if shared else 1, shared, copies=1))
+
+@pytest.mark.parametrize("way", LAUNCHES[:2])
+def test_warp_tapes_of_many_streams(way: Launch) -> None:
+    warps.check("bf16", 32, "cuda", "triton", way)
 
 
 def test_warp_tapes_find_symbols_without_a_code() -> None:
-    from revc.runtime.bits.warp.tape import Launch
-
-    warps.check_faults("cuda", Launch(4, 2, copies=1))
+    warps.check_faults(4, "cuda", "triton")

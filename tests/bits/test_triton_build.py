@@ -18,6 +18,7 @@ from revc.runtime.bits.warp import kernels as warp_kernels  # noqa: E402
 TARGET = GPUTarget("cuda", 90, 32)
 DTYPES = {
     "words": torch.int16, "heads": torch.int64, "fill": torch.int64, "debt": torch.int64,
+    "seed": torch.int64,
     "symbols": torch.int32, "x": torch.int32, "y": torch.int32, "table": torch.int32,
     "rcp": torch.float64, "find": torch.int32, "row": torch.int32, "n": torch.int64,
     "weight": torch.int32, "loc": torch.int64, "scale": torch.uint8, "cdf": torch.int32,
@@ -113,7 +114,7 @@ def test_kernels_of_sizes_and_the_grid_compile() -> None:
 @pytest.mark.parametrize("name", ["push", "pop"])
 def test_warp_kernels_vote(name: str, shared: bool) -> None:
     constants = {"WARPS": 4, "FLOATS": True, "SHARED": shared, "ASM": True, "CHAINS": 2}
-    constants |= {"COPIES": 16} if name == "push" else {}
+    constants |= {"COPIES": 16} if name == "push" else {"AHEAD": True}
     own = dict.fromkeys(("heads", "tops", "raw", "fault"), torch.int32)
     text = compiled(getattr(warp_kernels, name), constants, 4, data=torch.int16, **own)
     assert text.count("vote.sync.ballot") == 16, "four steps in the loop, four at the end, twice"

@@ -56,6 +56,16 @@ def test_other_tables_are_refused(bad: list[int]) -> None:
         WarpTable(torch.tensor(bad))
 
 
+@pytest.mark.parametrize("streams", [1, 3])
+@pytest.mark.parametrize("case", warps.CASES)
+def test_numba_leaves_what_the_reference_leaves(case: str, streams: int) -> None:
+    warps.check(case, streams, "cpu", "numba")
+
+
+def test_symbols_without_a_code_and_lost_words_are_found() -> None:
+    warps.check_faults(2, "cpu", "numba")
+
+
 @pytest.mark.parametrize("chains", ["1", "2"])
 def test_interpreted_kernels_leave_what_the_reference_leaves(chains: str) -> None:
     pytest.importorskip("triton")

@@ -3,12 +3,16 @@
 import sys
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.errors import SymbolError
-from revc.runtime.bits.warp.reference import GROUP, LANES, ORDER, Stream, split, steps
-from revc.runtime.bits.warp.table import WarpTable
+from revc.runtime.bits.backends import BackendName
+from revc.runtime.bits.errors import DamagedTapeError, SymbolError
+from revc.runtime.bits.warp import WarpTable, WarpTape
+from revc.runtime.bits.warp.launch import Launch
+from revc.runtime.bits.warp.reference import Stream, split, steps
+from revc.runtime.bits.warp.table import GROUP, GUARD, LANES, ORDER
 
 CASES = {
     "bytes": (torch.uint8, [1000, 5], False),
@@ -55,56 +59,69 @@ def raw_words(data: Tensor) -> list[int]:
     ]
 
 
-def check(case: str, device: str, launch: Any) -> None:
-    """Push some parts, compare with the reference, pop them."""
-    from revc.runtime.bits.warp.tape import WarpTape
-
+def check(case: str, streams: int, device: str, backend: BackendName, way: Any = None) -> None:
+    """Push some parts, compare with the reference, take a copy by bytes, pop both."""
     dtype, sizes, alone = CASES[case]
     parts = [values(dtype, size, i) for i, size in enumerate(sizes)]
     if alone:
         parts = [torch.full_like(p, 77) for p in parts]
     counts = torch.bincount(coded(torch.cat(parts)).long(), minlength=256)
     table = WarpTable.from_counts(counts, device)
-    tape = WarpTape(launch.streams, device, launch)
+    tape = WarpTape(streams, device, backend, way)
     for data in parts:
         tape.push(data.to(device), table)
-    for i, stream in enumerate(mirror(launch.streams, parts, table)):
-        top = int(tape.tops[i])
-        assert tape.heads[i * LANES : (i + 1) * LANES].tolist() == stream.heads
-        assert [w & 0xFFFF for w in tape.words[i, :top].tolist()] == stream.words
+    check_state(tape, parts)
+    copy = WarpTape.load(tape.export(), device, backend)
+    for data in reversed(parts):
+        for one in (tape, copy):
+            assert torch.equal(tape_bits(one.pop().cpu()), tape_bits(data))
+    for one in (tape, copy):
+        one.verify()
+        assert one.untouched()
+
+
+def tape_bits(data: Tensor) -> Tensor:
+    return data if data.dtype == torch.uint8 else data.view(torch.int16)
+
+
+def check_state(tape: WarpTape, parts: list[Tensor]) -> None:
+    """A tape is what the reference leaves."""
+    heads, tops, words = (t.cpu() for t in (tape.state.heads, tape.state.tops, tape.state.words))
+    for i, stream in enumerate(mirror(tape.streams, parts, tape.records[0].table)):
+        assert heads[i * LANES : (i + 1) * LANES].tolist() == stream.heads
+        held = words[i, GUARD : GUARD + int(tops[i])].tolist()
+        assert [w & 0xFFFF for w in held] == stream.words
     for data, record in zip(parts, tape.records, strict=True):
         if record.raw is not None:
             assert [w & 0xFFFFFFFF for w in record.raw.tolist()] == raw_words(data)
-    tape.verify()
-    for data in reversed(parts):
-        kind = torch.uint8 if dtype == torch.uint8 else torch.int16
-        assert torch.equal(tape.pop(table).cpu().view(kind), data.view(kind))
-    assert tape.heads.tolist() == [1 << 15] * launch.streams * LANES
-    assert not int(tape.tops.sum())
 
 
-def check_faults(device: str, launch: Any) -> None:
-    """A symbol without a code is found."""
-    from revc.runtime.bits.warp.tape import WarpTape
-
+def check_faults(streams: int, device: str, backend: BackendName, way: Any = None) -> None:
+    """A symbol without a code is found, wherever it is, and so are words that run out."""
     table = WarpTable(torch.tensor([2048, 2048] + [0] * 254), device)
     for at in (0, 1023, 1030):
-        tape = WarpTape(launch.streams, device, launch)
+        tape = WarpTape(streams, device, backend, way)
         data = torch.zeros(1031, dtype=torch.uint8, device=device)
         data[at] = 2
-        tape.push(data, table)
-        try:
+        with pytest.raises(SymbolError):
+            pushed(tape, data, table)
+    for lost in (0, 1):
+        tape = pushed(WarpTape(streams, device, backend, way), data.clamp(max=1), table)
+        tape.state.tops[lost] -= 1
+        tape.pop()
+        with pytest.raises(DamagedTapeError):
             tape.verify()
-        except SymbolError:
-            continue
-        raise AssertionError(f"the symbol at {at} went unseen")
+
+
+def pushed(tape: WarpTape, data: Tensor, table: WarpTable) -> WarpTape:
+    tape.push(data, table)
+    tape.verify()
+    return tape
 
 
 if __name__ == "__main__":
-    from revc.runtime.bits.warp.tape import Launch
-
     plain = Launch(warps=2, chains=int(sys.argv[1]), shared=False, assembly=False)
-    check_faults("cpu", plain)
+    check_faults(plain.streams, "cpu", "triton", plain)
     for name in CASES:
-        check(name, "cpu", plain)
+        check(name, plain.streams, "cpu", "triton", plain)
         print(name)

@@ -1,3 +1,6 @@
 """Streams interleaved by warp: tapes of bytes and 16-bit floats for a GPU."""
 
-__all__: list[str] = []
+from revc.runtime.bits.warp.table import WarpTable
+from revc.runtime.bits.warp.tape import WarpTape, streams_for
+
+__all__ = ["WarpTable", "WarpTape", "streams_for"]

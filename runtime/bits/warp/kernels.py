@@ -22,28 +22,51 @@ from revc.runtime.bits.warp.groups import (
     store_tail,
 )
 from revc.runtime.bits.warp.shared import code, point, share_codes, share_points
+from revc.runtime.bits.warp.table import GUARD
 from revc.runtime.bits.warp.words import emit, fetch
 
 NUMBERS = ["full", "elements", "streams", "capacity"]
 NO_CODE = tl.constexpr(1 << 18)
 """Set in the entries of symbols that a table has no code for."""
+PREFETCH = tl.constexpr("prefetch.global.L1 [$1]; mov.u32 $0, 0;")
+GUARD_WORDS = tl.constexpr(GUARD)
 UPPER = tl.constexpr("mad.hi.u32 $0, $1, 0x100000, 0xfffff000;")
 
 
 @triton.jit
+def floor_of(lane, capacity):
+    """Index of the first word of a lane's stream."""
+    return ((lane >> 5).to(tl.int64) * capacity).to(tl.uint32) + GUARD_WORDS
+
+
+@triton.jit
 def enter(heads, tops, lane, capacity):
-    """(head, index of the top of its stream in words) of lanes."""
+    """(head, index of the top of its stream in words, and of its floor) of lanes."""
     head = tl.load(heads + lane).to(tl.uint32, bitcast=True)
-    base = ((lane >> 5).to(tl.int64) * capacity).to(tl.uint32)
-    return head, base + tl.load(tops + (lane >> 5)).to(tl.uint32)
+    base = floor_of(lane, capacity)
+    return head, base + tl.load(tops + (lane >> 5)).to(tl.uint32), base
 
 
 @triton.jit
 def leave(heads, tops, lane, capacity, head, spot):
     """Write the registers back; every lane of a stream knows the same top."""
-    base = ((lane >> 5).to(tl.int64) * capacity).to(tl.uint32)
     tl.store(heads + lane, head.to(tl.int32, bitcast=True))
-    tl.store(tops + (lane >> 5), (spot - base).to(tl.int32), mask=(lane & 31) == 0)
+    top = (spot - floor_of(lane, capacity)).to(tl.int32)
+    tl.store(tops + (lane >> 5), top, mask=(lane & 31) == 0)
+
+
+@triton.jit
+def keep_above(spot, base, short):
+    """A top that a group of pops has taken below the floor, put back; gives (spot, short)."""
+    under = (spot - base).to(tl.int32) < 0
+    return tl.where(under, base, spot), short | under.to(tl.int32)
+
+
+@triton.jit
+def call_for(words, spot):
+    """Have the cache fetch the words as far below a top as the guard is wide, or the guard."""
+    at = words + (spot - GUARD_WORDS)
+    tl.inline_asm_elementwise(PREFETCH, "=r,l", [at], dtype=tl.int32, is_pure=False, pack=1)
 
 
 @triton.jit
@@ -121,12 +144,13 @@ def push(
 ):  # fmt: skip
     """Push ``data`` [elements]; group g of four is the turn of lane g modulo 32 * streams.
 
-    ``full`` is the number of groups that every lane has; ``fault`` int32 [1] becomes 1 if a symbol
-    had no code. With two CHAINS a warp has two streams, whose steps take turns.
+    ``full`` is the number of groups that every lane has; ``fault`` int32 [2] becomes 1 in its
+    first place if a symbol had no code. With two CHAINS a warp has two streams, whose steps take
+    turns.
     """
     lane = tl.program_id(0) * (WARPS * 32 * CHAINS) + tl.arange(0, WARPS * 32)
     below = (1 << (lane & 31)) - 1
-    head, spot = enter(heads, tops, lane, capacity)
+    head, spot, _base = enter(heads, tops, lane, capacity)
     if SHARED:
         table = share_codes(table, COPIES, WARPS)
     group = lane.to(tl.int64)
@@ -134,7 +158,7 @@ def push(
     whole = stride * full
     seen = tl.zeros([WARPS * 32], tl.uint32)
     if CHAINS == 2:
-        other, spot2 = enter(heads, tops, lane + WARPS * 32, capacity)
+        other, spot2, _base = enter(heads, tops, lane + WARPS * 32, capacity)
     if whole > 0:
         nxt = load_group(data, raw, group, elements, group < whole, FLOATS, False)
         if CHAINS == 2:
@@ -179,34 +203,44 @@ def push(
 
 @triton.jit(do_not_specialize=NUMBERS)
 def pop(
-    words, heads, tops, data, raw, table, full, elements, streams, capacity,
+    words, heads, tops, data, raw, table, fault, full, elements, streams, capacity,
     WARPS: tl.constexpr, CHAINS: tl.constexpr, FLOATS: tl.constexpr, SHARED: tl.constexpr,
-    ASM: tl.constexpr,
+    ASM: tl.constexpr, AHEAD: tl.constexpr,
 ):  # fmt: skip
-    """Undo ``push`` into ``data`` [elements]."""
+    """Undo ``push`` into ``data`` [elements]; ``fault`` [1] becomes 1 if words run out.
+
+    With ASM and AHEAD, words are called for two or three groups before their use.
+    """
     lane = tl.program_id(0) * (WARPS * 32 * CHAINS) + tl.arange(0, WARPS * 32)
     below = (1 << (lane & 31)) - 1
-    head, spot = enter(heads, tops, lane, capacity)
+    head, spot, base = enter(heads, tops, lane, capacity)
     if SHARED:
         table = share_points(table, WARPS)
     stride = streams.to(tl.int64) * 32
     group = lane.to(tl.int64) + stride * full
     if CHAINS == 2:
-        other, spot2 = enter(heads, tops, lane + WARPS * 32, capacity)
+        other, spot2, base2 = enter(heads, tops, lane + WARPS * 32, capacity)
+    short = tl.zeros([WARPS * 32], tl.int32)
     if stride * full * 4 < elements:
         head, spot = pop_end(
             words, data, raw, table, group, elements, head, spot, below, FLOATS, WARPS, SHARED, ASM
         )
+        spot, short = keep_above(spot, base, short)
         if CHAINS == 2:
             other, spot2 = pop_end(
                 words, data, raw, table, group + WARPS * 32, elements, other, spot2, below,
                 FLOATS, WARPS, SHARED, ASM,
             )  # fmt: skip
+            spot2, short = keep_above(spot2, base2, short)
     for _ in range(full):
         group -= stride
+        if ASM and AHEAD:
+            call_for(words, spot)
         rest = load_rest(raw, group, FLOATS)
         out = tl.zeros([WARPS * 32], tl.uint32)
         if CHAINS == 2:
+            if ASM and AHEAD:
+                call_for(words, spot2)
             rest2 = load_rest(raw, group + WARPS * 32, FLOATS)
             out2 = out
         for _back in tl.static_range(4):
@@ -218,9 +252,12 @@ def pop(
             if CHAINS == 2:
                 other, spot2 = fetch(words, pop_one(other, found2, ASM), below, spot2, WARPS, ASM)
                 out2 = append(out2, found2, ASM)
+        spot, short = keep_above(spot, base, short)
         store_group(data, group, out, rest, FLOATS)
         if CHAINS == 2:
+            spot2, short = keep_above(spot2, base2, short)
             store_group(data, group + WARPS * 32, out2, rest2, FLOATS)
     leave(heads, tops, lane, capacity, head, spot)
     if CHAINS == 2:
         leave(heads, tops, lane + WARPS * 32, capacity, other, spot2)
+    tl.store(fault + 1 + lane * 0, 1, mask=short > 0)

@@ -16,10 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from revc.runtime.bits.warp.table import LOW, SCALE, SCALE_BITS
-
-LANES = 32
-GROUP = 4
+from revc.runtime.bits.warp.table import GROUP, LANES, LOW, SCALE, SCALE_BITS
 
 
 @dataclass
@@ -56,7 +53,7 @@ class Stream:
         return symbols
 
 
-def steps(elements: int, streams: int, order: list[int]) -> Iterator[tuple[int, list[int]]]:
+def steps(elements: int, streams: int, order: tuple[int, ...]) -> Iterator[tuple[int, list[int]]]:
     """(stream, element of each lane) of every step, as pushed; elements beyond the end are idle."""
     span = streams * LANES * GROUP
     for first in range(0, elements, span):
@@ -69,7 +66,3 @@ def steps(elements: int, streams: int, order: list[int]) -> Iterator[tuple[int, 
 def split(pattern: int) -> tuple[int, int]:
     """A 16-bit float's bits 7 to 14, which the table codes, and the other eight, which stay raw."""
     return pattern >> 7 & 0xFF, pattern & 0x7F | pattern >> 8 & 0x80
-
-
-ORDER = {False: [0, 1, 2, 3], True: [0, 2, 1, 3]}
-"""The turns of a group's members, by whether they are 16-bit floats."""

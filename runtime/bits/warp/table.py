@@ -19,6 +19,14 @@ SCALE = 1 << SCALE_BITS
 ALPHABET = 256
 LOW = 15
 """Heads lie in [2**LOW, 2**(LOW + 16))."""
+LANES = 32
+"""Lanes of a stream: those of a warp."""
+GROUP = 4
+"""Neighbours that a lane codes one after the other."""
+ORDER = {False: (0, 1, 2, 3), True: (0, 2, 1, 3)}
+"""The turns of a group's members, by whether they are 16-bit floats, two to a word."""
+GUARD = LANES * GROUP
+"""Unused words below each stream's: a kernel looks once a group whether words have run out."""
 
 
 class WarpTable:
@@ -42,6 +50,10 @@ class WarpTable:
         self.start = freq.cumsum(0) - freq
         self.codes = push_entries(freq, self.start).to(device)
         self.points = pop_entries(freq, self.start).to(device)
+
+    def to(self, device: torch.device) -> WarpTable:
+        """The same table on another device."""
+        return self if self.codes.device == device else WarpTable(self.freq, device)
 
     @classmethod
     def from_counts(cls, counts: Tensor, device: torch.device | str = "cpu") -> WarpTable:
