@@ -80,7 +80,7 @@ class Checkpointed(Plain):
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         for layer in self.stack:
-            a, b = checkpoint(layer, a, b, use_reentrant=False)
+            a, b = checkpoint(layer, a, b, use_reentrant=False, preserve_rng_state=False)
         return a, b
 
 
@@ -89,7 +89,9 @@ class SelectivelyCheckpointed(Plain):
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         for layer in self.stack:
-            a, b = checkpoint(layer, a, b, use_reentrant=False, context_fn=_selective)
+            a, b = checkpoint(
+                layer, a, b, use_reentrant=False, preserve_rng_state=False, context_fn=_selective
+            )
         return a, b
 
 
@@ -131,7 +133,8 @@ def build(
         plain = BASELINES[name](stack)
         return Arm(plain, stack, weights, (a, b), lambda: plain(a, b))
     a, b = a.requires_grad_(), b.requires_grad_()
-    model = compiled(REVC[name], size, stack).to(device)
+    with torch.device(device):
+        model = compiled(REVC[name], size, stack).to(device)
     if not REVC[name].brought:
         weights = [theirs for theirs, _ in pairs(model, stack)]
     return Arm(model, stack, weights, (a, b), lambda: model(a, b))

@@ -1,18 +1,19 @@
 """The groups of figures of benchmarks/gpu.py, the most wanted first, with their targets."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import torch
 
-from benchmarks import coder_gpu, lm_groups, lm_measures, on_cuda
+from benchmarks import coder_gpu, coder_warp, lm_groups, lm_measures, on_cuda
 from benchmarks.attentions import KINDS
 from benchmarks.gpu_clock import Clock
 from benchmarks.lm_arms import build as language_model
 from benchmarks.lm_data import FOLDER
 from benchmarks.lm_groups import Job
-from benchmarks.lm_setting import PLAIN, REVC, SETTINGS, VALVES
+from benchmarks.lm_setting import CHECKPOINT, PLAIN, REVC, SETTINGS, VALVES
 from benchmarks.measures import ratio, take_turns
 from benchmarks.nets import Size
 from benchmarks.rows import Row
@@ -21,6 +22,7 @@ from benchmarks.worker import MeasurementError
 SMALL = Size(layers=6)
 LARGE = Size(layers=24, batch=16, time=1024, width=1024, heads=16)
 LATTICE, TORCH_NETS = "revc lattice", "revc lattice, torch nets"
+CHUNKED = "revc lattice, chunks=4"
 ARMS = (
     "checkpoint", "plain", "selective checkpoint", "revtorch", "revc float", LATTICE, TORCH_NETS,
 )  # fmt: skip
@@ -45,6 +47,7 @@ def tests(clock: Clock) -> Iterator[Row]:
 def coding(clock: Clock) -> Iterator[Row]:
     """Push and pop of bytes and bf16 in GB/s, beside the device's own copy."""
     yield from clock.rows("coder", lambda: coder_gpu.on_gpu(rounds=11))
+    yield from clock.rows("coder, warps", lambda: coder_warp.rows(rounds=11))
 
 
 def exactness(clock: Clock) -> Iterator[Row]:
@@ -77,6 +80,8 @@ def steps(clock: Clock) -> Iterator[Row]:
     for arm in ARMS:
         yield clock.row(f"peak of a step, {arm}", "MiB", partial(on_cuda.peak_mib, arm, LARGE))
     yield from _times(clock, "step", LARGE, list(ARMS), 1.05, compiled=False)
+    arms = ("checkpoint", "plain", LATTICE)
+    yield from graphs(clock, "step", {arm: partial(_arm, arm) for arm in arms})
     yield from _times(clock, "compiled step", LARGE, ["checkpoint", LATTICE], 1.05, compiled=True)
 
 
@@ -102,23 +107,52 @@ def _times(
     yield from clock.rows(label, measured)
 
 
+def graphs(clock: Clock, label: str, steps: Mapping[str, Callable[[], Any]]) -> Iterator[Row]:
+    """Times of steps that a CUDA graph replays, as ratios to the first."""
+    base: float | None = None
+    for arm, make in steps.items():
+        call = partial(_replayed, make)
+        row = clock.row(f"{label} as a CUDA graph, {arm}", "ms", call)
+        yield row
+        base = row.value if base is None else base
+        if row.value and base and row.value is not base:
+            yield Row(f"{label} as a CUDA graph, {arm}", row.value / base, f"x {next(iter(steps))}")
+
+
+def _replayed(make: Callable[[], tuple[Callable[[], None], list[torch.Tensor]]]) -> float:
+    on_cuda.free()
+    return on_cuda.median_seconds(on_cuda.captured(*make()), 11) * 1e3
+
+
+def _arm(name: str) -> tuple[Callable[[], None], list[torch.Tensor]]:
+    made = on_cuda.built(name, LARGE)
+    return made.step, made.tensors()
+
+
+def _language_arm(name: str) -> tuple[Callable[[], None], list[torch.Tensor]]:
+    at = SETTINGS["full"]
+    model, inputs = language_model(name, at, device="cuda"), lm_measures.batch(at, "cuda")
+    return lambda: model(*inputs).backward(), list(model.parameters())
+
+
 def batches(clock: Clock) -> Iterator[Row]:
     """The largest batch of a small card."""
     found: dict[str, float] = {}
-    for arm in ("plain", "checkpoint", LATTICE):
+    for arm in ("plain", "checkpoint", "revtorch", LATTICE, CHUNKED):
         call = partial(on_cuda.largest_batch, arm, LARGE, CARD)
         row = clock.row(f"largest batch on {CARD:.0f} GiB, {arm}", "sequences", call)
         yield row
         if row.value:
             found[arm] = row.value
-    if found.keys() >= {"plain", LATTICE}:
-        gain = found[LATTICE] / found["plain"]
-        yield Row(f"largest batch, {LATTICE}", gain, "x plain", 10, least=True)
+    for arm in (LATTICE, CHUNKED):
+        if found.keys() >= {"plain", arm}:
+            gain = found[arm] / found["plain"]
+            yield Row(f"largest batch, {arm}", gain, "x plain", 10, least=True)
 
 
-def depth(clock: Clock, most: int = 64) -> Iterator[Row]:
+def depth(clock: Clock, most: int = 16) -> Iterator[Row]:
     """Throughput at each arm's largest batch on a small card, but of at most `most` sequences."""
-    for layers in (6, 12, 24, 48, 96):
+    for layers in (96, 24, 6, 48, 12):  # what tells most comes first
         size = Size(layers, time=1024, width=1024, heads=16)
         found: dict[str, float] = {}
         for arm in ("plain", "checkpoint", LATTICE):
@@ -141,6 +175,14 @@ def language(clock: Clock) -> Iterator[Row]:
     yield from lm_groups.memory(job)
     yield from lm_groups.step_time(job)
     at = SETTINGS["full"]
+    arms = (PLAIN, CHECKPOINT, REVC, VALVES)
+    steps = {arm: partial(_language_arm, arm) for arm in arms}
+    found = {row.name: row for row in graphs(clock, "language model", steps) if row.unit == "ms"}
+    yield from found.values()
+    valves, without = (found[f"language model as a CUDA graph, {a}"].value for a in (VALVES, REVC))
+    if valves and without:
+        part = 1 - without / valves
+        yield Row("valves' part of a step as a CUDA graph", part, "of it", lm_groups.A_TENTH)
     for arm in (PLAIN, REVC, VALVES):
 
         def energy(arm: str = arm) -> float:
@@ -161,9 +203,9 @@ def training(clock: Clock) -> Iterator[Row]:
 
 def contexts(clock: Clock) -> Iterator[Row]:
     """Long sequences in bf16: what fits on the card, in which time."""
-    for exponent in (12, 14, 16, 18):
+    for exponent in (18, 16, 14, 12):
         for kind in KINDS:
-            size = Size(8, 1, 1 << exponent, 1024, 16, kind)
+            size = Size(4, 1, 1 << exponent, 1024, 16, kind)
             for arm in ("checkpoint", TORCH_NETS):
                 label = f"{1 << (exponent - 10)}K tokens, {kind}, {arm}"
                 yield from clock.rows(label, partial(_long, label, arm, size))

@@ -1,6 +1,7 @@
 """The plain arm: a pre-LN transformer with rotary positions and a tied embedding."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -62,8 +63,13 @@ class Plain(nn.Module):
     def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
         x = self.embedding(tokens)
         for layer in self.layers:
-            x = checkpoint(layer, x, use_reentrant=False) if self.recompute else layer(x)
+            x = again(layer, x) if self.recompute else layer(x)
         return cross_entropy(self.norm(x), targets, self.embedding.weight, self.chunk)
+
+
+def again(function: Any, *inputs: Tensor) -> Any:
+    """Run a function whose insides are computed again in the backward pass; nothing is random."""
+    return checkpoint(function, *inputs, use_reentrant=False, preserve_rng_state=False)
 
 
 def start(network: nn.Module) -> None:
@@ -84,5 +90,5 @@ def cross_entropy(x: Tensor, targets: Tensor, weight: Tensor, chunk: int) -> Ten
         return functional.cross_entropy(functional.linear(x, weight), targets, reduction="sum")
 
     pieces = zip(x.flatten(0, 1).split(chunk), targets.flatten().split(chunk), strict=True)
-    sums = [checkpoint(piece, *pair, weight, use_reentrant=False) for pair in pieces]
+    sums = [again(piece, *pair, weight) for pair in pieces]
     return torch.stack(sums).sum() / targets.numel()

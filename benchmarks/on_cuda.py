@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import math
 import os
 import statistics
 import subprocess
@@ -102,6 +103,22 @@ def warm(arm: str, size: Size, compiled: bool) -> Arm:
     return made
 
 
+def captured(step: Callable[[], None], leaves: list[torch.Tensor]) -> Callable[[], None]:
+    """Return what replays a step as a CUDA graph: the device's time, without the host's."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    for leaf in leaves:
+        leaf.grad = None
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
 @contextmanager
 def card_of(gib: float) -> Iterator[None]:
     """Let torch allocate so much and no more, as on a smaller card."""
@@ -119,18 +136,17 @@ def largest_batch(arm: str, size: Size, gib: float) -> int:
 
     Whole peaks at two batches give a line; where its end does not fit, some percent less is tried.
     """
-    few, more = 2, 4
+    few, more = 4, 8
     low, high = (_whole_peak(arm, _of_batch(size, batch)) for batch in (few, more))
-    each = (high - low) / (more - few)
-    guess = few + int((gib * GIB - low) / each)
-    while guess > more:
+    guess = few + math.floor((gib * GIB - low) / ((high - low) / (more - few)))
+    while guess >= 1:
         try:
             with card_of(gib):
                 _whole_peak(arm, _of_batch(size, guess))
             return guess
         except torch.OutOfMemoryError:
             guess = int(guess * 0.95) if guess > 20 else guess - 1
-    return more if high < gib * GIB else 0
+    return 0
 
 
 def _of_batch(size: Size, batch: int) -> Size:
@@ -138,8 +154,10 @@ def _of_batch(size: Size, batch: int) -> Size:
 
 
 def _whole_peak(arm: str, size: Size) -> int:
+    """Return all that a step which finds gradients in place allocates at most."""
     made = built(arm, size)
-    made.step()
+    for tensor in made.tensors():
+        tensor.grad = torch.zeros_like(tensor)
     return _peak(made.step)
 
 
@@ -163,13 +181,16 @@ def median_seconds(step: Callable[[], None], steps: int) -> float:
 
 
 def long_step(arm: str, size: Size) -> tuple[float, float]:
-    """Return the peak of a step in GiB, all that is allocated, and its seconds."""
+    """Return the peak of a step in GiB, all that is allocated, and its seconds.
+
+    A short one warms up: a second long one would take too long.
+    """
+    short = Size(size.layers, 1, 1024, size.width, size.heads, size.attention)
+    built(arm, short).step()
     made = built(arm, size)
-    peak = _peak(made.step) / GIB
     torch.cuda.synchronize()
     start = time.perf_counter()
-    made.step()
-    torch.cuda.synchronize()
+    peak = _peak(made.step) / GIB
     return peak, time.perf_counter() - start
 
 

@@ -205,7 +205,7 @@ class Engine:
 
 def create(
     sequences: int, lanes: int, seed: int, mode: Mode, device: torch.device, name: str,
-    check: CheckPolicy,
+    check: CheckPolicy, turn: Tensor | None = None,
 ) -> Engine:  # fmt: skip
     """An engine over an untouched stack; its arguments are those of ``BitStack``.
 
@@ -222,5 +222,7 @@ def create(
     if name == "numba" and device.type != "cpu":
         raise BackendError(f"back end 'numba' works on CPU tensors, not on {device}")
     engine = Engine(blank(sequences, lanes, seed, mode, device), name, check)
+    if turn is not None:
+        engine.state.vary(turn)
     engine.backend.first_heads(engine.state)
     return engine

@@ -41,6 +41,8 @@ class BitStack:
         backend: ``"numba"`` or ``"triton"``; by default what fits the device.
         check: ``"now"`` raises before anything moves; ``"later"`` does not wait for the device
             and raises in ``verify``. By default "now" on the CPU, "later" elsewhere.
+        turn: int64 [1] on the device, which the seed depends on besides: a CUDA graph that counts
+            it up has other words below the floor in each replay.
 
     Raises:
         LaneError: sizes or seed out of range.
@@ -51,17 +53,22 @@ class BitStack:
         self, sequences: int, lanes: int = DEFAULT_LANES, seed: int = 0,
         device: torch.device | str = "cpu", mode: Mode = Mode.WIDE,
         backend: BackendName | None = None, check: CheckPolicy | None = None,
+        turn: Tensor | None = None,
     ) -> None:  # fmt: skip
         place = torch.empty(0, device=device).device
         self.device = place
         self.sequences = sequences
         self.lanes = lanes
-        self.seed = seed
         self.mode = mode
         policy = check or ("later" if host.waits(place) else "now")
         name = backend or default_backend(place)
-        self.engine: Engine = create(sequences, lanes, seed, mode, place, name, policy)
+        self.engine: Engine = create(sequences, lanes, seed, mode, place, name, policy, turn)
         self.token: Tensor = self.engine.token()
+
+    @property
+    def seed(self) -> int:
+        """Of the words below the floor; see `LaneState.seed`."""
+        return self.engine.state.seed
 
     def push(self, symbols: Tensor, distribution: Distribution) -> None:
         """Push ``symbols`` [sequences, ...], of the dtype that ``distribution`` codes.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from revc.runtime.bits.constants import Mode
+
+_LARGEST = (1 << 63) - 1
+_STRIDE = 0x1E3779B97F4A7C15
+"""How far the seeds of two replays are apart: odd, so that 2**63 of them differ."""
 
 
 @dataclass
@@ -28,8 +32,25 @@ class LaneState:
     """int64 [N]: words taken from below the floor."""
     sequences: int
     lanes: int
-    seed: int
+    own_seed: int | None
+    """The seed, None if replays of a CUDA graph change it."""
     mode: Mode
+    key: Tensor = field(init=False)
+    """int64 [1]: the seed, where kernels of a device read it."""
+
+    def __post_init__(self) -> None:
+        self.key = torch.full((1,), self.seed, dtype=torch.int64, device=self.heads.device)
+
+    @property
+    def seed(self) -> int:
+        """In [0, 2**63); waits for the device if it is known there alone."""
+        return int(self.key) if self.own_seed is None else self.own_seed
+
+    def vary(self, turn: Tensor) -> None:
+        """Let the seed depend on a number int64 [1], which a CUDA graph counts up as it replays."""
+        self.key += turn * _STRIDE
+        self.key &= _LARGEST
+        self.own_seed = None
 
     @property
     def count(self) -> int:

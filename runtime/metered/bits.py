@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from revc.errors import BindError
+from revc.runtime.bits import host
 from revc.runtime.metered.plan import Plan
 from revc.runtime.metered.session import Options, Session
 from revc.runtime.metered.settings import BitSettings, Throttle
@@ -33,10 +35,11 @@ class Bits:
     def _enter(self) -> None:
         """Take the key by which compiled code finds this object."""
         self.key = f"bits {next(_numbers)}"
+        self.turns: dict[torch.device, Tensor] = {}
         _modules[self.key] = self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "key"}
+        return {name: x for name, x in self.__dict__.items() if name not in ("key", "turns")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -58,15 +61,33 @@ class Bits:
             sizes: values of the free sizes, in the order of their names.
 
         Raises:
-            BindError: the settings mean nothing.
+            BindError: the settings mean nothing; or a CUDA graph captures the first run.
         """
         free = dict(zip(self.sizes, sizes, strict=True))
+        fixed = self.settings.seed is not None or options.seed is not None
+        turn = None if fixed else self._turn(device)
         session = Session(
-            self.plan, self.settings, self.throttle, examples, device, training, options, free
+            self.plan, self.settings, self.throttle, examples, device, training, options, free, turn
         )
         if options.observer is not None:
             options.observer(session)
         return session
+
+    def _turn(self, device: torch.device) -> Tensor | None:
+        """Return the number of a replay, int64 [1], where a CUDA graph is captured.
+
+        It lies in memory of no graph; each replay counts it up, and so has random bits of its own.
+        """
+        if not host.waits(device):
+            return None
+        if not host.captures(device):
+            if device not in self.turns:
+                with torch.inference_mode(False):
+                    self.turns[device] = torch.zeros(1, dtype=torch.int64, device=device)
+            return None
+        if device not in self.turns:
+            raise BindError("a run is captured by a CUDA graph, and none has gone before it")
+        return self.turns[device].add_(1)
 
 
 def bits_of(key: str) -> Bits:

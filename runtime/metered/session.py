@@ -77,6 +77,7 @@ class Session:
     def __init__(
         self, plan: Plan, settings: BitSettings, throttle: Mapping[str, float], examples: int,
         device: torch.device, training: bool, options: Options, free: Mapping[str, int],
+        turn: Tensor | None = None,
     ) -> None:  # fmt: skip
         settings.check()
         self.plan, self.options, self.mode = plan, options, settings.mode
@@ -86,7 +87,7 @@ class Session:
         self.sequences = 1 if options.together else examples
         self.kinds = {TAPE: TAPE, RESERVOIR: RESERVOIR} | {s.name: s.kind for s in plan.stacks}
         self.spent = False
-        fresh = self._stacks(settings)
+        fresh = self._stacks(settings, turn)
         self._first = {name: stack.save() for name, stack in fresh.items()}
         self._full = {s.name: fresh[s.name].size() for s in plan.stacks if s.bits is not None}
         self._check_loaded(fresh)
@@ -103,13 +104,13 @@ class Session:
         self.token = new_token(self.serial)
         _sessions[self.serial] = self
 
-    def _stacks(self, settings: BitSettings) -> dict[str, BitStack]:
+    def _stacks(self, settings: BitSettings, turn: Tensor | None) -> dict[str, BitStack]:
         number = self._number(settings)
         declared = {stack.name: stack.seed for stack in self.plan.stacks}
         made = {}
         for place, (name, kind) in enumerate(self.kinds.items()):
             seed = stack_seed(number, place, kind != TAPE, declared.get(name))
-            made[name] = BitStack(self.sequences, self.lanes, seed, self.device)
+            made[name] = BitStack(self.sequences, self.lanes, seed, self.device, turn=turn)
         if settings.spill is not None:
             store = self._store(settings.spill)
             made[TAPE].spill_to(store)

@@ -12,11 +12,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.state.device import kernels_for
-
-COLUMNS = 1024
-# Odd, and small enough that no weight overflows: compilers fold weights in unbounded integers.
-MULTIPLIER = 0x9E3779B1
-
+from revc.runtime.state.weights import COLUMNS, MULTIPLIER
 
 Observer = Callable[[list[Tensor]], None]
 

@@ -15,7 +15,7 @@ import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
-from revc.runtime.state.checksum import COLUMNS, MULTIPLIER
+from revc.runtime.state.weights import COLUMNS, MULTIPLIER
 
 BLOCK = 1024
 PROGRAMS = 2048  # of a checksum: enough to fill a device, few enough that their sums meet quickly
@@ -90,10 +90,11 @@ def summed(words_at, out, words, rows, turns, BLOCK: tl.constexpr):
 def decode(raw: Tensor, fraction_bits: int, dtype: torch.dtype) -> Tensor:
     """Do as `lattice.decode` for a contiguous register."""
     out = torch.empty(raw.shape, dtype=dtype, device=raw.device)
-    decoded[_grid(raw)](
-        raw, out, 2.0**-fraction_bits, raw.numel(), WIDE=_wide(dtype),
-        HALF=dtype == torch.bfloat16, BLOCK=BLOCK, num_warps=4,
-    )  # fmt: skip
+    with torch.cuda.device_of(raw):
+        decoded[_grid(raw)](
+            raw, out, 2.0**-fraction_bits, raw.numel(), WIDE=_wide(dtype),
+            HALF=dtype == torch.bfloat16, BLOCK=BLOCK, num_warps=4,
+        )  # fmt: skip
     return out
 
 
@@ -104,19 +105,21 @@ def add_(
     ends = _ends(
         low, top, value.dtype if value.dtype == torch.float64 else torch.float32, state.device
     )
-    added[_grid(state)](
-        state, value, 2.0**fraction_bits, *ends, state.numel(), SIGN=sign,
-        WIDE=_wide(value.dtype), BLOCK=BLOCK, num_warps=4, enable_fp_fusion=False,
-    )  # fmt: skip
+    with torch.cuda.device_of(state):
+        added[_grid(state)](
+            state, value, 2.0**fraction_bits, *ends, state.numel(), SIGN=sign,
+            WIDE=_wide(value.dtype), BLOCK=BLOCK, num_warps=4, enable_fp_fusion=False,
+        )  # fmt: skip
     torch.autograd.graph.increment_version(state)
 
 
 def watch(value: Tensor, scale: float, health: Tensor) -> Tensor:
     """Return float32 `health` with ``max |value| * scale`` taken into its first number."""
     raised = health.clone()
-    largest[_grid(value)](
-        value, raised.view(torch.int32), scale, value.numel(), BLOCK=BLOCK, num_warps=4
-    )
+    with torch.cuda.device_of(value):
+        largest[_grid(value)](
+            value, raised.view(torch.int32), scale, value.numel(), BLOCK=BLOCK, num_warps=4
+        )
     return raised
 
 
@@ -125,9 +128,10 @@ def add_checksum(words: Tensor, total: Tensor) -> None:
     count = words.numel()
     blocks = triton.cdiv(count, BLOCK)
     turns = triton.cdiv(blocks, PROGRAMS)
-    summed[(triton.cdiv(blocks, turns),)](
-        words, total, count, count // COLUMNS, turns, BLOCK=BLOCK, num_warps=4
-    )
+    with torch.cuda.device_of(words):
+        summed[(triton.cdiv(blocks, turns),)](
+            words, total, count, count // COLUMNS, turns, BLOCK=BLOCK, num_warps=4
+        )
 
 
 def _grid(tensor: Tensor) -> tuple[int]:

@@ -1,8 +1,0 @@
-"""Laws of the coder. Whatever runs its kernels in Triton's interpreter imports this first."""
-
-import os
-
-if os.environ.get("TRITON_INTERPRET") == "1":
-    from tests.bits.interpreter import mend
-
-    mend()

@@ -18,6 +18,7 @@ from revc.runtime.bits.warp import kernels as warp_kernels  # noqa: E402
 TARGET = GPUTarget("cuda", 90, 32)
 DTYPES = {
     "words": torch.int16, "heads": torch.int64, "fill": torch.int64, "debt": torch.int64,
+    "seed": torch.int64,
     "symbols": torch.int32, "x": torch.int32, "y": torch.int32, "table": torch.int32,
     "rcp": torch.float64, "find": torch.int32, "row": torch.int32, "n": torch.int64,
     "weight": torch.int32, "loc": torch.int64, "scale": torch.uint8, "cdf": torch.int32,

@@ -99,6 +99,18 @@ def test_replays_give_the_eager_steps_gradients_and_tapes_bit_for_bit(throttle: 
         model.verify()
 
 
+def test_each_replay_draws_bits_of_its_own() -> None:
+    model, values = make()
+    model.bits.seed = None
+    graph, kept = record(lambda: step(model, values), [*values.values(), *model.parameters()])
+    drawn = []
+    for _ in range(2):
+        graph.replay()
+        drawn.append(kept.a.clone())
+        model.verify()
+    assert not torch.equal(drawn[0], drawn[1])
+
+
 def test_a_wrong_replay_is_told_by_verify() -> None:
     model, values = make()
     graph, _ = record(lambda: step(model, values), [*values.values(), *model.parameters()])

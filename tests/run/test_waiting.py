@@ -148,6 +148,7 @@ model Net(given x: float32[B, T]) -> (y: label(16)[B, T]) {
 
 def test_an_exhausted_reservoir_is_found(device: Played) -> None:
     model = revc.compile(DRY).to("cuda")
+    model.bits.lanes = 32
     model(torch.zeros(2, 64, device="cuda"))
     with pytest.raises(ReservoirExhaustedError, match="reservoir e has 900 bits"):
         model(torch.zeros(2, 1000, device="cuda"))
@@ -255,3 +256,24 @@ def test_a_tape_that_streams_out_is_in_no_graph(device: Played) -> None:
     step(model, values)
     with captured(), pytest.raises(LaneError, match="cannot replay a stack that streams out"):
         model(**values)
+
+
+def test_each_replay_draws_bits_of_its_own(device: Played) -> None:
+    model, values = make("logistic valve")
+    model.bits.seed = None
+    step(model, values)
+    drawn = []
+    for _ in range(2):
+        torch.manual_seed(7)  # the number that a capture draws, and its replays share
+        with captured():
+            out = model(**values)
+            loss_of(out).backward()
+        drawn.append(out.a)
+        model.verify()
+        seeds = [stack.seed for stack in out.run.session.stacks.values()]
+        assert len(set(seeds)) == 2
+    assert not torch.equal(drawn[0], drawn[1])
+    model.bits.seed = 1
+    with captured():
+        first, second = model(**values), model(**values)
+    assert torch.equal(first.a, second.a)

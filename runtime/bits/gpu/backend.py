@@ -88,7 +88,7 @@ class TritonBackend:
             given.append(symbols.shape[1] // state.lanes)
         with torch.cuda.device_of(state.heads):  # Triton launches on the current device
             function[self.grid(state.count)](
-                state.words, state.heads, state.fill, state.debt, state.seed, state.count,
+                state.words, state.heads, state.fill, state.debt, state.key, state.count,
                 state.lanes, symbols.shape[1], first, last, *given,
                 LOW=state.mode.low, BLOCK=self.block, num_warps=1,
                 enable_fp_fusion=False, **constants,
@@ -118,13 +118,15 @@ class TritonBackend:
             return
         with torch.cuda.device_of(index):
             floor.floor_words[self.grid(state.count)](
-                index, state.seed, state.count, STREAM=stream, BLOCK=self.block
+                index, state.key, state.count, STREAM=stream, BLOCK=self.block
             )
 
     def sizes(self, state: LaneState, spilled: int) -> Tensor:
         """Size of every sequence, int64 [sequences], in 2**-20 bit."""
         out = torch.empty(state.sequences, dtype=torch.int64, device=state.heads.device)
-        if state.sequences:
+        if not state.sequences:
+            return out
+        with torch.cuda.device_of(out):
             size.sizes[(state.sequences,)](
                 state.heads, state.fill, state.debt, log2_table(out.device), out, state.lanes,
                 spilled, BLOCK=min(512, triton.next_power_of_2(state.lanes)), num_warps=1,

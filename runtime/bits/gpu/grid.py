@@ -88,7 +88,10 @@ def snapped(loc: Tensor, scale: Tensor, step: float) -> tuple[Tensor, Tensor, Te
     out_loc = torch.empty(loc.shape, dtype=torch.int64, device=loc.device)
     out_scale = torch.empty(scale.shape, dtype=torch.uint8, device=loc.device)
     flags = torch.zeros(2, dtype=torch.uint8, device=loc.device)
-    if count := loc.numel():
+    count = loc.numel()
+    if count == 0:
+        return out_loc, out_scale, flags.view(torch.bool)
+    with torch.cuda.device_of(loc):
         snap[(triton.cdiv(count, BLOCK),)](
             loc.contiguous(), scale.contiguous(), *_constants(step, loc.device), out_loc,
             out_scale, flags, count, BLOCK=BLOCK, num_warps=4, enable_fp_fusion=False,
@@ -103,7 +106,10 @@ def kept(symbols: Tensor, family: str, loc: Tensor, scale: Tensor) -> tuple[Tens
     """
     out, flag = torch.empty_like(symbols), torch.zeros((), dtype=torch.uint8, device=loc.device)
     radius = window_tensors(family, loc.device)[3]
-    if count := symbols.numel():
+    count = symbols.numel()
+    if count == 0:
+        return out, flag.view(torch.bool)
+    with torch.cuda.device_of(loc):
         keep[(triton.cdiv(count, BLOCK),)](
             symbols, out, loc.contiguous(), scale.contiguous(), radius, flag, count,
             C=loc.shape[-1], BLOCK=BLOCK, num_warps=4,

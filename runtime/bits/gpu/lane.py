@@ -15,7 +15,7 @@ import triton.language as tl  # type: ignore[import-untyped,import-not-found,unu
 CHUNK = tl.constexpr(32)
 
 NUMBERS = (
-    "seed", "count", "lanes", "elements", "first", "last", "full", "width", "own", "k", "regular",
+    "count", "lanes", "elements", "first", "last", "full", "width", "own", "k", "regular",
     "spilled",
 )  # fmt: skip
 """Integers that kernels take when they run. Triton would compile a kernel again for each that is 1
@@ -27,9 +27,12 @@ kernel = triton.jit(do_not_specialize=NUMBERS)
 
 @triton.jit
 def philox_word(seed, lane, i, STREAM: tl.constexpr):
-    """Word ``i`` of ``lane``: Philox-4x32-10 (Salmon et al., SC 2011), int64 in [0, 2**16)."""
+    """Word ``i`` of ``lane``: Philox-4x32-10 (Salmon et al., SC 2011), int64 in [0, 2**16).
+
+    ``seed`` points to an int64: replays of a CUDA graph find another one there.
+    """
     low = tl.full([1], 0xFFFFFFFF, tl.uint64)
-    key = tl.full([1], 0, tl.uint64) + seed.to(tl.uint64)
+    key = tl.full([1], 0, tl.uint64) + tl.load(seed).to(tl.uint64)
     k0, k1 = key & low, key >> 32
     block = (i >> 3).to(tl.uint64)
     a, b = block & low, block >> 32
