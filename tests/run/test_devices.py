@@ -189,6 +189,7 @@ def test_devices_that_mix_are_noticed() -> None:
 def test_a_device_has_lanes_of_its_own_unless_some_are_set() -> None:
     model = model_of(specs.HEAD + PAIR.format(METERED["logistic valve"]))
     inputs, found = made(model.graphs.program, 2, {}), []
+    inputs = {name: (x * 2**20).round() / 2**20 for name, x in inputs.items()}  # on the lattice
     with played():
         there = model.to("cuda")
         for lanes in (None, 3):
