@@ -11,11 +11,12 @@ from torch import Tensor
 
 from benchmarks.rows import Row
 from revc.runtime.bits import BitStack
-from revc.runtime.bits.dist import Distribution, FloatBits, Table
+from revc.runtime.bits.dist import Distribution, FloatBits, Logistic, Table
 
 
 def on_gpu(rounds: int) -> Iterator[Row]:
-    """Push and pop in GB/s of raw data beside the device's own copy."""
+    """Push and pop in GB/s of raw data beside the device's own copy, and windows in us."""
+    yield from window_rows(rounds)
     for size in (2 << 20, 16 << 20, 1 << 30):
         name = f"{size >> 20} MB"
         source = torch.empty(size, dtype=torch.uint8, device="cuda")
@@ -63,3 +64,22 @@ def gpu_seconds(rounds: int, call: Callable[..., Any], *arguments: Any) -> tuple
         torch.cuda.synchronize()
         best = min(best, start.elapsed_time(end) / 1e3)
     return best, result
+
+
+def window_rows(rounds: int) -> Iterator[Row]:
+    """Time of a valve's push and pop: 32 sequences of 16,384 logistic windows, on the grid."""
+    shape = (32, 1 << 14)
+    loc = torch.randint(-(1 << 16), 1 << 16, shape, device="cuda")
+    scale = torch.randint(20, 90, shape, device="cuda", dtype=torch.uint8)
+    model = Logistic.from_grid(loc, scale)
+    for lanes in (32, 512):
+        stack = BitStack(32, lanes, device="cuda")
+        times: dict[str, list[float]] = {"draw": [], "push": []}
+        for _ in range(rounds + 1):
+            seconds, drawn = gpu_seconds(1, stack.pop, model, shape)
+            times["draw"].append(seconds)
+            times["push"].append(gpu_seconds(1, stack.push, drawn, model)[0])
+            if not bool(stack.untouched().all()):
+                raise RuntimeError("the round trip of windows failed")
+        for name, taken in times.items():
+            yield Row(f"GPU windows, {lanes} lanes, {name}", min(taken) * 1e6, "us")

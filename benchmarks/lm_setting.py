@@ -66,7 +66,7 @@ SETTINGS = {
     ),
     "device": Setting(  # the full size, trained as long as a lent GPU allows
         layers=6, width=512, heads=8, time=256, batch=32, labels=8192, channels=64,
-        steps=400, warm_up=80, windows=128, seeds=2, rate=1e-3, pull=5e-5, rounds=5,
+        steps=300, warm_up=60, windows=128, seeds=2, rate=1e-3, pull=5e-5, rounds=5,
     ),
     "small": Setting(
         layers=4, width=96, heads=4, time=128, batch=8, labels=256, channels=12,

@@ -24,6 +24,11 @@ def retract(state: Tensor, value: Tensor, sign: int, fraction_bits: int) -> Tens
     return _retract(state, value, sign, fraction_bits)
 
 
+def damp(cotangent: Tensor, value: Tensor, fraction_bits: int, width: int) -> Tensor:
+    """Return the cotangent of an increment: zero where `value` was clamped to its lattice."""
+    return cotangent.masked_fill(lattice.outside(value, fraction_bits, width), 0.0)
+
+
 def accumulate(total: Tensor, part: Tensor) -> Tensor:
     """Return the sum of two cotangents in the dtype of the first."""
     return _accumulate(total, part)

@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.dist.base import Distribution
+from revc.runtime.metered.books import Moved
 from revc.runtime.metered.plan import Site
 from revc.runtime.metered.session import Session, session_of
 
@@ -133,15 +134,15 @@ class Watched:
         session.moved = self._noting(session, session.moved, pending)  # type: ignore
 
     def _noting(
-        self, session: Session, moved: Callable[[str, str], Tensor],
+        self, session: Session, moved: Callable[[str, str], Moved],
         pending: dict[str, list[Exchange]],
-    ) -> Callable[[str, str], Tensor]:  # fmt: skip
-        def noted(name: str, meter: str) -> Tensor:
-            change = moved(name, meter)
+    ) -> Callable[[str, str], Moved]:  # fmt: skip
+        def noted(name: str, meter: str) -> Moved:
+            found = moved(name, meter)
             coded = tuple(pending[name])
             pending[name].clear()
-            self.bookings.append(Booking(name, meter, change, session.back, coded))
-            return change
+            self.bookings.append(Booking(name, meter, found.change, session.back, coded))
+            return found
 
         return noted
 

@@ -39,11 +39,16 @@ def flat(tensor: Tensor) -> Tensor:
     return tensor.reshape(tensor.shape[0], tensor.numel() // max(tensor.shape[0], 1)).contiguous()
 
 
+def fits(symbols: Tensor, alphabet: int) -> bool:
+    """Whether all that the dtype of symbols can say is in [0, alphabet)."""
+    return symbols.dtype == torch.uint8 and alphabet >= 256
+
+
 def check_range(engine: Engine, symbols: Tensor, alphabet: int) -> None:
     """SymbolError unless all symbols are integers in [0, alphabet)."""
     if symbols.dtype not in INTEGERS:
         raise SymbolError(f"symbols have an integer dtype, not {symbols.dtype}")
-    if symbols.numel() == 0 or (symbols.dtype == torch.uint8 and alphabet >= 256):
+    if symbols.numel() == 0 or fits(symbols, alphabet):
         return
     low, high = torch.aminmax(symbols)
     message = f"symbols have to be in [0, {alphabet})"
@@ -71,7 +76,7 @@ def as_symbols(
             engine.faults.symbol(bad, "symbols have to be in [0, n), each below its own n")
         if engine.faults.check == "later":
             out = torch.minimum(out.clamp(min=0).long(), bases - 1)
-    elif alphabet is not None and engine.faults.check == "later":
+    elif alphabet is not None and engine.faults.check == "later" and not fits(out, alphabet):
         out = out.clamp(0, min(alphabet - 1, torch.iinfo(out.dtype).max))
     if alphabet is None or out.dtype not in KERNEL_DTYPES:
         out = out.to(torch.int32)

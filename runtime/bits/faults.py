@@ -8,7 +8,7 @@ on the device and codes something valid in place of the bad symbol; ``verify`` r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,12 +19,24 @@ from revc.runtime.bits.errors import ParameterError, ScaleOverflowError, SymbolE
 CheckPolicy = Literal["now", "later"]
 
 
+class Fault(NamedTuple):
+    """What may be wrong, and the flag on the device that says whether it is, bool []."""
+
+    kind: type[RevcError]
+    message: str
+    bad: Tensor
+
+
+_MANY = 256
+"""Flags that are kept until those that say the same become one."""
+
+
 class Faults:
     """What was found wrong with the data given to one stack."""
 
     def __init__(self, check: CheckPolicy) -> None:
         self.check = check
-        self.found: dict[tuple[type[RevcError], str], Tensor] = {}
+        self.found: list[Fault] = []
 
     def report(self, kind: type[RevcError], bad: Tensor, message: str) -> None:
         """Raise ``kind`` if the bool tensor ``bad`` [] holds, or note it for ``verify``.
@@ -36,8 +48,19 @@ class Faults:
             if bool(bad):
                 raise kind(message)
             return
-        before = self.found.get((kind, message))
-        self.found[kind, message] = bad if before is None else before | bad
+        self.found.append(Fault(kind, message, bad))
+        if len(self.found) > _MANY:
+            self.fold()
+
+    def fold(self) -> None:
+        """Make one flag of those that say the same; as they come, that would be a launch each."""
+        same: dict[tuple[type[RevcError], str], list[Tensor]] = {}
+        for fault in self.found:
+            same.setdefault((fault.kind, fault.message), []).append(fault.bad)
+        self.found = [
+            Fault(kind, message, torch.stack(flags).any())
+            for (kind, message), flags in same.items()
+        ]
 
     def symbol(self, bad: Tensor, message: str) -> None:
         """Report symbols that cannot be coded, as a SymbolError."""
@@ -63,16 +86,13 @@ class Faults:
 
     def take(self) -> tuple[Tensor, Callable[[Sequence[float]], None]]:
         """Forget what was found so far; return it as bool [faults], and what judges its values."""
-        noted, self.found = self.found, {}
-        kinds = list(noted)
-        flags = (
-            torch.stack(list(noted.values()))
-            if noted
-            else torch.zeros(0, dtype=torch.bool, device="cpu")
-        )
+        noted, self.found = self.found, []
+        texts = [(fault.kind, fault.message) for fault in noted]
+        none = torch.zeros(0, dtype=torch.bool, device="cpu")
+        flags = torch.stack([fault.bad for fault in noted]) if noted else none
 
         def judge(values: Sequence[float]) -> None:
-            for (kind, message), bad in zip(kinds, values, strict=True):
+            for (kind, message), bad in zip(texts, values, strict=True):
                 if bad:
                     raise kind(message)
 

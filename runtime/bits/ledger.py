@@ -44,21 +44,46 @@ class Entry(TypedDict):
     sequences: dict[str, list[int]]
 
 
-@dataclass
-class Meter:
-    """Sums of one meter; each column is int64 [sequences]."""
+_MANY = 256
+"""Changes of a size that wait until they are summed."""
 
-    booked: Tensor
-    shannon: Tensor
-    physical: Tensor
-    calls: int = 0
+
+class Meter:
+    """Sums of one meter; each column is int64 [sequences].
+
+    Changes of a size are summed when somebody asks: as they come, each would take three launches.
+    """
+
+    def __init__(self, zeros: Tensor, calls: int = 0) -> None:
+        self._booked, self.shannon, self.physical = zeros, zeros, zeros
+        self._moves: list[tuple[Tensor, Tensor]] = []
+        self.calls = calls
+
+    @property
+    def booked(self) -> Tensor:
+        """What the size changed by."""
+        if self._moves:
+            after, before = (torch.stack(sizes).sum(0) for sizes in zip(*self._moves, strict=True))
+            self._booked, self._moves = self._booked + (after - before), []
+        return self._booked
 
     def add(self, booked: Tensor, shannon: Tensor | None, physical: Tensor | None) -> None:
         """Add one booking; a missing column adds nothing."""
-        self.booked = self.booked + booked
+        self._booked = self._booked + booked
         self.shannon = self.shannon if shannon is None else self.shannon + shannon
         self.physical = self.physical if physical is None else self.physical + physical
         self.calls += 1
+
+    def move(self, after: Tensor, before: Tensor) -> None:
+        """Add one booking, of a size that was `before` and is `after`."""
+        self._moves.append((after, before))
+        self.calls += 1
+        if len(self._moves) >= _MANY:
+            self.settle()
+
+    def settle(self) -> None:
+        """Sum what waits: a CUDA graph is to do so itself, in each replay."""
+        self._booked = self.booked
 
 
 @dataclass
@@ -111,8 +136,25 @@ class Ledger:
             if column is not None:
                 self._check(title, name, column)
         if name not in self.meters:
-            self.meters[name] = Meter(self.zeros(), self.zeros(), self.zeros())
+            self.meters[name] = Meter(self.zeros())
         self.meters[name].add(*columns)
+
+    def book_move(self, name: str, after: Tensor, before: Tensor) -> None:
+        """Add a change between two sizes, int64 [sequences] in 2**-20 bit, to a meter.
+
+        Raises:
+            LedgerError: another dtype, shape or device; nothing is booked then.
+        """
+        for size in (after, before):
+            self._check("booked", name, size)
+        if name not in self.meters:
+            self.meters[name] = Meter(self.zeros())
+        self.meters[name].move(after, before)
+
+    def settle(self) -> None:
+        """Sum what waits in all meters."""
+        for meter in self.meters.values():
+            meter.settle()
 
     def _check(self, title: str, name: str, column: Tensor) -> None:
         good = column.dtype == torch.int64 and column.shape == (self.sequences,)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +14,19 @@ from revc.runtime.bits.ledger import Ledger
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Books"]
+__all__ = ["Books", "Moved"]
+
+
+class Moved(NamedTuple):
+    """Two sizes of a stack, each int64 [B] in 2**-20 bit: now, and when it was last asked."""
+
+    after: Tensor
+    before: Tensor
+
+    @property
+    def change(self) -> Tensor:
+        """What it grew by."""
+        return self.after - self.before
 
 
 class Books:
@@ -67,6 +79,11 @@ class Books:
             there = ", ".join(self.meters) or "none"
             raise BindError(f"no meter {', '.join(unknown)}: there are {there}")
         return chosen or self.meters
+
+    def settle(self) -> None:
+        """Sum what waits in all accounts."""
+        for ledger in (self.written, self.drawn, self.erased):
+            ledger.settle()
 
     def discard(self) -> None:
         """Count all that was written as erased: the tape is thrown away."""

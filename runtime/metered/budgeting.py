@@ -17,6 +17,7 @@ from revc.errors import BindError
 from revc.runtime.bits.constants import TOTAL, UNIT
 from revc.runtime.bits.dist import Table
 from revc.runtime.bits.dist.table import fixed_table
+from revc.runtime.metered.books import Moved
 from revc.runtime.metered.coding import Coding
 from revc.runtime.metered.plan import Budget, Site
 from revc.runtime.metered.session import Session
@@ -43,8 +44,8 @@ def decides(session: Session, site: Site) -> bool:
     return session.throttle.get(site.meter, 1.0) < 1 or site.coding.residue == "drop"
 
 
-def decide(session: Session, site: Site, written: Tensor, shape: Sequence[int]) -> Decision | None:
-    """Fill and charge the buckets of a valve that wrote `written`, int64 [B] in 2**-20 bit.
+def decide(session: Session, site: Site, moved: Moved, shape: Sequence[int]) -> Decision | None:
+    """Fill and charge the buckets of a valve by which its tape has `moved`.
 
     Returns None where nothing depends on a budget. The decision is to go to the tape, by `record`:
     no bucket shows afterwards how it fell.
@@ -54,7 +55,8 @@ def decide(session: Session, site: Site, written: Tensor, shape: Sequence[int]) 
         return None
     _check_direction(session, site.meter, forward=True)
     throttle = session.throttle.get(site.meter, 1.0)
-    charge = ((1 - throttle) * written.clamp(min=0).double()).ceil().long()
+    written = moved.change.clamp(min=0)
+    charge = ((1 - throttle) * written.double()).ceil().long()
     taken = _charged(session, site.meter, charge + _dropped(site.coding, shape))
     _book_drop(session, site, taken, shape)
     return _decision(throttle, taken)

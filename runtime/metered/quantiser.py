@@ -50,11 +50,15 @@ def merge(parts: Parts, coding: Coding) -> Tensor:
     if coding.kind == "float32":
         value = index.float() * coding.step
         return value if residue is None else value + residue
-    raw = index.long()
-    if coding.unit > 1:
-        raw = raw.mul(coding.unit)
-        raw += (0 if residue is None else residue) - coding.unit // 2
-    return raw.to(INTEGERS[coding.width])
+    return whole(parts, coding).to(INTEGERS[coding.width])
+
+
+def whole(parts: Parts, coding: Coding) -> Tensor:
+    """Return the int64 values that parts stand for, whether a lattice of `coding` holds them."""
+    if coding.unit == 1:
+        return parts.index.long()
+    residue = 0 if parts.residue is None else parts.residue
+    return parts.index.long().mul(coding.unit) + (residue - coding.unit // 2)
 
 
 def overflows(parts: Parts, coding: Coding) -> Tensor:

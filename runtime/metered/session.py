@@ -20,7 +20,7 @@ from revc.runtime.bits.filespill import FileSpill
 from revc.runtime.bits.spill import HostSpill
 from revc.runtime.findings import Findings
 from revc.runtime.metered import verdicts
-from revc.runtime.metered.books import Books
+from revc.runtime.metered.books import Books, Moved
 from revc.runtime.metered.plan import RESERVOIR, TAPE, Budget, Plan
 from revc.runtime.metered.settings import BitSettings, stack_seed
 from revc.runtime.metered.undoing import Undoing
@@ -173,19 +173,17 @@ class Session:
         """Return the shape that `arranged` gives values of `shape`."""
         return torch.Size((1, *shape) if self.options.together else shape)
 
-    def moved(self, name: str, meter: str) -> Tensor:
-        """Book what a stack has changed by since it was last asked, and return that, int64."""
-        stack = self.stacks[name]
-        size = stack.engine.sizes()  # within an operator already: no need of another
-        change = size - self.sizes[name]
-        self.sizes[name] = size
+    def moved(self, name: str, meter: str) -> Moved:
+        """Book what a stack has changed by since it was last asked, and return that."""
+        size = self.stacks[name].engine.sizes()  # within an operator already: no need of another
+        before, self.sizes[name] = self.sizes[name], size
         books = self.back_books if self.back else self.books
         if self.kinds[name] == TAPE:
-            books.written.book(meter, change)
+            books.written.book_move(meter, size, before)
         else:
-            books.drawn.book(meter, -change)
+            books.drawn.book_move(meter, before, size)
             self._check_exhausted(name)
-        return change
+        return Moved(size, before)
 
     def _check_exhausted(self, name: str) -> None:
         declared = next((s for s in self.plan.stacks if s.name == name), None)
@@ -290,6 +288,7 @@ class Session:
         Raises:
             SpillError: what streamed out could not be written.
         """
+        self.books.settle()
         for stack in self.stacks.values():
             stack.flush()
         if self.mode == "deployed":

@@ -6,11 +6,11 @@ A residue that is written goes to the stack before its index, as uniform bits, a
 import torch
 from torch import Tensor
 
-from revc.runtime.bits import BitStack
+from revc.runtime.bits import BitStack, host
 from revc.runtime.bits.dist import Distribution, FloatBits, Uniform
 from revc.runtime.bits.dist.uniform import WideUniform
 from revc.runtime.metered.coding import Coding
-from revc.runtime.metered.quantiser import Parts, merge, overflows, split
+from revc.runtime.metered.quantiser import Parts, merge, overflows, split, whole
 from revc.runtime.state.lattice import INTEGERS
 
 _WORD = 1 << 16
@@ -57,6 +57,11 @@ def pop_residue(stack: BitStack, shape: torch.Size, coding: Coding) -> Tensor | 
 def merged(stack: BitStack, parts: Parts, coding: Coding) -> Tensor:
     """Return the values of parts, having checked that the lattice holds them."""
     text = f"a value was drawn that a lattice of {coding.width} bits does not hold"
+    if coding.kind == "lattice" and coding.width < 64 and host.waits(stack.device):
+        value = whole(parts, coding)  # which one look at what became of it spares a dozen others
+        raw = value.to(coding.dtype)
+        stack.engine.faults.symbol((raw != value).any(), text)
+        return raw
     stack.engine.faults.symbol(overflows(parts, coding), text)
     return merge(parts, coding)
 

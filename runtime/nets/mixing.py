@@ -109,7 +109,7 @@ def matrix_of(family: str, params: Parameters, n: int, seed: int | None = None) 
         seed: the permutation's, 0 if not given; the others read none.
     """
     if family == "permutation":
-        return torch.eye(n, dtype=torch.float64)[permutation(n, seed or 0)]
+        return torch.eye(n, dtype=torch.float64, device="cpu")[permutation(n, seed or 0)]
     return _FAMILIES[family][0](params[0].double())
 
 

@@ -4,6 +4,8 @@ They are what the built-in nets need beyond single ATen operators. Every one is 
 device at one shape: the same bits in give the same bits out, which the rebuild relies on.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -45,6 +47,28 @@ def rms_norm_vjp(
     return (pulled - unit * mean) * scale, by_weight
 
 
+_KEPT = 1 << 20
+"""Numbers of a table that is kept: layers share it, and each would launch a dozen for it."""
+
+
+def _angles(
+    time: int, half: int, direction: int, base: float, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines of the angles of `rotate_pairs`, [T, D/2] each."""
+    exponent = torch.arange(half, device=device, dtype=torch.float32) / half
+    position = torch.arange(time, device=device, dtype=torch.float32)
+    angle = position[:, None] * torch.pow(base, -exponent)
+    return angle.cos().to(dtype), (direction * angle.sin()).to(dtype)
+
+
+@lru_cache(maxsize=8)
+def _kept_angles(
+    time: int, half: int, direction: int, base: float, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    with torch.inference_mode(False):
+        return _angles(time, half, direction, base, dtype, device)
+
+
 def rotate_pairs(x: Tensor, direction: int, base: float = 10000.0) -> Tensor:
     """Rotate feature i with feature i + D/2 by ``position * base**(-2i/D)``; x is [B, H, T, D].
 
@@ -52,10 +76,9 @@ def rotate_pairs(x: Tensor, direction: int, base: float = 10000.0) -> Tensor:
     Source: Su et al., "RoFormer" (2021), section 3.2.2, in the half-split layout.
     """
     time, half = x.shape[-2], x.shape[-1] // 2
-    exponent = torch.arange(half, device=x.device, dtype=torch.float32) / half
-    position = torch.arange(time, device=x.device, dtype=torch.float32)
-    angle = position[:, None] * torch.pow(base, -exponent)
-    cos, sin = angle.cos().to(x.dtype), (direction * angle.sin()).to(x.dtype)
+    plain = type(x) is Tensor and not torch.compiler.is_compiling()
+    table = _kept_angles if plain and time * half <= _KEPT else _angles
+    cos, sin = table(time, half, direction, base, x.dtype, x.device)
     left, right = x[..., :half], x[..., half:]
     return torch.cat((left * cos - right * sin, right * cos + left * sin), -1)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from revc.errors import ReconstructionError, RevcError
 from revc.runtime.findings import Judge
+from revc.runtime.flags import Flags, differences, flags
 from revc.runtime.interface import Interface, SegmentPlan
 
 if TYPE_CHECKING:
@@ -81,10 +82,10 @@ def judge_trail(names: Sequence[str], program: str, counts: "Counts", clamped: l
     return judge
 
 
-def verify_now(found: Sequence[float], names: Sequence[str], at: Interface) -> None:
+def verify_now(found: Sequence[float], names: Sequence[str], at: Interface, hint: str = "") -> None:
     """Raise if some segment's rebuilt input differs from the forward pass's.
 
-    `found` says for each segment how many registers do.
+    `found` says for each segment how many registers do, `hint` what else is known of that.
 
     Float state may differ by what the model's `drift` allows.
 
@@ -98,7 +99,7 @@ def verify_now(found: Sequence[float], names: Sequence[str], at: Interface) -> N
                 f"{at.name}, {names[index]}: {int(found[index])} of its registers could not be "
                 f"rebuilt {how}. Between forward and backward something changed: a parameter "
                 "(through .data), the state itself, or a net that does not repeat its result "
-                "(dropout, a random or nondeterministic operation)"
+                f"(dropout, a random or nondeterministic operation){hint}"
             )
 
 
@@ -131,15 +132,27 @@ def _(state: Sequence[Tensor], cotangent: Tensor) -> list[Tensor]:
     return [torch.empty_like(register) for register in state]
 
 
+_flags: dict[tuple[str, str], Flags] = {}
+"""Those that a program's last compiled forward pass on a device found: compiled code sets none."""
+
+
+def _changed(key: str, device: torch.device) -> str:
+    """Return in words which flags that choose kernels a compiled run does not find as they were."""
+    before = _flags.get((key, str(device)))
+    text = "" if before is None else differences(before, flags(device))
+    return f". What torch chooses kernels by has changed since: {text}" if text else ""
+
+
 @torch.library.custom_op("revc::settle", mutates_args=())
 def settle(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
     """Run `settle_now`; return a 0-dim zero."""
     at = _interfaces[key]
+    _flags[key, str(trail.device)] = flags(trail.device)
     pairs = [(size, wrong) for size, wrong, _ in trail.tolist()]
     for name in settle_now(pairs, segment_names(at, counts), at.name):
         text = (
             f"{at.name}, {name}: an increment is beyond the lattice and was clamped; its gradient "
-            "is that of one that was not, as the code is compiled"
+            "is zero there"
         )
         warnings.warn(text, ClampWarning, stacklevel=2)
     return trail.new_zeros(())
@@ -154,7 +167,9 @@ def _(trail: Tensor, counts: Sequence[int], key: str) -> Tensor:
 def verify(wrong: Tensor, counts: Sequence[int], key: str) -> Tensor:
     """Run `verify_now`; return a 0-dim float32 zero."""
     at = _interfaces[key]
-    verify_now(wrong.tolist(), segment_names(at, counts), at)
+    found = wrong.tolist()
+    hint = _changed(key, wrong.device) if any(found) else ""
+    verify_now(found, segment_names(at, counts), at, hint)
     return wrong.new_zeros((), dtype=torch.float32)
 
 

@@ -72,6 +72,7 @@ class Run:
         self.trail = Rows(count, 3, torch.float32, mode.device)
         self.unasked = {slot.name for slot in self.interface.givens} - mode.asked
         self._descents: dict[int, Descent] = {}
+        self._nothing: Tensor | None = None
         self._lock = threading.Lock()
 
     @property
@@ -287,7 +288,9 @@ class Run:
 
     def carrier(self, value: Tensor) -> Tensor:
         """Return a float tensor of a value's shape that occupies nothing."""
-        return torch.zeros((), dtype=self.mode.wide, device=value.device).expand(value.shape)
+        if self._nothing is None or self._nothing.device != value.device:
+            self._nothing = torch.zeros((), dtype=self.mode.wide, device=value.device)
+        return self._nothing.expand(value.shape)
 
     def seen(self, slot: Slot, raw: Tensor) -> Tensor:
         """Return what the caller sees of a register."""

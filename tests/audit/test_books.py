@@ -11,6 +11,7 @@ from revc.audit import budgets, gap, ledger, parameters
 from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.dist import Logistic, Table
 from revc.runtime.metered import budgeting, distributions
+from revc.runtime.metered.books import Moved
 from revc.runtime.metered.session import Session
 from tests.audit.subjects import dropping, given, only, subject
 
@@ -18,12 +19,12 @@ from tests.audit.subjects import dropping, given, only, subject
 def test_a_booking_that_is_off_by_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     moved, done = Session.moved, list[str]()
 
-    def off(self: Session, name: str, meter: str) -> Tensor:
-        change = moved(self, name, meter)
+    def off(self: Session, name: str, meter: str) -> Moved:
+        found = moved(self, name, meter)
         if not done:
-            self.books.written.book(meter, torch.ones_like(change))
+            self.books.written.book(meter, torch.ones_like(found.change))
             done.append(meter)
-        return change
+        return found
 
     monkeypatch.setattr(Session, "moved", off)
     row = ledger.check(subject())
@@ -35,7 +36,7 @@ def test_undoing_that_is_booked_to_another_meter(monkeypatch: pytest.MonkeyPatch
     """The totals agree: only meter by meter is it seen."""
     moved, other = Session.moved, {"va": "vb", "vb": "va"}
 
-    def exchanged(self: Session, name: str, meter: str) -> Tensor:
+    def exchanged(self: Session, name: str, meter: str) -> Moved:
         return moved(self, name, other[meter] if self.back else meter)
 
     monkeypatch.setattr(Session, "moved", exchanged)

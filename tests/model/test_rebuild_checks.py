@@ -115,6 +115,20 @@ def test_no_wraps_are_counted_where_there_are_none() -> None:
     assert model.count_wraps(*pair()) == 0
 
 
+@compiling
+def test_what_is_clamped_has_no_gradient_compiled_or_not() -> None:
+    source = specs.HEAD.replace("Q12.20", "Q4.12")
+    source += "model Net(a, b: [B, T, d]) -> (a, b: [B, T, d]) {\n a += 9 * b\n b -= a * a\n}"
+    model, (a, b) = make(source), (x.detach().tanh().requires_grad_() for x in pair())
+    found = []
+    for call in (model, torch.compile(model, backend="aot_eager", dynamic=False)):
+        with pytest.warns(ClampWarning, match="its gradient is zero there"):
+            out = call(a, b)
+        found.append(torch.autograd.grad(out.a.sum() + out.b.square().sum(), [a, b]))
+    for eager, compiled in zip(*found, strict=True):
+        torch.testing.assert_close(compiled, eager, atol=1e-6, rtol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def both() -> tuple[ReversibleModel, Any]:
     torch._dynamo.reset()

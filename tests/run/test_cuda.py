@@ -22,6 +22,9 @@ from tests.model.laws import randomize
 pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),  # Inductor's own
+    pytest.mark.filterwarnings(
+        "ignore:.*should not be instantiated:DeprecationWarning"
+    ),  # Dynamo's
 ]
 
 SPEC = """

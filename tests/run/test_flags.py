@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import revc
+from revc.errors import ReconstructionError
 from revc.runtime.bits.errors import TapeMismatchError
 from revc.runtime.flags import chosen, differences, flags, precision
 from tests.model import specs
@@ -63,6 +64,14 @@ SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "cudnn": lambda: torch.backends.cudnn.flags(enabled=False, deterministic=True),
     "mkldnn": without_mkldnn,
 }
+
+
+CONVOLUTION = """
+use std.nets: conv
+dim B
+state lattice(Q12.20)
+model M(a, b: [B, 8, 9, 9]) -> (a, b: [B, 8, 9, 9]) { a += conv(b, width = 16) }
+"""
 
 
 class Noting(nn.Module):
@@ -126,10 +135,7 @@ def test_flags_of_a_device_are_restored_on_it() -> None:
 
 def test_a_convolution_is_rebuilt_by_the_kernel_that_it_had() -> None:
     torch.manual_seed(0)
-    model = revc.compile(
-        "use std.nets: conv\ndim B\nstate lattice(Q12.20)\n"
-        "model M(a, b: [B, 8, 9, 9]) -> (a, b: [B, 8, 9, 9]) { a += conv(b, width = 16) }"
-    )
+    model = revc.compile(CONVOLUTION)
     a, b = (torch.randn(4, 8, 9, 9, requires_grad=True) for _ in range(2))
     out = model(a, b)
     with without_mkldnn():
@@ -227,3 +233,17 @@ def test_bytes_of_another_precision_say_so() -> None:
         pytest.raises(TapeMismatchError, match="precision of float32"),
     ):
         model.decompress(data)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Dynamo looks at the Function class
+def test_compiled_code_takes_flags_as_they_are_and_says_what_changed() -> None:
+    torch.manual_seed(0)
+    model = torch.compile(revc.compile(CONVOLUTION), dynamic=False, backend="aot_eager")
+    a, b = (torch.randn(4, 8, 9, 9, requires_grad=True) for _ in range(2))
+    torch.autograd.grad(model(a, b).a.sum(), [a, b])
+    out = model(a, b)
+    with (
+        without_mkldnn(),
+        pytest.raises(ReconstructionError, match=r"mkldnn\.enabled \(True, here False\)"),
+    ):
+        torch.autograd.grad(out.a.sum(), [a, b])

@@ -73,9 +73,9 @@ class Target(ABC):
     ) -> Node:
         """Subtract a rounded value."""
 
+    @abstractmethod
     def damped(self, body: "Body", kind: Numerics, cot: Node, value: Node) -> Node:
-        """Return the cotangent of an increment: zero where it was clamped, if that is known."""
-        return cot
+        """Return the cotangent of an increment: zero where it was clamped."""
 
     @abstractmethod
     def note_emit(self, body: "Body", value: Node) -> None:

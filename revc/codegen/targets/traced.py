@@ -13,7 +13,7 @@ from revc.codegen.registers import Registers
 from revc.codegen.targets.base import Evaluation, Pieces, Target
 from revc.codegen.values import brought_nets
 from revc.ir.expr import Expr, Place
-from revc.ir.types import Lattice
+from revc.ir.types import Lattice, Numerics
 from revc.runtime import cotangents, traced
 
 if TYPE_CHECKING:
@@ -51,6 +51,12 @@ class Traced(Target):
     ) -> Node:
         """Subtract."""
         return body.tape.call(traced.retract, view, value, sign, kind.fraction_bits)
+
+    def damped(self, body: "Body", kind: Numerics, cot: Node, value: Node) -> Node:
+        """Look at every value: compiled code is the same for all runs."""
+        if not isinstance(kind, Lattice):
+            return cot
+        return body.tape.call(traced.damp, cot, value, kind.fraction_bits, kind.width)
 
     def note_emit(self, body: "Body", value: Node) -> None:
         """Do nothing: a compiled way back compares the state alone."""

@@ -66,6 +66,10 @@ def constants_of(options: dict[str, Any], arguments: tuple[Any, ...]) -> dict[st
     return constants
 
 
+FEW = 1 << 17
+"""Lanes, at most, that programs of half the size take: a card has room for all of those at once."""
+
+
 class TritonBackend:
     """Runs kernels on CUDA tensors, or on CPU ones under Triton's interpreter."""
 
@@ -87,10 +91,11 @@ class TritonBackend:
         if options.get("FULL"):
             given.append(symbols.shape[1] // state.lanes)
         with torch.cuda.device_of(state.heads):  # Triton launches on the current device
-            function[self.grid(state.count)](
+            block = self.block if state.count > FEW or state.heads.is_cpu else self.block // 2
+            function[(triton.cdiv(state.count, block),)](
                 state.words, state.heads, state.fill, state.debt, state.key, state.count,
                 state.lanes, symbols.shape[1], first, last, *given,
-                LOW=state.mode.low, BLOCK=self.block, num_warps=1,
+                LOW=state.mode.low, BLOCK=block, num_warps=1,
                 enable_fp_fusion=False, **constants,
             )  # fmt: skip
 

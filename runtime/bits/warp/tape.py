@@ -115,6 +115,8 @@ class WarpTape:
         if not symbols.device == table.codes.device == self.device:
             raise LaneError(f"the tape is on {self.device}, the symbols or their table are not")
         data = symbols.contiguous().view(-1)
+        if data.data_ptr() % 8:  # a part of another tensor: kernels read eight bytes at once
+            data = data.clone()
         data = data.view(torch.int16) if floats else data
         self.reserve(data.numel())
         raw = None
