@@ -104,8 +104,8 @@ def verify_now(found: Sequence[float], names: Sequence[str], at: Interface, hint
 
 
 _INEXACT = (
-    "as closely as `model.drift` says. Float state strays from step to step, and far where nets run "
-    "in 16 bits or many layers deep: a lattice does not. Or between"
+    "as closely as `model.drift` says. Float state strays from step to step, and far through many "
+    "layers or nets in 16 bits: a lattice does not. Or between"
 )
 
 
