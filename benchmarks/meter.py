@@ -39,7 +39,9 @@ def trace(
     were allocated. They are told by their addresses, so a temporary that is added into a gradient
     still counts.
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    cpu = [ProfilerActivity.CPU]
+    # All events are wanted: torch 2.11 warns, in its first cycle too, that it may clear them.
+    with profile(activities=cpu, profile_memory=True, acc_events=True) as profiler:
         result = run()
     left_out = {t.untyped_storage().data_ptr() for t in less() if t is not None}
     changes = sorted(_changes(_roots(profiler)))
