@@ -28,7 +28,32 @@ def _on_cpu(cdf: Tensor, row: Tensor, symbols: Tensor) -> Tensor:
 
 
 def nearest(cdf: Tensor, row: Tensor, symbols: Tensor) -> Tensor:
-    """The symbols with a frequency that are nearest to ``symbols`` [...], int64."""
+    """The symbols with a frequency that are nearest to ``symbols`` [...], int64; the lower of two.
+
+    Rows that many symbols share are looked through once, and not copied for each of them.
+    """
+    if cdf.shape[0] * _SHARED <= symbols.numel():
+        return _by_table(cdf, row, symbols)
+    return _by_search(cdf, row, symbols)
+
+
+_SHARED = 8
+"""Symbols a row from which on a table of every row pays."""
+
+
+def _by_table(cdf: Tensor, row: Tensor, symbols: Tensor) -> Tensor:
+    count = cdf.shape[1] - 1
+    place = torch.arange(count, device=cdf.device).expand(cdf.shape[0], count)
+    held = torch.diff(cdf) > 0
+    below = torch.where(held, place, -1).cummax(1).values
+    above = torch.where(held, place, count).flip(1).cummin(1).values.flip(1)
+    no_more = above == count
+    takes_below = (below >= 0) & (no_more | (place - below <= above - place))
+    found = torch.where(takes_below, below, above).reshape(-1)
+    return found[row.long() * count + symbols.long().clamp(0, count - 1)]
+
+
+def _by_search(cdf: Tensor, row: Tensor, symbols: Tensor) -> Tensor:
     own = cdf[row.reshape(-1).long()]
     wanted = symbols.reshape(-1, 1).long().clamp(0, cdf.shape[1] - 2)
     start, stop = own.gather(1, wanted), own.gather(1, wanted + 1)

@@ -94,13 +94,19 @@ def verify_now(found: Sequence[float], names: Sequence[str], at: Interface, hint
     """
     for index in reversed(range(len(found))):
         if found[index]:
-            how = "bit for bit" if at.exact else "as closely as `model.drift` says"
+            how = "bit for bit. Between" if at.exact else _INEXACT
             raise ReconstructionError(
                 f"{at.name}, {names[index]}: {int(found[index])} of its registers could not be "
-                f"rebuilt {how}. Between forward and backward something changed: a parameter "
+                f"rebuilt {how} forward and backward something changed: a parameter "
                 "(through .data), the state itself, or a net that does not repeat its result "
                 f"(dropout, a random or nondeterministic operation){hint}"
             )
+
+
+_INEXACT = (
+    "as closely as `model.drift` says. Float state strays from step to step, and far through many "
+    "layers or nets in 16 bits: a lattice does not. Or between"
+)
 
 
 def readable(value: Tensor) -> bool:

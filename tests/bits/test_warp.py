@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from revc.runtime.bits.errors import ParameterError
+from revc.runtime.bits.warp import launch
 from revc.runtime.bits.warp.table import SCALE, WarpTable, reciprocal
 from tests.bits import warps
 
@@ -60,6 +61,16 @@ def test_other_tables_are_refused(bad: list[int]) -> None:
 @pytest.mark.parametrize("case", warps.CASES)
 def test_numba_leaves_what_the_reference_leaves(case: str, streams: int) -> None:
     warps.check(case, streams, "cpu", "numba")
+
+
+@pytest.mark.parametrize(
+    ("streams", "way"), [(96 * 132, 0), (64 * 132, 1), (16 * 132, 1), (512, 2), (4, 2), (5, 3)]
+)
+def test_ways_of_a_card(streams: int, way: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "processors", lambda device: 132)
+    found = launch.launch_for(streams, torch.device("cuda"))
+    assert found == launch.LAUNCHES[way]
+    assert streams % found.streams == 0
 
 
 def test_symbols_without_a_code_and_lost_words_are_found() -> None:

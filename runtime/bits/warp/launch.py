@@ -37,6 +37,8 @@ LAUNCHES = (
     Launch(1, 1, shared=False, registers=None),
 )  # fmt: skip
 """From the one with the most streams a program down."""
+RESIDENT = 3
+"""Programs of two chains that a multiprocessor has at once: with fewer, one chain is faster."""
 
 
 def processors(device: torch.device) -> int:
@@ -51,10 +53,11 @@ def launch_for(streams: int, device: torch.device) -> Launch:
     if device.type != "cuda":
         return Launch(1, 1, shared=False, assembly=False, registers=None)
     wanted = processors(device)
-    for launch in LAUNCHES[:-1]:
-        if streams % launch.streams == 0 and streams // launch.streams >= wanted:
+    for launch in LAUNCHES[:2]:
+        least = wanted * (RESIDENT if launch.chains == 2 else 1)
+        if streams % launch.streams == 0 and streams // launch.streams >= least:
             return launch
-    return LAUNCHES[-1] if streams % LAUNCHES[-2].streams else LAUNCHES[-2]
+    return LAUNCHES[3] if streams % LAUNCHES[2].streams else LAUNCHES[2]
 
 
 @dataclass
