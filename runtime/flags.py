@@ -138,26 +138,30 @@ def _write(wanted: Flags) -> None:
 
 
 class _Benchmark:
-    """Keeps `cudnn.benchmark` off as long as the nets of any thread run."""
+    """Keeps `cudnn.benchmark` off as long as the nets of any thread run.
+
+    Runs are known by who holds them, and not counted: an interrupt may come anywhere.
+    """
 
     def __init__(self) -> None:
-        self.lock, self.runs, self.was_on = Lock(), 0, False
+        self.lock, self.was_on = Lock(), False
+        self.runs: set[int] = set()
 
-    def enter(self) -> None:
+    def enter(self, run: int) -> None:
         """Begin to run nets."""
         with self.lock:
-            self.runs += 1
+            self.runs.add(run)
             if _C._get_cudnn_benchmark():
                 self.was_on = True
                 _C._set_cudnn_benchmark(False)
 
-    def leave(self) -> None:
-        """End it; the last one leaves the flag as it was."""
+    def leave(self, run: int) -> None:
+        """End it, once or more; the last one leaves the flag as it was."""
         with self.lock:
-            self.runs -= 1
-            if self.runs == 0 and self.was_on:
-                self.was_on = False
+            self.runs.discard(run)
+            if not self.runs and self.was_on:
                 _C._set_cudnn_benchmark(True)
+                self.was_on = False
 
 
 _benchmark = _Benchmark()
@@ -177,12 +181,18 @@ class chosen:
 
     def __enter__(self) -> None:
         wanted = self.wanted
-        _benchmark.enter()
+        _benchmark.enter(id(self))
         if wanted is not None and (now := _values(wanted.kind)) != wanted.values:
             self.before = Flags(wanted.kind, now, _older())
             _write(wanted)
 
     def __exit__(self, *_: Any) -> None:
-        if self.before is not None:
-            _write(self.before)
-        _benchmark.leave()
+        try:
+            if self.before is not None:
+                _write(self.before)
+        finally:
+            _benchmark.leave(id(self))
+
+    def __del__(self) -> None:
+        # An interrupt between the beginning of `with` and its body reaches no `__exit__`.
+        _benchmark.leave(id(self))

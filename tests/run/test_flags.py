@@ -180,6 +180,18 @@ def test_cudnn_does_not_measure_while_nets_run() -> None:
     assert not any(inside[-2 * len(seen) :])
 
 
+def test_a_run_that_is_interrupted_before_it_is_under_way_ends_with_its_holder() -> None:
+    torch.backends.cudnn.benchmark = True
+    try:
+        holder = chosen(None)
+        holder.__enter__()
+        assert not torch.backends.cudnn.benchmark
+        del holder
+        assert torch.backends.cudnn.benchmark
+    finally:
+        torch.backends.cudnn.benchmark = False
+
+
 def test_cudnn_measures_again_as_the_last_thread_ends() -> None:
     inside, leave = threading.Event(), threading.Event()
 
