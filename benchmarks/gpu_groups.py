@@ -1,6 +1,5 @@
 """The groups of figures of benchmarks/gpu.py, the most wanted first, with their targets."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -163,10 +162,11 @@ def depth(clock: Clock, most: int = 16) -> Iterator[Row]:
 
             row = clock.row(f"throughput, L={layers}, {arm}", "tokens/s", rate)
             yield row
-            found[arm] = row.value or math.nan
+            found[arm] = row.value or 0.0
         for arm in ("plain", "checkpoint"):
-            gain = found[LATTICE] / found[arm] if found[arm] else math.inf
-            yield Row(f"throughput, L={layers}, {LATTICE}", gain, f"x {arm}")
+            if found[arm]:
+                gain = found[LATTICE] / found[arm]
+                yield Row(f"throughput, L={layers}, {LATTICE}", gain, f"x {arm}")
 
 
 def language(clock: Clock) -> Iterator[Row]:

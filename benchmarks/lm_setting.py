@@ -64,7 +64,7 @@ SETTINGS = {
         layers=6, width=512, heads=8, time=256, batch=8, labels=8192, channels=64,
         steps=20, warm_up=10, windows=16, seeds=1, rate=1e-3, pull=5e-5, rounds=5,
     ),
-    "device": Setting(  # the full size, trained as long as a lent GPU allows
+    "device": Setting(  # the full size, trained for a minute or two on a GPU
         layers=6, width=512, heads=8, time=256, batch=32, labels=8192, channels=64,
         steps=300, warm_up=60, windows=128, seeds=2, rate=1e-3, pull=5e-5, rounds=5,
     ),
