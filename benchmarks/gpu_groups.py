@@ -164,7 +164,7 @@ def depth(clock: Clock, most: int = 16) -> Iterator[Row]:
             yield row
             found[arm] = row.value or 0.0
         for arm in ("plain", "checkpoint"):
-            if found[arm]:
+            if found[arm] and found[LATTICE]:
                 gain = found[LATTICE] / found[arm]
                 yield Row(f"throughput, L={layers}, {LATTICE}", gain, f"x {arm}")
 
