@@ -1,5 +1,6 @@
 """The groups of figures of benchmarks/gpu.py, the most wanted first, with their targets."""
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -28,7 +29,10 @@ ARMS = (
 CARD = 16.0
 """GiB to which batches are grown: what a small card has, so that steps stay short."""
 
-CUDA_TESTS = ["tests/bits/test_cuda.py", "tests/run/test_cuda.py", "tests/run/test_cuda_graph.py"]
+CUDA_TESTS = [
+    "tests/bits/test_cuda.py", "tests/run/test_cuda.py", "tests/run/test_cuda_graph.py",
+    "tests/run/test_fused_state.py",
+]  # fmt: skip
 WAYS = {
     "": (1.0, torch.float32),
     ", weights x4": (4.0, torch.float32),
@@ -65,13 +69,13 @@ def exactness(clock: Clock) -> Iterator[Row]:
 def repeats(clock: Clock, arm: str) -> Iterator[Row]:
     """Whether two runs give the same bits; gradients, with deterministic algorithms."""
 
-    def differ(place: int) -> float:
+    def compared() -> Iterator[Row]:
         with on_cuda.deterministic():
             first, second = (on_cuda.digests(arm, SMALL, torch.bfloat16) for _ in range(2))
-        return float(first[place] != second[place])
+        for what, one, other in zip(("outputs", "gradients"), first, second, strict=True):
+            yield Row(f"two runs' {what} differ, {arm}", float(one != other), "", 0)
 
-    for place, what in enumerate(("outputs", "gradients")):
-        yield clock.row(f"two runs' {what} differ, {arm}", "", partial(differ, place), target=0)
+    yield from clock.rows(f"two runs, {arm}", compared)
 
 
 def steps(clock: Clock) -> Iterator[Row]:
@@ -98,7 +102,7 @@ def _times(
     def measured() -> Iterator[Row]:
         times = take_turns(made, rounds=11)
         base, *others = made
-        yield Row(f"{label}, {base}", sorted(times[base])[len(times[base]) // 2] * 1e3, "ms")
+        yield Row(f"{label}, {base}", statistics.median(times[base]) * 1e3, "ms")
         for arm in others:
             limit = target if arm.startswith("revc") else None
             yield Row(f"{label}, {arm}", ratio(times, arm, base), f"x {base}", limit)
@@ -108,14 +112,15 @@ def _times(
 
 def graphs(clock: Clock, label: str, steps: Mapping[str, Callable[[], Any]]) -> Iterator[Row]:
     """Times of steps that a CUDA graph replays, as ratios to the first."""
-    base: float | None = None
+    base, first = None, next(iter(steps))
     for arm, make in steps.items():
         call = partial(_replayed, make)
         row = clock.row(f"{label} as a CUDA graph, {arm}", "ms", call)
         yield row
-        base = row.value if base is None else base
-        if row.value and base and row.value is not base:
-            yield Row(f"{label} as a CUDA graph, {arm}", row.value / base, f"x {next(iter(steps))}")
+        if base is not None and row.value:
+            yield Row(row.name, row.value / base, f"x {first}")
+        if arm == first:
+            base = row.value
 
 
 def _replayed(make: Callable[[], tuple[Callable[[], None], list[torch.Tensor]]]) -> float:

@@ -1,5 +1,6 @@
 """Whether the kernels of ``state.kernels`` stand in for operators."""
 
+from functools import cache
 from types import ModuleType
 
 import torch
@@ -23,16 +24,11 @@ def _plain(tensor: Tensor) -> bool:
     return known and tensor.is_contiguous() and tensor.numel() > 0
 
 
-_modules: list[ModuleType | None] = []
-
-
+@cache
 def _loaded() -> ModuleType | None:
     """Return the kernels, None if there is no Triton; it is imported where there is a device."""
-    if not _modules:
-        try:
-            from revc.runtime.state import kernels
-        except ImportError:
-            _modules.append(None)
-        else:
-            _modules.append(kernels)
-    return _modules[0]
+    try:
+        from revc.runtime.state import kernels
+    except ImportError:
+        return None
+    return kernels
