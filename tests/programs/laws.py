@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.artifact.package import package
+from revc.errors import ReconstructionError
 from revc.grammar.diagnostics import SpecError
 from revc.passes.invert import invert
 from revc.passes.lint import lint
@@ -45,17 +46,9 @@ def tolerances(case: Case) -> tuple[float, float]:
         return 2e-5, 1e-3  # without nets there is no dtype but float32 to compute in
     if program.floats and program.bits:
         return 1e-7, 2e-2  # a value half a step from two indices may be rebuilt at the other
+    if program.floats and "alloc" in program.source:
+        return 1e-5, 1e-3  # what is allocated is float32 beside inputs of float64
     return (1e-7, 1e-4) if program.floats else (1e-8, 1e-6)
-
-
-def left_out(case: Case, name: str) -> None:
-    """Pass over a program that is known to fail.
-
-    Raises:
-        Skipped: what is named is left out.
-    """
-    if name in case.program.left_out:
-        raise Skipped(name)
 
 
 # --- the laws ------------------------------------------------------------------------------------
@@ -158,9 +151,6 @@ def written(case: Case) -> Iterator[Any]:
 
 def inverts_as_source(case: Case) -> None:
     """The inverted source compiles and loads the same weights; without bits it undoes the run."""
-    lines = case.program.source.split("\n")
-    if any(line.startswith("block") and "-> (" in line for line in lines):
-        left_out(case, "renamed")
     try:
         text = invert(case.program.source)
     except SpecError as error:
@@ -235,6 +225,10 @@ def check(case: Case, law: str) -> None:
         LAWS[law](case)
     except Skipped:
         raise
+    except ReconstructionError as error:
+        if not (case.program.floats and case.program.bits):
+            raise
+        raise Skipped("float state strayed over a quantiser's step, loudly") from error
     except Exception as error:
         name = known(error, case.program.left_out)
         if name is None:
