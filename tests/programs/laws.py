@@ -66,25 +66,40 @@ def checks(case: Case) -> None:
 
 def inverts(case: Case) -> None:
     """The inverse of a run is its input, bit for bit but for float state; again and again."""
+    off = 0.0
     for dtype in dict.fromkeys((case.program.dtype, torch.float32)):
         model = case.model if dtype == case.program.dtype else case.compiled().to(dtype)
         values = case.program.values(dtype)
         out = case.run(model, values)
+        near = max(NEAR, off * _MORE_ROUNDING)
         for _ in range(2):
-            returned(case, model, out, values)
+            off = returned(case, model, out, values, near)
         held = pulled(case, model)[0] if model is case.model else None
         if held is not None:
-            returned(case, model, held, values)
+            returned(case, model, held, values, near)
 
 
-def returned(case: Case, model: nn.Module, out: Any, values: Mapping[str, Tensor]) -> None:
+NEAR = 2e-3
+"""What the inverse of float state may be off by."""
+
+_MORE_ROUNDING = 2.0**32
+"""How much farther float32 may stray than float64, whose mantissa is 29 bits longer."""
+
+
+def returned(
+    case: Case, model: nn.Module, out: Any, values: Mapping[str, Tensor], near: float = NEAR
+) -> float:
+    """Check that a result's inverse is `values`; return how far float state is off."""
     back = model.inverse(out)
     back = back if isinstance(back, tuple) else (back,)
+    off = 0.0
     for name, value in zip(case.takes, back, strict=True):
         if case.program.floats:
-            close(value, values[name], 2e-3, f"the inverse's {name}")
+            close(value, values[name], near, f"the inverse's {name}")
+            off = max(off, float((value.double() - values[name].double()).abs().max()))
         else:
             same(value.double(), values[name].double(), f"the inverse's {name}")
+    return off
 
 
 def differentiates(case: Case) -> None:
