@@ -323,6 +323,13 @@ class Free(Node):
     value: Expr
 
 
+class Forget(Node):
+    """`forget a, b`: registers end whatever they hold, and reversibility with them."""
+
+    kind: Literal["forget"] = "forget"
+    names: tuple[Name, ...]
+
+
 class Put(Node):
     """`put y by q as m on t`; `type` is that of y in `undo put y: T by q as m`, else None."""
 
@@ -432,6 +439,7 @@ Stmt = Annotated[
     | Squeeze
     | Alloc
     | Free
+    | Forget
     | Put
     | Draw
     | Valve

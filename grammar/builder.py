@@ -50,6 +50,7 @@ LAYOUTS: dict[str, tuple[type[ast.Node], str]] = {
     "squeeze": (ast.Squeeze, "target factor"),
     "alloc": (ast.Alloc, "names type value"),
     "free": (ast.Free, "names value"),
+    "forget": (ast.Forget, "names"),
     "put": (ast.Put, "target type by meter stack"),
     "draw": (ast.Draw, "target type by meter stack"),
     "valve": (ast.Valve, "target by meter stack"),

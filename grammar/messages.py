@@ -172,6 +172,7 @@ STATEMENTS: dict[str, Form] = {
     "free": Form(
         "a register ends as in `free a, b = 0`", ("free", "free a", "free a = ", "free a 0")
     ),
+    "forget": Form("registers that are dropped: `forget a, b`", ("forget", "forget 3")),
     "names": Form("names are written `a, b`", ("free a, = 0", "split x -> a, 3")),
     "put": Form(
         "state goes to the tape as in `put y by logistic(p) as meter`",

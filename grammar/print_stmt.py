@@ -167,6 +167,7 @@ _PRINTERS: dict[str, Callable[[Any], Doc]] = {
         f"alloc {_names(n.names)}: ", type_of(n.type), " = ", expression(n.value)
     ),
     "free": lambda n: text(f"free {_names(n.names)} = ", expression(n.value)),
+    "forget": lambda n: text(f"forget {_names(n.names)}"),
     "put": _coded,
     "draw": _coded,
     "valve": lambda n: text(_by("valve")(n), _tags(n)),

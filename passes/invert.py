@@ -15,7 +15,7 @@ from revc.grammar.diagnostics import SpecError
 from revc.grammar.printer import print_file
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
-from revc.ir.instructions import Free, Put, Reshape
+from revc.ir.instructions import Forget, Free, Put, Reshape, forgets
 from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
@@ -25,6 +25,7 @@ from revc.passes.modules import Module, nowhere, statements
 from revc.passes.recursion_limit import recursion_limit
 from revc.passes.rules.allow import Allow, allows
 from revc.passes.rules.base import hint
+from revc.passes.rules.l111_forget_undone import forget_undone
 from revc.passes.rules.m507_drop_undone import drop_undone, drops
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.spec import Spec
@@ -92,6 +93,10 @@ def _allowed(node: ast.Node, inverted: bool, allowed: Sequence[Allow]) -> list[s
 def _invert(spec: Spec, decl: ast.ModelDecl) -> ast.ModelDecl:
     declared = spec.declared(decl.name)
     block = _with_names(spec, decl) or declared.block
+    if forgotten := [one.span for one in block.own() if isinstance(one, Forget)]:
+        raise SpecError([forget_undone(f"`{decl.name}`, which forgets,", at) for at in forgotten])
+    if forgets(block):
+        raise SpecError([forget_undone(f"`{decl.name}`, which calls what forgets,", decl.span)])
     if lost := [drop_undone(s.meter, s.step.span) for s in drops(block) if not s.undone]:
         raise SpecError(lost)
     state = spec.numerics

@@ -44,7 +44,8 @@ class SegmentPlan:
     registers and givens that it reads besides. `sizes` are the free sizes that the graphs take, the
     turn's index among them. `rows[t]` names the nets of turn t, one row for all where they are
     shared. `turns` is the number of turns, None for a segment that is no loop. `metered` says that
-    it exchanges bits; `labels` are those of its registers and givens that hold labels.
+    it exchanges bits; `labels` are those of its registers and givens that hold labels; `forgets`
+    says what it forgets, and where.
     """
 
     name: str
@@ -60,6 +61,7 @@ class SegmentPlan:
     backwards: bool = False
     metered: bool = False
     labels: tuple[str, ...] = ()
+    forgets: tuple[str, ...] = ()
 
     @property
     def loop(self) -> bool:
@@ -138,6 +140,18 @@ class Interface:
     def entries(self) -> tuple[Slot, ...]:
         """What comes in: registers, then givens."""
         return (*self.takes, *self.givens)
+
+    def check_reversible(self, call: str) -> None:
+        """Refuse what needs the program to be a bijection.
+
+        Raises:
+            BindError: it forgets; says where, the last one first to be met from the end.
+        """
+        forgotten = [at for segment in self.segments for at in segment.forgets]
+        if forgotten:
+            raise BindError(
+                f"{call}: {self.name} forgets {forgotten[-1]}, and reversibility ends there"
+            )
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
         """Match arguments to the program's parameters by position and name.

@@ -5,7 +5,7 @@ from typing import Literal
 
 from revc.grammar.span import Span
 
-Verdict = Literal["PROVED", "BOUNDED", "ASSUMED", "REFUTED", "UNKNOWN"]
+Verdict = Literal["PROVED", "BOUNDED", "ASSUMED", "REFUTED", "UNKNOWN", "FORGETS"]
 
 
 @dataclass(frozen=True, slots=True)

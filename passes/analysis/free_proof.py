@@ -14,6 +14,7 @@ from revc.ir.instructions import (
     Alloc,
     BlockCall,
     Emit,
+    Forget,
     Free,
     Instruction,
     Join,
@@ -97,7 +98,7 @@ class _Walk:
                 held[name] = values.add(values.add(held[name], held[name], -1), held[name], -1)
             case Alloc() | Let():
                 held[step.name] = values.of_expr(step.value, held)
-            case Free():
+            case Free() | Forget():
                 del held[step.name]
             case Swap():
                 held[step.left], held[step.right] = held[step.right], held[step.left]

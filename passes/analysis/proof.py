@@ -12,6 +12,7 @@ from revc.ir.instructions import (
     BlockCall,
     Draw,
     Emit,
+    Forget,
     Free,
     Instruction,
     Join,
@@ -33,7 +34,7 @@ from revc.passes.analysis.doubts import Doubt, Verdict
 from revc.passes.analysis.random_nets import Probe, look
 from revc.passes.analysis.torch_layers import SILENT
 
-ORDER: tuple[Verdict, ...] = ("PROVED", "BOUNDED", "ASSUMED", "UNKNOWN", "REFUTED")
+ORDER: tuple[Verdict, ...] = ("PROVED", "BOUNDED", "ASSUMED", "FORGETS", "UNKNOWN", "REFUTED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ _SUMMARY: dict[Verdict, str] = {
     "PROVED": "every statement has an inverse, and they compose",
     "BOUNDED": "every statement has an inverse within its certificate",
     "ASSUMED": "a bijection if what is taken on trust holds",
+    "FORGETS": "no bijection: what is forgotten is dropped; the rest has an inverse",
     "UNKNOWN": "a statement has no inverse that is known",
     "REFUTED": "two different states become one",
 }
@@ -129,6 +131,9 @@ def _step(step: Instruction, unproved: bool, prove: Callable[[Block], Proof]) ->
         case Free() if unproved:
             reason = "checked to hold its value as it runs, so nothing is lost unseen"
             return Proof(f"free {step.name}", "ASSUMED", reason, step.span)
+        case Forget():
+            reason = "what it holds is dropped; a backward pass takes it from where the run kept it"
+            return Proof(f"forget {step.name}", "FORGETS", reason, step.span)
         case Apply() if step.bijection not in _NAMED:
             return Proof("apply", "ASSUMED", f"`{step.bijection}` is taken on trust", step.span)
         case Apply():
@@ -136,7 +141,8 @@ def _step(step: Instruction, unproved: bool, prove: Callable[[Block], Proof]) ->
             return Proof("apply", "PROVED", reason, step.span)
     inner = tuple(map(prove, step.inner()))
     verdict = weakest([proof.verdict for proof in inner])
-    return Proof(_subject(step), verdict, _reason(step), step.span, inner)
+    reason = "it runs what forgets" if verdict == "FORGETS" else _reason(step)
+    return Proof(_subject(step), verdict, reason, step.span, inner)
 
 
 def _subject(step: Instruction) -> str:

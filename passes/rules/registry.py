@@ -24,6 +24,8 @@ MODULES = {
     "L107": "l107_unproved_free",
     "L108": "l108_slice_alias",
     "L109": "l109_stale_let",
+    "L110": "l110_forgotten_state",
+    "L111": "l111_forget_undone",
     "B200": "b200_unknown_verdict",
     "B201": "b201_self_read",
     "B203": "b203_simultaneous_update",
@@ -52,7 +54,7 @@ MODULES = {
 CHECKS: dict[Subject, tuple[str, ...]] = {
     "file": ("S002", "Q303", "M501", "M503", "M506"),
     "nets": ("R401",),
-    "block": ("L107", "B212"),
+    "block": ("L107", "L110", "B212"),
     "model": ("S009", "M502", "M504", "M507", "R402"),
     "program": ("S008",),
     "proof": ("B200",),

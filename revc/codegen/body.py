@@ -11,7 +11,7 @@ from torch.fx import Graph, Node
 from revc.codegen import places
 from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Emitter, decoded
-from revc.codegen.interface import METERED, MODE, Names, sizes_of
+from revc.codegen.interface import Names, sizes_of, tail_names
 from revc.codegen.lowered import GRAPH_NAMES, Lowered
 from revc.codegen.metering import Exchanging
 from revc.codegen.options import Asked, Options
@@ -23,7 +23,7 @@ from revc.codegen.targets.eager import EAGER
 from revc.codegen.targets.traced import TRACED
 from revc.errors import InternalError
 from revc.ir.expr import Expr, Place
-from revc.ir.instructions import Env, Instruction
+from revc.ir.instructions import Env, Instruction, forgets
 from revc.ir.keys import key
 from revc.ir.program import Block
 from revc.ir.types import Numerics, RegType
@@ -68,12 +68,14 @@ class Body:
         for node in self.sizes.values():
             node.meta["number"] = True
         self.metered = self.library.metered(self.block)
-        taken = METERED if self.metered else MODE
+        taken = tail_names(self.metered, forgets(self.block))
         mode = dict(zip(taken, self.names.all(taken), strict=True))
         mode["dtype"].meta["mode"] = True
         self.dtype, self.low, self.device = mode["dtype"], mode["low"], mode["device"]
         if self.metered:
             self.bits, self.lengths, self.sites = mode["bits"], mode["lengths"], mode["sites"]
+        if forgets(self.block):
+            self.kept = mode["kept"]
         self.health = mode["health"]
         self.tape = self.new_tape()
         self.state = Registers(self.tape, self.size)
@@ -123,7 +125,8 @@ class Body:
     def tail(self, callee: Block) -> list[Node]:
         """Return the arguments that a callee takes last."""
         bits = [self.bits, self.lengths, self.sites] if self.library.metered(callee) else []
-        return [self.dtype, self.low, self.device, *bits, self.health]
+        kept = [self.kept] if forgets(callee) else []
+        return [self.dtype, self.low, self.device, *bits, *kept, self.health]
 
     def module(self, wish: str, module: torch.nn.Module) -> str:
         """Add a submodule under a readable unique name, or return the name that it has."""

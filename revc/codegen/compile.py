@@ -16,8 +16,9 @@ from revc.codegen.segments import Cut
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import BindError, InternalError
 from revc.ir.dims import Dim
+from revc.ir.instructions import Forget
 from revc.ir.nets import Builtin, NetSlot, Replaced, TorchClass
-from revc.ir.program import Program, Register
+from revc.ir.program import Block, Program, Register
 from revc.ir.types import Label, Lattice
 from revc.passes.analysis.size_needs import SizeNeed, size_needs
 from revc.passes.spec import build
@@ -135,8 +136,15 @@ def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
         index=cut.index,
         backwards=cut.backwards,
         metered=graphs.library.metered(cut.block),
+        forgets=forgotten(cut.block),
         labels=tuple(sorted(name for name, kind in kinds.items() if kind == "label")),
     )
+
+
+def forgotten(block: Block) -> tuple[str, ...]:
+    """Return what a block forgets, and where."""
+    steps = (step for step in block.instructions() if isinstance(step, Forget))
+    return tuple(f"`{step.name}` on line {step.span.line}" for step in steps)
 
 
 def _need(need: SizeNeed) -> Need:

@@ -25,8 +25,11 @@ from revc.ir.instructions.metered import Coded
 from revc.ir.memo import per_node
 from revc.ir.program import Block
 
-MODE = ("dtype", "low", "device", "health")
-METERED = ("dtype", "low", "device", "bits", "lengths", "sites", "health")
+
+def tail_names(metered: bool, forgets: bool) -> tuple[str, ...]:
+    """Return the names of what a graph takes last."""
+    bits = ("bits", "lengths", "sites") if metered else ()
+    return ("dtype", "low", "device", *bits, *(("kept",) if forgets else ()), "health")
 
 
 @per_node

@@ -209,6 +209,8 @@ _STEPS: dict[str, Callable[[Any, Named], str]] = {
     "squeeze": lambda s, n: f"squeeze {s.target} by {s.factor}",
     "alloc": lambda s, n: f"alloc {s.name} = {expr_text(s.value, n)}",
     "free": lambda s, n: f"free {s.name} = {expr_text(s.value, n)}",
+    "forget": lambda s, n: f"forget {s.name}",
+    "recall": lambda s, n: f"recall {s.name}",
     "let": lambda s, n: f"let {s.name} = {expr_text(s.value, n)}",
     "emit": lambda s, n: f"emit {s.name} = {expr_text(s.value, n)}",
     "call": _call,

@@ -37,6 +37,7 @@ def score(model: "ReversibleModel", args: Sequence[Any], kwargs: Mapping[str, An
         BindError: the program exchanges no bits, or the arguments do not fit it.
     """
     rows = model.interface.plan.rows
+    model.interface.check_reversible("score")
     if not rows:
         raise BindError(f"{model.interface.name} exchanges no bits: there is nothing to score")
     draws = {name for name, side in rows if side == "draw"}
@@ -96,7 +97,8 @@ def _archive_lanes(model: "ReversibleModel", inputs: Sequence[Tensor]) -> int:
 
 
 def _check_codes(model: "ReversibleModel", call: str) -> None:
-    """Refuse to code what has no bits, or not under the settings that now hold."""
+    """Refuse to code what forgets, what has no bits, or under other settings than now hold."""
+    model.interface.check_reversible(call)
     if not model.interface.plan:
         raise BindError(f"{model.interface.name} exchanges no bits: it compresses nothing")
     if model.bits.mode != "lossless":
@@ -170,6 +172,7 @@ def sample(model: "ReversibleModel", n: int, seed: int, kwargs: Mapping[str, Any
             argument is neither a given nor a size, or does not fit.
     """
     at = model.interface
+    at.check_reversible("sample")
     if not at.plan or at.gives or not at.takes:
         raise BindError(
             f"{at.name} cannot be sampled: only a model that puts all its state on the tape, "

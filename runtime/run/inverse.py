@@ -24,12 +24,13 @@ def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> 
     """Return the inputs that give `out`, or the results `values`; see `ReversibleModel.inverse`.
 
     Raises:
-        BindError: the result came from compiled code, lost its bits or was changed beside them,
-            or a result or a given is missing or does not fit.
+        BindError: the program forgets; the result came from compiled code, lost its bits or was
+            changed beside them; or a result or a given is missing or does not fit.
         NonFiniteError: an allocated register does not come back to its value.
         ReconstructionError: the inverse does not come back to the inputs of the run.
     """
     at = model.interface
+    at.check_reversible("inverse")
     _check_names(model, values)
     if out is None:
         return single(_invert_values(model, dict(values)))

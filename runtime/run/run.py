@@ -10,6 +10,7 @@ from torch import Tensor
 from revc.errors import BindError, ReconstructionError
 from revc.runtime.findings import Findings
 from revc.runtime.interface import Interface, Slot
+from revc.runtime.kept import Dropped, Kept
 from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
@@ -65,6 +66,7 @@ class Run:
         self.emitted: dict[int, Tensor] = {}
         self.calls: dict[int, Call] = {}
         self.watched: list[Watched] = []
+        self.kept: dict[int, Kept] = {}
         self.check: Tensor | None = None
         width = max((len(step.segment.live) for step in self.steps), default=0)
         count = len(self.steps)
@@ -110,6 +112,7 @@ class Run:
             *self._read(self.state, plan.givens),
         ]
         bits = self._bits(self.lengths) if plan.metered else []
+        bits += self._keeping(position) if plan.forgets else []
         args += [*call.nets, *self._sizes(call), *self.mode.tail, *bits, self.health]
         before = self.health
         out = plan.ports.outcome(graph(*args))
@@ -152,6 +155,17 @@ class Run:
         assert self.session is not None
         return [self.session.token, lengths, self.interface.plan.sites]
 
+    def _keeping(self, position: int) -> list[Kept]:
+        """Return what a segment's forward graph puts into what it forgets."""
+        self.kept[position] = Kept() if position in self.calls else Dropped()
+        return [self.kept[position]]
+
+    def _kept(self, position: int, descent: Descent) -> list[Kept]:
+        """Return what a segment forgot, to be taken; copies if another way back may follow."""
+        if descent.keeps_graph:
+            return [self.kept[position].reading()]
+        return [self.kept.pop(position)]
+
     def _sizes(self, call: "Call") -> list[int]:
         plan = call.segment.plan
         return [call.turn if name == plan.index else self.sizes[name] for name in plan.sizes]
@@ -173,6 +187,7 @@ class Run:
             *call.nets,
         ]
         bits = self._bits(None) if plan.metered else []
+        bits += self._kept(position, descent) if plan.forgets else []
         args += [*self._sizes(call), *self.mode.tail, *bits, descent.health]
         takes, descent.health = plan.ports.undone(call.graphs.inverse(*args))
         state.update(zip(plan.takes, takes, strict=True))
@@ -200,6 +215,7 @@ class Run:
         graph = call.graphs.vjp(flags, wanted[len(givens) :])
         bits = self._bits(d_lengths) if plan.metered else []
         args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *self._sizes(call)]
+        bits += self._kept(position, descent) if plan.forgets else []
         args += [*self.mode.tail, *bits, descent.health]
         del raws, d_raws, givens, d_givens, d_emits
         with damping(self.clamped):

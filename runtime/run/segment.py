@@ -121,7 +121,8 @@ class Segment(nn.Module):
     def compile(self, **how: Any) -> None:
         """Compile the segment's graphs, which equal segments share, with ``torch.compile(**how)``.
 
-        Forward, inverse and VJP graph are compiled apart, from units that round the same in each.
+        Forward, inverse and VJP graph are compiled apart, from units that round the same in each. A
+        segment that forgets stays as it is.
         """
         self._how = tuple(sorted(how.items()))
 
@@ -166,7 +167,7 @@ class Segment(nn.Module):
 
     def _graphs(self, called: frozenset[int], asked: tuple[bool, ...]) -> SegmentGraphs:
         name = self.plan.graph
-        if self._how is not None:
+        if self._how is not None and not self.plan.forgets:
             return self.graphs.compiled(name, called, self._how, asked)
         return self.graphs.segment(name, called, asked)
 

@@ -39,6 +39,11 @@ def run_whole(
     are None where no bits are exchanged.
     """
     at = model.interface
+    if any(segment.forgets for segment in at.segments):
+        raise BindError(
+            f"{at.name} forgets: torch.compile of the whole model takes what forgets nothing; "
+            "compile its segments, or run it in eager mode"
+        )
     lower(model.code)
     mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
     givens = [values[slot.name] for slot in at.givens]

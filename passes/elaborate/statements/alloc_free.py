@@ -1,7 +1,7 @@
 """Statements that begin and end registers with a known value, and reads: `alloc` to `emit`."""
 
 from revc.grammar import ast
-from revc.ir.instructions import Alloc, Emit, Free, Instruction, Let
+from revc.ir.instructions import Alloc, Emit, Forget, Free, Instruction, Let
 from revc.ir.make import make
 from revc.passes.elaborate.expressions import as_numbers, places_read, value
 from revc.passes.elaborate.scope.registers import LetRead
@@ -10,6 +10,7 @@ from revc.passes.elaborate.scope.state_places import made_type
 from revc.passes.elaborate.statements.dropouts import no_dropout
 from revc.passes.elaborate.statements.updates import check_fits, check_numerics
 from revc.passes.rules.b201_self_read import self_read
+from revc.passes.rules.l111_forget_undone import forget_undone
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s009_redefined_name import redefined
 
@@ -59,6 +60,19 @@ def _free(scope: Scope, node: ast.Free) -> Steps:
                 raise scope.findings.reject(self_read(name.id, node.value.span, let))
         scope.regs.take(name.id, "freed", node.span)
         steps.append(make(Free, span=node.span, name=name.id, type=kind, value=end))
+    return steps
+
+
+def forget(scope: Scope, node: ast.Forget, undo: bool) -> Steps:
+    """`forget a, b`: registers end whatever they hold."""
+    if undo:
+        raise scope.findings.reject(forget_undone("`undo forget`", node.span))
+    scope.regs.distinct((name.id, name.span) for name in node.names)
+    steps: Steps = []
+    for name in node.names:
+        kind = scope.regs.target(name.id, name.span)
+        scope.regs.take(name.id, "forgotten", node.span)
+        steps.append(make(Forget, span=node.span, name=name.id, type=kind))
     return steps
 
 

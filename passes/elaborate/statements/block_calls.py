@@ -5,7 +5,7 @@ from collections.abc import Hashable
 from revc.grammar import ast
 from revc.grammar.signatures import builtin_signatures
 from revc.ir.expr import Read
-from revc.ir.instructions import BlockCall, Instruction
+from revc.ir.instructions import BlockCall, Instruction, forgets
 from revc.ir.make import make
 from revc.passes.analysis.arguments import Formals
 from revc.passes.analysis.doubts import Doubt
@@ -23,6 +23,7 @@ from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.statements.updates import check_exact
 from revc.passes.modules import Module
 from revc.passes.rules.l103_duplicate_argument import also_given
+from revc.passes.rules.l111_forget_undone import forget_undone
 from revc.passes.rules.report import Reported
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.rules.s002_unknown_name import unknown_name
@@ -45,6 +46,7 @@ def block_call(scope: Scope, node: ast.BlockCall, undo: bool) -> list[Instructio
     state, givens = _arguments(scope, node, decl, undo)
     types = [scope.regs.target(name.id, name.span) for name in state]
     block = specialise.call(scope, node, module, decl, generics, types, givens, undo)
+    _no_forgetting(scope, node, block, undo)
     nets = instantiate(scope, block, label, _links(generics))
     if node.label is not None:
         scope.labels[label] = Called(label, module, decl, generics, block, nets, undo)
@@ -62,10 +64,16 @@ def _again(scope: Scope, node: ast.BlockCall, earlier: Called, undo: bool) -> li
     block = specialise.call(
         scope, node, earlier.module, earlier.decl, earlier.generics, types, givens, undo
     )
+    _no_forgetting(scope, node, block, undo)
     if block is not earlier.block:
         text = f"`{node.block}` was called with other shapes"
         raise scope.findings.reject(mismatch(node.span, text))
     return [_finish(scope, node, earlier.label, block, undo, state, givens, earlier.nets)]
+
+
+def _no_forgetting(scope: Scope, node: ast.BlockCall, block: Specialised, undo: bool) -> None:
+    if undo and forgets(block.block):
+        raise scope.findings.reject(forget_undone(f"`{node.block}`, which forgets,", node.span))
 
 
 def _block(scope: Scope, node: ast.BlockCall) -> tuple[Module, ast.BlockDecl]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from revc.grammar import ast
 from revc.ir.dims import Dim
-from revc.ir.instructions import Instruction, Repeat
+from revc.ir.instructions import Instruction, Repeat, forgets
 from revc.ir.make import make
 from revc.ir.program import Register
 from revc.passes.elaborate.bodies import Body
@@ -19,6 +19,7 @@ from revc.passes.elaborate.scope.state_places import check_size
 from revc.passes.modules import statements
 from revc.passes.rules.l105_loop_imbalance import imbalance
 from revc.passes.rules.l109_stale_let import stale
+from revc.passes.rules.l111_forget_undone import forget_undone
 from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 from revc.passes.rules.s009_redefined_name import redefined
@@ -61,6 +62,8 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
         givens=tuple(given.name for given in body.block.givens),
         nets=_rows(scope, node, body, label, count),
     )  # fmt: skip
+    if undo and forgets(body.block):
+        raise scope.findings.reject(forget_undone("a loop that forgets", node.span))
     complete = scope.elaboration.left_out == left_out
     return [_undone(scope, node, loop, complete) if undo else loop]
 

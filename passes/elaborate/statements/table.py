@@ -67,6 +67,7 @@ HANDLERS: dict[type[ast.Node], str] = {
     ast.Squeeze: "statements.rearrange.squeeze",
     ast.Alloc: "statements.alloc_free.alloc",
     ast.Free: "statements.alloc_free.free",
+    ast.Forget: "statements.alloc_free.forget",
     ast.Put: "statements.metered.put",
     ast.Draw: "statements.metered.draw",
     ast.Valve: "statements.metered.valve",
@@ -95,7 +96,7 @@ def _makes(statement: ast.Stmt) -> list[str]:
             return [statement.source.id, *(part.id for part in statement.parts)]
         case ast.Join():
             return [statement.target.id, *(part.id for part in statement.parts)]
-        case ast.Alloc() | ast.Free():
+        case ast.Alloc() | ast.Free() | ast.Forget():
             return [name.id for name in statement.names]
         case ast.Draw() | ast.Put() | ast.Reshape() | ast.Permute() | ast.Squeeze():
             return [statement.target.id]

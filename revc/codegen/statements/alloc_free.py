@@ -8,9 +8,9 @@ from torch.fx import Node
 from revc.codegen.expressions import dim_value, int_value
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, reads, slots
-from revc.ir.instructions import Alloc, Free
+from revc.ir.instructions import Alloc, Forget, Free, Recall
 from revc.ir.types import Label, Lattice, RegType
-from revc.runtime import cotangents
+from revc.runtime import cotangents, kept
 from revc.runtime.state import alloc_health, lattice
 
 if TYPE_CHECKING:
@@ -43,6 +43,22 @@ def pull_free(body: "Pull", step: Free) -> None:
     """Make the register again, with a cotangent of zero."""
     body.state[step.name] = _filled(body, step.type, step.value)
     body.cots[step.name] = body.tape.call(cotangents.zeros_for, body.state[step.name])
+
+
+def lower_forget(body: "Body", step: Forget) -> None:
+    """Hand the register to what the run keeps."""
+    body.effect(kept.put, body.kept, body.state.pop(step.name))
+
+
+def pull_forget(body: "Pull", step: Forget) -> None:
+    """Take the register from there, with a cotangent of zero."""
+    lower_recall(body, step)
+    body.cots[step.name] = body.tape.call(cotangents.zeros_for, body.state[step.name])
+
+
+def lower_recall(body: "Body", step: Forget | Recall) -> None:
+    """Take the register from what the run kept."""
+    body.state[step.name] = body.effect(kept.take, body.kept)
 
 
 def _check(body: "Body", node: Node, kind: RegType, value: Expr) -> None:

@@ -18,6 +18,7 @@ from revc.codegen.statements import (
     scale,
     valve,
 )
+from revc.errors import InternalError
 from revc.ir import instructions as ir
 from revc.ir.instructions import Instruction
 
@@ -31,6 +32,15 @@ class Statement(NamedTuple):
 
     lower: Callable[["Forward", Any], None]
     pull: Callable[["Pull", Any], None]
+
+
+def no_pull(body: "Pull", step: ir.Recall) -> None:
+    """Refuse: what is recalled is so on a way back, which is not differentiated.
+
+    Raises:
+        InternalError: always.
+    """
+    raise InternalError(f"the recall of `{step.name}` has no VJP")
 
 
 _MOVE = Statement(moves.lower, moves.pull)
@@ -47,6 +57,8 @@ STATEMENTS: dict[type[Any], Statement] = {
     ir.Squeeze: _MOVE,
     ir.Alloc: Statement(alloc_free.lower_alloc, alloc_free.pull_alloc),
     ir.Free: Statement(alloc_free.lower_free, alloc_free.pull_free),
+    ir.Forget: Statement(alloc_free.lower_forget, alloc_free.pull_forget),
+    ir.Recall: Statement(alloc_free.lower_recall, no_pull),
     ir.Let: Statement(let.lower, let.pull),
     ir.Emit: Statement(emit.lower, emit.pull),
     ir.BlockCall: Statement(call.lower, call.pull),

@@ -8,7 +8,7 @@ from revc.ir import program
 from revc.ir.instructions.add import Add
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.linear_maps import Apply, Mix
-from revc.ir.instructions.memory import Alloc, Free
+from revc.ir.instructions.memory import Alloc, Forget, Free, Recall, forgets
 from revc.ir.instructions.metered import Distribution, Draw, Put, Scale, Valve
 from revc.ir.instructions.moves import Join, Permute, Reshape, Split, Squeeze, Swap
 from revc.ir.instructions.negate import Negate
@@ -26,6 +26,8 @@ Instruction = Annotated[
     | Squeeze
     | Alloc
     | Free
+    | Forget
+    | Recall
     | Let
     | Emit
     | BlockCall
@@ -52,6 +54,7 @@ __all__ = [
     "Draw",
     "Emit",
     "Env",
+    "Forget",
     "Free",
     "Instruction",
     "Join",
@@ -60,6 +63,7 @@ __all__ = [
     "Negate",
     "Permute",
     "Put",
+    "Recall",
     "Repeat",
     "Reshape",
     "Scale",
@@ -67,4 +71,5 @@ __all__ = [
     "Squeeze",
     "Swap",
     "Valve",
+    "forgets",
 ]
