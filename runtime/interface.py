@@ -141,16 +141,20 @@ class Interface:
         """What comes in: registers, then givens."""
         return (*self.takes, *self.givens)
 
+    @property
+    def forgets(self) -> str:
+        """What is forgotten last, and where: how far a way back from the end gets. Empty if all."""
+        return next((s.forgets[-1] for s in reversed(self.segments) if s.forgets), "")
+
     def check_reversible(self, call: str) -> None:
         """Refuse what needs the program to be a bijection.
 
         Raises:
-            BindError: it forgets; says where, the last one first to be met from the end.
+            BindError: it forgets; says where.
         """
-        forgotten = [at for segment in self.segments for at in segment.forgets]
-        if forgotten:
+        if self.forgets:
             raise BindError(
-                f"{call}: {self.name} forgets {forgotten[-1]}, and reversibility ends there"
+                f"{call}: {self.name} forgets {self.forgets}, and reversibility ends there"
             )
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -52,7 +52,7 @@ def _walk(
     seen, stopped = list[str](), ""
     try:
         if not run(subject, watched, seen):
-            return None, "nothing to differentiate"
+            return None, _no_way(subject)
     except RevcError as error:
         stopped = f", stopped by: {error}"
     agree = [float(a == b) for a, b in zip(wanted, seen, strict=False)]
@@ -66,7 +66,14 @@ def _walk(
     return agree, f"differs first before {where}{stopped}"
 
 
+def _no_way(subject: Subject) -> str:
+    forgets = subject.model.interface.forgets
+    return f"none, the model forgets {forgets}" if forgets else "nothing to differentiate"
+
+
 def _inverse(subject: Subject, watched: Watched, seen: list[str]) -> bool:
+    if subject.model.interface.forgets:
+        return False
     observer = subject.hashing(watched, subject.places_back(), seen)
     with observing(observer):
         subject.model.inverse(watched.out)

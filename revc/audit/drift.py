@@ -17,6 +17,8 @@ def check(subject: Subject) -> Finding:
     slots = subject.model.interface.takes
     if not slots:
         return nothing(NAME, "the model takes no state")
+    if forgets := subject.model.interface.forgets:
+        return nothing(NAME, f"the model forgets {forgets}: it has no inverse")
     watched = subject.run()
     try:
         back = subject.model.inverse(watched.out)

@@ -75,7 +75,7 @@ class Body:
         if self.metered:
             self.bits, self.lengths, self.sites = mode["bits"], mode["lengths"], mode["sites"]
         if forgets(self.block):
-            self.kept = mode["kept"]
+            self.forgotten = mode["forgotten"]
         self.health = mode["health"]
         self.tape = self.new_tape()
         self.state = Registers(self.tape, self.size)
@@ -125,7 +125,7 @@ class Body:
     def tail(self, callee: Block) -> list[Node]:
         """Return the arguments that a callee takes last."""
         bits = [self.bits, self.lengths, self.sites] if self.library.metered(callee) else []
-        kept = [self.kept] if forgets(callee) else []
+        kept = [self.forgotten] if forgets(callee) else []
         return [self.dtype, self.low, self.device, *bits, *kept, self.health]
 
     def module(self, wish: str, module: torch.nn.Module) -> str:

@@ -29,7 +29,7 @@ from revc.ir.program import Block
 def tail_names(metered: bool, forgets: bool) -> tuple[str, ...]:
     """Return the names of what a graph takes last."""
     bits = ("bits", "lengths", "sites") if metered else ()
-    return ("dtype", "low", "device", *bits, *(("kept",) if forgets else ()), "health")
+    return ("dtype", "low", "device", *bits, *(("forgotten",) if forgets else ()), "health")
 
 
 @per_node

@@ -142,6 +142,12 @@ class Builder:
         row.plain, row.target = True, self._close(step.name)
         self._end(row)
 
+    def _forget(self, step: Any) -> None:
+        row = self._row(step, mark="×", flow="out")
+        row.lines, row.notes = ["forgotten"], [str(step.type)]
+        row.plain, row.target = True, self._close(step.name)
+        self._end(row)
+
     def _put(self, step: Any) -> None:
         self._coded(step, "tape", gone=not step.undo)
 

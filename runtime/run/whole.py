@@ -39,7 +39,7 @@ def run_whole(
     are None where no bits are exchanged.
     """
     at = model.interface
-    if any(segment.forgets for segment in at.segments):
+    if at.forgets:
         raise BindError(
             f"{at.name} forgets: torch.compile of the whole model takes what forgets nothing; "
             "compile its segments, or run it in eager mode"

@@ -108,7 +108,7 @@ class Reference:
                 shape = [self._dim(d, sizes) for d in step.type.shape]
                 start = torch.as_tensor(value(step.value), dtype=torch.float64)
                 env[step.name] = on_lattice(start, step.type).expand(shape)
-            case i.Free():
+            case i.Free() | i.Forget():
                 del env[step.name]
             case i.Let():
                 givens[step.name] = value(step.value)

@@ -59,6 +59,12 @@ class Program:
     floats: bool = False
     bits: bool = False
     left_out: frozenset[str] = frozenset()
+
+    @property
+    def forgets(self) -> bool:
+        """Whether it has no inverse."""
+        return "  forget " in self.source
+
     dtype: ClassVar[torch.dtype] = torch.float64  # what the nets compute in for most laws
 
     def values(self, dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:
@@ -191,7 +197,7 @@ def _head(spec: Spec) -> list[str]:
 def _body(scope: Scope, count: int) -> None:
     """Add some statements to a scope, of any sort that fits."""
     spec = scope.spec
-    weights = {**PLAIN, **NESTED, metered.mix: 1.0}
+    weights = {**PLAIN, **NESTED, metered.mix: 1.0, moves.forgotten: 0.3}
     if spec.bits:
         weights |= {**BITS, metered.coded: 1.5, metered.apply: 0.7}
     made, tries = 0, 0

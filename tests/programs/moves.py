@@ -143,6 +143,23 @@ def allocated(scope: Scope, inside: Inside) -> bool:
     return True
 
 
+def forgotten(scope: Scope) -> bool:
+    """A register that takes the place of one that is forgotten."""
+    spec, names = scope.spec, scope.writable()
+    if not scope.open or not names:
+        return False
+    name = spec.rng.choice(names)
+    kind, new = scope.live[name], spec.fresh("n")
+    if kind.label:
+        return False
+    scope.add(f"alloc {new}: {spec.type_text(kind)} = {_start(scope, kind)[0]}")
+    scope.add(f"forget {name}")
+    scope.write(name)
+    del scope.live[name]
+    scope.live[new] = kind
+    return True
+
+
 def _start(scope: Scope, kind: Kind) -> tuple[str, frozenset[str]]:
     """Return the value that a register begins with, and what that reads."""
     spec, writer = scope.spec, Writer(scope)

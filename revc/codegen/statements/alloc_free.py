@@ -47,7 +47,7 @@ def pull_free(body: "Pull", step: Free) -> None:
 
 def lower_forget(body: "Body", step: Forget) -> None:
     """Hand the register to what the run keeps."""
-    body.effect(kept.put, body.kept, body.state.pop(step.name))
+    body.effect(kept.put, body.forgotten, body.state.pop(step.name))
 
 
 def pull_forget(body: "Pull", step: Forget) -> None:
@@ -58,7 +58,7 @@ def pull_forget(body: "Pull", step: Forget) -> None:
 
 def lower_recall(body: "Body", step: Forget | Recall) -> None:
     """Take the register from what the run kept."""
-    body.state[step.name] = body.effect(kept.take, body.kept)
+    body.state[step.name] = body.effect(kept.take, body.forgotten)
 
 
 def _check(body: "Body", node: Node, kind: RegType, value: Expr) -> None:
