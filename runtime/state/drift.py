@@ -38,6 +38,11 @@ def largest(*sketches: Tensor) -> Tensor:
     return torch.cat([*norms, norms[0].new_zeros(1)]).amax()
 
 
+def finite(value: Tensor) -> Tensor:
+    """Return a value with zeros where it is no number: only state has to be finite."""
+    return value.nan_to_num(0.0, 0.0, 0.0) if value.is_floating_point() else value
+
+
 def _one(register: Tensor) -> Tensor:
     flat = register.detach().reshape(-1)
     rows = flat.numel() // _COLUMNS

@@ -93,10 +93,52 @@ def test_nothing_that_is_no_number_is_near() -> None:
 # --- emits ---------------------------------------------------------------------------------------
 
 
-def test_a_net_in_an_emit_must_repeat() -> None:
-    model = revc.compile(EMITTING, nets={"F": Dropping})
+@pytest.mark.parametrize("state", ["float32", "lattice(Q12.20)"])
+def test_a_net_in_an_emit_must_repeat(state: str) -> None:
+    model = revc.compile(EMITTING.replace("lattice(Q12.20)", state), nets={"F": Dropping})
     with pytest.raises(ReconstructionError, match="what it emits came out different"):
         model(inputs()[0]).e.sum().backward()
+    if state == "float32":
+        model.drift = float("inf")
+        model(inputs()[0]).e.sum().backward()
+
+
+@pytest.mark.parametrize("state", ["float32", "lattice(Q12.20)"])
+@pytest.mark.parametrize("factor", [2.0, -1.0, 1.5])
+def test_a_net_in_an_emit_whose_weights_change_is_noticed(state: str, factor: float) -> None:
+    source = "use std.nets: linear\n" + EMITTING.replace("lattice(Q12.20)", state)
+    model = revc.compile(source.replace("net F(x: [B, T, d]) -> [B, T, d]", "net F = linear()"))
+    for value in model.parameters():
+        value.data.normal_()
+    out = model(inputs()[0])
+    for value in model.parameters():
+        value.data.mul_(factor)
+    with pytest.raises(ReconstructionError, match="what it emits came out different"):
+        out.e.sum().backward()
+
+
+NEAR = """use std.nets: mlp
+dim B, T, d = 8
+model Net(a, b: float32[B, T, d], given g: float32[B, T, d]) -> (a, b: float32[B, T, d]) {
+  repeat 30 {
+    a += mlp(b, width = 8)
+    emit near = a - b
+    b += mlp(a, width = 8)
+    repeat 2 as i { emit twice = log(g) + a }
+  }
+}
+"""
+
+
+def test_emits_of_float_state_may_stray_as_it_does_and_need_not_be_finite() -> None:
+    model = revc.compile(NEAR)
+    a, b = inputs()
+    given_ = torch.zeros(2, 4, 8)
+    given_[0] = 2.0
+    out = model(a, b, given_)
+    assert out.twice.isinf().any()
+    (out.near.sum() + out.twice[:, :, 0].sum()).backward()
+    assert a.grad is not None
 
 
 def test_emits_of_turns_are_compared_too() -> None:
