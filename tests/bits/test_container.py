@@ -141,8 +141,8 @@ def test_tapes_of_something_else(
 def test_other_files_and_versions(tape: bytes, tmp_path: Path) -> None:
     with pytest.raises(DamagedTapeError, match="not a tape"):
         attempt(b"PK\x03\x04" * 100, tmp_path / "a.tape")
-    with pytest.raises(DamagedTapeError, match="version 2"):
-        attempt(tape[:8] + struct.pack("<H", 2) + tape[10:], tmp_path / "a.tape")
+    with pytest.raises(DamagedTapeError, match="version 3"):
+        attempt(tape[:8] + struct.pack("<H", 3) + tape[10:], tmp_path / "a.tape")
     with pytest.raises(TruncatedTapeError):
         attempt(b"", tmp_path / "a.tape")
 
