@@ -173,6 +173,28 @@ class Unseen(Counting):
         return super().forward(x)
 
 
+class UnseenTable(nn.Linear):
+    """A net with a table that it writes to, in a way that torch does not count."""
+
+    kind = torch.float32
+
+    def __init__(self) -> None:
+        super().__init__(8, 8)
+        self.register_buffer("table", torch.zeros((1 << 17) + 3, dtype=self.kind))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.table.data[-1] = 1
+        return super().forward(x)
+
+
+class UnseenFlags(UnseenTable):
+    kind = torch.bool
+
+
+class UnseenWaves(UnseenTable):
+    kind = torch.complex64
+
+
 class Replacing(Counting):
     def forward(self, x: Tensor) -> Tensor:
         self.calls = self.calls + 1
@@ -186,11 +208,13 @@ class Weights(Counting):
         return super().forward(x)
 
 
-@pytest.mark.parametrize("net", [InPlace, Unseen, Replacing, Weights])
+@pytest.mark.parametrize(
+    "net", [InPlace, Unseen, UnseenTable, UnseenFlags, UnseenWaves, Replacing, Weights]
+)
 @pytest.mark.parametrize("state", ["float32", "lattice(Q12.20)"])
 def test_a_net_that_changes_as_it_runs_is_refused(net: type[nn.Module], state: str) -> None:
     model = revc.compile(SPEC.format(state=state), nets={"F": net})
-    with pytest.raises(BindError, match=r"changes its (calls|bias) as it runs"):
+    with pytest.raises(BindError, match=r"changes its (calls|bias|table) as it runs"):
         model(*inputs())
 
 
