@@ -1,5 +1,7 @@
 """Float state that strays on the way back, emits that come out different, nets that change."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -88,6 +90,25 @@ def test_a_sketch_sees_what_is_off_by_a_share(count: int, share: float, whole: b
 def test_nothing_that_is_no_number_is_near() -> None:
     row = drift.sketch([torch.tensor([float("nan")])])
     assert drift.strayed(row, row, torch.tensor(float("inf"))).item() == 1
+
+
+# Dynamo itself warns of how it makes an autograd Function.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize("net", [Dropping, lambda: nn.Linear(8, 8)], ids=["random", "linear"])
+def test_compiled_float_state_finds_what_eager_float_state_does(
+    net: Callable[[], nn.Module],
+) -> None:
+    model = revc.compile(SPEC.format(state="float32"), nets={"F": net})
+    compiled = torch.compile(model, backend="aot_eager", dynamic=False)
+    out = compiled(*inputs())
+    if net is not Dropping:
+        out.a.sum().backward(retain_graph=True)
+        for value in model.parameters():
+            value.data.mul_(1.5)
+    with pytest.raises(ReconstructionError, match=r"as closely as `model\.drift` says"):
+        out.a.sum().backward()
+    model.drift = float("inf")
+    compiled(*inputs()).a.sum().backward()
 
 
 # --- emits ---------------------------------------------------------------------------------------
