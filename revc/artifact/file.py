@@ -18,7 +18,7 @@ from revc.ir.program import Block
 from revc.ir.text import registers_text
 from revc.runtime.loop import Layout, Loop, VjpLoop
 
-_OURS = {"aten", "torch", "int", "float", "Layout", "Loop", "VjpLoop", "nested_compile_region"}
+_OURS = {"aten", "torch", "int", "float", "Layout", "Loop", "VjpLoop", "compiled_once"}
 _ALWAYS = _OURS | set(keyword.kwlist)
 
 
@@ -152,7 +152,7 @@ class CodeFile:
             return part.faced.block, part.faced.face
         if isinstance(part.module, Unit):
             about = "One increment, or its pullback, which is compiled once."
-            return None, Face(about, decorator="nested_compile_region")
+            return None, Face(about, decorator="compiled_once")
         block: Block = graph.meta["block"]
         backward = graph._get_name().endswith("_vjp")
         return block, Face(_about(block, backward), backward=backward)
@@ -160,9 +160,8 @@ class CodeFile:
     def _imports(self, body: list[str]) -> list[str]:
         text = "\n".join(body)
         lines = ["import torch"] if "torch." in text or "aten." in text else []
-        if "@nested_compile_region" in text:
-            lines.append("from torch.compiler import nested_compile_region")
-        ours = sorted(self.imports)
+        once = {"revc.runtime.traced.compiled_once"} if "@compiled_once" in text else set()
+        ours = sorted({*self.imports, *once})
         names = [name for name in ours if name.count(".") == 2]
         grouped = {"revc.runtime": [n.rpartition(".")[2] for n in names]} if names else {}
         for name in (n for n in ours if n.count(".") > 2):

@@ -58,7 +58,9 @@ def test_a_plan_survives_json(name: str) -> None:
     assert all(isinstance(site, Site) for site in at.sites)
 
 
-@pytest.mark.parametrize("budget", ["net(Net.va) <= 9 bits/example", "put(Net.up) <= 9 bits/element"])
+@pytest.mark.parametrize(
+    "budget", ["net(Net.va) <= 9 bits/example", "put(Net.up) <= 9 bits/element"]
+)
 def test_a_plan_with_budgets_survives_json(budget: str) -> None:
     at = revc.compile(f"{SPEC}budget {budget}\n").interface.plan
     assert at.budgets
