@@ -14,13 +14,14 @@ from revc.runtime.kept import Dropped, Kept
 from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
+from revc.runtime.run.emitted import Emitted
 from revc.runtime.run.held import Watched, encoded, version
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.marks import Marks
 from revc.runtime.run.modes import RunMode
 from revc.runtime.run.rows import Rows
 from revc.runtime.state import boundary
-from revc.runtime.state.alloc_health import EMITTED, damping, new_health
+from revc.runtime.state.alloc_health import damping, new_health
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
@@ -63,7 +64,6 @@ class Run:
         self.final: dict[str, Tensor] | None = None
         self.lengths: Tensor | None = None
         self.health = new_health(mode.device)
-        self.emitted: dict[int, Tensor] = {}
         self.calls: dict[int, Call] = {}
         self.watched: list[Watched] = []
         self.kept: dict[int, Kept] = {}
@@ -71,6 +71,7 @@ class Run:
         width = max((len(step.segment.live) for step in self.steps), default=0)
         count = len(self.steps)
         self.marks = Marks(self.interface.exact, model.drift, count, width, mode.device)
+        self.emitted = Emitted(self.marks)
         self.trail = Rows(count, 3, torch.float32, mode.device)
         self.unasked = {slot.name for slot in self.interface.givens} - mode.asked
         self._descents: dict[int, Descent] = {}
@@ -115,9 +116,9 @@ class Run:
         bits += self._keeping(position) if plan.forgets else []
         args += [*call.nets, *self._sizes(call), *self.mode.tail, *bits, self.health]
         before = self.health
-        out = plan.ports.outcome(graph(*args))
-        if plan.emits and self.interface.exact:
-            self.emitted[position] = (out.health[2] - before[2]).remainder(EMITTED)
+        with self.emitted.noted():
+            out = plan.ports.outcome(graph(*args))
+        self.emitted.put(position, before, out.health, out.emits)
         self.state.update(zip(plan.gives, out.gives, strict=True))
         self.health = out.health
         self.trail.put(position, out.health)
@@ -218,13 +219,12 @@ class Run:
         bits += self._kept(position, descent) if plan.forgets else []
         args += [*self.mode.tail, *bits, descent.health]
         del raws, d_raws, givens, d_givens, d_emits
-        with damping(self.clamped):
+        with damping(self.clamped), self.emitted.noted():
             out = plan.ports.pulled(graph(*args))
         state.update(zip(plan.takes, out.takes, strict=True))
         descent.position = position
-        if position in self.emitted:
-            mark = (out.health[2] - descent.health[2]).remainder(EMITTED)
-            descent.note_emits(position, mark != self.emitted[position])
+        if (differs := self.emitted.differs(position, descent.health, out.health)) is not None:
+            descent.note_emits(position, differs)
         descent.health = out.health
         self.verify(position, descent)
         return out.cotangents, out.givens, out.nets
