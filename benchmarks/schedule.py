@@ -21,8 +21,8 @@ from revc.passes.schedule.chain import Chain
 from revc.passes.schedule.plan import save_all
 from revc.passes.schedule.simulate import simulate
 from revc.passes.schedule.solve import Solution, solve
-from tests.schedule.brute import budgets, frontier
-from tests.schedule.instances import chain as short_chain
+from tests.planner.brute import budgets, frontier
+from tests.planner.instances import chain as short_chain
 
 SHARES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
 

@@ -1,9 +1,9 @@
-"""Random chains against brute force; `tests.schedule.run` takes thousands of longer ones."""
+"""Random chains against brute force; `tests.planner.run` takes thousands of longer ones."""
 
 import pytest
 
-from tests.schedule.instances import chain
-from tests.schedule.laws import check
+from tests.planner.instances import chain
+from tests.planner.laws import check
 
 
 @pytest.mark.parametrize("seed", range(30))

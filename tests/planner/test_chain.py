@@ -12,7 +12,7 @@ from revc.passes.schedule.chain import MOST_BYTES, Chain, Segment
 from revc.passes.schedule.errors import ChainError, PlanError
 from revc.passes.schedule.plan import Action, Plan
 from revc.passes.schedule.read import parse, read
-from tests.schedule.instances import chain as random_chain
+from tests.planner.instances import chain as random_chain
 
 TIMES = st.floats(0, 1e15, allow_nan=False)
 SIZES = st.integers(0, MOST_BYTES)
@@ -136,7 +136,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_plans_and_units_there_and_back(seed: int) -> None:
-    from tests.schedule.brute import plans
+    from tests.planner.brute import plans
 
     for plan in plans(random_chain(seed, most=4)):
         assert Plan.from_units(plan.units()) == plan

@@ -13,7 +13,7 @@ from revc.passes.schedule.lp import lp_bound
 from revc.passes.schedule.milp import milp_plan
 from revc.passes.schedule.simulate import simulate
 from revc.passes.schedule.solve import solve
-from tests.schedule.brute import Frontier, budgets, frontier
+from tests.planner.brute import Frontier, budgets, frontier
 
 
 def optimal(chain: Chain, found: Frontier) -> None:

@@ -1,13 +1,13 @@
-"""Hold the planner against brute force: ``python -m tests.schedule.run --count 2000``."""
+"""Hold the planner against brute force: ``python -m tests.planner.run --count 2000``."""
 
 import argparse
 import sys
 import time
 from collections import Counter
 
-from tests.schedule.brute import budgets, frontier
-from tests.schedule.instances import chain
-from tests.schedule.laws import LAWS
+from tests.planner.brute import budgets, frontier
+from tests.planner.instances import chain
+from tests.planner.laws import LAWS
 
 
 def main() -> int:
