@@ -15,7 +15,7 @@ from revc.errors import ScheduleError
 from revc.passes.schedule.units import parse_bytes, show_bytes
 from tests.conftest import Golden
 
-CHAINS = Path(__file__).parents[1] / "schedule" / "chains"
+CHAINS = Path(__file__).parents[1] / "planner" / "chains"
 MIXED = CHAINS / "mixed_6.json"
 
 
