@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         OutputError,
         ReconstructionError,
         RevcError,
+        ScheduleError,
     )
     from revc.grammar.diagnostics import SpecError, UnsupportedError
     from revc.passes.invert import invert
@@ -40,6 +41,7 @@ _HOMES = {
     "OutputError": "revc.errors",
     "ReconstructionError": "revc.errors",
     "RevcError": "revc.errors",
+    "ScheduleError": "revc.errors",
 }
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "ReconstructionError",
     "RevcError",
     "ReversibleModel",
+    "ScheduleError",
     "SpecError",
     "UnsupportedError",
     "__version__",

@@ -15,6 +15,7 @@ class RevcError(Exception):
     +-- NonFiniteError           an increment that is infinite or NaN
     +-- SingularMixError         a mix by a matrix without inverse
     +-- SoftsignError            a lattice on which softsign has no exact integer form
+    +-- ScheduleError            a chain, a plan or a budget: see revc.passes.schedule.errors
     +-- BitsError                a stack, tape or ledger: the tree is in revc.runtime.bits.errors
 
     An error of ours is an `InternalError`, which is no RevcError.
@@ -39,6 +40,10 @@ class ReconstructionError(RevcError):
 
 class DoubleBackwardError(RevcError):
     """A gradient of a gradient was asked for; a reversible backward pass has none."""
+
+
+class ScheduleError(RevcError):
+    """A chain, a plan or a memory budget is wrong, or no plan fits."""
 
 
 class InternalError(Exception):

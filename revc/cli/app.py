@@ -1,7 +1,7 @@
 """The command line: one file a command, imported when the command is called.
 
 A command is a module with a function `run`, whose parameters are its arguments and options. Those
-of `lint`, `fmt`, `explain`, `invert` and `new` never import torch.
+of `lint`, `fmt`, `explain`, `invert`, `new` and `plan` never import torch.
 """
 
 from importlib import import_module
@@ -19,6 +19,7 @@ COMMANDS = {
     "compile": "revc.cli.compile",
     "audit": "revc.cli.audit",
     "show": "revc.cli.show",
+    "plan": "revc.cli.plan",
 }
 
 

@@ -1,0 +1,1 @@
+"""Plans of recomputation under a memory budget, for chains of segments; knows no model."""

@@ -1,0 +1,119 @@
+"""`revc plan`: how a backward pass gets its inputs back within a memory budget."""
+
+import json
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from revc.passes.schedule.chain import Chain
+    from revc.passes.schedule.errors import InfeasibleError
+    from revc.passes.schedule.solve import Solution
+
+
+class Format(StrEnum):
+    """How plans are printed."""
+
+    table = "table"
+    json = "json"
+    html = "html"
+
+
+def run(
+    chain: Annotated[Path, typer.Option(help="A chain in JSON: see docs/schedule.md.")],
+    memory: Annotated[
+        list[str], typer.Option(help="A budget: bytes, or 512MiB. May be given several times.")
+    ],
+    output_format: Annotated[
+        Format, typer.Option("--format", help="How plans are printed.")
+    ] = Format.table,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write a file instead of printing.")
+    ] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds a budget; the best plan so far is given then."),
+    ] = None,
+) -> None:
+    """Plan an abstract chain; exits with 1 when a budget cannot be met."""
+    from revc.cli.options import write_text
+    from revc.passes.schedule.read import read
+
+    budgets = [_budget(text) for text in memory]
+    known = read(chain)
+    found = [_solved(known, budget, time_limit) for budget in budgets]
+    text = _shown(known, found, output_format)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(output, text)
+    refused = [one for one in found if isinstance(one, Exception)]
+    for error in refused:
+        typer.echo(f"error: {known.name}: {error}", err=True)
+    raise typer.Exit(1 if refused else 0)
+
+
+def _budget(text: str) -> int:
+    from revc.errors import ScheduleError
+    from revc.passes.schedule.units import parse_bytes
+
+    try:
+        return parse_bytes(text)
+    except ScheduleError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _solved(chain: "Chain", memory: int, limit: float | None) -> "Solution | InfeasibleError":
+    from revc.passes.schedule.errors import InfeasibleError
+    from revc.passes.schedule.solve import solve
+
+    try:
+        return solve(chain, memory, limit=limit, progress=_tell if sys.stderr.isatty() else None)
+    except InfeasibleError as error:
+        return error
+    finally:
+        if sys.stderr.isatty():
+            typer.echo("\r\x1b[K", nl=False, err=True)
+
+
+def _tell(stage: str, share: float, best: float | None) -> None:
+    """Show how the search goes, on one line of the terminal."""
+    reached = "" if best is None else f", extra time {best:.6g}"
+    typer.echo(f"\r\x1b[K{stage} {100 * share:.0f} %{reached}", nl=False, err=True)
+
+
+def _shown(chain: "Chain", found: "Sequence[Solution | InfeasibleError]", style: Format) -> str:
+    from revc.passes.schedule import report
+    from revc.passes.schedule.errors import InfeasibleError
+
+    if style is Format.html:
+        return report.page(chain.name, found)
+    if style is Format.table:
+        return "".join(_table(one) for one in found if not isinstance(one, InfeasibleError))
+    objects = [
+        report.as_refusal(chain.name, one)
+        if isinstance(one, InfeasibleError)
+        else report.as_object(one)
+        for one in found
+    ]
+    return json.dumps(objects[0] if len(objects) == 1 else objects, indent=1) + "\n"
+
+
+def _table(solution: "Solution") -> str:
+    """Return a plan as a table below the sentence that says what it costs."""
+    from revc.passes.schedule.report import HEADING, rows, summary
+
+    lines = [HEADING, *(row.cells() for row in rows(solution))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join(
+            cell.rjust(width) if 3 <= i <= 4 else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    return "\n".join([f"{solution.chain.name}: {summary(solution)}", *text, "", ""])
