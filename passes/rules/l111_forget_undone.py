@@ -13,15 +13,11 @@ RULE = Rule(
         why="What was forgotten is not in the state: no statement can bring it back. A run's own "
         "backward pass takes it from where the run kept it; a program has nothing of the kind.",
         bad="""
-use std.nets: linear
 dim B
 state lattice(Q12.20)
-block Down(x: [B, 8]) -> (y: [B, 2]) {
-  alloc y: [B, 2] = linear(x, out = 2)
-  forget x  # revc: allow(L110) reason = "a head"
-}
-model M(y: [B, 2]) -> (x: [B, 8]) {
-  uncall Down(y)
+model M(a, b: [B, 8]) {
+  a += tanh(b)
+  undo forget b
 }
 """,
         good="""

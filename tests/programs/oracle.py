@@ -80,7 +80,7 @@ class Oracle(Reference):
             if kind is None or value is None or not isinstance(kind.numerics, Lattice):
                 continue
             limit = 2.0 ** (kind.numerics.integer_bits - 1)
-            if value.numel() and float(value.detach().abs().max()) >= 0.95 * limit:
+            if value.numel() and not float(value.detach().abs().max()) < 0.95 * limit:
                 raise OffLattice("a register comes near the end of its lattice")
 
     def _replace(self, env: Any, name: str, at: Any, fresh: Tensor) -> None:
@@ -168,6 +168,8 @@ def split(value: Tensor, numerics: Any, step: float) -> Tensor:
         nearest = torch.floor(torch.round(value * scale) / (scale * step) + 0.5)
     else:
         nearest = torch.round(value / step)
+        if ((value / step - nearest).abs() > 0.5 - 1e-6).any():
+            raise OffLattice("a value of float state lies half a step from two indices")
     return value + (nearest * step - value).detach()
 
 
