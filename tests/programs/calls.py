@@ -128,7 +128,8 @@ def _reads(scope: Scope, kind: Kind, exact: bool, state: list[str]) -> list[str]
     known = scope.readable()
     return [
         text for text, shape in Writer(scope).reads(kind.shape.__eq__, bool(kind.label))
-        if (not exact or known[_base(text)].shaped(shape) == kind)
+        if known[_base(text)].label == kind.label
+        and (not exact or known[_base(text)].shaped(shape) == kind)
         and not scope.sources(frozenset({_base(text)})) & set(state)
     ]  # fmt: skip
 
