@@ -25,6 +25,7 @@ from revc.runtime.run.result import Ran, make_result, result_class
 from revc.runtime.run.run import Step
 from revc.runtime.run.segment import Graphs
 from revc.runtime.run.tree import grow
+from revc.runtime.schedule import Schedule, Wish, check, schedule_of
 from revc.runtime.state import lattice
 from revc.runtime.state.drift import TOLERANCE
 
@@ -59,6 +60,7 @@ class ReversibleModel(nn.Module):
                 f"{len(interface.emits)} emits: only one result without emits can be plain"
             )
         self.interface, self.graphs, self.plain = interface, graphs, plain
+        self._schedule = interface.schedule
         named = list(zip(interface.nets, nets, interface.builtin, strict=True))
         self.made = {name: made(net, builtin) for name, net, builtin in named}
         self.custom = {name: None if b else custom_function(net) for name, net, b in named}
@@ -102,6 +104,27 @@ class ReversibleModel(nn.Module):
             for turn in reversed(turns) if plan.backwards else turns:
                 found.append(Step(parts[turn] if len(parts) > 1 else parts[0], turn))
         return tuple(found)
+
+    @property
+    def schedule(self) -> Schedule:
+        """What a run keeps of each segment until its backward pass, settable.
+
+        An action for each segment that a run passes (a turn of a loop is one), in order, or one for
+        all: ``model.schedule = "save"``, ``["invert", "save", ..]``. Results are the same, bit for
+        bit; what differs is memory and time.
+
+        Raises:
+            BindError: as it is set: it names no action, has another length than the program has
+                segments, or saves one that exchanges bits. Where sizes decide how many there are, a
+                run raises that.
+        """
+        return self._schedule
+
+    @schedule.setter
+    def schedule(self, wish: Wish) -> None:
+        schedule = schedule_of(wish)
+        check(self.interface, schedule)
+        self._schedule = schedule
 
     def net_modules(self) -> list[nn.Module]:
         """Return the net instances in program order."""
@@ -151,6 +174,7 @@ class ReversibleModel(nn.Module):
             self, sizes, at.sizes, list(values.values()), at.examples(sizes, values), options
         )
         if torch.compiler.is_compiling():
+            whole.refuse_schedule(self)
             seen, raw, givens, lengths, ticket = whole.run_whole(self, mode, values)
             ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)
             return make_result(self._result, seen, ran, known=False)

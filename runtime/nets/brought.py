@@ -209,6 +209,7 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
             (*floats, *wanted),
             cotangent.to(handle.output.dtype),
             allow_unused=True,
+            retain_graph=torch._C._autograd._get_current_graph_task_keep_graph(),
         )
     )
     by_inputs = [_or_zero(next(found), x) if x.requires_grad else None for x in handle.inputs]

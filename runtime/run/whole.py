@@ -23,7 +23,8 @@ from revc.runtime.run import guard
 from revc.runtime.run.bound import Made, bind, find
 from revc.runtime.run.intake import admit_compiled, extremes
 from revc.runtime.run.modes import RunMode, canonical
-from revc.runtime.run.segment import Graphs, refuse_double
+from revc.runtime.run.function import refuse_double
+from revc.runtime.run.segment import Graphs
 from revc.runtime.state.alloc_health import new_health
 
 if TYPE_CHECKING:
@@ -99,6 +100,19 @@ def register(graphs: Graphs) -> str:
     key = f"graphs {next(_numbers)}"
     _graphs[key] = graphs
     return key
+
+
+def refuse_schedule(model: "ReversibleModel") -> None:
+    """Refuse to trace a program some of whose segments are saved.
+
+    Raises:
+        BindError: some are.
+    """
+    if any(action.kind != "invert" for action in model.schedule):
+        raise BindError(
+            f"{model.interface.name}: under torch.compile every segment rebuilds its input: set "
+            'model.schedule = "invert", or run it in eager mode'
+        )
 
 
 def lower(key: str) -> bool:
