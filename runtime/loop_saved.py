@@ -33,8 +33,9 @@ class KeepLoop(nn.Module):
 class PullLoop(nn.Module):
     """Pulls cotangents through the turns, last of the forward pass first.
 
-    Takes residuals, cotangents.., givens.., their cotangents.., stacked emit cotangents.., nets..,
-    sizes.., dtype, low, device; returns cotangents.., given cotangents.., net cotangents...
+    Takes residuals (a list a turn), cotangents.., givens.., their cotangents.., stacked emit
+    cotangents.., nets.., sizes.., dtype, low, device; returns cotangents.., given cotangents..,
+    net cotangents...
     """
 
     def __init__(self, body: nn.Module, layout: Layout) -> None:
@@ -58,9 +59,7 @@ class PullLoop(nn.Module):
             pulled = [cot[turn] for cot in emit_cots]
             args = (kept[position], *cots, *givens, *given_cots, *pulled, *row, *extra, *mode)
             parts = iter(self.body(*args))
-            cots, given_cots, by_net = (
-                take(parts, n) for n in (at.registers, at.givens, len(row))
-            )
+            cots, given_cots, by_net = (take(parts, n) for n in (at.registers, at.givens, len(row)))
             for slot, part in zip(at.row(turn), by_net, strict=True):
                 found[slot] = cotangents.add(found[slot], part)
         return (*cots, *given_cots, *found)

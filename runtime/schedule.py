@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from revc.errors import BindError
 
@@ -20,7 +20,7 @@ class Action:
     `save` keeps the residuals of the segment's evaluations, as autograd does, and costs no time.
     """
 
-    kind: str
+    kind: Literal["invert", "save"]
 
     def __str__(self) -> str:
         return self.kind
@@ -51,8 +51,8 @@ def schedule_of(wish: Wish) -> Schedule:
     return actions
 
 
-def _action(wish: object) -> Action:
-    found = Action(wish) if isinstance(wish, str) else wish
+def _action(wish: Any) -> Action:
+    found = Action(wish) if wish in KINDS else wish
     if not isinstance(found, Action) or found.kind not in KINDS:
         raise BindError(f"schedule: {wish!r} is no action; there are {', '.join(KINDS)}")
     return found
@@ -92,3 +92,17 @@ def expand(at: "Interface", schedule: Schedule, plans: "Sequence[SegmentPlan]") 
                 f"cannot keep: its action is invert, not {action}"
             )
     return actions
+
+
+def saved_graphs(at: "Interface") -> frozenset[str]:
+    """Return the graphs of the segments that a program's schedule saves, by name.
+
+    Where sizes decide how many segments a run passes, any may be.
+    """
+    counts = [plan.known_count for plan in at.segments]
+    if None in counts:
+        some = any(action.kind == "save" for action in at.schedule)
+        return frozenset(plan.graph for plan in at.segments if some and not plan.metered)
+    plans = [p for p, n in zip(at.segments, counts, strict=True) for _ in range(n or 0)]
+    pairs = zip(expand(at, at.schedule, plans), plans, strict=True)
+    return frozenset(plan.graph for action, plan in pairs if action.kind == "save")

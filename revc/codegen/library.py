@@ -90,9 +90,7 @@ class Library:
             self.made[made].meta["block"] = block
         return self.made[made]
 
-    def saved(
-        self, block: Block, wants: Wants, options: Options, asked: Asked = None
-    ) -> Saved:
+    def saved(self, block: Block, wants: Wants, options: Options, asked: Asked = None) -> Saved:
         """Return the graph of a block that keeps, and the one that pulls from what it kept."""
         asked = _distinct(block, asked)
         made = ("saved", _code(block, options), wants, options, asked)

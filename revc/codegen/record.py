@@ -87,6 +87,7 @@ class Record(Forward, Gathering):
             tail=(*self.nets, *self.sizes.values(), self.dtype, self.low, self.device),
             found=tuple(self._found()),
             active=active,
+            wanted=self.wants.givens,
         )
         return split(self.graph, self.modules, block.name, border)
 

@@ -21,6 +21,7 @@ from revc.codegen.interface import Names
 from revc.codegen.reuse import VIEWS, base_of, drop_dead, finish
 from revc.codegen.tape import append
 from revc.runtime import cotangents
+from revc.runtime import residuals as residuals_of
 from revc.runtime.nets import brought, tensor_ops
 from revc.runtime.state import alloc_health, boundary, lattice
 
@@ -40,16 +41,18 @@ class Saved:
     """The two graphs of a block that keeps.
 
     `keep` takes what the forward graph takes, and also returns a tuple of residuals, last. `pull`
-    takes residuals, cotangents of what is given, givens, their cotangents, emit cotangents, nets,
-    sizes, turns, dtype, low, device; it returns the cotangents of what is taken, of givens and of
-    nets, None where none is wanted. `active` says which of the registers given cotangents come
-    from, `reads` which givens `pull` reads.
+    takes them in lists, which it empties, then cotangents of what is given, givens, their
+    cotangents, emit cotangents, nets, sizes, turns, dtype, low, device; it returns the cotangents
+    of what is taken, of givens and of nets, None where none is wanted. `active` says which of the
+    registers given cotangents come from, `reads` which givens `pull` reads, `givens` of which it
+    gives cotangents.
     """
 
     keep: nn.Module
     pull: nn.Module
     active: tuple[bool, ...]
     reads: tuple[bool, ...]
+    givens: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Border:
     `front` are the nodes ahead of the border; `outcome` is what the forward graph returns, of which
     `state` are the registers; `givens` are among what the forward graph takes, and `fixed` those
     that the backward graph is given again. `takes` is what the backward graph takes, in order, and
-    `tail` what both do; `found` is what it returns. `active`: see `Saved`.
+    `tail` what both do; `found` is what it returns. `active` and `wanted` are `active` and `givens`
+    of what `Saved` says.
     """
 
     front: frozenset[Node]
@@ -71,6 +75,7 @@ class Border:
     tail: tuple[Node, ...]
     found: tuple[Any, ...]
     active: tuple[bool, ...]
+    wanted: tuple[bool, ...]
 
 
 def split(graph: Graph, modules: Mapping[str, nn.Module], name: str, at: Border) -> Saved:
@@ -85,7 +90,7 @@ def split(graph: Graph, modules: Mapping[str, nn.Module], name: str, at: Border)
     graph.output((*at.outcome, tuple(residuals.kept)))
     lowered = finish(modules, pull, f"{name}_pull")
     reads = tuple(bool(node.users) for node in givens)
-    return Saved(finish(modules, graph, f"{name}_keep"), lowered, at.active, reads)
+    return Saved(finish(modules, graph, f"{name}_keep"), lowered, at.active, reads, at.wanted)
 
 
 def memory_of(node: Node) -> Node:
@@ -169,7 +174,7 @@ class Residuals:
             place = SHAPES.get(user.target)
             if self.is_ahead(user):
                 continue
-            if place is None or any(a is node for i, a in enumerate(user.args) if i != place):
+            if place is None or node in (a for i, a in enumerate(user.args) if i != place):
                 return False
         return True
 
@@ -202,7 +207,7 @@ class Residuals:
         memory = memory_of(node)
         if memory in self.passed:
             return False
-        late = any(at > self.order[node] for at in self._changes.get(memory, ()))
+        late = any(at > self.order[node] for at in self._changes.get(memory, []))
         return late or memory in self._leaving or memory in self.at.givens
 
     def _still_inputs(self, nodes: Iterable[Node]) -> None:
@@ -230,14 +235,15 @@ class Residuals:
 def _is_handle(node: Node) -> bool:
     """Say whether a node is what pulls a brought net's gradient."""
     owner = node.args[0] if node.target is operator.getitem else None
-    return isinstance(owner, Node) and owner.target is brought.run and node.args[1] == 1
+    return isinstance(owner, Node) and owner.target is brought.run and node.args[1:] == (1,)
 
 
 def _far_side(residuals: Residuals) -> tuple[Graph, list[Node]]:
     """Return the backward graph, and its placeholders of givens."""
     at, graph = residuals.at, Graph()
     names = Names(graph)
-    kept = names.placeholder("kept")
+    kept = append(graph, residuals_of.taken, (names.placeholder("kept"),))
+    kept.meta["results"] = len(residuals.kept)
     here: dict[Node, Node] = {}
     for node in (*at.takes, *at.tail):
         here[node] = names.placeholder(str(node.target))

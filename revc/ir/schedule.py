@@ -9,6 +9,8 @@ from typing import Literal
 from revc.ir.make import make
 from revc.ir.types import IRNode
 
+Kind = Literal["invert", "save"]
+
 
 class Action(IRNode):
     """What is kept of a segment until its backward pass.
@@ -17,7 +19,7 @@ class Action(IRNode):
     residuals of its evaluations, and evaluates nothing again.
     """
 
-    kind: Literal["invert", "save"]
+    kind: Kind
 
 
 INVERT = make(Action, kind="invert")

@@ -1,4 +1,4 @@
-"""A segment on the way back: undone, undone while cotangents are pulled, or pulled from what it kept."""
+"""A segment on the way back: undone, pulled as it is undone, or pulled from what it kept."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from revc.runtime.run.descent import Descent
     from revc.runtime.run.run import Run
     from revc.runtime.run.segment import Call
-
-Pulled = tuple[list[Tensor | None], list[Tensor | None], list[Any]]
-"""Cotangents of the registers that a segment took, of its givens, and of its nets."""
 
 
 def untake(run: "Run", position: int, call: "Call", descent: "Descent") -> None:
@@ -36,7 +33,7 @@ def untake(run: "Run", position: int, call: "Call", descent: "Descent") -> None:
 def pull_back(
     run: "Run", position: int, call: "Call", descent: "Descent", cots: Sequence[Tensor | None],
     d_emits: Sequence[Tensor], d_lengths: Tensor | None, wanted: Sequence[bool],
-) -> Pulled:  # fmt: skip
+) -> tuple[Sequence[Tensor | None], list[Tensor | None], list[Any]]:  # fmt: skip
     """Take back the segment at `position`, and pull cotangents through it.
 
     Returns the cotangents of the registers it took, of its givens, and of its nets.
@@ -46,9 +43,7 @@ def pull_back(
     """
     plan, state = call.segment.plan, descent.state
     raws = run.taken(state, plan.gives)
-    d_raws = [
-        run.zero(raw) if cot is None else cot for raw, cot in zip(raws, cots, strict=True)
-    ]
+    d_raws = [run.zero(raw) if cot is None else cot for raw, cot in zip(raws, cots, strict=True)]
     givens = run.read(state, plan.givens)
     flags = list(wanted[: len(givens)])
     d_givens = [run.zero(g) if want else None for g, want in zip(givens, flags, strict=True)]
@@ -79,17 +74,19 @@ def verify(run: "Run", position: int, descent: "Descent") -> None:
 def pull_kept(
     run: "Run", call: "Call", kept: Any, shapes: Sequence[Sequence[torch.Size]],
     cots: Sequence[Tensor | None], d_emits: Sequence[Tensor],
-) -> Pulled:  # fmt: skip
-    """Pull cotangents through a segment that was saved, from its residuals `kept`.
+) -> tuple[Sequence[Tensor | None], list[Tensor | None], list[Any]]:  # fmt: skip
+    """Pull cotangents through a segment that was saved, from its residuals `kept`, to be emptied.
 
     `shapes` are those of the registers that it gave, and of its givens.
+
+    Returns the cotangents of the registers it took, of its givens, and of its nets.
     """
     plan, saved = call.segment.plan, call.saved
     assert saved is not None
     zeros = lambda shape: torch.zeros(shape, dtype=run.mode.wide, device=run.mode.device)  # noqa: E731
     d_gives = [zeros(s) if cot is None else cot for cot, s in zip(cots, shapes[0], strict=True)]
     givens = [run.givens.get(name) for name in plan.givens]
-    wanted = zip(shapes[1], call.wants, strict=True)
+    wanted = zip(shapes[1], saved.givens, strict=True)
     d_givens = [zeros(shape) if want else None for shape, want in wanted]
     args = [kept, *d_gives, *givens, *d_givens, *d_emits, *call.nets, *run.sizes_of(call)]
     del d_gives, cots, d_emits

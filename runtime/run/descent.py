@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _CLOSED = -1
-"""The position of a way back that has not begun."""
+"""The position of a way back that has no state: none was asked for yet, or none is any more."""
 
 
 class Descent:
@@ -45,8 +45,10 @@ class Descent:
         self.row: Tensor | None = None
         self.undoing: Undoing | None = None
         self.position = _CLOSED
+        self.opened = self.undone = False
 
     def _restart(self) -> None:
+        self.opened, self.undone = True, False
         self.position = len(self.run.steps)
         self.health = new_health(self.run.mode.device)
         device = self.run.mode.device
@@ -87,6 +89,12 @@ class Descent:
             elif at == 0 or observed():
                 self.row = self.run.marks.of(step.segment.live, self.state)
 
+    def rest(self, position: int) -> None:
+        """Let go of the state if no segment below `position` asks for one: all are saved."""
+        if self.state and all(action.kind == "save" for action in self.run.schedule[:position]):
+            self.undone = self._is_undone()
+            self.state, self.position = {}, _CLOSED
+
     def note(self, position: int, wrong: Tensor) -> None:
         """Take note of how many registers differ at `position`, [1].
 
@@ -124,7 +132,7 @@ class Descent:
         """
         found = Findings() if found is None else found
         try:
-            if self.position == _CLOSED:
+            if not self.opened:
                 return
             at = self.run.interface
             if at.exact and self.recorded and (observed() or self._is_nearly_down()):
@@ -144,13 +152,19 @@ class Descent:
             found.add(self.wrong.filled[:, 0], judge)
         if session is not None and guard.readable(self.health):
             session.report_faults(found)
-            if self.undoing and run.interface.exact and self.position == 0:
+            if self.undoing and run.interface.exact and self._is_undone():
                 session.report_start(found)
+
+    def _is_undone(self) -> bool:
+        """Say whether all that exchanged bits was taken back."""
+        if self.position == _CLOSED:
+            return self.undone
+        return not any(step.segment.plan.metered for step in self.run.steps[: self.position])
 
     def _is_nearly_down(self) -> bool:
         """Say whether what is left is without nets: autograd stops where it has nothing to do."""
         rest = self.run.steps[: self.position]
-        return not any(step.segment.row(step.turn) for step in rest)
+        return self.position != _CLOSED and not any(step.segment.row(step.turn) for step in rest)
 
     def leave(self) -> None:
         """End the way back where it stands."""

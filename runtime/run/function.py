@@ -9,12 +9,13 @@ from torch import Tensor
 
 from revc.errors import BindError, DoubleBackwardError
 from revc.runtime.ports import take
+from revc.runtime.residuals import Residuals
 from revc.runtime.run import back
 from revc.runtime.run.bound import is_hooked
 from revc.runtime.run.descent import reading_bits
-from revc.runtime.run.kept import note, packed, unpacked
 from revc.runtime.run.modes import restored
 from revc.runtime.run.run import Run
+from revc.runtime.run.snapshots import note
 
 if TYPE_CHECKING:
     from revc.runtime.run.segment import Call
@@ -29,14 +30,14 @@ class _Layout(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """What a segment that is saved keeps beside tensors: see `packed` and `back.pull_kept`."""
+    """What a segment that is saved keeps: see `back.pull_kept`."""
 
-    form: Any
+    residuals: Residuals
     shapes: tuple[list[torch.Size], list[torch.Size]]
 
 
 class SegmentFunction(torch.autograd.Function):
-    """Stores nothing but what the run holds anyway, and the residuals of a segment that is saved."""
+    """Stores what the run holds anyway, and the residuals of a segment that is saved."""
 
     @staticmethod
     def forward(ctx: Any, run: Run, position: int, call: "Call", *tensors: Tensor) -> Any:
@@ -48,13 +49,12 @@ class SegmentFunction(torch.autograd.Function):
                              int(plan.metered))  # fmt: skip
         givens = [value.shape for value in run.read(run.state, plan.givens)]
         emits, residuals = run.pass_by(position, call)
-        flat: list[Tensor] = []
         ctx.kept = None
         if call.saved is not None:
             gives = [run.state[name].shape for name in plan.gives]
-            ctx.kept = _Kept(packed(residuals, flat), (gives, givens))
+            ctx.kept = _Kept(Residuals(residuals), (gives, givens))
             note(position, "residuals", residuals)
-        ctx.save_for_backward(*tensors[sum(ctx.layout) :], *flat)
+        ctx.save_for_backward(*tensors[sum(ctx.layout) :])
         ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
         ctx.mark_non_differentiable(*(e for e in emits if not e.is_floating_point()))
         carriers = [run.carrier(run.state[name]) for name in plan.float_gives]
@@ -94,10 +94,9 @@ def refuse_double() -> None:
 
 
 def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) -> list[Any]:
-    segment, layout, held = ctx.call.segment, ctx.layout, ctx.saved_tensors
+    segment, layout = ctx.call.segment, ctx.layout
     plan, bounds = segment.plan, ctx.call.bounds
-    nets = held[: sum(len(bound.tensors) for bound in bounds)]
-    call = replace(ctx.call, nets=segment.nets_of(run, bounds, nets))
+    call = replace(ctx.call, nets=segment.nets_of(run, bounds, ctx.saved_tensors))
     cots = dict(zip(plan.float_gives, cotangents, strict=False))
     own = is_hooked(segment)  # hooks may hold what they saw
     d_gives = [_owned(cots.get(name), own) for name in plan.gives]
@@ -114,8 +113,9 @@ def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) ->
     del cotangents, cots, rest
     descent = run.descent(task)
     if call.saved is not None and not run.clamped:
-        residuals, shapes = _residuals(ctx, run, held[len(nets) :])
-        takes, givens, grads_of = back.pull_kept(run, call, residuals, shapes, d_gives, d_emits)
+        descent.rest(ctx.position)
+        kept, shapes = _spent(ctx, run)
+        takes, givens, grads_of = back.pull_kept(run, call, kept, shapes, d_gives, d_emits)
     else:
         descent.reach(ctx.position + 1)
         wanted = [*(by_name.get(name, False) for name in plan.givens), *(any(w) for w in by_net)]
@@ -132,12 +132,12 @@ def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) ->
     return found
 
 
-def _residuals(ctx: Any, run: Run, flat: Sequence[Tensor]) -> _Kept:
+def _spent(ctx: Any, run: Run) -> tuple[list[Any], tuple[list[torch.Size], list[torch.Size]]]:
     """Return what a saved segment kept, which goes with this pass unless the graph is retained.
 
     Raises:
         BindError: a backward pass has been here, and did not retain the graph.
-        ReconstructionError: a given was changed in place since the forward pass.
+        ReconstructionError: a given or an emit was changed in place since the forward pass.
     """
     run.check_watched(results=False)
     kept: _Kept | None = ctx.kept
@@ -145,7 +145,7 @@ def _residuals(ctx: Any, run: Run, flat: Sequence[Tensor]) -> _Kept:
         raise BindError(f"{run.interface.name}: {run.SPENT}")
     if not torch._C._autograd._get_current_graph_task_keep_graph():
         ctx.kept = None
-    return kept._replace(form=unpacked(kept.form, flat))
+    return kept.residuals.boxed(f"{run.interface.name}, {run.names[ctx.position]}"), kept.shapes
 
 
 def _owned(cot: Tensor | None, hooked: bool) -> Tensor | None:

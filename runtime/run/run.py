@@ -15,13 +15,13 @@ from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
 from revc.runtime.run.held import Watched, encoded, version
 from revc.runtime.run.intake import Intake
-from revc.runtime.run.kept import Snapshots
 from revc.runtime.run.marks import Marks
 from revc.runtime.run.modes import RunMode
 from revc.runtime.run.rows import Rows
+from revc.runtime.run.snapshots import Snapshots
 from revc.runtime.schedule import expand
 from revc.runtime.state import boundary
-from revc.runtime.state.alloc_health import EMITTED, damping, new_health
+from revc.runtime.state.alloc_health import EMITTED, new_health
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel

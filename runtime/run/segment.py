@@ -32,6 +32,10 @@ class SavedGraphs(Protocol):
     def pull(self) -> Callable[..., Any]:
         """What pulls cotangents from residuals."""
 
+    @property
+    def givens(self) -> tuple[bool, ...]:
+        """Of which givens it gives cotangents."""
+
 
 class SegmentGraphs(Protocol):
     """What runs a segment: one graph in each direction, called as `revc.runtime.interface` says."""
@@ -98,8 +102,7 @@ class Call:
     """A segment as one run executes it: its graphs, and its nets as they are then.
 
     `nets` are what the graphs take for each net: its tensors, or a brought module with them.
-    `saved` are the graphs that keep, if it is saved and a backward pass may come: one in which the
-    givens of which `wants` says so want cotangents.
+    `saved` are the graphs that keep, if it is saved and a backward pass may come.
     """
 
     segment: "Segment"
@@ -108,7 +111,6 @@ class Call:
     bounds: tuple[Bound, ...]
     nets: tuple[Any, ...]
     saved: SavedGraphs | None = None
-    wants: tuple[bool, ...] = ()
 
 
 class Segment(nn.Module):
@@ -233,4 +235,4 @@ class Segment(nn.Module):
         if not any((*takes, *givens, *nets)):
             return call
         fixed = tuple(name in run.givens for name in plan.givens)
-        return replace(call, saved=call.graphs.saved(takes, givens, nets, fixed), wants=givens)
+        return replace(call, saved=call.graphs.saved(takes, givens, nets, fixed))

@@ -27,9 +27,7 @@ def kept(value: Tensor) -> Tensor:
     )
     if overlaps:
         return value.clone()
-    copy = torch.empty_strided(
-        value.shape, value.stride(), dtype=value.dtype, device=value.device
-    )
+    copy = torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=value.device)
     return copy.copy_(value)
 
 

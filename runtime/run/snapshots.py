@@ -1,13 +1,12 @@
-"""What a run keeps for segments that are saved: residuals, and raw state where others go on below.
+"""Raw state that a run keeps where a segment that inverts stands below some that are saved.
 
-Below segments that are saved may stand one that inverts: it starts from the state in front of them,
-which nothing rebuilds. So a copy is made there of the registers that they change.
+It starts from the state in front of them, which nothing rebuilds: so a copy is made there of the
+registers that they change.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -19,33 +18,6 @@ if TYPE_CHECKING:
 
 State = Mapping[str, Tensor]
 Noting = Callable[[int, str, Sequence[Any]], None]
-
-
-@dataclass(frozen=True)
-class _At:
-    """Where a tensor stands in a flat list."""
-
-    index: int
-
-
-def packed(kept: Any, flat: list[Tensor]) -> Any:
-    """Append the tensors of residuals to `flat`; return what `unpacked` puts them back into.
-
-    Residuals are tuples of tensors, of such tuples, and of what is no tensor and stays in place.
-    """
-    if type(kept) is tuple:
-        return tuple(packed(one, flat) for one in kept)
-    if isinstance(kept, Tensor):
-        flat.append(kept)
-        return _At(len(flat) - 1)
-    return kept
-
-
-def unpacked(form: Any, flat: Sequence[Tensor]) -> Any:
-    """Return the residuals that `packed` took apart."""
-    if type(form) is tuple:
-        return tuple(unpacked(one, flat) for one in form)
-    return flat[form.index] if isinstance(form, _At) else form
 
 
 class Snapshots:
