@@ -20,6 +20,7 @@ from revc.runtime.run.deferred import Deferred
 from revc.runtime.run.forward import run_forward
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.inverse import invert
+from revc.runtime.run.kept_bytes import Kept, kept_bytes
 from revc.runtime.run.modes import NO_OPTIONS, mode_of
 from revc.runtime.run.result import Ran, make_result, result_class
 from revc.runtime.run.run import Step
@@ -291,6 +292,18 @@ class ReversibleModel(nn.Module):
             ReconstructionError: the inverse does not come back to the inputs of the run.
         """
         return invert(self, out, values)
+
+    def kept_bytes(self, *args: Tensor, **kwargs: Tensor) -> list[Kept]:
+        """Return what a run on such inputs keeps of each segment until its backward pass, in bytes.
+
+        Takes what `forward` takes, computes nothing, and is exact: each storage counts once, in the
+        segment that first keeps it; inputs, results and parameters do not count. Which inputs and
+        parameters require gradients matters, and so does `schedule`.
+
+        Raises:
+            BindError: the inputs do not fit the program.
+        """
+        return kept_bytes(self, self.interface.bind(args, kwargs))
 
     def count_wraps(self, *args: Tensor, **kwargs: Tensor) -> int:
         """Return how many times an element of the state wraps around in a forward pass.

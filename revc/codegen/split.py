@@ -162,6 +162,8 @@ class Residuals:
         held = node
         if self._for_shape(node):
             held = self._after(node, cotangents.like, node)
+        elif _is_handle(node):
+            held = self._after(node, brought.slim, node)
         elif self._moves_on(node):
             held = self._after(node, boundary.kept, node)
         if held is not node:

@@ -48,6 +48,7 @@ class SegmentFunction(torch.autograd.Function):
         ctx.layout = _Layout(len(plan.float_takes), len(plan.float_givens),
                              int(plan.metered))  # fmt: skip
         givens = [value.shape for value in run.read(run.state, plan.givens)]
+        note(position, "begin", ())
         emits, residuals = run.pass_by(position, call)
         ctx.kept = None
         if call.saved is not None:
