@@ -37,7 +37,8 @@ class Record(Forward, Gathering):
     """Lowers a block forward, noting what pulls each statement's cotangents; then emits that.
 
     `active` are the registers, givens and lets to which cotangents flow, as in autograd: those that
-    the caller wants, and what was computed from them or from nets that want cotangents.
+    the caller wants, and what was computed from them or from nets that want cotangents. `fixed` are
+    the givens and lets that hold the same until the backward pass.
     """
 
     def __init__(
@@ -82,7 +83,9 @@ class Record(Forward, Gathering):
             outcome=outcome,
             state=state,
             givens=givens,
-            fixed=frozenset(self.givens[name] for name in self.fixed),
+            fixed=frozenset(
+                n for n, is_fixed in zip(givens, self.wants.fixed, strict=True) if is_fixed
+            ),
             takes=(*d_gives, *givens, *d_givens, *d_emits),
             tail=(*self.nets, *self.sizes.values(), self.dtype, self.low, self.device),
             found=tuple(self._found()),

@@ -155,8 +155,13 @@ class Residuals:
             first = seen.setdefault(self._meaning(node), node)
             if first is not node:
                 self._stands_for[node] = first
-            elif not (node in casts and self.of(node.args[0]) in self.kept):  # type: ignore[arg-type]
+            elif not (node in casts and self._has(node.args[0])):
                 self._keep(node)
+
+    def _has(self, node: Any) -> bool:
+        """Say whether the numbers of a node are kept, and not its shape alone."""
+        held = self.of(node)
+        return held in self.kept and held.target is not cotangents.like
 
     def _keep(self, node: Node) -> None:
         held = node
