@@ -44,7 +44,8 @@ class SegmentPlan:
     registers and givens that it reads besides. `sizes` are the free sizes that the graphs take, the
     turn's index among them. `rows[t]` names the nets of turn t, one row for all where they are
     shared. `turns` is the number of turns, None for a segment that is no loop. `metered` says that
-    it exchanges bits; `labels` are those of its registers and givens that hold labels.
+    it exchanges bits; `labels` are those of its registers and givens that hold labels; `changes`
+    are the registers it takes that it does not give as they are.
     """
 
     name: str
@@ -60,6 +61,7 @@ class SegmentPlan:
     backwards: bool = False
     metered: bool = False
     labels: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
     @property
     def loop(self) -> bool:

@@ -1,6 +1,6 @@
 """A compiled program as a torch module: a thin face over its runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,18 +20,17 @@ from revc.runtime.run.deferred import Deferred
 from revc.runtime.run.forward import run_forward
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.inverse import invert
-from revc.runtime.run.kept_bytes import Kept, kept_bytes
 from revc.runtime.run.modes import NO_OPTIONS, mode_of
 from revc.runtime.run.result import Ran, make_result, result_class
-from revc.runtime.run.run import Step
+from revc.runtime.run.scheduled import Scheduled
 from revc.runtime.run.segment import Graphs
 from revc.runtime.run.tree import grow
-from revc.runtime.schedule import Schedule, Wish, check, schedule_of
+from revc.runtime.schedule import refuse_compiled
 from revc.runtime.state import lattice
 from revc.runtime.state.drift import TOLERANCE
 
 
-class ReversibleModel(nn.Module):
+class ReversibleModel(Scheduled):
     """A reversible program: forward stores nothing a layer, backward and `inverse` rebuild.
 
     ``model(*inputs)`` returns a named tuple of the program's results and emits, floats in float32
@@ -88,45 +87,6 @@ class ReversibleModel(nn.Module):
         super().__setstate__(state)
         self._enter()
 
-    @property
-    def segments(self) -> list[nn.Module]:
-        """The segments of a run in program order; a shared repeat is one, whatever its turns."""
-        return [self.get_submodule(path) for paths in self._paths for path in paths]
-
-    def steps(self, sizes: Mapping[str, int]) -> tuple[Step, ...]:
-        """Return the segments that a run passes, in order, turn by turn.
-
-        `sizes` has the free sizes by name, as `Interface.measure` finds them from inputs.
-        """
-        found: list[Step] = []
-        for plan, paths in zip(self.interface.segments, self._paths, strict=True):
-            turns = range(plan.count(sizes))
-            parts: list[Any] = [self.get_submodule(path) for path in paths]
-            for turn in reversed(turns) if plan.backwards else turns:
-                found.append(Step(parts[turn] if len(parts) > 1 else parts[0], turn))
-        return tuple(found)
-
-    @property
-    def schedule(self) -> Schedule:
-        """What a run keeps of each segment until its backward pass, settable.
-
-        An action for each segment that a run passes (a turn of a loop is one), in order, or one for
-        all: ``model.schedule = "save"``, ``["invert", "save", ..]``. Results are the same, bit for
-        bit; what differs is memory and time.
-
-        Raises:
-            BindError: as it is set: it names no action, has another length than the program has
-                segments, or saves one that exchanges bits. Where sizes decide how many there are, a
-                run raises that.
-        """
-        return self._schedule
-
-    @schedule.setter
-    def schedule(self, wish: Wish) -> None:
-        schedule = schedule_of(wish)
-        check(self.interface, schedule)
-        self._schedule = schedule
-
     def net_modules(self) -> list[nn.Module]:
         """Return the net instances in program order."""
         return [self.nets.get_submodule(name) for name in self.interface.nets]
@@ -175,7 +135,7 @@ class ReversibleModel(nn.Module):
             self, sizes, at.sizes, list(values.values()), at.examples(sizes, values), options
         )
         if torch.compiler.is_compiling():
-            whole.refuse_schedule(self)
+            refuse_compiled(at, self.schedule)
             seen, raw, givens, lengths, ticket = whole.run_whole(self, mode, values)
             ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)
             return make_result(self._result, seen, ran, known=False)
@@ -292,18 +252,6 @@ class ReversibleModel(nn.Module):
             ReconstructionError: the inverse does not come back to the inputs of the run.
         """
         return invert(self, out, values)
-
-    def kept_bytes(self, *args: Tensor, **kwargs: Tensor) -> list[Kept]:
-        """Return what a run on such inputs keeps of each segment until its backward pass, in bytes.
-
-        Takes what `forward` takes, computes nothing, and is exact: each storage counts once, in the
-        segment that first keeps it; inputs, results and parameters do not count. Which inputs and
-        parameters require gradients matters, and so does `schedule`.
-
-        Raises:
-            BindError: the inputs do not fit the program.
-        """
-        return kept_bytes(self, self.interface.bind(args, kwargs))
 
     def count_wraps(self, *args: Tensor, **kwargs: Tensor) -> int:
         """Return how many times an element of the state wraps around in a forward pass.

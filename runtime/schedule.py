@@ -106,3 +106,16 @@ def saved_graphs(at: "Interface") -> frozenset[str]:
     plans = [p for p, n in zip(at.segments, counts, strict=True) for _ in range(n or 0)]
     pairs = zip(expand(at, at.schedule, plans), plans, strict=True)
     return frozenset(plan.graph for action, plan in pairs if action.kind == "save")
+
+
+def refuse_compiled(at: "Interface", schedule: Schedule) -> None:
+    """Refuse to trace a program some of whose segments are saved.
+
+    Raises:
+        BindError: some are.
+    """
+    if any(action.kind != "invert" for action in schedule):
+        raise BindError(
+            f"{at.name}: under torch.compile every segment rebuilds its input: set "
+            'model.schedule = "invert", or run it in eager mode'
+        )

@@ -12,7 +12,7 @@ from revc.codegen.graphs import CompiledGraphs
 from revc.codegen.imports import check_imports, located
 from revc.codegen.interface import emits_of, free_sizes, sizes_of
 from revc.codegen.metering import plan_of, polynomial
-from revc.codegen.segments import Cut
+from revc.codegen.segments import Cut, changed
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import BindError, InternalError
 from revc.ir.dims import Dim
@@ -160,6 +160,11 @@ def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
         index=cut.index,
         backwards=cut.backwards,
         metered=graphs.library.metered(cut.block),
+        changes=tuple(
+            name
+            for name, one in zip(cut.takes, cut.block.takes, strict=True)
+            if one.name in changed(cut.block) or name not in cut.gives
+        ),
         labels=tuple(sorted(name for name, kind in kinds.items() if kind == "label")),
     )
 

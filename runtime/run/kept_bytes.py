@@ -11,7 +11,7 @@ from revc.runtime.nets.brought import Handle
 from revc.runtime.run.snapshots import watched
 
 if TYPE_CHECKING:
-    from revc.runtime.model import ReversibleModel
+    from revc.runtime.run.scheduled import Scheduled
 
 
 class Kept(NamedTuple):
@@ -31,7 +31,7 @@ class Kept(NamedTuple):
         return self.residuals + self.snapshot
 
 
-def kept_bytes(model: "ReversibleModel", values: Mapping[str, Tensor]) -> list[Kept]:
+def kept_bytes(model: "Scheduled", values: Mapping[str, Tensor]) -> list[Kept]:
     """Return what a run of a model keeps of each segment it passes, under the model's schedule.
 
     The run is made with fake tensors of the shapes, dtypes and flags of `values`: nothing is

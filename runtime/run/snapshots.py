@@ -59,12 +59,12 @@ class Snapshots:
         return self._schedule[position].kind == "save"
 
     def _changed(self, position: int) -> set[str]:
-        """Return the registers that the saved segments from `position` on take."""
+        """Return the registers that the saved segments from `position` on change."""
         found: set[str] = set()
         for at in range(position, len(self._steps)):
             if not self._saves(at):
                 break
-            found.update(self._steps[at].segment.plan.takes)
+            found.update(self._steps[at].segment.plan.changes)
         return found
 
 

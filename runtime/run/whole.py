@@ -102,19 +102,6 @@ def register(graphs: Graphs) -> str:
     return key
 
 
-def refuse_schedule(model: "ReversibleModel") -> None:
-    """Refuse to trace a program some of whose segments are saved.
-
-    Raises:
-        BindError: some are.
-    """
-    if any(action.kind != "invert" for action in model.schedule):
-        raise BindError(
-            f"{model.interface.name}: under torch.compile every segment rebuilds its input: set "
-            'model.schedule = "invert", or run it in eager mode'
-        )
-
-
 def lower(key: str) -> bool:
     """Let a program's traced graphs be lowered as a compiler first asks: it cannot trace that."""
     _graphs[key].lower_traced()
