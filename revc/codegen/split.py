@@ -152,28 +152,31 @@ class Residuals:
         seen: dict[Any, Node] = {}
         casts = {node for node in crossing if node.target is aten.to.dtype}
         for node in sorted(crossing, key=casts.__contains__):
+            if self._for_shape(node):
+                self._keep(node, self._after(node, cotangents.like, node))
+                continue
             first = seen.setdefault(self._meaning(node), node)
             if first is not node:
                 self._stands_for[node] = first
             elif not (node in casts and self._has(node.args[0])):
-                self._keep(node)
+                self._keep(node, self._held(node))
 
     def _has(self, node: Any) -> bool:
         """Say whether the numbers of a node are kept, and not its shape alone."""
         held = self.of(node)
         return held in self.kept and held.target is not cotangents.like
 
-    def _keep(self, node: Node) -> None:
-        held = node
-        if self._for_shape(node):
-            held = self._after(node, cotangents.like, node)
-        elif _is_handle(node):
-            held = self._after(node, brought.slim, node)
-        elif self._moves_on(node):
-            held = self._after(node, boundary.kept, node)
+    def _keep(self, node: Node, held: Node) -> None:
+        """Number what is kept of a node."""
         if held is not node:
             self._stands_for[node] = held
         self.kept[held] = len(self.kept)
+
+    def _held(self, node: Node) -> Node:
+        """Return a node, or what holds its numbers where its memory goes on to something else."""
+        if _is_handle(node):
+            return self._after(node, brought.slim, node)
+        return self._after(node, boundary.kept, node) if self._moves_on(node) else node
 
     def _for_shape(self, node: Node) -> bool:
         """Say whether the far side reads a node for its shape alone."""
