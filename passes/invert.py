@@ -28,6 +28,7 @@ from revc.passes.rules.base import hint
 from revc.passes.rules.m507_drop_undone import drop_undone, drops
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.spec import Spec
+from revc.passes.transform.inverse_calls import calls_of
 from revc.passes.transform.inverse_statements import Reader, inverse_body
 from revc.unforeseen import ours
 
@@ -94,7 +95,9 @@ def _invert(spec: Spec, decl: ast.ModelDecl) -> ast.ModelDecl:
     if lost := [drop_undone(s.meter, s.step.span) for s in drops(block) if not s.undone]:
         raise SpecError(lost)
     state = spec.numerics
-    reader = Reader(_builtin(spec.main), dict(_types(block, state)))
+    taken = {node.id for node in ast.walk(decl) if isinstance(node, ast.Name)}
+    taken.update(register.name for one in block.walk() for register in (*one.takes, *one.gives))
+    reader = Reader(_builtin(spec.main), dict(_types(block, state)), calls_of(block), taken)
     reader = reader.among(n for n in spec.main.items(ast.NetDecl) if isinstance(n, ast.NetDecl))
     body = inverse_body(decl.body, reader)
     return decl.model_copy(update={**_interface(decl, block, state), "body": body})

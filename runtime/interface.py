@@ -13,6 +13,7 @@ from torch import Tensor
 
 from revc.errors import BindError
 from revc.runtime.metered.plan import NO_BITS, Plan
+from revc.runtime.plain import frozen
 from revc.runtime.ports import Ports
 from revc.runtime.schedule import INVERT, Action, Schedule
 from revc.runtime.sizes import Need, Polynomial, evaluate
@@ -137,7 +138,7 @@ class Interface:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Interface":
         """Return the interface that `to_json` gave."""
-        values = {name: _frozen(value) for name, value in data.items() if name != "plan"}
+        values = {name: frozen(value) for name, value in data.items() if name != "plan"}
         values["plan"] = Plan.from_json(data["plan"])
         for name in ("takes", "gives", "givens"):
             values[name] = tuple(Slot(**slot) for slot in values[name])
@@ -294,7 +295,3 @@ def _check_kind(slot: Slot, value: Tensor) -> None:
             raise BindError(f"{slot.name} is {value.dtype}; labels are integers, best int64")
     elif not (value.dtype in _FLOATS or (slot.kind == "lattice" and value.dtype in _WHOLE)):
         raise BindError(f"{slot.name} is {value.dtype}; the spec says {slot.text}: pass floats")
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -4,12 +4,29 @@ Each is functional: a nested region may not change its inputs. The public functi
 a graph calls a function by its module and name.
 """
 
+import sys
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.compiler import nested_compile_region
 
 from revc.runtime.state import alloc_health, lattice
 from revc.runtime.state.checksum import checksum as _checksum
+
+# torch 2.13 refuses a region's ninth version (of shapes, say) unless it is told otherwise.
+_BOUND = "max_reuse_entries"
+_UNBOUNDED: dict[str, Any] = (
+    {_BOUND: sys.maxsize} if _BOUND in signature(nested_compile_region).parameters else {}
+)
+
+
+def compiled_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that torch.compile compiles once for all its calls of equal shapes."""
+    region: Callable[..., Any] = nested_compile_region(function, **_UNBOUNDED)
+    return region
 
 
 def update(
@@ -41,7 +58,7 @@ def checksum(*registers: Tensor) -> Tensor:
     return _checksums(*registers)
 
 
-@nested_compile_region
+@compiled_once
 def _update(
     state: Tensor, value: Tensor, sign: int, fraction_bits: int, health: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -50,16 +67,16 @@ def _update(
     return changed, alloc_health.watch(value, fraction_bits, width, health)
 
 
-@nested_compile_region
+@compiled_once
 def _retract(state: Tensor, value: Tensor, sign: int, fraction_bits: int) -> Tensor:
     return lattice.add(state, value, -sign, fraction_bits)
 
 
-@nested_compile_region
+@compiled_once
 def _accumulate(total: Tensor, part: Tensor) -> Tensor:
     return total + part.to(total.dtype)
 
 
-@nested_compile_region
+@compiled_once
 def _checksums(*registers: Tensor) -> Tensor:
     return _checksum(list(registers))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.passes.transform.hoist import hoist
+from revc.passes.transform.inverse_calls import Passed, inverse_call
 
 Types = Mapping[tuple[Span, str], ast.Type]
 
@@ -21,12 +22,15 @@ class Reader:
     """What the text alone does not tell: which names are built-in nets, what registers held.
 
     `types` has the type of a register that a statement takes away or reshapes, by the statement's
-    place and the register's name. `masking` are the nets that draw masks: an update by one of them
-    is undone with the masks that it drew, which `-=` would draw anew.
+    place and the register's name; `calls` has what is called, by the call's place. `taken` are the
+    names that a new register may not have. `masking` are the nets that draw masks: an update by one
+    of them is undone with the masks that it drew, which `-=` would draw anew.
     """
 
     builtin: frozenset[str]
     types: Types
+    calls: Mapping[Span, Passed]
+    taken: set[str]
     masking: frozenset[str] = frozenset({"dropout"})
 
     def among(self, nets: Iterable[ast.NetDecl]) -> "Reader":
@@ -175,6 +179,9 @@ def _is_undone(step: ast.Stmt) -> bool:
 def inverse(step: ast.Stmt, reader: Reader) -> list[ast.Stmt]:
     """Return the statements that undo one statement."""
     match step:
+        case ast.Undo() | ast.BlockCall() if isinstance(call := _bare(step), ast.BlockCall):
+            once = call.model_copy(update={"uncall": call.uncall != _is_undone(step)})
+            return inverse_call(once, reader.calls.get(call.span), reader.taken)
         case ast.Undo():
             return _again(step.statement)
         case ast.Update() if masks(step.value, reader.masking):
@@ -197,8 +204,6 @@ def inverse(step: ast.Stmt, reader: Reader) -> list[ast.Stmt]:
             ]
         case ast.Permute():
             return [_permute(step)]
-        case ast.BlockCall():
-            return [step.model_copy(update={"uncall": not step.uncall})]
         case ast.Repeat():
             body = inverse_body(step.body, reader)
             return [step.model_copy(update={"body": body, "reversed": not step.reversed})]

@@ -21,7 +21,7 @@ from revc.runtime.loop_saved import KeepLoop, PullLoop
 
 LOOPS = (Loop, VjpLoop, KeepLoop, PullLoop)
 _OURS = {
-    "aten", "torch", "int", "float", "Layout", "nested_compile_region",
+    "aten", "torch", "int", "float", "Layout", "compiled_once",
     *(kind.__name__ for kind in LOOPS),
 }  # fmt: skip
 _ALWAYS = _OURS | set(keyword.kwlist)
@@ -157,7 +157,7 @@ class CodeFile:
             return part.faced.block, part.faced.face
         if isinstance(part.module, Unit):
             about = "One increment, or its pullback, which is compiled once."
-            return None, Face(about, decorator="nested_compile_region")
+            return None, Face(about, decorator="compiled_once")
         block: Block = graph.meta["block"]
         backward = graph._get_name().endswith(("_vjp", "_pull"))
         return block, Face(_about(block, backward), backward=backward)
@@ -165,9 +165,8 @@ class CodeFile:
     def _imports(self, body: list[str]) -> list[str]:
         text = "\n".join(body)
         lines = ["import torch"] if "torch." in text or "aten." in text else []
-        if "@nested_compile_region" in text:
-            lines.append("from torch.compiler import nested_compile_region")
-        ours = sorted(self.imports)
+        once = {"revc.runtime.traced.compiled_once"} if "@compiled_once" in text else set()
+        ours = sorted({*self.imports, *once})
         names = [name for name in ours if name.count(".") == 2]
         grouped = {"revc.runtime": [n.rpartition(".")[2] for n in names]} if names else {}
         for name in (n for n in ours if n.count(".") > 2):

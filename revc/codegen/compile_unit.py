@@ -10,7 +10,6 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.compiler import nested_compile_region
 from torch.fx import Graph, GraphModule, Node
 
 from revc.codegen.expressions import Cotangents, Emitter
@@ -25,6 +24,7 @@ from revc.ir.keys import Key, key
 from revc.ir.net_kinds import parameter_names
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Numerics
+from revc.runtime.traced import compiled_once
 
 if TYPE_CHECKING:
     from revc.codegen.body import Body
@@ -48,7 +48,7 @@ class Unit(torch.nn.Module):
         # The compiler tells regions by their code object, and keeps few versions of each.
         code = run.__code__.replace(co_name=f"unit_{next(self._made)}")
         own = FunctionType(code, run.__globals__, code.co_name, None, run.__closure__)
-        self._region = nested_compile_region(own)
+        self._region = compiled_once(own)
 
     def forward(self, *args: Any) -> Any:
         """Run the graph."""
@@ -118,10 +118,9 @@ class Inputs:
 
     def arguments(self, body: "Body", pieces: dict[Key, Node] | None) -> list[Any]:
         """Return the arguments, from the block that calls."""
-        args: list[Any] = []
-        for name, place in self.places:
-            known = (pieces or {}).get(name)
-            args.append(body.raw(place)[0] if known is None else known)
+        known = pieces or {}
+        nodes = [known.get(name) or body.raw(place)[0] for name, place in self.places]
+        args: list[Any] = [*body.target.apart(body, nodes)]
         for slot, count in zip(self.slots, self.counts, strict=True):
             args += [body.tape.item(body.nets[slot], index) for index in range(count)]
         args += [body.sizes[name] for name in self.sizes]

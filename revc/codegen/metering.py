@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from revc.codegen.live_types import typed, typed_at_any_depth
 from revc.ir import program as ir
 from revc.ir.dims import Dim
 from revc.ir.instructions import Apply, Instruction, Mix
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.metered import Coded, Distribution, Metered, Scale, Valve
+from revc.ir.live_types import typed, typed_at_any_depth
 from revc.ir.memo import per_node
 from revc.ir.program import Block, Program
 from revc.ir.types import Label, Lattice, Numerics

@@ -10,13 +10,13 @@ from torch.fx import GraphModule, Node
 
 from revc.codegen.gather import Gathering
 from revc.codegen.interface import emits_of
-from revc.codegen.live_types import typed
 from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.registers import Registers
 from revc.codegen.statements import let
 from revc.codegen.statements.table import pull
 from revc.codegen.targets.base import Evaluation
 from revc.ir.instructions import Env, Instruction, Let
+from revc.ir.live_types import typed
 from revc.ir.program import Block
 
 if TYPE_CHECKING:

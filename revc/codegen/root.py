@@ -12,12 +12,12 @@ from torch.fx import GraphModule, Node
 from revc.codegen.body import Body
 from revc.codegen.forward import Forward
 from revc.codegen.interface import emits_of, free_sizes
-from revc.codegen.live_types import typed
 from revc.codegen.options import Needs, Options
 from revc.codegen.pull import Pull
 from revc.codegen.segments import Cut, segments_of
 from revc.codegen.statements import repeat
 from revc.ir.instructions import Repeat
+from revc.ir.live_types import typed
 from revc.ir.program import Block, Program
 from revc.ir.types import Lattice, RegType
 from revc.runtime import traced

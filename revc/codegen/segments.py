@@ -7,9 +7,9 @@ A segment is a turn of a `repeat`, a call of a block, or a stretch of statements
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from revc.codegen.live_types import typed
 from revc.ir.dims import Dim
 from revc.ir.instructions import BlockCall, Emit, Env, Instruction, Let, Repeat
+from revc.ir.live_types import typed
 from revc.ir.make import make
 from revc.ir.memo import per_node
 from revc.ir.nets import Builtin, NetSlot

@@ -63,7 +63,7 @@ def pack(
         "lanes": lanes,
         "stacks": {name: len(flat) for name, flat in flats.items()},
         "state": {str(i): [str(v.dtype), list(v.shape)] for i, v in enumerate(plain)},
-        "check": None if check is None else check.tolist(),
+        "check": None if check is None else check.view(torch.int64).tolist(),
     }
     file = io.BytesIO()
     digest = write_header(file, header)
@@ -206,9 +206,13 @@ def _raw(slot: Slot, sizes: Mapping[str, int], dtype: torch.dtype, cursor: Curso
 def _check(
     header: Fields, model: "ReversibleModel", sizes: Mapping[str, int], device: torch.device
 ) -> Tensor | None:
-    """Return the checksums of the inputs, which exact state has and nothing in a file waives."""
-    steps = model.steps(sizes) if model.interface.exact else ()
+    """Return the checksums of the inputs, or the sketches of float state; no file waives them."""
+    steps, exact = model.steps(sizes), model.interface.exact
+    words = len(steps[0].segment.live) * (1 if exact else 2) if steps else None
     check = header.integers("check")
-    if (None if check is None else len(check)) != (len(steps[0].segment.live) if steps else None):
+    if (None if check is None else len(check)) != words:
         raise DamagedTapeError("an archive has not the checksums that its program gives")
-    return None if check is None else torch.tensor(check, dtype=torch.int64, device=device)
+    if check is None:
+        return None
+    found = torch.tensor(check, dtype=torch.int64, device=device)
+    return found if exact else found.view(torch.float64)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from revc.runtime.metered.coding import Coding
+from revc.runtime.plain import frozen
 from revc.runtime.sizes import ONE, Polynomial
 
 Row = tuple[str, str]
@@ -109,19 +110,10 @@ class Plan:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Plan":
         """Return the plan that `to_json` gave."""
-        budgets = (
-            {
-                **b,
-                "targets": tuple(b["targets"]),
-                "units": tuple(b["units"]),
-                "occurrences": tuple((float(f), tuple(n)) for f, n in b["occurrences"]),
-            }
-            for b in data["budgets"]
-        )
         return Plan(
             tuple(Site(**{**site, "coding": Coding(**site["coding"])}) for site in data["sites"]),
             tuple(Stack(**stack) for stack in data["stacks"]),
-            tuple(Budget(**budget) for budget in budgets),
+            tuple(Budget(**frozen(budget)) for budget in data["budgets"]),
             data["rewrites"],
         )
 

@@ -112,7 +112,7 @@ class Run:
         plan, step = call.segment.plan, self.steps[position]
         if self.marks.on:
             row = self.marks.put(position, step.segment.live, self.state)
-            if position == 0 and (self.interface.exact or not self.interface.plan):
+            if position == 0:
                 self.check = row
         if call.saved is not None:
             self.snapshots.put(position, self.state)

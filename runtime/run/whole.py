@@ -65,11 +65,11 @@ def run_whole(
 
 
 def _distinct(values: Sequence[Tensor]) -> list[Tensor]:
-    """Return the values, a view for each that came before: Dynamo takes no tensor twice."""
+    """Return the values, a copy of each that came before: no unit may take a tensor twice."""
     found: list[Tensor] = []
     for value in values:
         again = any(value is other for other in found)
-        found.append(value.view_as(value) if again else value)
+        found.append(value.clone() if again else value)
     return found
 
 

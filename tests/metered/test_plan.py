@@ -58,6 +58,15 @@ def test_a_plan_survives_json(name: str) -> None:
     assert all(isinstance(site, Site) for site in at.sites)
 
 
+@pytest.mark.parametrize(
+    "budget", ["net(Net.va) <= 9 bits/example", "put(Net.up) <= 9 bits/element"]
+)
+def test_a_plan_with_budgets_survives_json(budget: str) -> None:
+    at = revc.compile(f"{SPEC}budget {budget}\n").interface.plan
+    assert at.budgets
+    assert Plan.from_json(json.loads(json.dumps(at.to_json()))) == at
+
+
 def test_only_dropouts_rest_in_evaluation() -> None:
     (only, *rest) = revc.compile(SPECS["dropout"]).interface.plan.sites
     assert all(site.coding.family == "dropout" for site in (only, *rest))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from tests.programs.expressions import Writer
 from tests.programs.kinds import Kind, Size, shape_text
 from tests.programs.moves import kept
 from tests.programs.scope import BlockRule, NetRule, Scope
@@ -63,7 +64,10 @@ def _called(scope: Scope, rule: BlockRule, name: str, args: tuple[list[str], lis
     if name not in scope.called and spec.chance(0.4):
         label = spec.fresh("h")
         known = scope.readable()
-        scope.called[label] = replace(rule, givens=tuple(known[n] for n in givens), exact=True)
+        kinds = [
+            known[_base(n)].shaped(kind.shape) for n, kind in zip(givens, rule.givens, strict=True)
+        ]
+        scope.called[label] = replace(rule, givens=tuple(kinds), exact=True)
     uncall = "uncall " if spec.chance(0.35) else ""
     undo = "undo " if not label and spec.chance(0.1) else ""
     text = f"{uncall}{name}{generics}({', '.join([*state, *givens])})"
@@ -112,15 +116,25 @@ def _arguments(scope: Scope, rule: BlockRule) -> tuple[list[str], list[str]] | N
         state.append(scope.spec.rng.choice(found))
     givens: list[str] = []
     for kind in rule.givens:
-        found = [
-            n for n, k in scope.readable().items()
-            if (k == kind if rule.exact else k.shape == kind.shape and k.label == kind.label)
-            and not scope.sources(frozenset({n})) & set(state)
-        ]  # fmt: skip
+        found = _reads(scope, kind, rule.exact, state)
         if not found:
             return None
         givens.append(scope.spec.rng.choice(found))
     return state, givens
+
+
+def _reads(scope: Scope, kind: Kind, exact: bool, state: list[str]) -> list[str]:
+    """Return what may be passed as a given: values, and slices, that are no part of the state."""
+    known = scope.readable()
+    return [
+        text for text, shape in Writer(scope).reads(kind.shape.__eq__, bool(kind.label))
+        if (not exact or known[_base(text)].shaped(shape) == kind)
+        and not scope.sources(frozenset({_base(text)})) & set(state)
+    ]  # fmt: skip
+
+
+def _base(text: str) -> str:
+    return text.split("[")[0]
 
 
 def _generics(scope: Scope, rule: BlockRule) -> str:

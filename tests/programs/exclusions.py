@@ -2,18 +2,14 @@
 
 EXCLUSIONS: dict[str, str] = {
     # what is passed over where it is met
-    "renamed": "the inverted source of a call whose block gives other registers than it takes "
-    "calls that block back with the wrong names",
     "escapes": "one value in 65536 that `undo put` or `undo valve` takes from a fresh tape is an "
     "escape, which the lattice need not hold",
-    "compile aliases": "compiled, an expression may not read two places of one register",
-    "compile shapes": "compiled, updates of more than 8 shapes are refused",
+    "overflows": "a scaling that leaves the range of its lattice is refused while it runs",
 }
 
 WORDS = {
     "a value was drawn that a lattice": "escapes",
-    "Higher order ops do not support aliasing": "compile aliases",
-    "exceeded maximum reuse entries": "compile shapes",
+    "leaves the range of int": "overflows",
 }
 """Words of an error that is one of these failings."""
 

@@ -48,7 +48,7 @@ def _split(
 ) -> Steps:
     scope.regs.distinct((part.id, part.span) for part in parts)
     whole = scope.regs.target(source.id, source.span)
-    axis = _axis(scope, along, whole.shape, span)
+    axis = _axis(scope, along, whole.shape, span, len(parts))
     width = whole.shape[axis] / len(parts)
     if width.constant is not None and width.integer is None:
         raise scope.findings.reject(odd_split(whole.shape[axis], len(parts), span))
@@ -68,7 +68,7 @@ def _join(
     kinds = [scope.regs.target(part.id, part.span) for part in parts]
     for part, kind in zip(parts[1:], kinds[1:], strict=True):
         _alike(scope, part, kind, parts[0], kinds[0])
-    axis = _axis(scope, along, kinds[0].shape, span)
+    axis = _axis(scope, along, kinds[0].shape, span, len(parts))
     shape = list(kinds[0].shape)
     shape[axis] = shape[axis] * len(parts)
     for part in parts:
@@ -84,8 +84,8 @@ def _alike(scope: Scope, name: ast.Name, kind: RegType, other: ast.Name, wanted:
     scope.findings.demand(other_type(kind, wanted, says, name.span))
 
 
-def _axis(scope: Scope, along: ast.Expr | None, shape: Shape, span: Span) -> int:
-    """Return the axis that a statement works along, counted from 0."""
+def _axis(scope: Scope, along: ast.Expr | None, shape: Shape, span: Span, parts: int = 2) -> int:
+    """Return the axis that a statement works along, counted from 0; one part is on any axis."""
     if along is None:
         axis: int | None = len(shape) - 1
     else:
@@ -93,7 +93,7 @@ def _axis(scope: Scope, along: ast.Expr | None, shape: Shape, span: Span) -> int
         span = along.span
     if axis is not None and axis < 0:
         axis += len(shape)
-    if axis is None or not 0 < axis < len(shape):
+    if axis is None or not (parts > 1) <= axis < len(shape):
         text = f"an axis of {shape_text(shape)} from 1 on is needed: axis 0 is the example"
         raise scope.findings.reject(mismatch(span, text))
     return axis

@@ -25,7 +25,7 @@ def lower(body: "Forward", step: BlockCall) -> None:
     graph = body.library.forward(callee, body.options, asked(body, step.givens))
     name = body.module(step.block.name, graph)
     args = [body.state.pop(arg) for arg in step.args]
-    args += [body.raw(place)[0] for place in step.givens]
+    args += read(body, step.givens)
     args += [body.nets[slot] for slot in step.nets]
     args += [*body.sizes_for(callee), *body.tail(callee)]
     taken(body, name, args, step.results, _emits(step, callee))
@@ -151,11 +151,24 @@ def handed(body: "Pull", names: tuple[str, ...]) -> list[Node]:
     return [body.state.pop(name) for name in names] + [body.cots.pop(name) for name in names]
 
 
+def read(body: "Body", places: tuple[Place, ...]) -> list[Node]:
+    """Return what is passed as givens, of which no two share memory where that matters."""
+    return body.target.apart(body, [body.raw(place)[0] for place in places])
+
+
 def given(body: "Pull", places: tuple[Place, ...]) -> list[Node | None]:
     """Return givens and their cotangents, None for those that have none."""
-    held = [(body.cots_with(place.name), place) for place in places]
-    raw: list[Node | None] = [body.raw(place)[0] for place in places]
-    return raw + [None if cots is None else cots.view(place) for cots, place in held]
+    nodes: list[Node | None] = [*read(body, places)]
+    for index, place in enumerate(places):
+        cots = body.cots_with(place.name)
+        again = _is_again(places, index)
+        nodes.append(None if cots is None else body.target.lent(cots, place, again))
+    return nodes
+
+
+def _is_again(places: tuple[Place, ...], index: int) -> bool:
+    """Say whether the same value, or a part of it, is passed before the place at `index`."""
+    return any(place.name == places[index].name for place in places[:index])
 
 
 def pulled(
@@ -176,10 +189,10 @@ def pulled(
     take = lambda: body.tape.item(out, next(items))  # noqa: E731
     body.state.update({register: take() for register in registers})
     body.cots.update({register: take() for register in registers})
-    for place in givens:
+    for index, place in enumerate(givens):
         node, cots = take(), body.cots_with(place.name)
         if cots is not None:
-            body.target.returned(cots, place, node)
+            body.target.returned(cots, place, node, _is_again(givens, index))
     for slot in nets:
         node = take()
         if body.needs.nets[slot]:

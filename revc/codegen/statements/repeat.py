@@ -28,7 +28,7 @@ def loop(body: "Forward", step: Repeat, checked: bool) -> tuple[Node, int]:
     name = body.module(step.label, module)
     args: list[Any] = [int_value(body.tape, step.count, body.size)]
     args += [body.state[register] for register in step.registers]
-    args += [body.raw(place)[0] for place in step.passed()]
+    args += call.read(body, step.passed())
     args += [body.nets[slot] for slot in used_slots(step)]
     args += [*body.sizes_for(step.body, step.index), *body.tail(step.body)]
     out, *items = call.taken(body, name, args, step.registers, emits_of(step.body))

@@ -1,7 +1,7 @@
 """What a kind of graph decides: how values are evaluated, and how registers change."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,10 @@ class Target(ABC):
             return Evaluation(body.tensor(node), lambda _: Cotangents([], {}, {}), active=False)
         pull = lambda cot: emitter.cotangents(tape.pullback(node, cot))  # noqa: E731
         return Evaluation(node, pull, tape.wants(node))
+
+    def apart(self, body: "Body", nodes: Sequence[Node]) -> list[Node]:
+        """Return nodes for what is passed together, in memory that it does not share if need be."""
+        return [*nodes]
 
     def add(self, body: "Body", kind: Numerics, view: Node, value: Node, sign: int) -> Node:
         """Add ``sign * value`` to a view of a register; return the changed view."""
@@ -118,8 +122,15 @@ class Target(ABC):
         """Add to the cotangent of a place; of batch piece i of n if `piece` is (i, n)."""
 
     @abstractmethod
-    def returned(self, cots: Registers, place: Place, total: Node) -> None:
-        """Take the cotangent of a place from a callee that was given it to add to."""
+    def lent(self, cots: Registers, place: Place, again: bool) -> Node:
+        """Return the cotangent of a place for a callee to add to.
+
+        `again` says that one that may overlap it is lent before it in the same call.
+        """
+
+    @abstractmethod
+    def returned(self, cots: Registers, place: Place, total: Node, again: bool) -> None:
+        """Take back what was lent, with what the callee added."""
 
 
 def _add_label(body: "Body", kind: Label, view: Node, value: Node, sign: int) -> Node:

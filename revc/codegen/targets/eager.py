@@ -80,8 +80,12 @@ class Eager(Target):
             view = body.tape.item(pieces, piece[0])
         body.effect(aten.add_.Tensor, view, part)
 
-    def returned(self, cots: Registers, place: Place, total: Node) -> None:
-        """Do nothing: the callee added through the view that it was given."""
+    def lent(self, cots: Registers, place: Place, again: bool) -> Node:
+        """Return a view, which the callee adds through."""
+        return cots.view(place)
+
+    def returned(self, cots: Registers, place: Place, total: Node, again: bool) -> None:
+        """Do nothing."""
 
 
 EAGER = Eager()

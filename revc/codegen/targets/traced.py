@@ -4,12 +4,14 @@ The forward pass and the rebuild call one unit, so no compiler can fuse them dif
 brought from Python are called outside of units, as they are.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch.fx import Node
 
 from revc.codegen.registers import Registers
+from revc.codegen.reuse import base_of
 from revc.codegen.targets.base import Evaluation, Pieces, Target
 from revc.codegen.values import brought_nets
 from revc.ir.expr import Expr, Place
@@ -39,6 +41,19 @@ class Traced(Target):
         unit = body.library.unit(value, body)
         node, residuals = unit.primal(body, pieces)
         return Evaluation(node, lambda cot: unit.pull(body, pieces, residuals, cot))
+
+    def apart(self, body: "Body", nodes: Sequence[Node]) -> list[Node]:
+        """Copy what shares memory with what comes before it, as slices of one register do.
+
+        A nested region may not take two such tensors.
+        """
+        bases: set[Node] = set()
+        found = []
+        for node in nodes:
+            base = base_of(node)
+            found.append(body.tape.call(aten.clone.default, node) if base in bases else node)
+            bases.add(base)
+        return found
 
     def add_lattice(self, body: "Body", kind: Lattice, view: Node, value: Node, sign: int) -> Node:
         """Add and watch in one step."""
@@ -98,8 +113,15 @@ class Traced(Target):
             part = body.tape.call(cotangents.at_piece, part, view, *piece)
         cots.write(place, body.tape.call(traced.accumulate, view, part))
 
-    def returned(self, cots: Registers, place: Place, total: Node) -> None:
-        """Write the sum that the callee returns."""
+    def lent(self, cots: Registers, place: Place, again: bool) -> Node:
+        """Return the cotangent, or zero for what is lent already: it would be counted twice."""
+        view = cots.view(place)
+        return cots.tape.call(cotangents.zeros_for, view) if again else view
+
+    def returned(self, cots: Registers, place: Place, total: Node, again: bool) -> None:
+        """Write the sum that the callee returns, or add it."""
+        if again:
+            total = cots.tape.call(traced.accumulate, cots.view(place), total)
         cots.write(place, total)
 
 
