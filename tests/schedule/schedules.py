@@ -1,5 +1,6 @@
 """Models under several schedules, and what is compared of their runs."""
 
+import copy
 import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from benchmarks.flops import FlopCounter
 from revc.runtime.model import ReversibleModel
 from tests.model import specs
 from tests.model.laws import gradients, weighted
+from tests.model.made import make
 
 MIXED = (
     specs.HEAD
@@ -39,6 +41,17 @@ model Net(a, b: [B, T, d], given u: [B, T, d]) -> (a, b: [B, T, d]) {
 }
 """
 )
+
+
+Pair = tuple[ReversibleModel, ReversibleModel]
+
+
+def both(schedule: list[str], source: str = specs.LAYERS) -> Pair:
+    """Return a model under a schedule, and its twin that inverts."""
+    model = make(source)
+    twin = copy.deepcopy(model)
+    model.schedule = schedule
+    return model, twin
 
 
 def inputs_of(model: ReversibleModel, grad: bool = True) -> dict[str, Tensor]:
