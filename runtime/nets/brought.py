@@ -245,10 +245,11 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
 
 def _check_leaves(leaf: Leaf, handle: Handle, output: Tensor | End) -> None:
     """Check that all that the module computed with is among its inputs and parameters."""
-    known = {id(x) for x in (*handle.inputs, *handle.params)}
+    ours = (*handle.inputs, *handle.params)
+    known = {id(x) for x in ours}
     if output.grad_fn is None and id(output) not in known:
         raise BindError(_lost(leaf))
-    seen: set[Any] = {None}
+    seen: set[Any] = {x.grad_fn for x in ours} | {None}  # what is behind them is the caller's
     waiting: list[Any] = [output.grad_fn]
     while waiting:
         node = waiting.pop()

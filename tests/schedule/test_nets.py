@@ -77,3 +77,17 @@ def test_hooks_of_segments_fire(schedule: list[str]) -> None:
         one.segments[1].register_full_backward_hook(lambda _m, _i, out: seen.append(out[0].clone()))
         pulled(one, {"a": a, "b": b})
     assert torch.equal(*seen)
+
+
+def test_weights_that_are_not_leaves_pass_their_gradient_on() -> None:
+    torch.manual_seed(0)
+    model = revc.compile(specs.HOLE, nets={"F": lambda: nn.Linear(8, 8)})
+    a, b = pair()
+    scale, found = torch.tensor(0.5, requires_grad=True), []
+    weights = {n: p.detach() for n, p in model.named_parameters()}
+    for schedule in ("invert", "save"):
+        model.schedule = schedule
+        scaled = {n: scale * p for n, p in weights.items()}
+        out = torch.func.functional_call(model, scaled, (a, b))
+        found.append(list(torch.autograd.grad(out.a.square().sum(), [a, b, scale])))
+    assert same(*found)
