@@ -4,7 +4,7 @@ Blocks, nets and dims stay as they are. A model's inputs and outputs change plac
 statements (see `revc.passes.transform.inverse_statements`); givens stay givens.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import reduce
 from pathlib import Path
@@ -12,7 +12,6 @@ from pathlib import Path
 from revc.errors import BindError
 from revc.grammar import ast
 from revc.grammar.diagnostics import SpecError
-from revc.grammar.printer import print_file
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.instructions import Free, Put, Reshape
@@ -21,9 +20,9 @@ from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
 from revc.passes.elaborate.scope.names import number
 from revc.passes.elaborate.specialise import elaborate_root
+from revc.passes.inverse_allows import print_allowed
 from revc.passes.modules import Module, nowhere, statements
 from revc.passes.recursion_limit import recursion_limit
-from revc.passes.rules.allow import Allow, allows
 from revc.passes.rules.base import hint
 from revc.passes.rules.m507_drop_undone import drop_undone, drops
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
@@ -49,10 +48,10 @@ def invert(source: str | Path, *, model: str | None = None) -> str:
     """
     spec = Spec(source)
     with recursion_limit(), ours(lambda: spec.main.file.span.file):
-        return _invert_spec(spec, model)
+        return _invert_spec(spec, source, model)
 
 
-def _invert_spec(spec: Spec, model: str | None) -> str:
+def _invert_spec(spec: Spec, source: str | Path, model: str | None) -> str:
     file = spec.tree
     models = {decl.name: decl for decl in spec.models}
     if not models:
@@ -68,25 +67,8 @@ def _invert_spec(spec: Spec, model: str | None) -> str:
             item = _invert(spec, item)
             inverted.update(id(one) for one in statements(item.body))
         items.append(item)
-    allowed, _ = allows([spec.main])
     inverse = file.model_copy(update={"items": tuple(items)})
-    return print_file(inverse, lambda node: _allowed(node, id(node) in inverted, allowed))
-
-
-def _allowed(node: ast.Node, inverted: bool, allowed: Sequence[Allow]) -> list[str]:
-    """Return the comments that allow what the original allows at a statement.
-
-    Of what is inverted, a `free` alone claims a value, and nets that draw random numbers have all
-    declarations of their own.
-    """
-    found: dict[str, None] = {}
-    for allow in allowed:
-        if allow.file != node.span.file or not allow.holds(node.span.line):
-            continue
-        claims, is_net = isinstance(node, ast.Free), isinstance(node, ast.NetDecl)
-        if not inverted or {"L107": claims, "R401": is_net}.get(allow.code, not is_net):
-            found[allow.comment.text] = None
-    return list(found)
+    return print_allowed(spec, source, inverse, inverted)
 
 
 def _invert(spec: Spec, decl: ast.ModelDecl) -> ast.ModelDecl:

@@ -34,9 +34,10 @@ class ReversibleModel(Scheduled):
     """A reversible program: forward stores nothing a layer, backward and `inverse` rebuild.
 
     ``model(*inputs)`` returns a named tuple of the program's results and emits, floats in float32
-    (float64 if the nets are), or, if it is made `plain`, the one result as a tensor;
-    ``model.inverse(out)`` returns the inputs, bit for bit on a lattice. Net instances are the
-    submodules ``model.nets.<dotted instance name>``; `segments` are what a run executes, in order.
+    (float64 if the nets are; without parameters all is computed in float32), or, if it is made
+    `plain`, the one result as a tensor; ``model.inverse(out)`` returns the inputs, bit for bit on a
+    lattice. Net instances are the submodules ``model.nets.<dotted instance name>``; `segments` are
+    what a run executes, in order.
 
     `counts` says what was clamped or rounded because it did not fit its lattice. Float state is
     rebuilt up to rounding: `drift` is what a register may be off by, as a fraction of the largest

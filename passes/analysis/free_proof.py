@@ -2,7 +2,8 @@
 
 The walk keeps a symbolic value for each register (see `symbolic`) and for each stack. Computing and
 uncomputing cancel: what was added is subtracted, what was called is uncalled, a loop is undone by
-its `undo`; but bits come back only from a stack that is as it was.
+its `undo`; but bits come back only from a stack that is as it was, and residues that were dropped
+do not.
 """
 
 from collections.abc import Hashable, Iterator
@@ -32,7 +33,7 @@ from revc.ir.memo import per_node
 from revc.ir.program import Block
 from revc.passes.analysis.free_witness import witness
 from revc.passes.analysis.sameness import loop_keys, step_keys
-from revc.passes.analysis.stacks import touched
+from revc.passes.analysis.stacks import loses, touched
 from revc.passes.analysis.symbolic import Value, Values, place_key
 
 MOST_WITNESSES = 10  # that are searched for in one body
@@ -184,6 +185,8 @@ class _Walk:
         results: tuple[str, ...],
     ) -> None:
         stacks = touched(step)
+        if loses(step):  # what undoes it does not bring back what was given
+            key = inverse = ("lost", len(self.values))
         given = (*(self.held.pop(name) for name in names), *(self._stack(s) for s in stacks))
         made = self.values.mapped(key, inverse, given, len(results) + len(stacks))
         self.held.update(zip(results, made[: len(results)], strict=True))

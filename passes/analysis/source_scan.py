@@ -8,6 +8,7 @@ functions and classes of other files. Names are resolved by imports, so that a l
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from revc.passes.analysis.source_files import File, Found, find, open_module
 from revc.passes.analysis.torch_layers import FILLING, UNKNOWN, function, layer
@@ -58,6 +59,14 @@ class _Scan:
             yield from self._body(init, values, set_up=True)
         for name in _reached(methods):
             yield from self._body(methods[name], values)
+        _, base = _ancestry(found)
+        if base is not None and not any(name in methods for name in _START):
+            given = args, kwargs
+            if "__init__" in methods:
+                given = _passed_on(methods["__init__"], values)
+            looked = layer(base, *given)
+            if looked.verdict == "random":
+                yield looked.why
 
     def _body(self, found: Found, values: Values, set_up: bool = False) -> Iterator[str]:
         """Yield what a function draws by; one that sets up may draw initial values."""
@@ -105,15 +114,44 @@ class _Scan:
 
 def _methods(found: Found) -> Iterator[tuple[str, Found]]:
     """Yield the methods of a class, those of its bases first."""
-    assert isinstance(found.node, ast.ClassDef)
-    for base in reversed(found.node.bases):
-        name = found.file.full_name(base)
-        above = None if name is None or name.startswith("torch.") else found.file.find(name)
-        if above is not None and isinstance(above.node, ast.ClassDef) and above.node != found.node:
-            yield from _methods(above)
-    for node in found.node.body:
-        if isinstance(node, ast.FunctionDef):
-            yield node.name, Found(found.file, node)
+    for one in reversed(_ancestry(found)[0]):
+        for node in one.node.body if isinstance(one.node, ast.ClassDef) else ():
+            if isinstance(node, ast.FunctionDef):
+                yield node.name, Found(one.file, node)
+
+
+def _ancestry(found: Found) -> tuple[list[Found], str | None]:
+    """Return a class and its bases, each once, nearest first, and the layer of torch under them."""
+    line, layers = {id(found.node): found}, list[str]()
+    waiting = [found]
+    while waiting:
+        one = waiting.pop()
+        bases = one.node.bases if isinstance(one.node, ast.ClassDef) else []
+        for name in filter(None, map(one.file.full_name, bases)):
+            above = None if name.startswith("torch.") else one.file.find(name)
+            if name.startswith("torch.nn."):
+                layers.append(name.rpartition(".")[2])
+            elif above is not None and id(above.node) not in line:
+                line[id(above.node)] = above
+                waiting.append(above)
+    return list(line.values()), next(iter(layers), None)
+
+
+def _passed_on(init: Found, values: Values) -> tuple[list[object], Values]:
+    """Return what ``super().__init__(..)`` is given."""
+    for node in ast.walk(init.node):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        called = node.func.value
+        of = called.func.id if isinstance(called, ast.Call) and _is_name(called.func) else ""
+        if (of, node.func.attr) == ("super", "__init__"):
+            args = [_constant(arg, values) for arg in node.args]
+            return args, {w.arg: _constant(w.value, values) for w in node.keywords if w.arg}
+    return [], {}
+
+
+def _is_name(node: ast.expr) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name)
 
 
 def _reached(methods: Mapping[str, Found]) -> list[str]:

@@ -1,7 +1,7 @@
 """Which stacks a statement exchanges bits with: the tape and reservoir, where it names no other."""
 
 from revc.ir.instructions import Apply, Draw, Instruction, Mix, Valve
-from revc.ir.instructions.metered import Metered
+from revc.ir.instructions.metered import Coded, Metered
 from revc.ir.memo import per_node
 from revc.ir.program import Block
 
@@ -18,6 +18,19 @@ def touched(step: Instruction) -> tuple[str, ...]:
     elif isinstance(step, Apply) or (isinstance(step, Mix) and step.family == "lu"):
         found.add(TAPE)  # the remainders of exact steps
     return tuple(sorted(found))
+
+
+def loses(step: Instruction) -> bool:
+    """Say whether a statement, or one in what it runs, drops residues: nothing brings them back."""
+    if isinstance(step, Valve | Coded) and step.by.residue == "drop":
+        return True
+    return any(_loses(block) for block in step.inner())
+
+
+@per_node
+def _loses(block: Block) -> bool:
+    """Say whether a statement of a block does."""
+    return any(loses(step) for step in block.body)
 
 
 @per_node

@@ -44,6 +44,10 @@ class Values:
     def __init__(self) -> None:
         self._known: dict[int, Value] = {0: ZERO}
 
+    def __len__(self) -> int:
+        """Return how many different values there are so far."""
+        return len(self._known)
+
     def make(
         self, kind: str, args: tuple[Value, ...] = (), data: Hashable = None, uniform: bool = False
     ) -> Value:

@@ -42,7 +42,8 @@ class Elaboration:
     many the unshared loops have in all, `nets` how many the bodies have; `open` the bodies that are
     being read; `at` the place of the statement that was read last; `guessed` the files of which a
     `state` or `dim` line was refused, so that what it says is a guess. `file_scopes` holds a
-    `Scope` for each file with nets, the other two its nets and their declarations by name.
+    `Scope` for each file with nets, the other two its nets and their declarations by name;
+    `building` are the declarations of those that are being made.
     """
 
     findings: Findings
@@ -62,6 +63,7 @@ class Elaboration:
     guessed: set[int] = field(default_factory=set)
     file_scopes: dict[int, Any] = field(default_factory=dict)
     file_nets: dict[int, Net | None] = field(default_factory=dict)
+    building: set[int] = field(default_factory=set)
     file_decls: dict[str, tuple[Module, ast.NetDecl]] = field(default_factory=dict)
     _names: dict[int, Names] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)

@@ -29,6 +29,7 @@ class Allow:
     code: str
     file: str
     lines: Lines
+    reason: str
     comment: ast.Comment
 
     def covers(self, finding: Diagnostic) -> bool:
@@ -64,7 +65,8 @@ def allows(modules: Iterable[Module]) -> tuple[list[Allow], list[Diagnostic]]:
                 continue
             for code in (part.strip() for part in match["codes"].split(",")):
                 if code in MODULES:
-                    found.append(Allow(code, comment.span.file, about.lines(comment), comment))
+                    where = comment.span.file, about.lines(comment)
+                    found.append(Allow(code, *where, match["reason"], comment))
                 else:
                     wrong.append(unknown(code, comment.span))
     return found, wrong

@@ -69,6 +69,7 @@ class Emitter:
         node = decoded(self.tape, raw, numerics)
         if numerics.kind != "label" and self.wanted(read.place):
             self.tape.watch(node)
+        node.meta["part"] = numerics.kind == "float32" and bool(read.place.index)
         self.leaves[name] = (read.place, node)
         return node
 
@@ -134,6 +135,7 @@ class Emitter:
             if self.wanted(slot):
                 self.tape.watch_whole(self.nets[slot])
         net, tape = self.nets[slot], self.tape
+        args = tuple(self._apart(arg) for arg in args)
         both = tape.call(brought.run, net, asked, *args)
         out, handle = tape.item(both, 0), tape.item(both, 1)
 
@@ -143,6 +145,16 @@ class Emitter:
             return mine + [(arg, tape.item(back, i + 1)) for i, arg in enumerate(args)]
 
         return tape.record(out, (net, *args), vjp)
+
+    def _apart(self, arg: Node) -> Node:
+        """Copy a part of float state for a brought net.
+
+        Autograd takes a write to any part of a register for a write to what the net has saved.
+        """
+        if not arg.meta.get("part"):
+            return arg
+        copy = self.tape.call(aten.clone.default, arg)
+        return self.tape.record(copy, (arg,), lambda g: [(arg, g)])
 
     def _is_asked(self, expr: Expr) -> bool:
         """Say whether a brought net must be able to give the gradient of an argument."""

@@ -16,12 +16,21 @@ if TYPE_CHECKING:
 
 
 class Forward(Body):
-    """Lowers the instructions of a block in order; see `interface` for what goes in and out."""
+    """Lowers the instructions of a block in order; see `interface` for what goes in and out.
+
+    `sizes` are the free sizes that the graph takes, if they are not those that the block needs.
+    """
 
     def __init__(
-        self, block: Block, library: "Library", options: Options, asked: Asked = None
+        self,
+        block: Block,
+        library: "Library",
+        options: Options,
+        asked: Asked = None,
+        sizes: tuple[str, ...] | None = None,
     ) -> None:
         super().__init__(block, library, options, asked)
+        self._size_names = sizes
         registers = self.names.all(r.name for r in block.takes)
         givens = self.names.all(r.name for r in block.givens)
         self.givens = dict(zip((r.name for r in block.givens), givens, strict=True))
@@ -42,6 +51,10 @@ class Forward(Body):
         """Lower the body."""
         for step in self.block.body:
             self.step(step)
+
+    def size_names(self) -> tuple[str, ...]:
+        """Return the free sizes that the graph takes."""
+        return super().size_names() if self._size_names is None else self._size_names
 
     def step(self, step: Instruction) -> None:
         """Lower one instruction."""

@@ -72,7 +72,11 @@ class Library:
         made = ("inverse graph", _code(block, options), options, _distinct(block, asked))
         if made not in self.made:
             inverted = without_emits(block).inverse()
-            self.made[made] = self.forward(inverted, options, asked)
+            if sizes_of(inverted) == (sizes := sizes_of(block)):
+                self.made[made] = self.forward(inverted, options, asked)
+            else:  # an emit alone needs a size, and a caller knows of one list of them
+                self.made[made] = Forward(inverted, self, options, asked, sizes).build()
+                self.made[made].meta["block"] = inverted
         return self.made[made]
 
     def vjp(self, block: Block, needs: Needs, options: Options, asked: Asked = None) -> GraphModule:

@@ -21,7 +21,7 @@ from revc.ir.live_types import typed
 from revc.ir.program import Block, Program
 from revc.ir.types import Lattice, RegType
 from revc.runtime import traced
-from revc.runtime.state import boundary
+from revc.runtime.state import boundary, drift
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library
@@ -36,10 +36,17 @@ def is_exact(program: Program) -> bool:
     return all(kind.numerics.kind != "float32" for env in envs for kind in env.values())
 
 
-class _Root:
-    """A whole program's graphs take every free size of its interface."""
+class _Root(Body):
+    """A whole program's graphs take every free size of its interface, and mark their state."""
 
-    block: Block
+    exact: bool
+
+    def marks(self) -> Node:
+        """Emit what the registers are known by again: checksums, or sketches of float state."""
+        registers = [self.state[name] for name in sorted(self.types)]
+        if self.exact:
+            return checksum_row(self, registers)
+        return self.tape.call(drift.row, self.device, *registers)
 
     def size_names(self) -> tuple[str, ...]:
         """Return the free sizes of the interface."""
@@ -88,9 +95,7 @@ class RootForward(_Root, Forward):
             with self.marking(steps[0]):
                 self._checked_repeat(steps[0])
             return
-        if self.exact:
-            registers = [self.state[name] for name in sorted(self.types)]
-            self.checks.append(checksum_row(self, registers))
+        self.checks.append(self.marks())
         for step in steps:
             self.step(step)
         self.trail.append(self.tape.call(aten.unsqueeze.default, self.health, 0))
@@ -106,14 +111,17 @@ class RootForward(_Root, Forward):
 
 
 class RootPull(_Root, Pull):
-    """The VJP graph: takes raw state, cotangents and checksums; gives cotangents and mismatches."""
+    """The VJP graph: takes raw state, cotangents and checksums; gives cotangents and mismatches.
+
+    Of float state it takes no sketches: it gives those of the way back.
+    """
 
     def __init__(
         self, block: Block, needs: Needs, library: "Library", options: Options, exact: bool
     ) -> None:
         super().__init__(block, needs, library, options)
         self.exact = exact
-        count = len(segments_of(block)) if exact else 0
+        count = len(segments_of(block)) if exact else 0  # sketches are compared outside
         self.checks = self.names.all(f"check_{index}" for index in range(count))
         self.wrong: list[Node] = []
 
@@ -131,10 +139,10 @@ class RootPull(_Root, Pull):
                 continue
             for step, before, after in taken:
                 self.step(step, before, after)
+            row = self.marks()
             if self.exact:
-                registers = [self.state[name] for name in sorted(self.types)]
-                row = checksum_row(self, registers)
-                self.wrong.append(self.tape.call(boundary.mismatches, row, self.checks[index]))
+                row = self.tape.call(boundary.mismatches, row, self.checks[index])
+            self.wrong.append(row)
         cots = [self.cots[r.name] for r in self.block.takes]
         self.graph.output((*cots, *self.other_cotangents(), *reversed(self.wrong)))
         return self.finished(f"{self.block.name}_vjp")

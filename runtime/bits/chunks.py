@@ -2,7 +2,7 @@
 
 All numbers are little-endian.
 
-    file   = MAGIC, version u16, 0 u16, length u32, header (JSON, UTF-8), digest [16], chunk*
+    file   = MAGIC, version u16, 0 u16, length u32, header (JSON, deflated), digest [16], chunk*
     chunk  = kind [4], length u64, payload, digest [16], length u64
 
 A digest is BLAKE2b-128 over the digest before it and all bytes of the header or chunk up to
@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from revc.runtime.bits import header as headers
+from revc.runtime.bits.deflated import deflate, inflate
 from revc.runtime.bits.errors import ContainerError, DamagedTapeError, TruncatedTapeError
 from revc.runtime.bits.header import Fields
 
 MAGIC = b"\x89REVTAPE"
-VERSION = 1
+VERSION = 2
 DIGEST = 16
 _FILE = struct.Struct("<8sHHI")
 _HEAD = struct.Struct("<4sQ")
@@ -62,7 +63,7 @@ def digest(*parts: bytes) -> bytes:
 
 def write_header(file: BinaryIO, header: Mapping[str, Any]) -> bytes:
     """Write the start of a file; gives its digest."""
-    body = headers.encode(header)
+    body = deflate(headers.encode(header))
     start = _FILE.pack(MAGIC, VERSION, 0, len(body)) + body
     file.write(start + digest(start))
     return digest(start)
@@ -110,7 +111,7 @@ def read_header(file: BinaryIO, size: int) -> tuple[Fields, bytes]:
     own = take(file, DIGEST, "the header's digest")
     if own != digest(start + body):
         raise DamagedTapeError("the header does not match its digest")
-    return headers.decode(body), own
+    return headers.decode(inflate(body)), own
 
 
 def read_chunk(file: BinaryIO, size: int, before: bytes) -> Chunk:

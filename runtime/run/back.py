@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from revc.runtime.ports import take
-from revc.runtime.state.alloc_health import EMITTED, damping
+from revc.runtime.state.alloc_health import damping
 
 if TYPE_CHECKING:
     from revc.runtime.run.descent import Descent
@@ -52,13 +52,13 @@ def pull_back(
     args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *run.sizes_of(call)]
     args += [*run.mode.tail, *bits, descent.health]
     del raws, d_raws, givens, d_givens, d_emits
-    with damping(run.clamped):
+    with damping(run.clamped), run.emitted.noted():
         out = plan.ports.pulled(graph(*args))
     state.update(zip(plan.takes, out.takes, strict=True))
     descent.position = position
-    if position in run.emitted:
-        mark = (out.health[2] - descent.health[2]).remainder(EMITTED)
-        descent.note_emits(position, mark != run.emitted[position])
+    differs = run.emitted.differs(position, descent.health, out.health)
+    if differs is not None:
+        descent.note_emits(position, differs)
     descent.health = out.health
     verify(run, position, descent)
     return out.cotangents, out.givens, out.nets

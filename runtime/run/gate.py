@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.autograd import forward_ad
 
 from revc.errors import BindError
@@ -15,7 +16,7 @@ def check(at: Interface, values: Mapping[str, Tensor]) -> None:
 
     Raises:
         BindError: the model is called under ``torch.func`` transforms, in forward mode, or traced
-            by ``torch.jit``.
+            by ``torch.jit``; or it codes bits, and there are no data.
     """
     if torch.compiler.is_compiling():
         return
@@ -31,6 +32,11 @@ def check(at: Interface, values: Mapping[str, Tensor]) -> None:
             "package with `revc compile`"
         )
     for name, value in values.items():
+        if at.plan and (value.device.type == "meta" or isinstance(value, FakeTensor)):
+            raise BindError(
+                f"{name} is a {'fake' if isinstance(value, FakeTensor) else 'meta'} tensor, and "
+                f"{at.name} codes bits, which have no shape to compute: that needs data"
+            )
         if value.is_floating_point() and forward_ad.unpack_dual(value).tangent is not None:
             raise BindError(
                 f"{name} has a tangent: {at.name} differentiates backwards, not in forward mode"

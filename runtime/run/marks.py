@@ -45,6 +45,11 @@ class Marks:
             ends = drift.sketch(list(final.values())).to(self.device)
             self._slack = self.tolerance * drift.largest(self._rows.filled, *known, ends)
 
+    def slack(self, norms: Sequence[Tensor]) -> Tensor:
+        """Return how far what was emitted may stray, 0-dim, by its own largest norms as well."""
+        assert self._slack is not None
+        return torch.stack([self._slack, *(self.tolerance * norm for norm in norms)]).amax()
+
     def compare(self, position: int, names: Sequence[str], state: Mapping[str, Tensor]) -> Tensor:
         """Return how many registers are not what they were at a position, [1]."""
         now = self.of(names, state)

@@ -13,6 +13,7 @@ from revc.runtime.interface import Interface, Slot
 from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
+from revc.runtime.run.emitted import Emitted
 from revc.runtime.run.held import Watched, encoded, version
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.marks import Marks
@@ -21,7 +22,7 @@ from revc.runtime.run.rows import Rows
 from revc.runtime.run.snapshots import Snapshots
 from revc.runtime.schedule import expand
 from revc.runtime.state import boundary
-from revc.runtime.state.alloc_health import EMITTED, new_health
+from revc.runtime.state.alloc_health import new_health
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
@@ -72,13 +73,13 @@ class Run:
         self.final: dict[str, Tensor] | None = None
         self.lengths: Tensor | None = None
         self.health = new_health(mode.device)
-        self.emitted: dict[int, Tensor] = {}
         self.calls: dict[int, Call] = {}
         self.watched: list[Watched] = []
         self.check: Tensor | None = None
         width = max((len(step.segment.live) for step in self.steps), default=0)
         count = len(self.steps)
         self.marks = Marks(self.interface.exact, model.drift, count, width, mode.device)
+        self.emitted = Emitted(self.marks)
         self.trail = Rows(count, 3, torch.float32, mode.device)
         self.unasked = {slot.name for slot in self.interface.givens} - mode.asked
         self._descents: dict[int, Descent] = {}
@@ -124,10 +125,10 @@ class Run:
         bits = self.bits(self.lengths) if plan.metered else []
         args += [*call.nets, *self.sizes_of(call), *self.mode.tail, *bits, self.health]
         before = self.health
-        found = graph(*args)
+        with self.emitted.noted():
+            found = graph(*args)
         out = plan.ports.outcome(found)
-        if plan.emits and self.interface.exact:
-            self.emitted[position] = (out.health[2] - before[2]).remainder(EMITTED)
+        self.emitted.put(position, before, out.health, out.emits)
         self.state.update(zip(plan.gives, out.gives, strict=True))
         self.health = out.health
         self.trail.put(position, out.health)

@@ -25,6 +25,7 @@ from revc.runtime.run.function import refuse_double
 from revc.runtime.run.intake import admit_compiled, extremes
 from revc.runtime.run.modes import RunMode, canonical
 from revc.runtime.run.segment import Graphs
+from revc.runtime.state import drift
 from revc.runtime.state.alloc_health import new_health
 
 if TYPE_CHECKING:
@@ -264,13 +265,15 @@ def _pull(
             *_nets(model, mode, ctx.counts, tensors),
         )
         sites = [at.plan.sites] if at.plan else []
-        tail = (*mode.sizes, *mode.tail, *token, *d_lengths, *sites, new_health(device), *checks)
+        known = checks if at.exact else []
+        tail = (*mode.sizes, *mode.tail, *token, *d_lengths, *sites, new_health(device), *known)
         out = iter(model.graphs.traced_vjp(*args, *tail))
     found: list[Tensor | None] = take(out, len(at.takes) + len(at.givens))
     for count in ctx.counts:
         grads = next(out)
         found += [None] * count if grads is None else list(grads)
-    if wrong := list(out):
+    wrong = list(out) if at.exact else drift.drifted(list(out), checks, raw, model.drift)
+    if wrong:
         add_to_smallest(found, needed, guard.verify(torch.cat(wrong), ctx.rows, model.key))
     if token:
         add_to_smallest(found, needed, run_ops.come_forth(token[0], ticket[0], at.exact, device))

@@ -3,19 +3,20 @@
 `health` is a float tensor of three numbers that graphs thread through every step, so that nothing
 waits for the device until the end: [0] the largest increment as a fraction of its lattice's range
 (not finite if one was not; from 1 on, it was clamped), [1] how many elements of freed registers did
-not hold their value, [2] the checksums of what was emitted, modulo 2**20 and summed so: a way back
-that evaluates an emit again must come to the same.
+not hold their value, [2] a note of what was emitted, summed: a way back that evaluates an emit
+again must come to the same. It is a checksum modulo 2**20, or beside float state a signed sum.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from revc.runtime.state import lattice
-from revc.runtime.state.checksum import digest
+from revc.runtime.state import drift, lattice
+from revc.runtime.state.checksum import digest, top_bits
 from revc.runtime.state.device import kernels_for
 
 
@@ -92,13 +93,36 @@ def check(register: Tensor, expected: Tensor, health: Tensor) -> Tensor:
     return torch.stack((health[0], health[1] + wrong, health[2]))
 
 
-EMITTED = float(1 << 20)
+_MARK = 20
+EMITTED = float(1 << _MARK)
 """What the sum of emits is taken modulo: float32 holds each such sum exactly."""
 
 
+Note = Literal["checksum", "sketch"]
+_noting: ContextVar[Note] = ContextVar("noting", default="checksum")
+
+
+class noting:
+    """``with noting(how):`` let graphs in this thread take note of emits so."""
+
+    __slots__ = ("how", "outer")
+
+    def __init__(self, how: Note) -> None:
+        self.how = how
+
+    def __enter__(self) -> None:
+        self.outer = _noting.set(self.how)
+
+    def __exit__(self, *error: object) -> None:
+        _noting.reset(self.outer)
+
+
 def note_emit(value: Tensor, health: Tensor) -> Tensor:
-    """Return `health` with an emitted value's checksum taken into account."""
-    mark = digest(value).remainder(1 << 20).to(torch.float32)
+    """Return `health` with a note of an emitted value taken into account."""
+    if _noting.get() == "sketch":
+        seen = drift.sketch([drift.finite(value)])[0].to(health.dtype)
+        return torch.stack((health[0], health[1], health[2] + seen))
+    mark = top_bits(digest(value), _MARK).to(torch.float32)
     return torch.stack((health[0], health[1], (health[2] + mark).remainder(EMITTED)))
 
 

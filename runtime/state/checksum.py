@@ -71,6 +71,15 @@ def digest(register: Tensor) -> Tensor:
     return total
 
 
+def top_bits(checksum: Tensor, count: int) -> Tensor:
+    """Return so many bits of a checksum, on which all of its bits have an influence.
+
+    The low bits of a checksum do not see what changes high bits of words alone, as a sign or a
+    factor of two does: those of a product with an odd number run upwards.
+    """
+    return (checksum * MULTIPLIER) >> (64 - count) & ((1 << count) - 1)
+
+
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 

@@ -26,6 +26,39 @@ def sketch(registers: Sequence[Tensor]) -> Tensor:
     return torch.cat([_one(register) for register in registers])
 
 
+@torch.library.custom_op("revc::sketch", mutates_args=())
+def _sketched(registers: Sequence[Tensor]) -> Tensor:
+    return sketch(registers)
+
+
+@_sketched.register_fake
+def _(registers: Sequence[Tensor]) -> Tensor:
+    return registers[0].new_empty(2 * len(registers), dtype=torch.float64)
+
+
+def row(device: torch.device, *registers: Tensor) -> Tensor:
+    """Return the sketch of registers on a device, by an operator that compilers leave alone."""
+    if not registers:
+        return torch.zeros(0, dtype=torch.float64, device=device)
+    return _sketched(list(registers))
+
+
+def drifted(
+    now: Sequence[Tensor], then: Sequence[Tensor], final: Sequence[Tensor], tolerance: float
+) -> list[Tensor]:
+    """Return how many registers of each segment have strayed too far, [1] each.
+
+    Args:
+        now, then: the sketches in front of the segments, on the way back and forth.
+        final: the registers at the end, whose norms count too.
+        tolerance: as a fraction of the largest norm; if it is infinite nothing is compared.
+    """
+    if tolerance == float("inf") or not then:
+        return []
+    slack = tolerance * largest(*then, row(then[0].device, *final))
+    return [strayed(one, other, slack) for one, other in zip(now, then, strict=True)]
+
+
 def strayed(now: Tensor, then: Tensor, tolerance: Tensor) -> Tensor:
     """Return how many registers' signed sums differ by more than a tolerance, [1]; NaN does."""
     near = (now.view(-1, 2)[:, 0] - then.view(-1, 2)[:, 0]).abs() <= tolerance
@@ -36,6 +69,11 @@ def largest(*sketches: Tensor) -> Tensor:
     """Return the largest norm in sketches, rows of which may be padded with zeros."""
     norms = [row.reshape(-1, 2)[:, 1] for row in sketches]
     return torch.cat([*norms, norms[0].new_zeros(1)]).amax()
+
+
+def finite(value: Tensor) -> Tensor:
+    """Return a value with zeros where it is no number: only state has to be finite."""
+    return value.nan_to_num(0.0, 0.0, 0.0) if value.is_floating_point() else value
 
 
 def _one(register: Tensor) -> Tensor:

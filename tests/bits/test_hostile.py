@@ -2,16 +2,20 @@
 
 import io
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from revc.runtime.bits import BitStack, chunks
 from revc.runtime.bits.chunks import write_chunk
 from revc.runtime.bits.container import describe, load
+from revc.runtime.bits.deflated import SPARE, WORDS, deflate, inflate
 from revc.runtime.bits.dist import Uniform
 from revc.runtime.bits.errors import ContainerError, DamagedTapeError, MemoryLimitError
 from revc.runtime.bits.filespill import recover
@@ -118,11 +122,58 @@ def test_headers_come_back() -> None:
     assert decode(encode(fields)).values == fields
 
 
+def raw_deflate(data: bytes, words: bytes = WORDS) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=words)
+    return packer.compress(data) + packer.flush()
+
+
+INFLATED_WRONG = {
+    "nothing": b"",
+    "no deflated bytes": b"{}" * 9,
+    "an end too early": raw_deflate(b'{"a":1}' * 99)[:-3],
+    "more behind the end": raw_deflate(b"{}") + b"x",
+    "words that were not there": raw_deflate(bytes(range(64)) * 9, bytes(range(256)) * 128),
+    "a bomb": raw_deflate(b" " * (1 << 28)),
+    "a bomb of objects": raw_deflate(b"[" + b"{}," * (1 << 24) + b"{}]"),
+    "as many objects as there may be": raw_deflate(b"[" + b"{}," * (SPARE // 3 - 9) + b"{}]"),
+}
+
+
+@pytest.mark.parametrize("name", INFLATED_WRONG)
+def test_deflated_headers_that_nobody_wrote(name: str, tmp_path: Path) -> None:
+    path, data = tmp_path / "a.tape", file_around(INFLATED_WRONG[name])
+    path.write_bytes(data)
+    with little_memory(64 << 20), little_time(), pytest.raises(DamagedTapeError, match="header"):
+        load(path, "p")
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_a_header_that_was_deflated_or_are_refused(data: bytes) -> None:
+    with little_time():
+        try:
+            found = inflate(data)
+        except DamagedTapeError:
+            return
+    assert inflate(deflate(found)) == found
+
+
+def test_what_headers_are_made_of_costs_little() -> None:
+    header = encode(describe(sample(), "", {}))
+    assert len(deflate(header)) < len(header) // 2
+    assert inflate(deflate(header)) == header
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 
 def file_of(body: bytes, *parts: tuple[bytes, bytes]) -> bytes:
-    """A file with sound digests around a header and chunks of choice."""
+    """A file with sound digests around a header, before it is deflated, and chunks of choice."""
+    return file_around(deflate(body), *parts)
+
+
+def file_around(body: bytes, *parts: tuple[bytes, bytes]) -> bytes:
+    """A file with sound digests around the bytes of a header as they stand, and chunks."""
     start = struct.pack("<8sHHI", chunks.MAGIC, chunks.VERSION, 0, len(body)) + body
     file = io.BytesIO()
     digest = chunks.digest(start)

@@ -106,7 +106,7 @@ def shared_loops(n: int) -> str:
 GROWING: dict[str, tuple[Callable[[int], str], int, set[str]]] = {
     "lets": (lets, 300, set()),
     "lets read at once": (lets_at_once, 300, {"B203"}),
-    "nets": (nets, 60, {"S003", "S002"}),
+    "nets": (nets, 60, {"S003"}),
     "arguments": (arguments, 60, {"S003"}),
     "blocks": (blocks, 40, set()),
     "blocks undone": (blocks_undone, 40, set()),

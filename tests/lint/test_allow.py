@@ -1,5 +1,7 @@
 """Suppression: on the line, with a reason; an unused one is a finding."""
 
+from pathlib import Path
+
 import pytest
 
 from revc.passes.invert import invert
@@ -134,6 +136,27 @@ ALLOWED = {
         '  # revc: allow(R401) reason = "r"\n'
         "  a += attention(b, heads = 2, dropout = 0.1)\n}"
     ),
+    "one of two nets of a statement": (
+        "state lattice(Q12.20)\nmodel M(a, b: [B, T, c]) {\n"
+        '  # revc: allow(R401) reason = "r"\n'
+        "  a += attention(b, heads = 2, dropout = 0.1) + attention(b, heads = 2)\n}"
+    ),
+    "a net in a loop that is undone": (
+        "state lattice(Q12.20)\nmodel M(a, b: [B, T, c]) {\n  undo repeat 2 {\n"
+        '    # revc: allow(R401) reason = "r"\n'
+        "    a += attention(b, heads = 2, dropout = 0.1)\n  }\n}"
+    ),
+    "a meter and a net with two reasons": (
+        "state lattice(Q12.20)\nmodel M(a, b: [B, T, c]) {\n"
+        '  # revc: allow(M501) reason = "free"\n'
+        "  scale b by sigmoid(attention(a, heads = 2, dropout = 0.1)) in [1/2, 1] as f"
+        '  # revc: allow(R401) reason = "r"\n}'
+    ),
+    "two codes for one reason": (
+        "state lattice(Q12.20)\nmodel M(a, b: [B, T, c]) {\n"
+        '  # revc: allow(M501, R401) reason = "free"\n'
+        "  scale b by sigmoid(attention(a, heads = 2, dropout = 0.1)) in [1/2, 1] as f\n}"
+    ),
     "a claim in a loop that is undone": (
         "state lattice(Q12.20)\nmodel M(a, b: [B, T, c]) {\n  undo repeat 2 {\n"
         "    alloc t: [B, T, c] = 0\n    t += a\n"
@@ -142,10 +165,29 @@ ALLOWED = {
 }
 
 
+BOTH = "two codes for one reason"  # a statement, and the net that it declares
+
+
 @pytest.mark.parametrize("name", ALLOWED)
 def test_an_inverse_allows_what_its_original_does(name: str) -> None:
     text = f"use std.nets: attention\ndim B, c = 8, T = 4\n{ALLOWED[name]}\n"
     assert lint(text).findings == ()
     inverse = invert(text)
     assert lint(inverse).findings == ()
+    assert inverse.count('reason = "') == text.count('reason = "') + (name == BOTH)
     assert canonical(build(invert(inverse))) == canonical(build(text))
+
+
+def test_an_inverse_is_looked_at_beside_the_files_that_it_uses(tmp_path: Path) -> None:
+    (tmp_path / "part.rev").write_text(
+        "dim B, c\nstate lattice(Q12.20)\nblock Add(a, b: [B, c]) { a += b }\n"
+    )
+    main = tmp_path / "main.rev"
+    main.write_text(
+        "use part: Add\ndim B, c\nstate lattice(Q12.20)\nmodel M(a, b: [B, c]) {\n  Add(a, b)\n"
+        '  scale a by sigmoid(b) in [1/2, 1] as f  # revc: allow(M501) reason = "r"\n}\n'
+    )
+    inverse = invert(main)
+    assert inverse.count("# revc: allow(M501)") == 1
+    main.write_text(inverse)
+    assert lint(main).findings == ()

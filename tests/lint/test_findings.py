@@ -136,6 +136,33 @@ def test_a_map_may_be_passed_to_a_block() -> None:
     assert (found.code, found.span.line) == ("B206", 4)
 
 
+RECURSIVE = {
+    "an option": ("net Q = linear(tied = Q)", 3, "Q"),
+    "a body": ("net Q(x: [B, 4]) -> [B, 4] = Q(x)", 3, "Q"),
+    "each other": (
+        "net Q(x: [B, 4]) -> [B, 4] = P(x)\nnet P(x: [B, 4]) -> [B, 4] = 2 * Q(x)", 4, "Q"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECURSIVE)
+def test_a_net_that_calls_itself_is_one_finding(name: str) -> None:
+    nets, line, wrong = RECURSIVE[name]
+    head = "use std.nets: linear\ndim B\n"
+    found = lint(f"{head}{nets}\nmodel M(a, b: [B, 4]) {{ a += Q(b) }}\n").findings
+    assert [(one.code, one.message, one.span.line) for one in found] == [
+        ("S002", f"`{wrong}` calls itself: nets do not recurse", line)
+    ]
+
+
+def test_a_net_in_brackets_lends_no_table() -> None:
+    (found,) = lint(
+        "use std.nets: linear\ndim B\nstate lattice(Q12.20)\n"
+        "block K<E>(a: [B, 4]) { emit y = linear(a, tied = E) }\n"
+    ).findings
+    assert found.message == "`linear` is tied to an embedding, and `E` may be any net"
+
+
 def test_a_logarithm_is_of_what_an_exponential_made() -> None:
     text = "dim B\nstate float32\nmodel M(a, b: [B]) {{\n{}\n}}\n"
     good = ("apply a by exp()", "apply a by softplus()\nswap a, b")

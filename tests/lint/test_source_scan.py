@@ -91,6 +91,9 @@ RANDOM = {
     "attention": MADE.format(
         "self.a = nn.MultiheadAttention(8, 2, p)", "return self.a(x, x, x)[0]"
     ),
+    "a layer that it is": "class Net(nn.Dropout):\n    pass\n",
+    "a layer that its base is": "class Mid(nn.Dropout):\n    pass\n"
+    "class Net(Mid):\n    def __init__(self, p=0.1):\n        super().__init__(p)\n",
     "a rate kept": MADE.format("self.p = p", "return F.dropout(x, self.p)"),
 }
 SILENT = {
@@ -102,6 +105,10 @@ SILENT = {
     "initial values": FORWARD.format("return x * self.w"),
     "a base's initial values": "class Net(Base):\n    def change(self, x):\n"
     "        return x.tanh()\n",
+    "a layer that it is, at a rate of 0": "class Net(nn.Dropout):\n"
+    "    def __init__(self, p=0.1):\n        super().__init__(p=0.0)\n",
+    "a layer that it is, with another forward": "class Net(nn.Dropout):\n"
+    "    def forward(self, x):\n        return x.tanh()\n",
     "not in training": FORWARD.format("return F.dropout(x, 0.5, training=False)"),
     "a method that nothing calls": FORWARD.format("return x.tanh()")
     + "    def shake(self, x):\n        return torch.randn(8) + x\n",
@@ -224,3 +231,11 @@ def test_scanning_torch_does_not_import_it() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_classes_that_are_made_of_each_other_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scanned_round.py").write_text("class A(B):\n    pass\n\nclass B(A):\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert random_call("scanned_round:A") is None

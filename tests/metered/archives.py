@@ -9,6 +9,7 @@ import torch
 import revc
 from revc.runtime.bits import chunks
 from revc.runtime.bits.chunks import read_chunk, read_header, write_chunk
+from revc.runtime.bits.deflated import deflate
 from revc.runtime.model import ReversibleModel
 
 SPEC = """
@@ -41,8 +42,9 @@ def taken(data: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def archive(header: bytes, body: bytes, kind: bytes = chunks.FLAT, end: bytes = b"") -> bytes:
-    """An archive with sound digests around a header and a body of choice."""
-    start = struct.pack("<8sHHI", chunks.MAGIC, chunks.VERSION, 0, len(header)) + header
+    """An archive with sound digests around a header, not yet deflated, and a body of choice."""
+    packed = deflate(header)
+    start = struct.pack("<8sHHI", chunks.MAGIC, chunks.VERSION, 0, len(packed)) + packed
     file, digest = io.BytesIO(), chunks.digest(start)
     file.write(start + digest)
     digest = write_chunk(file, kind, body, digest)

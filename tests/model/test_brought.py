@@ -97,3 +97,29 @@ BAD_BINDS = {
 def test_bad_nets(nets: dict[str, object], message: str) -> None:
     with pytest.raises(BindError, match=message):
         revc.compile(specs.HOLE, nets=nets)(*pair(grad=False))
+
+
+PARTS = {
+    "added": "a[.., :3] += F(a[.., 3:])",
+    "scaled": "scale a[.., :3] by sigmoid(F(a[.., 3:])) in [0.5, 1]",
+    "twice": "a[.., :3] += F(a[.., 3:]) + F(2 * a[.., 3:])",
+}
+
+
+@pytest.mark.parametrize("state", ["float32", "lattice(Q12.20)"])
+@pytest.mark.parametrize("name", PARTS)
+def test_a_brought_net_reads_a_part_of_what_is_changed(name: str, state: str) -> None:
+    """Autograd counts a write to one part of a float register as a write to all of it."""
+    text = f"""dim B
+state {state}
+net F(x: float32[B, 3]) -> [B, 3] = torch "torch.nn:Linear"(3, 3)
+model Net(a: [B, 6]) {{
+  {PARTS[name]}
+}}
+"""
+    model, a = revc.compile(text), torch.randn(2, 6, requires_grad=True)
+    out = model(a)
+    assert all(
+        g.abs().sum() > 0 for g in torch.autograd.grad(out.a.sin().sum(), [a, *model.parameters()])
+    )
+    torch.testing.assert_close(model.inverse(out), a.detach(), rtol=1e-5, atol=1e-6)

@@ -142,3 +142,26 @@ def test_an_unproved_claim_is_found(name: str) -> None:
 
 def test_undoing_an_alloc_is_checked_as_it_runs() -> None:
     assert messages("undo alloc a: [B, T, c] = 0\nb += 1") == []
+
+
+LOSSY = """use std.nets: linear
+dim B, c = 8
+state lattice(Q12.4)
+model M(b: [B, c]) {{
+  net L = linear()
+  alloc t: [B, c] = 0
+  {valve}
+  {undone}
+  free t = 0
+}}
+budget net(M.v) <= 100 bits/element
+"""
+
+
+@pytest.mark.parametrize("residue", ["carry", "write", "drop(4)"])
+@pytest.mark.parametrize("form", ["{}", "repeat 2 {{ {} }}"])
+def test_what_was_dropped_does_not_come_back(residue: str, form: str) -> None:
+    valve = form.format(f"valve t by logistic(L(b), step = 1, residue = {residue}) as v")
+    found = lint(LOSSY.format(valve=valve, undone=f"undo {valve}")).findings
+    lost = residue == "drop(4)"
+    assert [one.code for one in found] == (["M507", "L107"] if lost else [])

@@ -1,5 +1,7 @@
 """Float state that strays on the way back, emits that come out different, nets that change."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -90,13 +92,74 @@ def test_nothing_that_is_no_number_is_near() -> None:
     assert drift.strayed(row, row, torch.tensor(float("inf"))).item() == 1
 
 
+# Dynamo itself warns of how it makes an autograd Function.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize("net", [Dropping, lambda: nn.Linear(8, 8)], ids=["random", "linear"])
+def test_compiled_float_state_finds_what_eager_float_state_does(
+    net: Callable[[], nn.Module],
+) -> None:
+    model = revc.compile(SPEC.format(state="float32"), nets={"F": net})
+    compiled = torch.compile(model, backend="aot_eager", dynamic=False)
+    out = compiled(*inputs())
+    if net is not Dropping:
+        out.a.sum().backward(retain_graph=True)
+        for value in model.parameters():
+            value.data.mul_(1.5)
+    with pytest.raises(ReconstructionError, match=r"as closely as `model\.drift` says"):
+        out.a.sum().backward()
+    model.drift = float("inf")
+    compiled(*inputs()).a.sum().backward()
+
+
 # --- emits ---------------------------------------------------------------------------------------
 
 
-def test_a_net_in_an_emit_must_repeat() -> None:
-    model = revc.compile(EMITTING, nets={"F": Dropping})
+@pytest.mark.parametrize("state", ["float32", "lattice(Q12.20)"])
+def test_a_net_in_an_emit_must_repeat(state: str) -> None:
+    model = revc.compile(EMITTING.replace("lattice(Q12.20)", state), nets={"F": Dropping})
     with pytest.raises(ReconstructionError, match="what it emits came out different"):
         model(inputs()[0]).e.sum().backward()
+    if state == "float32":
+        model.drift = float("inf")
+        model(inputs()[0]).e.sum().backward()
+
+
+@pytest.mark.parametrize("state", ["float32", "lattice(Q12.20)"])
+@pytest.mark.parametrize("factor", [2.0, -1.0, 1.5])
+def test_a_net_in_an_emit_whose_weights_change_is_noticed(state: str, factor: float) -> None:
+    source = "use std.nets: linear\n" + EMITTING.replace("lattice(Q12.20)", state)
+    model = revc.compile(source.replace("net F(x: [B, T, d]) -> [B, T, d]", "net F = linear()"))
+    for value in model.parameters():
+        value.data.normal_()
+    out = model(inputs()[0])
+    for value in model.parameters():
+        value.data.mul_(factor)
+    with pytest.raises(ReconstructionError, match="what it emits came out different"):
+        out.e.sum().backward()
+
+
+NEAR = """use std.nets: mlp
+dim B, T, d = 8
+model Net(a, b: float32[B, T, d], given g: float32[B, T, d]) -> (a, b: float32[B, T, d]) {
+  repeat 30 {
+    a += mlp(b, width = 8)
+    emit near = a - b
+    b += mlp(a, width = 8)
+    repeat 2 as i { emit twice = log(g) + a }
+  }
+}
+"""
+
+
+def test_emits_of_float_state_may_stray_as_it_does_and_need_not_be_finite() -> None:
+    model = revc.compile(NEAR)
+    a, b = inputs()
+    given_ = torch.zeros(2, 4, 8)
+    given_[0] = 2.0
+    out = model(a, b, given_)
+    assert out.twice.isinf().any()
+    (out.near.sum() + out.twice[:, :, 0].sum()).backward()
+    assert a.grad is not None
 
 
 def test_emits_of_turns_are_compared_too() -> None:
@@ -131,6 +194,28 @@ class Unseen(Counting):
         return super().forward(x)
 
 
+class UnseenTable(nn.Linear):
+    """A net with a table that it writes to, in a way that torch does not count."""
+
+    kind = torch.float32
+
+    def __init__(self) -> None:
+        super().__init__(8, 8)
+        self.register_buffer("table", torch.zeros((1 << 17) + 3, dtype=self.kind))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.table.data[-1] = 1
+        return super().forward(x)
+
+
+class UnseenFlags(UnseenTable):
+    kind = torch.bool
+
+
+class UnseenWaves(UnseenTable):
+    kind = torch.complex64
+
+
 class Replacing(Counting):
     def forward(self, x: Tensor) -> Tensor:
         self.calls = self.calls + 1
@@ -144,11 +229,13 @@ class Weights(Counting):
         return super().forward(x)
 
 
-@pytest.mark.parametrize("net", [InPlace, Unseen, Replacing, Weights])
+@pytest.mark.parametrize(
+    "net", [InPlace, Unseen, UnseenTable, UnseenFlags, UnseenWaves, Replacing, Weights]
+)
 @pytest.mark.parametrize("state", ["float32", "lattice(Q12.20)"])
 def test_a_net_that_changes_as_it_runs_is_refused(net: type[nn.Module], state: str) -> None:
     model = revc.compile(SPEC.format(state=state), nets={"F": net})
-    with pytest.raises(BindError, match=r"changes its (calls|bias) as it runs"):
+    with pytest.raises(BindError, match=r"changes its (calls|bias|table) as it runs"):
         model(*inputs())
 
 

@@ -219,3 +219,21 @@ def test_a_plain_model_fits_into_a_sequential() -> None:
 def test_a_model_with_several_results_cannot_be_plain() -> None:
     with pytest.raises(BindError, match="only one result"):
         revc.compile(specs.LAYERS, plain=True)
+
+
+def test_an_inverse_takes_the_sizes_that_an_emit_alone_needs() -> None:
+    text = """
+dim B, T
+state lattice(Q12.20)
+model Net(a: [B, T, 4], b: [B, 4]) {
+  repeat 2 as t {
+    b[.., :2] += tanh(b[.., 2:])
+    emit e = a[:, T - 1 - t]
+  }
+}
+"""
+    model, a, b = revc.compile(text), torch.randn(3, 5, 4), torch.randn(3, 4)
+    out = model(a, b)
+    assert out.e.shape == (2, 3, 4)
+    back = model.inverse(out)
+    assert torch.equal(back[1], torch.round(b * 2**20) / 2**20)

@@ -16,7 +16,7 @@ from revc.passes.analysis.arguments import Formals
 from revc.passes.elaborate.arguments import all_of, matched
 from revc.passes.elaborate.expressions import value
 from revc.passes.elaborate.nets.axes import match_inputs, result_shape
-from revc.passes.elaborate.nets.lookup import find_net
+from revc.passes.elaborate.nets.lookup import check_declared, find_net
 from revc.passes.elaborate.nets.settings import (
     check_heads,
     completed,
@@ -62,6 +62,7 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
         return inline(scope, node, builtin, expected)
     if builtin is not None and scope.module.find(node.func) is None:
         raise scope.findings.reject(import_builtin(node.func, node.func_span))
+    check_declared(scope, node.func, node.func_span)
     if scope.module.find(node.func) is not None:
         text = f"`{node.func}` is no net: a block is called as a statement of its own"
         raise scope.findings.reject(UNKNOWN.at(node.func_span, text))

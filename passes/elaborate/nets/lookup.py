@@ -3,12 +3,15 @@
 from collections.abc import Callable
 
 from revc.grammar import ast
+from revc.grammar.span import Span
 from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.elaborate.nets.slots import Namer, Net, Slots, import_net
 from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.modules import Module
 from revc.passes.rules.report import Reported
+from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
+from revc.passes.rules.s002_unknown_name import unknown_name
 
 
 def find_net(scope: Scope, name: str) -> Net | None:
@@ -27,6 +30,33 @@ def find_net(scope: Scope, name: str) -> Net | None:
     if found is None or not isinstance(found[1], ast.NetDecl) or found[0] is None:
         return None
     return shared_net(scope, found[0], found[1])
+
+
+def net_named(scope: Scope, name: str, span: Span) -> Net:
+    """Return the declared net `name`.
+
+    Raises:
+        Reported: there is none, or it was refused, or it is being declared.
+    """
+    net = find_net(scope, name)
+    if net is None:
+        check_declared(scope, name, span)
+        raise scope.findings.reject(unknown_name("net", name, span, scope.known_nets()))
+    return net
+
+
+def check_declared(scope: Scope, name: str, span: Span) -> None:
+    """Raise where a file declares the net `name`, which `find_net` did not give.
+
+    Raises:
+        Reported: it is being declared, and calls itself; or it was refused where it stands.
+    """
+    found = scope.module.find(name)
+    if found is None or not isinstance(found[1], ast.NetDecl):
+        return
+    if id(found[1]) in scope.elaboration.building:
+        raise scope.findings.reject(UNKNOWN.at(span, f"`{name}` calls itself: nets do not recurse"))
+    raise Reported
 
 
 def shared_net(scope: Scope, module: Module, decl: ast.NetDecl) -> Net | None:
@@ -63,8 +93,11 @@ def file_net(home: Scope, decl: ast.NetDecl) -> Net | None:
         built[id(decl)] = None  # while it is built, it does not see itself
         full = home.module.prefix + decl.name
         home.elaboration.file_decls[full] = home.module, decl
+        home.elaboration.building.add(id(decl))
         try:
             built[id(decl)] = build(home, decl, full)
         except Reported:
             return None
+        finally:
+            home.elaboration.building.discard(id(decl))
     return built[id(decl)]

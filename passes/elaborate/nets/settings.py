@@ -11,11 +11,10 @@ from revc.ir.nets import Setting
 from revc.ir.types import Shape
 from revc.passes.analysis.arguments import of_builtin
 from revc.passes.elaborate.arguments import matched
-from revc.passes.elaborate.nets.lookup import find_net
+from revc.passes.elaborate.nets.lookup import net_named
 from revc.passes.elaborate.nets.slots import Given, Net
 from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.scope import Scope
-from revc.passes.rules.s002_unknown_name import unknown_name
 from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
     missing_argument,
@@ -67,14 +66,13 @@ def _net(scope: Scope, signature: Signature, arg: ast.Arg) -> Net:
         raise scope.findings.reject(
             bad_argument(signature.name, "is tied to a net's name", arg.span)
         )
-    net = find_net(scope, arg.value.id)
-    if net is None:
-        known = scope.known_nets()
-        raise scope.findings.reject(unknown_name("net", arg.value.id, arg.value.span, known))
+    net = net_named(scope, arg.value.id, arg.value.span)
     source = scope.slots.drafts[net.uses[0]].source if net.uses else None
     kind = kind_of(source)
     if net.body is not None or kind is None or not kind.lends:
         text = f"is tied to an embedding, which `{net.name}` is not"
+        if net.open:
+            text = f"is tied to an embedding, and `{net.name}` may be any net"
         raise scope.findings.reject(bad_argument(signature.name, text, arg.span))
     return net
 

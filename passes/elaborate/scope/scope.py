@@ -28,7 +28,8 @@ class Scope:
 
     `names` are the sizes and numbers in reach, `turns` those of them that count turns, with the
     number of turns that each counts. A repeat's body has a `parent`, whose nets it sees. `numerics`
-    is what a bare `[..]` type means, `path` what the body is called.
+    is what a bare `[..]` type means, `path` what the body is called. `numbered` are the calls that
+    have no label, by the names of their nets.
     """
 
     elaboration: Elaboration
@@ -43,6 +44,7 @@ class Scope:
     parent: "Scope | None" = None
     nets: dict[str, Net] = field(default_factory=dict)
     labels: dict[str, Called] = field(default_factory=dict)
+    numbered: dict[str, ast.BlockCall] = field(default_factory=dict)
     doubts: list[Doubt] = field(default_factory=list)
     emissions: list[Emission] = field(default_factory=list)
     emitted: dict[str, None] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 
 from revc.grammar import ast
+from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.signatures import builtin_signatures
 from revc.ir.expr import Read
 from revc.ir.instructions import BlockCall, Instruction
@@ -15,7 +16,7 @@ from revc.passes.elaborate.arguments import all_of, matched
 from revc.passes.elaborate.bodies import Called, Generics, Specialised
 from revc.passes.elaborate.expressions import places_read, read
 from revc.passes.elaborate.linking import instantiate
-from revc.passes.elaborate.nets.lookup import find_net
+from revc.passes.elaborate.nets.lookup import net_named
 from revc.passes.elaborate.nets.settings import same_each_turn
 from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import number
@@ -76,6 +77,8 @@ def _block(scope: Scope, node: ast.BlockCall) -> tuple[Module, ast.BlockDecl]:
             raise scope.findings.reject(UNKNOWN.at(node.block_span, text))
         raise Reported  # the file that it comes from was not found, and reported
     if found is None or not isinstance(found[1], ast.BlockDecl) or found[0] is None:
+        if node.block in scope.numbered:
+            raise scope.findings.reject(unlabelled(scope, node))
         known = [*scope.module.known(ast.BlockDecl), *scope.labels]
         raise scope.findings.reject(unknown_name("block", node.block, node.block_span, known))
     return found[0], found[1]
@@ -83,9 +86,21 @@ def _block(scope: Scope, node: ast.BlockCall) -> tuple[Module, ast.BlockDecl]:
 
 def _label(scope: Scope, node: ast.BlockCall) -> str:
     if node.label is None:
-        return scope.namer.next(node.block)
+        label = scope.namer.next(node.block)
+        scope.numbered[label] = node
+        return label
     scope.claim(node.label, "a call of this body", node.span)
     return node.label
+
+
+def unlabelled(scope: Scope, node: ast.BlockCall) -> Diagnostic:
+    """Return the finding for a call by the name that another has only where its nets are named."""
+    other = scope.numbered[node.block]
+    text = (
+        f"`{node.block}` is how the nets of the call on line {other.span.line} are named: label "
+        f"that call, `enc: {other.block}(..)`, and say `uncall enc(..)`"
+    )
+    return UNKNOWN.at(node.block_span, text)
 
 
 def _generics(scope: Scope, node: ast.BlockCall, decl: ast.BlockDecl) -> Generics:
@@ -113,11 +128,7 @@ def _net(scope: Scope, node: ast.Expr) -> Net:
     if not isinstance(node, ast.Name):
         text = "is passed by its name: declare it with `net F = ...` first"
         raise scope.findings.reject(bad_argument("a net in <>", text, node.span))
-    net = find_net(scope, node.id)
-    if net is None:
-        known = scope.known_nets()
-        raise scope.findings.reject(unknown_name("net", node.id, node.span, known))
-    return net
+    return net_named(scope, node.id, node.span)
 
 
 def _links(generics: Generics) -> dict[Hashable, int]:

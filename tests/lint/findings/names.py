@@ -15,6 +15,11 @@ NAMES: dict[str, tuple[str, str]] = {
         "a += @@Layer(b)",
         "S002 `Layer` is no net: a block is called as a statement of its own",
     ),
+    "a call without a label": (
+        "Layer(a, b)\nuncall @@Layer_0(a, b)",
+        "S002 `Layer_0` is how the nets of the call on line 9 are named: label that call, "
+        "`enc: Layer(..)`, and say `uncall enc(..)`",
+    ),
     "a passed net": ("Takes<@@G>(a, b)", "S002 no net `G`"),
     "a tied net": (
         "emit y = linear(a, out = V, tied = @@Tok)",
