@@ -10,7 +10,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -20,6 +20,7 @@ from revc.runtime.cotangents import zeros_for
 from revc.runtime.interface import Interface, SegmentPlan
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state
+from revc.runtime.schedule import saved_graphs
 
 FORMAT = "revc artifact 2"
 PROGRAM = "program.json"
@@ -168,15 +169,52 @@ class FullVjp:
         return self.function(*values)
 
 
+class ArtifactSaved(NamedTuple):
+    """The graphs that keep of a segment of an artifact, which give every cotangent."""
+
+    keep: Function
+    pull: Function
+    givens: tuple[bool, ...]
+
+
 class ArtifactSegment:
     """The graphs of a segment of an artifact."""
 
-    def __init__(self, forward: Function, inverse: Function, vjp: Function) -> None:
-        self.forward, self.inverse, self._vjp = forward, inverse, vjp
+    def __init__(
+        self, forward: Function, inverse: Function, vjp: Function, saved: ArtifactSaved | None
+    ) -> None:
+        self.forward, self.inverse, self._vjp, self._saved = forward, inverse, vjp, saved
+
+    def saved(
+        self, takes: Sequence[bool], givens: Sequence[bool], nets: Sequence[bool],
+        fixed: Sequence[bool],
+    ) -> ArtifactSaved:  # fmt: skip
+        """Return the graphs that keep, which serve whatever is wanted.
+
+        Raises:
+            BindError: the artifact was written for a schedule that does not save the segment.
+        """
+        if self._saved is None:
+            raise BindError(
+                "an artifact has graphs that keep for the segments alone that its own schedule "
+                "saves: compile the spec with another schedule"
+            )
+        return self._saved
 
     def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> Function:
         """Return the VJP graph, which serves whatever is wanted."""
         return self._vjp
+
+
+def _saved(package: str, plan: SegmentPlan, at: Interface) -> ArtifactSaved | None:
+    """Return the graphs that keep of a segment, None if the artifact has none."""
+    if plan.graph not in saved_graphs(at):
+        return None
+    keep, pull = (
+        getattr(importlib.import_module(f"{package}.{name}"), plan.graph)
+        for name in ("keep", "pull")
+    )
+    return ArtifactSaved(keep, pull, tuple(name not in plan.labels for name in plan.givens))
 
 
 class ArtifactGraphs:
@@ -194,6 +232,7 @@ class ArtifactGraphs:
                 getattr(code["forward"], plan.graph),
                 getattr(code["inverse"], plan.graph),
                 FullVjp(getattr(code["vjp"], plan.graph), plan),
+                _saved(package, plan, interface),
             )
             for plan in interface.segments
         }

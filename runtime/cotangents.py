@@ -1,13 +1,36 @@
 """Sums of cotangents, as the VJP graphs keep them."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from revc.runtime.nets.tensor_ops import reduce_like
 
-__all__ = ["add", "add_product", "at_piece", "reduce_like", "zeros_for"]
+__all__ = ["Like", "add", "add_product", "at_piece", "like", "reduce_like", "zeros", "zeros_for"]
+
+
+class Like(NamedTuple):
+    """What is known of a tensor besides its numbers, where they are not needed: it holds none."""
+
+    form: Tensor
+    device: torch.device
+
+    @property
+    def shape(self) -> torch.Size:
+        """The tensor's shape."""
+        return self.form.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The tensor's dtype."""
+        return self.form.dtype
+
+
+def like(value: Tensor) -> Like:
+    """Return shape, strides, dtype and device of a tensor."""
+    return Like(torch.empty_like(value, device="meta"), value.device)
 
 
 def add(total: Any, part: Any) -> Any:
@@ -29,10 +52,17 @@ def add_product(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
     return total.addmm_(left, right)
 
 
-def zeros_for(value: Tensor) -> Tensor:
+def zeros_for(value: Tensor | Like) -> Tensor:
     """Return a cotangent of zero for a value: its shape, in float32 or float64."""
     dtype = torch.float64 if value.dtype == torch.float64 else torch.float32
-    return torch.zeros_like(value, dtype=dtype)
+    form = value.form if isinstance(value, Like) else value
+    return torch.zeros_like(form, dtype=dtype, device=value.device)
+
+
+def zeros(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return a cotangent of zero of a shape, in float32, or float64 if the nets compute in that."""
+    wide = torch.float64 if dtype == torch.float64 else torch.float32
+    return torch.zeros(tuple(shape), dtype=wide, device=device)
 
 
 def at_piece(part: Tensor, whole: Tensor, index: int, count: int) -> Tensor:

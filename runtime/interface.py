@@ -15,6 +15,7 @@ from revc.errors import BindError
 from revc.runtime.metered.plan import NO_BITS, Plan
 from revc.runtime.plain import frozen
 from revc.runtime.ports import Ports
+from revc.runtime.schedule import INVERT, Action, Schedule
 from revc.runtime.sizes import Need, Polynomial, evaluate
 
 
@@ -45,7 +46,8 @@ class SegmentPlan:
     turn's index among them. `rows[t]` names the nets of turn t, one row for all where they are
     shared. `turns` is the number of turns, None for a segment that is no loop. `metered` says that
     it exchanges bits; `labels` are those of its registers and givens that hold labels; `forgets`
-    says what it forgets, and where.
+    says what it forgets, and where; `changes` are the registers it takes that it does not give as
+    they are.
     """
 
     name: str
@@ -62,6 +64,7 @@ class SegmentPlan:
     metered: bool = False
     labels: tuple[str, ...] = ()
     forgets: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
     @property
     def loop(self) -> bool:
@@ -92,6 +95,14 @@ class SegmentPlan:
         takes, gives, givens = len(self.takes), len(self.gives), len(self.givens)
         return Ports(takes, gives, givens, len(self.emits), len(self.rows[0]))
 
+    @property
+    def known_count(self) -> int | None:
+        """The number of turns where no free size is needed to know it, 1 if it is no loop."""
+        if self.turns is None:
+            return 1
+        found = evaluate(self.turns, {})
+        return None if found is None else round(found)
+
     def count(self, sizes: Mapping[str, int]) -> int:
         """Return the number of turns, 1 if it is no loop."""
         return 1 if self.turns is None else round(evaluate(self.turns, sizes) or 0)
@@ -102,7 +113,7 @@ class Interface:
     """A program's interface; `order` is the order of its parameters as the author wrote them.
 
     `builtin[i]` says whether net i is one of `std.nets`. `needs` are what the program needs of its
-    free sizes besides shapes that fit.
+    free sizes besides shapes that fit. `schedule` is what a model starts with.
     """
 
     name: str
@@ -120,6 +131,7 @@ class Interface:
     program_hash: str
     plan: Plan = NO_BITS
     needs: tuple[Need, ...] = ()
+    schedule: Schedule = (INVERT,)
 
     def to_json(self) -> dict[str, Any]:
         """Return the interface as plain JSON data."""
@@ -133,6 +145,7 @@ class Interface:
         for name in ("takes", "gives", "givens"):
             values[name] = tuple(Slot(**slot) for slot in values[name])
         values["needs"] = tuple(Need(**need) for need in values["needs"])
+        values["schedule"] = tuple(Action(**action) for action in values["schedule"])
         values["segments"] = tuple(SegmentPlan(**segment) for segment in values["segments"])
         return Interface(**values)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from revc.errors import BindError
 from revc.runtime import cotangents, traced
+from revc.runtime.ports import take
 from revc.runtime.state.checksum import checksum
 
 
@@ -49,10 +50,6 @@ class Layout:
         return [*sizes[: self.turn], turn, *sizes[self.turn :]]
 
 
-def _take(values: Iterator[Any], count: int) -> list[Any]:
-    return [next(values) for _ in range(count)]
-
-
 def _sum(registers: list[Tensor]) -> Tensor:
     return traced.checksum(*registers) if torch.compiler.is_compiling() else checksum(registers)
 
@@ -72,29 +69,34 @@ class Loop(nn.Module):
 
     def forward(self, count: int, *args: Any) -> tuple[Any, ...]:
         """Run all turns."""
-        at, values = self.layout, iter(args)
-        state, givens, nets, sizes = (
-            _take(values, n) for n in (at.registers, at.givens, at.nets, at.sizes)
-        )
-        *mode, health = values
+        values = iter(args)
         del args
-        emitted: list[list[Tensor]] = [[] for _ in range(at.emits)]
-        checks, trail = _Rows(count), _Rows(count)
-        order = at.turns(count)
-        for turn in order:
-            if at.checked:
-                checks.append(_sum(state))
-            row = [nets[i] for i in at.row(turn)]
-            extra = at.with_turn(sizes, turn)
-            *out, health = self.body(*state, *givens, *row, *extra, *mode, health)
-            state, emits = out[: at.registers], out[at.registers :]
-            trail.append(health)
-            for store, value in zip(emitted, emits, strict=True):
-                store.append(value)
-        stacked = [_stack(store, order) for store in emitted]
-        if not at.checked:
-            return (*state, *stacked, health)
-        return (*state, *stacked, health, checks.stacked(health), trail.stacked(health))
+        return turned(self.body, self.layout, count, values)
+
+
+def turned(body: "Body", at: Layout, count: int, values: Iterator[Any]) -> tuple[Any, ...]:
+    """Run a forward body over all turns; returns what `Loop` does."""
+    state, givens, nets, sizes = (
+        take(values, n) for n in (at.registers, at.givens, at.nets, at.sizes)
+    )
+    *mode, health = values
+    emitted: list[list[Tensor]] = [[] for _ in range(at.emits)]
+    checks, trail = _Rows(count), _Rows(count)
+    order = at.turns(count)
+    for turn in order:
+        if at.checked:
+            checks.append(_sum(state))
+        row = [nets[i] for i in at.row(turn)]
+        extra = at.with_turn(sizes, turn)
+        *out, health = body(*state, *givens, *row, *extra, *mode, health)
+        state, emits = out[: at.registers], out[at.registers :]
+        trail.append(health)
+        for store, value in zip(emitted, emits, strict=True):
+            store.append(value)
+    stacked = [_stack(store, order) for store in emitted]
+    if not at.checked:
+        return (*state, *stacked, health)
+    return (*state, *stacked, health, checks.stacked(health), trail.stacked(health))
 
 
 def _stack(values: list[Tensor], order: list[int]) -> Tensor:
@@ -159,7 +161,7 @@ class VjpLoop(nn.Module):
         """Run all turns."""
         at, values = self.layout, iter(args)
         state, cots, givens, given_cots, emit_cots, nets, sizes = (
-            _take(values, n)
+            take(values, n)
             for n in (at.registers, at.registers, at.givens, at.givens, at.emits, at.nets, at.sizes)
         )
         rest = list(values)
@@ -178,7 +180,7 @@ class VjpLoop(nn.Module):
                 self.body(*state, *cots, *givens, *given_cots, *pulled, *row, *extra, *mode, health)
             )
             state, cots, given_cots, by_net = (
-                _take(parts, n) for n in (at.registers, at.registers, at.givens, len(row))
+                take(parts, n) for n in (at.registers, at.registers, at.givens, len(row))
             )
             health = next(parts)
             for slot, part in zip(at.row(turn), by_net, strict=True):

@@ -1,6 +1,6 @@
 """A compiled program as a torch module: a thin face over its runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,14 +22,15 @@ from revc.runtime.run.intake import Intake
 from revc.runtime.run.inverse import invert
 from revc.runtime.run.modes import NO_OPTIONS, mode_of
 from revc.runtime.run.result import Ran, make_result, result_class
-from revc.runtime.run.run import Step
+from revc.runtime.run.scheduled import Scheduled
 from revc.runtime.run.segment import Graphs
 from revc.runtime.run.tree import grow
+from revc.runtime.schedule import refuse_compiled
 from revc.runtime.state import lattice
 from revc.runtime.state.drift import TOLERANCE
 
 
-class ReversibleModel(nn.Module):
+class ReversibleModel(Scheduled):
     """A reversible program: forward stores nothing a layer, backward and `inverse` rebuild.
 
     ``model(*inputs)`` returns a named tuple of the program's results and emits, floats in float32
@@ -60,6 +61,7 @@ class ReversibleModel(nn.Module):
                 f"{len(interface.emits)} emits: only one result without emits can be plain"
             )
         self.interface, self.graphs, self.plain = interface, graphs, plain
+        self._schedule = interface.schedule
         named = list(zip(interface.nets, nets, interface.builtin, strict=True))
         self.made = {name: made(net, builtin) for name, net, builtin in named}
         self.custom = {name: None if b else custom_function(net) for name, net, b in named}
@@ -85,24 +87,6 @@ class ReversibleModel(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._enter()
-
-    @property
-    def segments(self) -> list[nn.Module]:
-        """The segments of a run in program order; a shared repeat is one, whatever its turns."""
-        return [self.get_submodule(path) for paths in self._paths for path in paths]
-
-    def steps(self, sizes: Mapping[str, int]) -> tuple[Step, ...]:
-        """Return the segments that a run passes, in order, turn by turn.
-
-        `sizes` has the free sizes by name, as `Interface.measure` finds them from inputs.
-        """
-        found: list[Step] = []
-        for plan, paths in zip(self.interface.segments, self._paths, strict=True):
-            turns = range(plan.count(sizes))
-            parts: list[Any] = [self.get_submodule(path) for path in paths]
-            for turn in reversed(turns) if plan.backwards else turns:
-                found.append(Step(parts[turn] if len(parts) > 1 else parts[0], turn))
-        return tuple(found)
 
     def net_modules(self) -> list[nn.Module]:
         """Return the net instances in program order."""
@@ -152,6 +136,7 @@ class ReversibleModel(nn.Module):
             self, sizes, at.sizes, list(values.values()), at.examples(sizes, values), options
         )
         if torch.compiler.is_compiling():
+            refuse_compiled(at, self.schedule)
             seen, raw, givens, lengths, ticket = whole.run_whole(self, mode, values)
             ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)
             return make_result(self._result, seen, ran, known=False)

@@ -13,12 +13,13 @@ from revc.artifact.names import Names
 from revc.artifact.statement_plan import LIGHT, is_number, is_owned, make_plan
 from revc.artifact.targets import wish
 from revc.artifact.values import Values
-from revc.grammar.layout import text
+from revc.grammar.layout import Doc, text
 from revc.ir.net_kinds import parameter_names
 from revc.ir.program import Block
 from revc.ir.text import by_name, step_text
 
 _LEAST_RUN = 3
+_LONGEST = 60  # columns of what a statement assigns to, on one line
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Function:
         ended = [v for v in self.plan.ends.get(node, ()) if v in self.names]
         freed = [(v, self.names.free(v)) for v in ended]
         targets = self._targets(node, [name for v, name in freed if is_owned(v)])
-        self.lines += statement(f"{', '.join(targets)} = " if targets else "", code, 1)
+        self.lines += _assigned(targets, code)
         dead = [name for v, name in freed if name not in targets and is_owned(v)]
         if dead and node not in self.plan.statements[-2:]:
             margin = f"{INDENT}del "
@@ -198,6 +199,14 @@ class Function:
         if len(items) > 1 and len(flat) <= WIDTH:
             return [flat]
         return statement("return ", tupled(items), 1)
+
+
+def _assigned(targets: list[str], code: Doc) -> list[str]:
+    """Return a statement that assigns to `targets`, one a line where they do not fit on one."""
+    left = f"{', '.join(targets)} = " if targets else ""
+    if len(INDENT) + len(left) > _LONGEST:
+        return statement("", tupled(map(text, targets)), 1, f" = {code.flat}")
+    return statement(left, code, 1)
 
 
 def _runs(picks: dict[int, Node], places: Mapping[Node, list[int]]) -> Iterator[list[Node]]:

@@ -17,8 +17,13 @@ from revc.grammar.layout import Doc, text
 from revc.ir.program import Block
 from revc.ir.text import registers_text
 from revc.runtime.loop import Layout, Loop, VjpLoop
+from revc.runtime.loop_saved import KeepLoop, PullLoop
 
-_OURS = {"aten", "torch", "int", "float", "Layout", "Loop", "VjpLoop", "compiled_once"}
+LOOPS = (Loop, VjpLoop, KeepLoop, PullLoop)
+_OURS = {
+    "aten", "torch", "int", "float", "Layout", "compiled_once",
+    *(kind.__name__ for kind in LOOPS),
+}  # fmt: skip
 _ALWAYS = _OURS | set(keyword.kwlist)
 
 
@@ -71,7 +76,7 @@ class CodeFile:
         body: list[str] = []
         looped = True
         for part in self.parts.values():
-            loops = isinstance(part.module, Loop | VjpLoop)
+            loops = isinstance(part.module, LOOPS)
             body += [""] if loops and looped else ["", ""]
             body += self._part(part, reserved)
             looped = loops
@@ -100,7 +105,7 @@ class CodeFile:
     def _add(self, target: str, module: nn.Module) -> None:
         if id(module) in self.parts:
             return
-        if isinstance(module, Loop | VjpLoop):
+        if isinstance(module, LOOPS):
             self._add(f"{target}_body", module.body)
         elif isinstance(module, Unit):
             self._collect(module.graph)
@@ -124,7 +129,7 @@ class CodeFile:
 
     def _part(self, part: _Part, reserved: set[str]) -> list[str]:
         module = part.module
-        if isinstance(module, Loop | VjpLoop):
+        if isinstance(module, LOOPS):
             body = self.parts[id(module.body)].name
             made = call(type(module).__name__, [text(body), _layout(module.layout)])
             return statement(f"{part.name} = ", made, 0)
@@ -154,7 +159,7 @@ class CodeFile:
             about = "One increment, or its pullback, which is compiled once."
             return None, Face(about, decorator="compiled_once")
         block: Block = graph.meta["block"]
-        backward = graph._get_name().endswith("_vjp")
+        backward = graph._get_name().endswith(("_vjp", "_pull"))
         return block, Face(_about(block, backward), backward=backward)
 
     def _imports(self, body: list[str]) -> list[str]:
@@ -167,9 +172,9 @@ class CodeFile:
         for name in (n for n in ours if n.count(".") > 2):
             package, _, last = name.rpartition(".")
             grouped.setdefault(package, []).append(last)
-        loops = [kind for kind in ("Layout", "Loop", "VjpLoop") if re.search(rf"\b{kind}\(", text)]
-        if loops:
-            grouped["revc.runtime.loop"] = loops
+        for kind in (Layout, *LOOPS):
+            if re.search(rf"\b{kind.__name__}\(", text):
+                grouped.setdefault(kind.__module__, []).append(kind.__name__)
         lines += [""] if lines and grouped else []
         for module, found in sorted(grouped.items()):
             lines += _import(module, found)
@@ -185,9 +190,12 @@ def _import(module: str, names: list[str]) -> list[str]:
 
 def results(module: nn.Module) -> int:
     """Return how many results a call of a module gives."""
-    if isinstance(module, Loop):
+    if isinstance(module, Loop | KeepLoop):
         at = module.layout
-        return at.registers + at.emits + (3 if at.checked else 1)
+        return at.registers + at.emits + (3 if at.checked else 1) + isinstance(module, KeepLoop)
+    if isinstance(module, PullLoop):
+        at = module.layout
+        return at.registers + at.givens + at.nets
     if isinstance(module, VjpLoop):
         at = module.layout
         return 2 * at.registers + at.givens + at.nets + (2 if at.checked else 1)

@@ -14,11 +14,12 @@ from revc.artifact.nets import nets_text
 from revc.artifact.program import json_text, program_json
 from revc.artifact.runtime_calls import runtime_signatures
 from revc.artifact.write import write_package
-from revc.codegen.compile import check_chunks, interface_of
+from revc.codegen.compile import check_chunks, interface_of, scheduled
 from revc.codegen.graphs import BlockGraphs, CompiledGraphs
 from revc.codegen.imports import check_imports
 from revc.codegen.interface import emits_of
 from revc.codegen.segments import segments_of
+from revc.codegen.split import Saved
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import InternalError
 from revc.ir.nets import Hole
@@ -26,6 +27,7 @@ from revc.ir.program import Block, Program, Register
 from revc.passes.recursion_limit import recursion_limit
 from revc.passes.spec import build
 from revc.runtime import artifact
+from revc.runtime.schedule import Wish, saved_graphs
 
 
 def package_files(program: Program, chunks: int = 1) -> dict[str, str]:
@@ -62,26 +64,27 @@ def package(
     chunks: int = 1,
     force: bool = False,
     allow_import: Iterable[str] | None = None,
+    schedule: Wish = "invert",
 ) -> None:
     """Compile a spec into a Python package at `output`, which runs without the compiler.
 
     Args:
-        source, model, dims, chunks, allow_import: as `revc.compile` takes them. Nothing is imported
-            here, but the package imports what its spec names.
+        source, model, dims, chunks, allow_import, schedule: as `revc.compile` takes them. Nothing
+            is imported here, but the package imports what its spec names.
         output: the package's folder.
         force: write beside other files, and over files of an older artifact that were edited.
 
     Raises:
         SpecError: the spec does not parse or check.
         UnsupportedError: it uses a statement that cannot be compiled yet.
-        BindError: `model`, `dims` or `chunks` do not fit, or an import is not allowed.
+        BindError: `model`, `dims`, `chunks` or `schedule` do not fit, or an import is not allowed.
         OutputError: the folder holds what is not ours to replace, or cannot be written.
     """
     check_chunks(chunks)
     with recursion_limit():
         program = build(source, model=model, dims=dims or {}, nets=None)
         check_imports(program, allow_import)
-        files = package_files(program, chunks)
+        files = package_files(scheduled(program, schedule), chunks)
     write_package(files, Path(output), force)
 
 
@@ -90,7 +93,7 @@ def code_files(graphs: CompiledGraphs) -> dict[str, str]:
     model, parts = graphs.program.model, _segments(graphs)
     graphs.lower_traced(to_run=False)
     traced = [_forward(graphs.traced_forward, model), _vjp(graphs.traced_vjp, model)]
-    return {
+    files = {
         "forward.py": _file("The forward graphs of the segments", model, [
             _part(name, one.forward) for name, one in parts
         ]),
@@ -102,6 +105,41 @@ def code_files(graphs: CompiledGraphs) -> dict[str, str]:
         ]),
         "traced.py": _file("The graphs that torch.compile compiles", model, traced),
     }  # fmt: skip
+    if saved := _saved(graphs):
+        files |= {
+            "keep.py": _file("The forward graphs that keep, of saved segments", model, [
+                _part(name, one.keep) for name, one in saved
+            ]),
+            "pull.py": _file("The graphs that pull from what was kept, of segments", model, [
+                _part(name, one.pull) for name, one in saved
+            ]),
+        }  # fmt: skip
+    return files
+
+
+def _saved(graphs: CompiledGraphs) -> list[tuple[str, Saved]]:
+    """Return the graphs of the segments that the program's schedule saves, by name."""
+    names = saved_graphs(interface_of(graphs))
+    return [
+        (name, graphs.segment(name).saved(*_all_wanted(graphs, name)))
+        for name in dict.fromkeys(graphs.keys)
+        if name in names
+    ]
+
+
+def _all_wanted(graphs: CompiledGraphs, name: str) -> tuple[list[bool], ...]:
+    """Return what `saved` takes where all that can wants cotangents.
+
+    Givens are fixed if they are so in all segments that share the graphs.
+    """
+    block, own = graphs.names[name].block, {r.name for r in graphs.program.model.givens}
+    sharing = [cut for cut, key in zip(graphs.cuts, graphs.keys, strict=True) if key == name]
+    fixed = [all(cut.givens[i] in own for cut in sharing) for i in range(len(block.givens))]
+    return _floats(block.takes), _floats(block.givens), [True] * len(block.nets), fixed
+
+
+def _floats(registers: Iterable[Register]) -> list[bool]:
+    return [register.type.numerics.kind != "label" for register in registers]
 
 
 def _segments(graphs: CompiledGraphs) -> list[tuple[str, BlockGraphs]]:
@@ -116,6 +154,7 @@ def _full_vjp(graphs: BlockGraphs) -> nn.Module:
 def _all(graphs: CompiledGraphs) -> list[nn.Module]:
     graphs.lower_traced(to_run=False)
     parts = [p for _, g in _segments(graphs) for p in (g.forward, g.inverse, _full_vjp(g))]
+    parts += [p for _, saved in _saved(graphs) for p in (saved.keep, saved.pull)]
     return [*parts, graphs.traced_forward, graphs.traced_vjp]
 
 

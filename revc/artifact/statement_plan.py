@@ -13,10 +13,11 @@ from torch.fx import Graph, Node
 
 from revc.artifact.targets import result_count, short_name, wish
 from revc.codegen.reuse import VIEWS
+from revc.runtime import residuals
 from revc.runtime.nets import brought
 
 _DEPTH, _INNER, _WHOLE, _PICKED = 3, 60, 84, 70
-LIGHT = VIEWS - {brought.run}
+LIGHT = VIEWS - {brought.run, residuals.taken}
 _SHARING = LIGHT - {torch.ops.aten.to.dtype}  # a cast makes a copy under autocast
 
 

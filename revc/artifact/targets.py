@@ -94,6 +94,9 @@ def wish(node: Node) -> str:
 def result_count(node: Node) -> int | None:
     """Return how many results a call gives; None if it is one, or not known."""
     target = node.target
+    if "results" in node.meta:
+        count: int = node.meta["results"]
+        return count
     if isinstance(target, OpOverload):
         return _of_operator(node, target)
     if node.op != "call_function" or module_of(target) is None:  # type: ignore[arg-type]

@@ -21,6 +21,10 @@ def run(
     chunks: Annotated[
         int, typer.Option(min=1, help="Run separable nets in this many pieces along the batch.")
     ] = 1,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help="What a run keeps: save, invert, or one a segment: invert,save,save."),
+    ] = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="Write beside other files and over edited ones."),
@@ -32,17 +36,26 @@ def run(
     if (output is None) == (emit is None):
         raise typer.BadParameter("say where to write with -o FOLDER, or what to print with --emit")
     dims, allowed = parse_dims(dim or []), imports(no_import, allow_import)
+    actions = [part.strip() for part in (schedule or "").split(",") if part.strip()]
     if emit is not None:
-        _print(emit, spec, model, dims, chunks)
+        _print(emit, spec, model, dims, chunks, actions)
         return
     assert output is not None
     from revc.artifact.package import package
 
-    package(spec, output, model=model, dims=dims, chunks=chunks, force=force, allow_import=allowed)
+    package(
+        spec, output, model=model, dims=dims, chunks=chunks, force=force, allow_import=allowed,
+        schedule=actions or "invert",
+    )  # fmt: skip
     typer.echo(f"wrote {output}: `from {output.resolve().name} import load`")
 
 
-def _print(stage: Stage, spec: str, model: str | None, dims: dict[str, int], chunks: int) -> None:
+def _print(
+    stage: Stage, spec: str, model: str | None, dims: dict[str, int], chunks: int,
+    schedule: list[str],
+) -> None:  # fmt: skip
     from revc.cli.emit import emit
 
-    typer.echo(emit(stage, spec, model=model, dims=dims, chunks=chunks), nl=False)
+    typer.echo(
+        emit(stage, spec, model=model, dims=dims, chunks=chunks, schedule=schedule), nl=False
+    )

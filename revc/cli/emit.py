@@ -3,7 +3,7 @@
 Only `vjp` and `fx` need torch. The text depends on the spec alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -31,21 +31,34 @@ def emit(
     model: str | None = None,
     dims: Mapping[str, int] | None = None,
     chunks: int = 1,
+    schedule: Sequence[str] = (),
 ) -> str:
     """Return a stage of a spec's compilation as text.
 
     `ast` is the syntax tree, `ir` the typed program, `inverse` that of the inverse, `vjp` the code
-    of the VJP graph, `fx` the code of the forward, inverse and VJP graphs.
+    of the VJP graph, `fx` the code of the forward, inverse and VJP graphs, and of those that keep
+    and that pull where the schedule saves a segment.
 
     Raises:
         SpecError: the spec does not parse, or for the other stages does not check.
         UnsupportedError: for `vjp` and `fx`, a statement cannot be compiled yet.
+        BindError: the schedule does not fit the program.
     """
     with recursion_limit():
         if stage is Stage.ast:
             return tree_text(Spec(source, dims or {}).tree)
         program = Spec(source, dims or {}).program(model, nets=None)
+        program = _scheduled(program, schedule, chunks) if schedule else program
         return _PRINTERS[stage](program, chunks)
+
+
+def _scheduled(program: Program, schedule: Sequence[str], chunks: int) -> Program:
+    from revc.codegen.compile import interface_of, scheduled
+    from revc.codegen.graphs import CompiledGraphs
+
+    found = scheduled(program, schedule)
+    interface_of(CompiledGraphs(found, chunks))
+    return found
 
 
 def _vjp(program: Program, chunks: int) -> str:
@@ -54,8 +67,11 @@ def _vjp(program: Program, chunks: int) -> str:
 
 def _fx(program: Program, chunks: int) -> str:
     files = _code(program, chunks)
-    names = ("forward.py", "inverse.py", "vjp.py")
+    names = [name for name in _SHOWN if name in files]
     return "\n\n".join(f"# --- {name} ---\n\n{files[name]}" for name in names)
+
+
+_SHOWN = ("forward.py", "inverse.py", "vjp.py", "keep.py", "pull.py")
 
 
 def _code(program: Program, chunks: int) -> dict[str, str]:

@@ -12,19 +12,22 @@ from revc.codegen.graphs import CompiledGraphs
 from revc.codegen.imports import check_imports, located
 from revc.codegen.interface import emits_of, free_sizes, sizes_of
 from revc.codegen.metering import plan_of, polynomial
-from revc.codegen.segments import Cut
+from revc.codegen.segments import Cut, changed
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import BindError, InternalError
 from revc.ir.dims import Dim
 from revc.ir.instructions import Forget
 from revc.ir.nets import Builtin, NetSlot, Replaced, TorchClass
 from revc.ir.program import Block, Program, Register
+from revc.ir.schedule import Action
 from revc.ir.types import Label, Lattice
 from revc.passes.analysis.size_needs import SizeNeed, size_needs
 from revc.passes.spec import build
+from revc.runtime import schedule as schedules
 from revc.runtime.interface import Interface, SegmentPlan, Slot
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state, import_net
+from revc.runtime.schedule import Wish
 from revc.runtime.sizes import Need
 
 
@@ -37,6 +40,7 @@ def compile(
     chunks: int = 1,
     plain: bool = False,
     allow_import: Iterable[str] | None = None,
+    schedule: Wish = "invert",
 ) -> ReversibleModel:
     """Compile a spec into a module that trains without storing activations.
 
@@ -53,6 +57,10 @@ def compile(
             transient memory is divided by it.
         plain: return the one result as a tensor, and not in a named tuple, so that the model fits
             where torch's own layers do (`nn.Sequential`).
+        schedule: what a run keeps of each segment until its backward pass: an action for each that
+            it passes (a turn of a loop is one), or one for all. `invert` keeps nothing and rebuilds
+            the segment's input, `save` keeps what autograd would and evaluates nothing again. See
+            `ReversibleModel.schedule`.
         allow_import: modules that nets may come from, with all below them: ``["torch.nn"]``; none
             with ``[]``, any with None.
 
@@ -62,8 +70,8 @@ def compile(
     Raises:
         SpecError: the spec does not parse or check; carries located diagnostics.
         UnsupportedError: it uses a statement that cannot be compiled yet.
-        BindError: `nets`, `chunks` or `plain` do not fit the program, or a net comes from where
-            none may.
+        BindError: `nets`, `chunks`, `plain` or `schedule` do not fit the program, or a net comes
+            from where none may.
     """
     check_chunks(chunks)
     given = dict(nets or {})
@@ -71,7 +79,17 @@ def compile(
     check_imports(program, allow_import)
     refuse_unsupported(program)
     modules = make_nets(program, given)
-    return assemble(program, modules, chunks, plain)
+    return assemble(scheduled(program, schedule), modules, chunks, plain)
+
+
+def scheduled(program: Program, wish: Wish) -> Program:
+    """Return a program with another schedule.
+
+    Raises:
+        BindError: the wish names no action.
+    """
+    actions = tuple(Action(kind=action.kind) for action in schedules.schedule_of(wish))
+    return program.model_copy(update={"schedule": actions})
 
 
 def check_chunks(chunks: int) -> None:
@@ -93,10 +111,14 @@ def assemble(
 
 
 def interface_of(graphs: CompiledGraphs) -> Interface:
-    """Return what the runtime needs to know of a program."""
+    """Return what the runtime needs to know of a program.
+
+    Raises:
+        BindError: its schedule does not fit it.
+    """
     program, block = graphs.program, graphs.program.model
     order = sorted((*block.takes, *block.givens), key=lambda r: (r.span.line, r.span.column))
-    return Interface(
+    made = Interface(
         name=block.name,
         takes=tuple(_slot(r) for r in block.takes),
         gives=tuple(_slot(r) for r in block.gives),
@@ -115,7 +137,10 @@ def interface_of(graphs: CompiledGraphs) -> Interface:
         program_hash=program_hash(program),
         plan=plan_of(program),
         needs=tuple(_need(need) for need in size_needs(program.model)),
+        schedule=tuple(schedules.Action(action.kind) for action in program.schedule),
     )
+    schedules.check(made, made.schedule)
+    return made
 
 
 def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
@@ -137,6 +162,11 @@ def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
         backwards=cut.backwards,
         metered=graphs.library.metered(cut.block),
         forgets=forgotten(cut.block),
+        changes=tuple(
+            name
+            for name, one in zip(cut.takes, cut.block.takes, strict=True)
+            if one.name in changed(cut.block) or name not in cut.gives
+        ),
         labels=tuple(sorted(name for name, kind in kinds.items() if kind == "label")),
     )
 
@@ -153,8 +183,8 @@ def _need(need: SizeNeed) -> Need:
 
 
 def program_hash(program: Program) -> str:
-    """Return the SHA-256 of what the program does; places in files take no part."""
-    return hashlib.sha256(program.model_dump_json().encode()).hexdigest()
+    """Return the SHA-256 of what the program does; places and its schedule take no part."""
+    return hashlib.sha256(program.model_dump_json(exclude={"schedule"}).encode()).hexdigest()
 
 
 def _slot(register: Register, given: bool = False) -> Slot:

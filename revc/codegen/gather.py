@@ -8,7 +8,8 @@ from torch.fx import Node
 from revc.codegen.body import Body
 from revc.codegen.expressions import Cotangents
 from revc.codegen.registers import Registers
-from revc.ir.expr import Place
+from revc.codegen.targets.base import Evaluation, Pieces
+from revc.ir.expr import Expr, Place
 from revc.runtime import cotangents
 
 
@@ -31,6 +32,10 @@ class Gathering(Body):
     @abstractmethod
     def wants_net(self, slot: int) -> bool:
         """Say whether the parameters of a net want cotangents."""
+
+    def evaluate(self, value: Expr, pieces: Pieces | None = None) -> Evaluation:
+        """Evaluate an expression once, for its value and for the cotangents of its leaves."""
+        return self.target.evaluate(self, value, pieces)
 
     def cots_with(self, name: str) -> Registers | None:
         """Return the cotangents among which that of a register, given or let is, if it has one."""

@@ -14,10 +14,12 @@ from revc import runtime
 from revc.codegen.library import Library
 from revc.codegen.lowered import coded
 from revc.codegen.metering import sites_of
-from revc.codegen.options import Asked, Needs, Options
+from revc.codegen.options import Asked, Needs, Options, Wants
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
 from revc.codegen.segments import Cut, segments_of
+from revc.codegen.split import Saved
+from revc.errors import InternalError
 from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
 
@@ -52,6 +54,20 @@ class BlockGraphs:
         wanted = tuple(w and not label for w, label in zip(givens, self._label, strict=True))
         return self.library.vjp(self.block, Needs(wanted, tuple(nets)), self.options, self.asked)
 
+    def saved(
+        self,
+        takes: Sequence[bool],
+        givens: Sequence[bool],
+        nets: Sequence[bool],
+        fixed: Sequence[bool],
+    ) -> Saved:
+        """Return the graphs that keep, for the registers, givens and nets that want cotangents.
+
+        `fixed` are the givens that hold the same until the backward pass.
+        """
+        wants = Wants(tuple(takes), tuple(givens), tuple(nets), tuple(fixed))
+        return self.library.saved(self.block, wants, self.options, self.asked)
+
 
 class CompiledByTorch:
     """A segment's graphs under torch.compile, each compiled once for all segments that share it."""
@@ -73,6 +89,14 @@ class CompiledByTorch:
     def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> Any:
         """Return the VJP graph, compiled."""
         return self._compiled(self._graphs.vjp(givens, nets))
+
+    def saved(self, *wants: Sequence[bool]) -> Saved:
+        """Refuse: a segment that is compiled on its own rebuilds its input.
+
+        Raises:
+            InternalError: always; a run looks first.
+        """
+        raise InternalError("a segment that is compiled on its own cannot be saved")
 
     def _compiled(self, graph: nn.Module) -> Any:
         if graph not in self._made:

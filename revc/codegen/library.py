@@ -11,9 +11,11 @@ from revc.codegen.compile_unit import CompileUnit, build_unit
 from revc.codegen.forward import Forward
 from revc.codegen.interface import emits_of, sizes_of
 from revc.codegen.metering import Exchanging, site_of, uses_bits
-from revc.codegen.options import Asked, Needs, Options
+from revc.codegen.options import Asked, Needs, Options, Wants
 from revc.codegen.pull import Pull
+from revc.codegen.record import Record
 from revc.codegen.segments import without_emits
+from revc.codegen.split import Saved
 from revc.codegen.statements.repeat import used_slots
 from revc.codegen.values import brings_nets, place_keys
 from revc.errors import InternalError
@@ -23,6 +25,7 @@ from revc.ir.instructions import Env, Repeat
 from revc.ir.keys import Key, code_key, key, nameless
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
+from revc.runtime.loop_saved import KeepLoop, PullLoop
 from revc.runtime.metered.plan import Site
 
 if TYPE_CHECKING:
@@ -90,6 +93,21 @@ class Library:
             self.made[made] = Pull(block, needs, self, options, asked).build()
             self.made[made].meta["block"] = block
         return self.made[made]
+
+    def saved(self, block: Block, wants: Wants, options: Options, asked: Asked = None) -> Saved:
+        """Return the graph of a block that keeps, and the one that pulls from what it kept."""
+        asked = _distinct(block, asked)
+        made = ("saved", _code(block, options), wants, options, asked)
+        if made not in self.made:
+            self.made[made] = Record(block, wants, self, options, asked).saved()
+            self.made[made].keep.meta["block"] = self.made[made].pull.meta["block"] = block
+        return self.made[made]
+
+    def saved_loop(self, step: Repeat, wants: Wants, options: Options, asked: Asked) -> Saved:
+        """Return the two loops of a repeat that keeps."""
+        body, layout = self.saved(step.body, wants, options, asked), self.layout(step, False)
+        keep, pull = KeepLoop(body.keep, layout), PullLoop(body.pull, layout)
+        return replace(body, keep=keep, pull=pull)
 
     def forward_loop(
         self, step: Repeat, options: Options, asked: Asked, checked: bool = False

@@ -24,6 +24,24 @@ kernels for that.
 
 
 @dataclass(frozen=True)
+class Wants:
+    """Which registers, givens and net slots of a block want cotangents of graphs that keep.
+
+    `fixed` says which givens hold the same until the backward pass, which is given them again.
+    """
+
+    takes: tuple[bool, ...]
+    givens: tuple[bool, ...]
+    nets: tuple[bool, ...]
+    fixed: tuple[bool, ...]
+
+    @property
+    def some(self) -> bool:
+        """Whether anything does."""
+        return any((*self.takes, *self.givens, *self.nets))
+
+
+@dataclass(frozen=True)
 class Needs:
     """Which givens and which net slots of a block want cotangents."""
 

@@ -14,8 +14,7 @@ from revc.codegen.options import Asked, Needs, Options
 from revc.codegen.registers import Registers
 from revc.codegen.statements import let
 from revc.codegen.statements.table import pull
-from revc.codegen.targets.base import Evaluation, Pieces
-from revc.ir.expr import Expr
+from revc.codegen.targets.base import Evaluation
 from revc.ir.instructions import Env, Instruction, Let
 from revc.ir.live_types import typed
 from revc.ir.program import Block
@@ -97,7 +96,3 @@ class Pull(Gathering):
         """Say whether a value that is passed as a given has a cotangent here."""
         let.evaluated(self, name)
         return self.cots_with(name) is not None
-
-    def evaluate(self, value: Expr, pieces: Pieces | None = None) -> Evaluation:
-        """Evaluate an expression for the rebuild and for the cotangents of its leaves."""
-        return self.target.evaluate(self, value, pieces)

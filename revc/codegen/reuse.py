@@ -14,7 +14,7 @@ from torch import nn
 from torch.fx import Graph, Node
 
 from revc.codegen.lowered import Lowered
-from revc.runtime import cotangents
+from revc.runtime import cotangents, residuals
 from revc.runtime.nets import brought
 from revc.runtime.state import alloc_health, boundary, lattice
 
@@ -47,7 +47,7 @@ VIEWS = {
     aten.permute.default, aten.select.int, aten.slice.Tensor, aten.reshape.default,
     aten.contiguous.default, aten.to.dtype, aten.expand.default, aten.alias.default,
     aten.chunk.default, aten.split_with_sizes.default, aten.tensor_split.sections, brought.run,
-    brought.check_shape, boundary.dense, alloc_health.damp,
+    brought.check_shape, boundary.dense, alloc_health.damp, residuals.taken,
 }  # fmt: skip
 
 

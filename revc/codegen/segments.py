@@ -172,3 +172,33 @@ def without_emits(block: Block) -> Block:
     kept = block.map_inner(without_emits)
     body = tuple(step for step in kept.body if not isinstance(step, Emit))
     return kept if len(body) == len(kept.body) else kept.model_copy(update={"body": body})
+
+
+# --- what changes --------------------------------------------------------------------------------
+
+
+@per_node
+def changed(block: Block) -> frozenset[str]:
+    """Return the registers that a block takes and does not give, under their names, as they are."""
+    found = {register.name for register in block.takes} - {r.name for r in block.gives}
+    for step in block.body:
+        if isinstance(step, BlockCall):
+            found |= _changed_by(step)
+        elif isinstance(step, Repeat):
+            found |= changed(step.body)
+        else:
+            found |= {place.name for place in step.targets()}
+    return frozenset(found)
+
+
+def _changed_by(step: BlockCall) -> set[str]:
+    """Return the registers that a call does not give as they are, by the caller's names."""
+    first, last = step.block.takes, step.block.gives
+    first, last = (last, first) if step.undo else (first, last)
+    gives = dict(zip((r.name for r in last), step.results, strict=True))
+    inner = changed(step.block) | {r.name for r in first} - {r.name for r in last}
+    return {
+        arg
+        for arg, register in zip(step.args, first, strict=True)
+        if register.name in inner or gives[register.name] != arg
+    }

@@ -2,6 +2,7 @@
 
 from revc.ir.instructions import BlockCall, Env, Instruction
 from revc.ir.program import Block, Budget, Program
+from revc.ir.schedule import INVERT, schedule_text
 from revc.ir.text import (
     by_name,
     grouped,
@@ -26,6 +27,8 @@ def program_text(program: Program) -> str:
     if program.free:
         lines.append(INDENT + "free " + ", ".join(program.free))
     lines += [INDENT + _budget(budget) for budget in program.budgets]
+    if program.schedule != (INVERT,):
+        lines.append(INDENT + "schedule " + schedule_text(program.schedule))
     for kind, block in (*[("block", b) for b in callees(program.model)], ("model", program.model)):
         lines += ["", *_block(kind, block)]
     return "\n".join(lines) + "\n"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from revc.ir.invert import invert_body
 from revc.ir.memo import per_node
 from revc.ir.nets import NetSlot
+from revc.ir.schedule import INVERT, Schedule
 from revc.ir.types import IRNode, Located, RegType
 
 if TYPE_CHECKING:
@@ -152,3 +153,4 @@ class Program(IRNode):
     free: tuple[str, ...]
     budgets: tuple[Budget, ...]
     stacks: tuple[StackDecl, ...] = ()
+    schedule: Schedule = (INVERT,)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from revc.errors import BindError
 from revc.runtime.nets.net_state import NetState
@@ -39,6 +40,19 @@ class Leaf(NamedTuple):
     training: tuple[bool, ...] = ()
 
 
+class End(NamedTuple):
+    """Where a module's autograd graph ends, without the numbers of its output."""
+
+    edge: GradientEdge
+    dtype: torch.dtype
+    requires_grad: bool = True
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node that made the output."""
+        return self.edge.node
+
+
 class Handle(NamedTuple):
     """What the VJP of one evaluation needs: inputs, parameters and the output, or a vjp closure.
 
@@ -47,7 +61,7 @@ class Handle(NamedTuple):
 
     inputs: tuple[Tensor, ...]
     wanted: tuple[bool, ...]
-    output: Tensor | None
+    output: Tensor | End | None
     vjp: Callable[[Tensor], Any] | None
     params: tuple[Tensor, ...] = ()
 
@@ -84,6 +98,14 @@ def run(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor, H
             "reads, or put it in eval mode if that keeps it from writing"
         )
     return out.detach(), Handle(own, wanted, out, None, params)
+
+
+def slim(handle: Handle) -> Handle:
+    """Return a handle that does not hold the output, which no VJP reads, as autograd does not."""
+    output = handle.output
+    if not isinstance(output, Tensor) or output.grad_fn is None:
+        return handle
+    return handle._replace(output=End(get_gradient_edge(output), output.dtype))
 
 
 def _versions(inputs: tuple[Tensor, ...]) -> list[int]:
@@ -205,27 +227,29 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
     _check_leaves(leaf, handle, handle.output)
     found = iter(
         torch.autograd.grad(
-            handle.output,
+            handle.output.edge if isinstance(handle.output, End) else handle.output,
             (*floats, *wanted),
             cotangent.to(handle.output.dtype),
             allow_unused=True,
+            retain_graph=torch._C._autograd._get_current_graph_task_keep_graph(),
         )
     )
     by_inputs = [_or_zero(next(found), x) if x.requires_grad else None for x in handle.inputs]
     held = (cotangent, handle.output, *handle.inputs, *handle.params, *by_inputs)
-    others = {_memory(x) for x in held if x is not None}
+    others = {_memory(x) for x in held if isinstance(x, Tensor)}
     by_params = tuple(
         _unshared(next(found), others) if p.requires_grad else None for p in handle.params
     )
     return (by_params, *by_inputs)
 
 
-def _check_leaves(leaf: Leaf, handle: Handle, output: Tensor) -> None:
+def _check_leaves(leaf: Leaf, handle: Handle, output: Tensor | End) -> None:
     """Check that all that the module computed with is among its inputs and parameters."""
-    known = {id(x) for x in (*handle.inputs, *handle.params)}
+    ours = (*handle.inputs, *handle.params)
+    known = {id(x) for x in ours}
     if output.grad_fn is None and id(output) not in known:
         raise BindError(_lost(leaf))
-    seen: set[Any] = {None}
+    seen: set[Any] = {x.grad_fn for x in ours} | {None}  # what is behind them is the caller's
     waiting: list[Any] = [output.grad_fn]
     while waiting:
         node = waiting.pop()

@@ -12,7 +12,7 @@ from revc.runtime.bits import host
 from revc.runtime.bits.errors import BitsError, SpillError
 from revc.runtime.findings import Findings
 from revc.runtime.metered.undoing import Undoing
-from revc.runtime.run import guard
+from revc.runtime.run import back, guard
 from revc.runtime.run.modes import restored
 from revc.runtime.run.rows import Rows
 from revc.runtime.state.alloc_health import new_health
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from revc.runtime.run.run import Run
 
 
+_CLOSED = -1
+"""The position of a way back that has no state: none was asked for yet, or none is any more."""
+
+
 class Descent:
     """The state of a run at `position`, brought there from the end; the run itself stays as it is.
 
@@ -29,45 +33,67 @@ class Descent:
     with, and checked, as in a backward pass, and not with those of today. `undo` says that the
     run's session is turned around; else the way back is a run itself.
 
-    Opening one turns the run's session around; `arrive` and `leave` turn it forth again.
+    It begins where a state is first asked for: a pass through segments that are saved asks for
+    none. Then it turns the run's session around; `arrive` and `leave` turn it forth again.
     """
 
     def __init__(self, run: "Run", recorded: bool = True, undo: bool = True) -> None:
         self.run, self.recorded, self.undo = run, recorded, undo
         self.thread = threading.get_ident()
         self.keeps_graph = bool(torch._C._autograd._get_current_graph_task_keep_graph())
-        self._restart()
+        self.state: dict[str, Tensor] = {}
+        self.row: Tensor | None = None
+        self.undoing: Undoing | None = None
+        self.position = _CLOSED
+        self.opened = self.undone = False
 
     def _restart(self) -> None:
+        self.opened, self.undone = True, False
         self.position = len(self.run.steps)
         self.health = new_health(self.run.mode.device)
         device = self.run.mode.device
         waits = self.run.marks.on and host.waits(device)
         self.wrong = Rows(len(self.run.steps) if waits else 0, 1, torch.int64, device)
-        self.state: dict[str, Tensor] = self.run.start()
-        self.row: Tensor | None = None
+        self.state = self.run.start()
+        self.row = None
         session = self.run.session
-        self.undoing: Undoing | None = None
+        self.undoing = None
         if session is not None and self.undo:
             self.undoing = session.turn_back()
         if observed() and not self.recorded:
             self.run.marks.of(sorted(self.state), self.state)
 
     def reach(self, position: int) -> None:
-        """Bring the state to `position`: onwards from where it is, or again from the end."""
+        """Bring the state to `position`: onwards from where it is, or again from the end.
+
+        Raises:
+            BindError: a backward pass has been here, and did not retain the graph.
+            ReconstructionError: what it starts from was changed in place.
+        """
         if position > self.position:
             self.leave()
             self._restart()
         while self.position > position:
+            below = self.run.snapshots.below(self.position, position) if self.recorded else None
+            if below is not None:
+                self.state = self.run.snapshots.restore(below, self.state, self.keeps_graph)
+                self.position = below
+                continue
             at = self.position - 1
             step = self.run.steps[at]
             known = self.run.calls.get(at) if self.recorded else None
             call = known or step.segment.call(self.run, at)
-            self.run.untake(at, call, self)
+            back.untake(self.run, at, call, self)
             if self.recorded:
-                self.run.verify(at, self)
+                back.verify(self.run, at, self)
             elif at == 0 or observed():
                 self.row = self.run.marks.of(step.segment.live, self.state)
+
+    def rest(self, position: int) -> None:
+        """Let go of the state if no segment below `position` asks for one: all are saved."""
+        if self.state and all(action.kind == "save" for action in self.run.schedule[:position]):
+            self.undone = self._is_undone()
+            self.state, self.position = {}, _CLOSED
 
     def note(self, position: int, wrong: Tensor) -> None:
         """Take note of how many registers differ at `position`, [1].
@@ -106,6 +132,8 @@ class Descent:
         """
         found = Findings() if found is None else found
         try:
+            if not self.opened:
+                return
             at = self.run.interface
             if at.exact and self.recorded and (observed() or self._is_nearly_down()):
                 with restored(self.run.mode):
@@ -124,13 +152,19 @@ class Descent:
             found.add(self.wrong.filled[:, 0], judge)
         if session is not None and guard.readable(self.health):
             session.report_faults(found)
-            if self.undoing and run.interface.exact and self.position == 0:
+            if self.undoing and run.interface.exact and self._is_undone():
                 session.report_start(found)
+
+    def _is_undone(self) -> bool:
+        """Say whether all that exchanged bits was taken back."""
+        if self.position == _CLOSED:
+            return self.undone
+        return not any(step.segment.plan.metered for step in self.run.steps[: self.position])
 
     def _is_nearly_down(self) -> bool:
         """Say whether what is left is without nets: autograd stops where it has nothing to do."""
         rest = self.run.steps[: self.position]
-        return not any(step.segment.row(step.turn) for step in rest)
+        return self.position != _CLOSED and not any(step.segment.row(step.turn) for step in rest)
 
     def leave(self) -> None:
         """End the way back where it stands."""

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from revc.runtime.run.function import refuse_double
 from revc.runtime.run.held import encoded
 from revc.runtime.run.run import Run
-from revc.runtime.run.segment import refuse_double
 from revc.runtime.state import boundary
 
 

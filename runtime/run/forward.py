@@ -39,6 +39,7 @@ def run_forward(
     assert run.final is not None
     run.intake = None  # the way back is not to hold the inputs
     raw = tuple(run.final[slot.name] for slot in at.gives)
+    run.let_go()
     givens = tuple(values[slot.name] for slot in at.givens)
     lengths = views.pop() if at.plan else None
     seen = iter(views)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from revc.errors import BindError, ReconstructionError
 from revc.runtime.findings import Findings
+from revc.runtime.forgetting import Dropped, Forgotten
 from revc.runtime.interface import Interface, Slot
-from revc.runtime.kept import Dropped, Kept
 from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
@@ -20,8 +20,10 @@ from revc.runtime.run.intake import Intake
 from revc.runtime.run.marks import Marks
 from revc.runtime.run.modes import RunMode
 from revc.runtime.run.rows import Rows
+from revc.runtime.run.snapshots import Snapshots
+from revc.runtime.schedule import expand
 from revc.runtime.state import boundary
-from revc.runtime.state.alloc_health import damping, new_health
+from revc.runtime.state.alloc_health import new_health
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
@@ -50,6 +52,11 @@ class Run:
     module: runs of one model in several threads do not meet.
     """
 
+    SPENT = (
+        "this run was already taken back; to go back through it again, say retain_graph=True the "
+        "first time"
+    )
+
     def __init__(
         self, model: "ReversibleModel", mode: RunMode, sizes: Mapping[str, int],
         session: Session | None = None, intake: Intake | None = None,
@@ -58,6 +65,9 @@ class Run:
         self.clamped = False
         self.sizes = dict(sizes)
         self.steps: tuple[Step, ...] = model.steps(self.sizes)
+        plans = [step.segment.plan for step in self.steps]
+        self.schedule = expand(model.interface, model.schedule, plans)
+        self.snapshots = Snapshots(self.steps, self.schedule)
         self.names = [step.name for step in self.steps]
         self.state: dict[str, Tensor] = {}
         self.givens: dict[str, Tensor] = {}
@@ -66,7 +76,7 @@ class Run:
         self.health = new_health(mode.device)
         self.calls: dict[int, Call] = {}
         self.watched: list[Watched] = []
-        self.kept: dict[int, Kept] = {}
+        self.kept: dict[int, Forgotten] = {}
         self.check: Tensor | None = None
         width = max((len(step.segment.live) for step in self.steps), default=0)
         count = len(self.steps)
@@ -100,29 +110,32 @@ class Run:
             shape = (len(rows), self.mode.examples)
             self.lengths = torch.zeros(shape, dtype=self.mode.wide, device=self.mode.device)
 
-    def pass_by(self, position: int, call: "Call") -> list[Tensor]:
-        """Run the forward graph of the segment at `position`; return what it emits."""
+    def pass_by(self, position: int, call: "Call") -> tuple[list[Tensor], Any]:
+        """Run the segment at `position`; return what it emits, and its residuals if it is saved."""
         plan, step = call.segment.plan, self.steps[position]
         if self.marks.on:
             row = self.marks.put(position, step.segment.live, self.state)
             if position == 0:
                 self.check = row
-        graph = call.graphs.forward
+        if call.saved is not None:
+            self.snapshots.put(position, self.state)
+        graph = call.graphs.forward if call.saved is None else call.saved.keep
         args: list[Any] = [
-            *self._taken(self.state, plan.takes),
-            *self._read(self.state, plan.givens),
+            *self.taken(self.state, plan.takes),
+            *self.read(self.state, plan.givens),
         ]
-        bits = self._bits(self.lengths) if plan.metered else []
+        bits = self.bits(self.lengths) if plan.metered else []
         bits += self._keeping(position) if plan.forgets else []
-        args += [*call.nets, *self._sizes(call), *self.mode.tail, *bits, self.health]
+        args += [*call.nets, *self.sizes_of(call), *self.mode.tail, *bits, self.health]
         before = self.health
         with self.emitted.noted():
-            out = plan.ports.outcome(graph(*args))
+            found = graph(*args)
+        out = plan.ports.outcome(found)
         self.emitted.put(position, before, out.health, out.emits)
         self.state.update(zip(plan.gives, out.gives, strict=True))
         self.health = out.health
         self.trail.put(position, out.health)
-        return out.emits
+        return out.emits, None if call.saved is None else found[-1]
 
     def finish(self) -> None:
         """End the forward pass: check its health, and close its session."""
@@ -151,104 +164,46 @@ class Run:
         read = self.model.deferred.settle("forward", found)
         return bool(clamped) or not read
 
-    def _bits(self, lengths: Tensor | None) -> list[Any]:
+    def bits(self, lengths: Tensor | None) -> list[Any]:
         """Return what graphs that exchange bits take: token, code lengths, and table of sites."""
         assert self.session is not None
         return [self.session.token, lengths, self.interface.plan.sites]
 
-    def _keeping(self, position: int) -> list[Kept]:
+    def _keeping(self, position: int) -> list[Forgotten]:
         """Return what a segment's forward graph puts into what it forgets."""
-        self.kept[position] = Kept() if position in self.calls else Dropped()
+        self.kept[position] = Forgotten() if position in self.calls else Dropped()
         return [self.kept[position]]
 
-    def _kept(self, position: int, descent: Descent) -> list[Kept]:
+    def forgotten(self, position: int, descent: Descent) -> list[Forgotten]:
         """Return what a segment forgot, to be taken; copies if another way back may follow."""
         if descent.keeps_graph:
             return [self.kept[position].reading()]
         return [self.kept.pop(position)]
 
-    def _sizes(self, call: "Call") -> list[int]:
+    def sizes_of(self, call: "Call") -> list[int]:
+        """Return the sizes that a segment's graphs take, its turn among them."""
         plan = call.segment.plan
         return [call.turn if name == plan.index else self.sizes[name] for name in plan.sizes]
 
-    def _taken(self, state: dict[str, Tensor], names: Sequence[str]) -> list[Tensor]:
+    def taken(self, state: dict[str, Tensor], names: Sequence[str]) -> list[Tensor]:
+        """Take registers out of a state, for good."""
         return [state.pop(name) for name in names]
 
-    def _read(self, state: Mapping[str, Tensor], names: Sequence[str]) -> list[Tensor]:
+    def read(self, state: Mapping[str, Tensor], names: Sequence[str]) -> list[Tensor]:
+        """Return registers of a state or givens, to be read."""
         return [state[name] if name in state else self.givens[name] for name in names]
 
     # --- the way back ----------------------------------------------------------------------------
-
-    def untake(self, position: int, call: "Call", descent: Descent) -> None:
-        """Take back the segment at `position` by its inverse graph."""
-        plan, state = call.segment.plan, descent.state
-        args: list[Any] = [
-            *self._taken(state, plan.gives),
-            *self._read(state, plan.givens),
-            *call.nets,
-        ]
-        bits = self._bits(None) if plan.metered else []
-        bits += self._kept(position, descent) if plan.forgets else []
-        args += [*self._sizes(call), *self.mode.tail, *bits, descent.health]
-        takes, descent.health = plan.ports.undone(call.graphs.inverse(*args))
-        state.update(zip(plan.takes, takes, strict=True))
-        descent.position = position
-
-    def pull_back(
-        self, position: int, call: "Call", descent: Descent, cots: Sequence[Tensor | None],
-        d_emits: Sequence[Tensor], d_lengths: Tensor | None, wanted: Sequence[bool],
-    ) -> tuple[list[Tensor], list[Tensor | None], list[Any]]:  # fmt: skip
-        """Take back the segment at `position`, and pull cotangents through it.
-
-        Returns the cotangents of the registers it took, of its givens, and of its nets.
-
-        Raises:
-            ReconstructionError: the rebuilt state is not the forward pass's.
-        """
-        plan, state = call.segment.plan, descent.state
-        raws = self._taken(state, plan.gives)
-        d_raws = [
-            self.zero(raw) if cot is None else cot for raw, cot in zip(raws, cots, strict=True)
-        ]
-        givens = self._read(state, plan.givens)
-        flags = list(wanted[: len(givens)])
-        d_givens = [self.zero(g) if want else None for g, want in zip(givens, flags, strict=True)]
-        graph = call.graphs.vjp(flags, wanted[len(givens) :])
-        bits = self._bits(d_lengths) if plan.metered else []
-        args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *self._sizes(call)]
-        bits += self._kept(position, descent) if plan.forgets else []
-        args += [*self.mode.tail, *bits, descent.health]
-        del raws, d_raws, givens, d_givens, d_emits
-        with damping(self.clamped), self.emitted.noted():
-            out = plan.ports.pulled(graph(*args))
-        state.update(zip(plan.takes, out.takes, strict=True))
-        descent.position = position
-        if (differs := self.emitted.differs(position, descent.health, out.health)) is not None:
-            descent.note_emits(position, differs)
-        descent.health = out.health
-        self.verify(position, descent)
-        return out.cotangents, out.givens, out.nets
-
-    def verify(self, position: int, descent: Descent) -> None:
-        """Compare the rebuilt state in front of a segment with the forward pass's."""
-        if self.marks.on:
-            live = self.steps[position].segment.live
-            descent.note(position, self.marks.compare(position, live, descent.state))
 
     def zero(self, value: Tensor) -> Tensor:
         """Return a cotangent of zero for a raw value, of its shape."""
         return torch.zeros(value.shape, dtype=self.mode.wide, device=value.device)
 
     def descent(self, task: int) -> Descent:
-        """Return the way back that a backward pass is on, at its start if it has just begun.
-
-        Raises:
-            ReconstructionError: what it starts from was changed in place.
-        """
+        """Return the way back that a backward pass is on, at its start if it has just begun."""
         with self._lock:
             found = self._descents.get(task)
             if found is None:
-                self.check_watched()
                 here = threading.get_ident()
                 for old in [t for t, d in self._descents.items() if d.thread == here]:
                     self._descents.pop(old).leave()  # a pass that an exception ended
@@ -265,6 +220,7 @@ class Run:
         if not descent.keeps_graph:
             self.final = None
             self.calls.clear()
+            self.snapshots.clear()
         descent.arrive()
 
     def drop(self, task: int) -> None:
@@ -274,14 +230,20 @@ class Run:
         if descent is not None:
             descent.leave()
 
-    def check_watched(self) -> None:
-        """Check that nobody wrote to what the way back reads.
+    def let_go(self) -> None:
+        """Drop the final state where no backward pass can need it: all segments are saved."""
+        if not self.clamped and all(action.kind == "save" for action in self.schedule):
+            self.final = None
+
+    def check_watched(self, results: bool = True) -> None:
+        """Check that nobody wrote to givens, or to `results`, from which state is rebuilt.
 
         Raises:
             ReconstructionError: somebody did.
         """
+        ends = () if results else [slot.name for slot in self.interface.gives]
         for one in self.watched:
-            if version(one.tensor) != one.version:
+            if one.name not in ends and version(one.tensor) != one.version:
                 raise ReconstructionError(
                     f"{self.interface.name}: `{one.name}` was changed in place after the forward "
                     "pass, which the way back starts from"
@@ -292,12 +254,11 @@ class Run:
 
         Raises:
             BindError: a backward pass has been here, and did not retain the graph.
+            ReconstructionError: what it starts from was changed in place.
         """
+        self.check_watched()
         if self.final is None:
-            raise BindError(
-                f"{self.interface.name}: this run was already taken back; to go back through it "
-                "again, say retain_graph=True the first time"
-            )
+            raise BindError(f"{self.interface.name}: {self.SPENT}")
         return {name: boundary.own(value) for name, value in self.final.items()}
 
     # --- what the caller sees --------------------------------------------------------------------

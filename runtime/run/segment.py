@@ -7,19 +7,34 @@ The raw state itself travels in the run.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from revc.errors import DoubleBackwardError
+from revc.errors import BindError
 from revc.runtime.interface import SegmentPlan
 from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
-from revc.runtime.run.bound import Bound, bind, find, flat, is_hooked, runs_as_module
-from revc.runtime.run.descent import reading_bits
-from revc.runtime.run.modes import restored
+from revc.runtime.run.bound import Bound, bind, find, flat, runs_as_module
+from revc.runtime.run.function import SegmentFunction
 from revc.runtime.run.run import Run
+
+
+class SavedGraphs(Protocol):
+    """What runs a segment that is saved, called as `revc.codegen.split.Saved` says."""
+
+    @property
+    def keep(self) -> Callable[..., Any]:
+        """The forward graph, which also returns residuals, last."""
+
+    @property
+    def pull(self) -> Callable[..., Any]:
+        """What pulls cotangents from residuals."""
+
+    @property
+    def givens(self) -> tuple[bool, ...]:
+        """Of which givens it gives cotangents."""
 
 
 class SegmentGraphs(Protocol):
@@ -35,6 +50,18 @@ class SegmentGraphs(Protocol):
 
     def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> Callable[..., Any]:
         """Return the VJP graph for the givens and nets that want cotangents."""
+
+    def saved(
+        self,
+        takes: Sequence[bool],
+        givens: Sequence[bool],
+        nets: Sequence[bool],
+        fixed: Sequence[bool],
+    ) -> SavedGraphs:
+        """Return the graphs that keep, for the registers, givens and nets that want cotangents.
+
+        `fixed` are the givens that hold the same until the backward pass.
+        """
 
 
 class Graphs(Protocol):
@@ -75,6 +102,7 @@ class Call:
     """A segment as one run executes it: its graphs, and its nets as they are then.
 
     `nets` are what the graphs take for each net: its tensors, or a brought module with them.
+    `saved` are the graphs that keep, if it is saved and a backward pass may come.
     """
 
     segment: "Segment"
@@ -82,6 +110,7 @@ class Call:
     graphs: SegmentGraphs
     bounds: tuple[Bound, ...]
     nets: tuple[Any, ...]
+    saved: SavedGraphs | None = None
 
 
 class Segment(nn.Module):
@@ -185,106 +214,26 @@ class Segment(nn.Module):
         """
         call = self.call(run, position)
         if torch.is_grad_enabled():
+            call = self._saved(call, run, position, flow)
             run.calls[position] = call
         found = SegmentFunction.apply(run, position, call, *flow, *flat(call.bounds))
         return tuple(found)
 
-
-class _Layout(NamedTuple):
-    """How the tensors of a segment's Function are grouped."""
-
-    takes: int
-    givens: int
-    lengths: int
-
-
-class SegmentFunction(torch.autograd.Function):
-    """The autograd Function of a segment: stores nothing but what the run holds anyway."""
-
-    @staticmethod
-    def forward(ctx: Any, run: Run, position: int, call: Call, *tensors: Tensor) -> Any:
-        """Return what `Segment.forward` returns; `tensors` are its flow and the nets' tensors."""
-        plan = call.segment.plan
-        ctx.run, ctx.position, ctx.call = run, position, call
-        ctx.set_materialize_grads(False)
-        ctx.layout = _Layout(len(plan.float_takes), len(plan.float_givens),
-                             int(plan.metered))  # fmt: skip
-        ctx.save_for_backward(*tensors[sum(ctx.layout) :])
-        emits = run.pass_by(position, call)
-        ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
-        ctx.mark_non_differentiable(*(e for e in emits if not e.is_floating_point()))
-        carriers = [run.carrier(run.state[name]) for name in plan.float_gives]
-        lengths = [run.carrier(run.lengths)] if plan.metered and run.lengths is not None else []
-        return (*carriers, *emits, *lengths)
-
-    @staticmethod
-    def backward(ctx: Any, *cotangents: Tensor | None) -> Any:
-        """Return the cotangents of what `forward` took.
-
-        Raises:
-            DoubleBackwardError: the gradient is to be differentiated again.
-            ReconstructionError: the rebuilt state is not the forward pass's.
-        """
-        refuse_double()
-        run, task, done = ctx.run, torch._C._current_graph_task_id(), False
-        try:
-            with restored(run.mode), reading_bits():
-                found = _pull(ctx, run, task, cotangents)
-            done = True
-        finally:
-            if not done:
-                run.drop(task)
-        return (None, None, None, *found)
-
-
-def refuse_double() -> None:
-    """Refuse to be differentiated again.
-
-    Raises:
-        DoubleBackwardError: gradients are recorded in a backward pass.
-    """
-    if torch.is_grad_enabled():
-        raise DoubleBackwardError(
-            "a reversible backward pass cannot be differentiated again: run it without create_graph"
-        )
-
-
-def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) -> list[Any]:
-    segment, layout = ctx.call.segment, ctx.layout
-    plan = segment.plan
-    call = replace(ctx.call, nets=segment.nets_of(run, ctx.call.bounds, ctx.saved_tensors))
-    descent = run.descent(task)
-    descent.reach(ctx.position + 1)
-    cots = dict(zip(plan.float_gives, cotangents, strict=False))
-    own = is_hooked(segment)  # hooks may hold what they saw
-    d_gives = [_owned(cots.get(name), own) for name in plan.gives]
-    rest = cotangents[len(cots) :]
-    d_emits = [
-        torch.zeros(shape, dtype=dtype, device=run.mode.device) if cot is None else cot
-        for cot, (shape, dtype) in zip(rest, ctx.emitted, strict=False)
-    ]
-    d_lengths = cotangents[-1] if layout.lengths else None
-    needed = iter(ctx.needs_input_grad[3 + layout.takes :])
-    by_name = dict(zip(plan.float_givens, take(needed, layout.givens), strict=True))
-    take(needed, layout.lengths)
-    by_net = [take(needed, len(bound.tensors)) for bound in call.bounds]
-    wanted = [*(by_name.get(name, False) for name in plan.givens), *(any(w) for w in by_net)]
-    del cotangents, cots, rest
-    takes, givens, nets = run.pull_back(
-        ctx.position, call, descent, d_gives, d_emits, d_lengths, wanted
-    )
-    found: list[Any] = [d for n, d in zip(plan.takes, takes, strict=True) if n not in plan.labels]
-    found += [d for n, d in zip(plan.givens, givens, strict=True) if n not in plan.labels]
-    found += [d_lengths] * layout.lengths
-    for bound, grads, flags in zip(call.bounds, nets, by_net, strict=True):
-        grads = (None,) * len(bound.tensors) if grads is None else grads
-        pairs = zip(grads, bound.tensors, flags, strict=True)
-        found += [g.to(t.dtype) if want and g is not None else None for g, t, want in pairs]
-    return found
-
-
-def _owned(cot: Tensor | None, hooked: bool) -> Tensor | None:
-    """Return a cotangent that the graphs may write to."""
-    if cot is None or (cot.is_contiguous() and not hooked):
-        return cot
-    return cot.clone(memory_format=torch.contiguous_format)
+    def _saved(self, call: Call, run: Run, position: int, flow: Sequence[Tensor]) -> Call:
+        """Return a call with the graphs that keep, if it is saved and something wants gradients."""
+        plan = self.plan
+        if run.schedule[position].kind != "save":
+            return call
+        if self._how is not None:
+            raise BindError(
+                f"{run.interface.name}, {run.names[position]}: a segment that is compiled on its "
+                "own rebuilds its input: its action is invert, not save"
+            )
+        names = [*plan.float_takes, *plan.float_givens]
+        wanted = {n for n, value in zip(names, flow, strict=False) if value.requires_grad}
+        takes, givens = (tuple(n in wanted for n in of) for of in (plan.takes, plan.givens))
+        nets = tuple(any(t.requires_grad for t in bound.tensors) for bound in call.bounds)
+        if not any((*takes, *givens, *nets)):
+            return call
+        fixed = tuple(name in run.givens for name in plan.givens)
+        return replace(call, saved=call.graphs.saved(takes, givens, nets, fixed))

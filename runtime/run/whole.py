@@ -21,9 +21,10 @@ from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run import guard
 from revc.runtime.run.bound import Made, bind, find
+from revc.runtime.run.function import refuse_double
 from revc.runtime.run.intake import admit_compiled, extremes
 from revc.runtime.run.modes import RunMode, canonical
-from revc.runtime.run.segment import Graphs, refuse_double
+from revc.runtime.run.segment import Graphs
 from revc.runtime.state import drift
 from revc.runtime.state.alloc_health import new_health
 

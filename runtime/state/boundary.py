@@ -10,7 +10,7 @@ from torch import Tensor
 from revc.runtime.state import lattice
 from revc.runtime.state.lattice import encode
 
-__all__ = ["dense", "encode", "mismatches", "own", "view"]
+__all__ = ["dense", "encode", "kept", "mismatches", "own", "view"]
 
 
 def own(value: Tensor) -> Tensor:
@@ -18,6 +18,17 @@ def own(value: Tensor) -> Tensor:
     if value.dtype in (torch.float16, torch.bfloat16):
         return value.to(torch.float32, memory_format=torch.contiguous_format)
     return value.clone(memory_format=torch.contiguous_format)
+
+
+def kept(value: Tensor) -> Tensor:
+    """Return a copy laid out as `value` is: what reads it adds up in the same order."""
+    overlaps = any(
+        step == 0 and size > 1 for step, size in zip(value.stride(), value.shape, strict=True)
+    )
+    if overlaps:
+        return value.clone()
+    copy = torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=value.device)
+    return copy.copy_(value)
 
 
 def dense(value: Tensor) -> Tensor:

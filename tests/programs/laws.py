@@ -147,6 +147,25 @@ def differentiates(case: Case) -> None:
         close(one, other, steep, f"gradient of {name}")
 
 
+def schedules(case: Case) -> None:
+    """Whatever a run keeps, its results are the same; float state's gradients up to rounding."""
+    out, mine = pulled(case, case.model)
+    tolerance = tolerances(case)[1] if case.program.floats else 0.0
+    steps = case.model.steps(case.model.interface.measure(case.inputs()))
+    chance = random.Random(case.program.seed)
+    try:
+        for number in range(3 if steps else 0):
+            keeps = [
+                not step.segment.plan.metered and (not number or chance.random() < 0.5)
+                for step in steps
+            ]
+            case.model.schedule = ["save" if kept else "invert" for kept in keeps]
+            again, theirs = pulled(case, case.model)
+            agree(case, out, again, mine, theirs, tolerance)
+    finally:
+        case.model.schedule = "invert"
+
+
 def packages(case: Case) -> None:
     """The written package gives the same results and gradients, bit for bit."""
     with written(case) as module:
@@ -272,4 +291,5 @@ def check(case: Case, law: str) -> None:
 LAWS: dict[str, Callable[[Case], None]] = {
     "checks": checks, "inverse": inverts, "gradient": differentiates, "package": packages,
     "inverted": inverts_as_source, "compile": compiles, "mutants": survives,
+    "schedule": schedules,
 }  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 from torch.fx import Node
 
 from revc.codegen.expressions import Cotangents
-from revc.codegen.targets.base import Pieces
+from revc.codegen.targets.base import Evaluation, Pieces
 from revc.codegen.values import brought_nets, place_keys, view_shape
 from revc.ir.instructions import Add
 from revc.ir.keys import Key, key
@@ -19,7 +19,9 @@ from revc.runtime.nets import brought
 
 if TYPE_CHECKING:
     from revc.codegen.body import Body
+    from revc.codegen.gather import Gathering
     from revc.codegen.pull import Pull
+    from revc.codegen.record import Pulling, Record
 
 aten = torch.ops.aten
 
@@ -49,6 +51,34 @@ def pull(body: "Pull", step: Add) -> None:
     body.target.settle(body.state, step.target, changed)
     if cut is None:
         body.gather(found)
+
+
+def record(body: "Record", step: Add) -> "Pulling | None":
+    """Evaluate on a tape and add; the pull takes the target's cotangent through the same tape."""
+    views, pieces, cut = _views(body, step)
+    kind = body.types[step.target.name].numerics
+    evaluations, changed = [], []
+    for view, piece in zip(views, pieces, strict=True):
+        found = body.evaluate(step.value, piece)
+        value = _checked(body, step, view, found.node)
+        changed.append(body.target.add(body, kind, view, value, step.sign))
+        evaluations.append(found)
+    body.target.settle(body.state, step.target, changed)
+    if not any(found.active for found in evaluations):
+        return None
+    body.activate(step.target.name)
+
+    def back() -> None:
+        cots = [body.cotangent(step.target)]
+        cots = cots if cut is None else _cut(body, cots[0])
+        for index, (found, cot) in enumerate(zip(evaluations, cots, strict=True)):
+            pulled = _pulled(body, step, cot, found)
+            if cut is None:
+                body.gather(pulled)
+            else:
+                _gather_piece(body, pulled, index, cut)
+
+    return back
 
 
 def _views(
@@ -84,8 +114,12 @@ def _cut(body: "Body", node: Node) -> list[Node]:
 
 
 def _fitting(body: "Body", step: Add, view: Node, pieces: Pieces | None) -> Node:
-    """Evaluate an increment; one that brought nets make is checked against the target."""
-    node = body.value(step.value, pieces)
+    """Evaluate an increment."""
+    return _checked(body, step, view, body.value(step.value, pieces))
+
+
+def _checked(body: "Body", step: Add, view: Node, node: Node) -> Node:
+    """Return an increment; one that brought nets make is checked against the target."""
     nets = brought_nets(step.value, body.block)
     if not nets or _is_broadcast(body, step):
         return node
@@ -104,13 +138,18 @@ def _retracted(
     kind = body.types[step.target.name].numerics
     cot = body.target.damped(body, kind, cot, found.node)
     changed = body.target.retract(body, kind, view, found.node, step.sign)
+    return changed, _pulled(body, step, cot, found)
+
+
+def _pulled(body: "Gathering", step: Add, cot: Node, found: Evaluation) -> Cotangents:
+    """Return the leaves' cotangents from that of the target."""
     cot = cot if step.sign > 0 else body.tape.call(aten.neg.default, cot)
     if _is_broadcast(body, step):
         cot = body.tape.call(cotangents.reduce_like, cot, found.node)
-    return changed, found.pull(cot)
+    return found.pull(cot)
 
 
-def _gather_piece(body: "Pull", found: Cotangents, index: int, cut: frozenset[Key]) -> None:
+def _gather_piece(body: "Gathering", found: Cotangents, index: int, cut: frozenset[Key]) -> None:
     """Gather one piece's cotangents: those of reads that were cut go to their piece."""
     piece = (index, body.options.chunks)
     for place, part in found.reads:

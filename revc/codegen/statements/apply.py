@@ -12,6 +12,7 @@ from revc.runtime.metered import counts, floats, ops
 if TYPE_CHECKING:
     from revc.codegen.body import Body
     from revc.codegen.pull import Pull
+    from revc.codegen.record import Pulling, Record
 
 
 def lower(body: "Body", step: Apply) -> None:
@@ -38,6 +39,23 @@ def pull(body: "Pull", step: Apply) -> None:
         d_value = body.tape.call(floats.apply_vjp, cot, source, step.bijection, step.undo)
     body.replace(step.target, old)
     body.replace_cotangent(step.target, d_value)
+
+
+def record(body: "Record", step: Apply) -> "Pulling | None":
+    """Apply a bijection of float state; the cotangent is multiplied by its derivative."""
+    view = body.raw(step.target)[0]
+    fresh = _applied(body, step, view, step.undo)
+    source = body.now(fresh if step.undo else view)
+    body.replace(step.target, fresh)
+    if step.target.name not in body.active:
+        return None
+
+    def back() -> None:
+        cot = body.cotangent(step.target)
+        d_value = body.tape.call(floats.apply_vjp, cot, source, step.bijection, step.undo)
+        body.replace_cotangent(step.target, d_value)
+
+    return back
 
 
 def _applied(body: "Body", step: Apply, view: Node, undo: bool) -> Node:

@@ -6,7 +6,7 @@ from torch.fx import Node
 
 from revc.codegen.expressions import Cotangents
 from revc.codegen.interface import emits_of
-from revc.codegen.options import Needs
+from revc.codegen.options import Needs, Wants
 from revc.ir.expr import Place
 from revc.ir.instructions import BlockCall
 from revc.ir.program import Block
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from revc.codegen.body import Body
     from revc.codegen.forward import Forward
     from revc.codegen.pull import Pull
+    from revc.codegen.record import Pulling, Record
+    from revc.codegen.split import Saved
 
 
 def lower(body: "Forward", step: BlockCall) -> None:
@@ -27,6 +29,79 @@ def lower(body: "Forward", step: BlockCall) -> None:
     args += [body.nets[slot] for slot in step.nets]
     args += [*body.sizes_for(callee), *body.tail(callee)]
     taken(body, name, args, step.results, _emits(step, callee))
+
+
+def record(body: "Record", step: BlockCall) -> "Pulling | None":
+    """Call the block's graph that keeps; its pull takes what that kept."""
+    callee = body.library.oriented(step.block, step.undo)
+    wants = Wants(
+        tuple(name in body.active for name in step.args),
+        tuple(place.name in body.active for place in step.givens),
+        tuple(body.wants.nets[slot] for slot in step.nets),
+        tuple(place.name in body.fixed for place in step.givens),
+    )
+    if not wants.some:
+        lower(body, step)
+        return None
+    saved = body.library.saved(callee, wants, body.options, asked(body, step.givens))
+    name = body.module(step.block.name, saved.keep)
+    state = [body.state.pop(arg) for arg in step.args]
+    tail = [*(body.nets[slot] for slot in step.nets), *body.sizes_for(callee)]
+    args = [*state, *(body.raw(place)[0] for place in step.givens), *tail, *body.tail(callee)]
+    emits = _emits(step, callee)
+    kept = keeping(body, name, args, state, step.args, step.results, emits, saved)
+
+    def back() -> None:
+        name = body.module(f"{step.block.name}_pull", saved.pull)
+        cots = coming_in(body, step.results, step.givens, emits, wants, saved)
+        pulled_back(body, name, [kept, *cots, *tail], step.args, step.givens, step.nets)
+
+    return back
+
+
+def keeping(
+    body: "Record", name: str, args: list[Any], state: list[Node], takes: tuple[str, ...],
+    gives: tuple[str, ...], emits: tuple[str, ...], saved: "Saved",
+) -> Node:  # fmt: skip
+    """Call a submodule that keeps; return the node of what it kept."""
+    out, *nodes = taken(body, name, args, gives, emits)
+    out.meta["changes"] = tuple(state)
+    body.active.difference_update(takes)
+    body.activate(*(n for n, active in zip(gives, saved.active, strict=True) if active))
+    kept = body.tape.item(out, len(nodes))
+    kept.meta["kept"] = True
+    return kept
+
+
+def coming_in(
+    body: "Record", gives: tuple[str, ...], givens: tuple[Place, ...], emits: tuple[str, ...],
+    wants: Wants, saved: "Saved",
+) -> list[Any]:  # fmt: skip
+    """Return what a callee's pull takes of cotangents and givens."""
+    cots: list[Any] = [body.cots.pop(name, None) for name in gives]
+    cots += [
+        body.raw(place)[0] if reads else None
+        for place, reads in zip(givens, saved.reads, strict=True)
+    ]
+    for place, wanted in zip(givens, wants.givens, strict=True):
+        held = body.cots_with(place.name) if wanted else None
+        cots.append(None if held is None else held.view(place))
+    return [*cots, *(body.emit_cots[emit] for emit in emits)]
+
+
+def pulled_back(
+    body: "Record", name: str, args: list[Any], registers: tuple[str, ...],
+    givens: tuple[Place, ...], nets: tuple[int, ...],
+) -> None:  # fmt: skip
+    """Call a submodule that pulls, and take cotangents; those of givens were added in place."""
+    out = body.graph.call_module(name, (*args, body.dtype, body.low, body.device))
+    out.meta["effect"] = True
+    for index, register in enumerate(registers):
+        body.cots[register] = body.tape.item(out, index)
+    for index, slot in enumerate(nets, len(registers) + len(givens)):
+        if body.wants.nets[slot]:
+            node = body.tape.item(out, index)
+            body.gather(Cotangents([], {}, {slot: node}))
 
 
 def _emits(step: BlockCall, callee: Block) -> tuple[str, ...]:

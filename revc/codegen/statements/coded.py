@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from torch.fx import Node
 
+from revc.errors import InternalError
 from revc.ir.instructions import Valve
 from revc.ir.instructions.metered import Coded, Distribution
 from revc.runtime.metered import counts
@@ -11,6 +12,7 @@ from revc.runtime.metered import counts
 if TYPE_CHECKING:
     from revc.codegen.body import Body
     from revc.codegen.pull import Pull
+    from revc.codegen.record import Pulling, Record
     from revc.codegen.targets.base import Evaluation
 
 Step = Coded | Valve
@@ -19,6 +21,15 @@ Step = Coded | Valve
 def sign(undo: bool) -> int:
     """Return how what a statement writes counts: undone, it is taken off."""
     return -1 if undo else 1
+
+
+def record(body: "Record", step: Step) -> "Pulling | None":
+    """Refuse: a run can undo an exchange of bits, and not keep it.
+
+    Raises:
+        InternalError: always; schedules are checked as they are set.
+    """
+    raise InternalError(f"{body.block.name}: a segment that exchanges bits cannot be saved")
 
 
 def parameters(body: "Body", by: Distribution) -> Node | None:

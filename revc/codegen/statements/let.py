@@ -11,12 +11,32 @@ from revc.runtime import cotangents
 if TYPE_CHECKING:
     from revc.codegen.body import Body
     from revc.codegen.pull import Pull
+    from revc.codegen.record import Pulling, Record
 
 
 def lower(body: "Body", step: Let) -> None:
     """Keep the value under its name."""
     body.givens[step.name] = body.value(step.value)
     body.given_types[step.name] = _type(step.value)
+
+
+def record(body: "Record", step: Let) -> "Pulling | None":
+    """Keep the value under its name; its gathered cotangent is pulled through it."""
+    found = body.evaluate(step.value)
+    body.givens[step.name] = found.node
+    body.given_types[step.name] = _type(step.value)
+    body.fixed.add(step.name)
+    if not found.active:
+        return None
+    body.activate(step.name)
+    body.lets[step.name] = found.node
+
+    def back() -> None:
+        del body.lets[step.name]
+        if step.name in body.given_cots:
+            body.gather(found.pull(body.given_cots.pop(step.name)))
+
+    return back
 
 
 def evaluated(body: "Pull", name: str) -> None:

@@ -13,6 +13,7 @@ from revc.runtime.metered import mixes
 if TYPE_CHECKING:
     from revc.codegen.body import Body
     from revc.codegen.pull import Pull
+    from revc.codegen.record import Pulling, Record
 
 
 def lower(body: "Body", step: Mix) -> None:
@@ -39,6 +40,27 @@ def pull(body: "Pull", step: Mix) -> None:
     body.replace_cotangent(step.target, body.tape.item(both, 0))
     if step.slot is not None and body.wanted(step.slot):
         body.gather(Cotangents([], {step.slot: [body.tape.item(both, 1)]}, {}))
+
+
+def record(body: "Record", step: Mix) -> "Pulling | None":
+    """Multiply; the cotangent is multiplied by the transpose."""
+    view, params = body.raw(step.target)[0], _params(body, step)
+    fresh = _mixed(body, step, view, params, step.undo)
+    value = body.floats(step.target.name, fresh if step.undo else view)
+    body.replace(step.target, fresh)
+    learns = step.slot is not None and body.wanted(step.slot)
+    if not learns and step.target.name not in body.active:
+        return None
+    body.activate(step.target.name)
+
+    def back() -> None:
+        cot, how = body.cotangent(step.target), (step.family, _seed(step), step.undo)
+        both = body.tape.call(mixes.mix_vjp, cot, value, params, *how)
+        body.replace_cotangent(step.target, body.tape.item(both, 0))
+        if step.slot is not None and learns:
+            body.gather(Cotangents([], {step.slot: [body.tape.item(both, 1)]}, {}))
+
+    return back
 
 
 def _params(body: "Body", step: Mix) -> list[Node]:

@@ -6,13 +6,14 @@ from torch.fx import Node
 
 from revc.codegen.expressions import int_value
 from revc.codegen.interface import emits_of
-from revc.codegen.options import Needs
+from revc.codegen.options import Needs, Wants
 from revc.codegen.statements import call
 from revc.ir.instructions import Repeat
 
 if TYPE_CHECKING:
     from revc.codegen.forward import Forward
     from revc.codegen.pull import Pull
+    from revc.codegen.record import Pulling, Record
 
 
 def lower(body: "Forward", step: Repeat) -> None:
@@ -55,6 +56,52 @@ def pull_loop(body: "Pull", step: Repeat, checks: Node | None) -> tuple[Node, in
     args += [*body.sizes_for(step.body, step.index), *body.tail(step.body)]
     args += [] if checks is None else [checks]
     return call.pulled(body, name, args, step.registers, givens, used)
+
+
+def record(body: "Record", step: Repeat) -> "Pulling | None":
+    """Call a loop over the body's graph that keeps, turn by turn."""
+    wants, used = _wants(body, step), used_slots(step)
+    if not wants.some:
+        lower(body, step)
+        return None
+    saved = body.library.saved_loop(step, wants, body.options, call.asked(body, step.passed()))
+    name, count = body.module(step.label, saved.keep), int_value(body.tape, step.count, body.size)
+    state = [body.state[register] for register in step.registers]
+    tail = [*(body.nets[slot] for slot in used), *body.sizes_for(step.body, step.index)]
+    args = [count, *state, *(body.raw(place)[0] for place in step.passed())]
+    args += [*tail, *body.tail(step.body)]
+    emits = emits_of(step.body)
+    how = (step.registers, step.registers, emits)
+    kept = call.keeping(body, name, args, state, *how, saved)
+
+    def back() -> None:
+        name = body.module(f"{step.label}_pull", saved.pull)
+        cots = call.coming_in(body, step.registers, step.passed(), emits, wants, saved)
+        args = [count, kept, *cots, *tail]
+        call.pulled_back(body, name, args, step.registers, step.passed(), used)
+
+    return back
+
+
+def _wants(body: "Record", step: Repeat) -> Wants:
+    """Return what wants cotangents in each turn: also what does so behind the first."""
+    places = step.passed()
+    takes = tuple(name in body.active for name in step.registers)
+    nets = tuple(
+        any(body.wants.nets[row[i]] for row in step.nets) for i in range(len(step.body.nets))
+    )
+    givens = tuple(place.name in body.active for place in places)
+    fixed = tuple(place.name in body.fixed for place in places)
+    asked = call.asked(body, places)
+    while True:
+        wants = Wants(takes, givens, nets, fixed)
+        if not wants.some:
+            return wants
+        active = body.library.saved(step.body, wants, body.options, asked).active
+        more = tuple(a or b for a, b in zip(takes, active, strict=True))
+        if more == takes:
+            return wants
+        takes = more
 
 
 def _needs(body: "Pull", step: Repeat) -> Needs:

@@ -12,6 +12,7 @@ from revc.runtime.metered import counts, floats, ops
 if TYPE_CHECKING:
     from revc.codegen.body import Body
     from revc.codegen.pull import Pull
+    from revc.codegen.record import Pulling, Record
 
 
 def lower(body: "Body", step: Scale) -> None:
@@ -39,6 +40,24 @@ def pull(body: "Pull", step: Scale) -> None:
     body.replace(step.target, old)
     body.replace_cotangent(step.target, body.tape.item(both, 0))
     body.gather(found.pull(body.tape.item(both, 1)))
+
+
+def record(body: "Record", step: Scale) -> "Pulling | None":
+    """Scale float state; factor and place get their cotangents from what was multiplied."""
+    found, view = body.evaluate(step.factor), body.raw(step.target)[0]
+    value = body.floats(step.target.name, view)
+    body.replace(step.target, _scaled(body, step, view, found.node, step.undo))
+    if not found.active and step.target.name not in body.active:
+        return None
+    body.activate(step.target.name)
+
+    def back() -> None:
+        cot, how = body.cotangent(step.target), (step.lo, step.hi, step.undo)
+        both = body.tape.call(floats.scale_vjp, cot, value, found.node, *how)
+        body.replace_cotangent(step.target, body.tape.item(both, 0))
+        body.gather(found.pull(body.tape.item(both, 1)))
+
+    return back
 
 
 def _scaled(body: "Body", step: Scale, view: Node, factor: Node, undo: bool) -> Node:

@@ -8,6 +8,7 @@ from revc.codegen.statements import (
     alloc_free,
     apply,
     call,
+    coded,
     emit,
     let,
     mix,
@@ -25,16 +26,21 @@ from revc.ir.instructions import Instruction
 if TYPE_CHECKING:
     from revc.codegen.forward import Forward
     from revc.codegen.pull import Pull
+    from revc.codegen.record import Pulling, Record
 
 
 class Statement(NamedTuple):
-    """How an instruction is lowered: its step, and what rebuilds its input and pulls cotangents."""
+    """How an instruction is lowered.
+
+    Its step; what rebuilds its input and pulls cotangents; its step with what pulls them, noted.
+    """
 
     lower: Callable[["Forward", Any], None]
     pull: Callable[["Pull", Any], None]
+    record: Callable[["Record", Any], "Pulling | None"]
 
 
-def no_pull(body: "Pull", step: ir.Recall) -> None:
+def no_pull(body: "Pull | Record", step: ir.Recall) -> None:
     """Refuse: what is recalled is so on a way back, which is not differentiated.
 
     Raises:
@@ -43,32 +49,32 @@ def no_pull(body: "Pull", step: ir.Recall) -> None:
     raise InternalError(f"the recall of `{step.name}` has no VJP")
 
 
-_MOVE = Statement(moves.lower, moves.pull)
-_CODED = Statement(put_draw.lower, put_draw.pull)
+_MOVE = Statement(moves.lower, moves.pull, moves.record)
+_CODED = Statement(put_draw.lower, put_draw.pull, coded.record)
 
 STATEMENTS: dict[type[Any], Statement] = {
-    ir.Add: Statement(add.lower, add.pull),
-    ir.Negate: Statement(negate.lower, negate.pull),
+    ir.Add: Statement(add.lower, add.pull, add.record),
+    ir.Negate: Statement(negate.lower, negate.pull, negate.record),
     ir.Swap: _MOVE,
     ir.Split: _MOVE,
     ir.Join: _MOVE,
     ir.Permute: _MOVE,
     ir.Reshape: _MOVE,
     ir.Squeeze: _MOVE,
-    ir.Alloc: Statement(alloc_free.lower_alloc, alloc_free.pull_alloc),
-    ir.Free: Statement(alloc_free.lower_free, alloc_free.pull_free),
-    ir.Forget: Statement(alloc_free.lower_forget, alloc_free.pull_forget),
-    ir.Recall: Statement(alloc_free.lower_recall, no_pull),
-    ir.Let: Statement(let.lower, let.pull),
-    ir.Emit: Statement(emit.lower, emit.pull),
-    ir.BlockCall: Statement(call.lower, call.pull),
-    ir.Repeat: Statement(repeat.lower, repeat.pull),
+    ir.Alloc: Statement(alloc_free.lower_alloc, alloc_free.pull_alloc, alloc_free.record_alloc),
+    ir.Free: Statement(alloc_free.lower_free, alloc_free.pull_free, alloc_free.record_free),
+    ir.Forget: Statement(alloc_free.lower_forget, alloc_free.pull_forget, alloc_free.record_forget),
+    ir.Recall: Statement(alloc_free.lower_recall, no_pull, no_pull),
+    ir.Let: Statement(let.lower, let.pull, let.record),
+    ir.Emit: Statement(emit.lower, emit.pull, emit.record),
+    ir.BlockCall: Statement(call.lower, call.pull, call.record),
+    ir.Repeat: Statement(repeat.lower, repeat.pull, repeat.record),
     ir.Put: _CODED,
     ir.Draw: _CODED,
-    ir.Valve: Statement(valve.lower, valve.pull),
-    ir.Scale: Statement(scale.lower, scale.pull),
-    ir.Mix: Statement(mix.lower, mix.pull),
-    ir.Apply: Statement(apply.lower, apply.pull),
+    ir.Valve: Statement(valve.lower, valve.pull, coded.record),
+    ir.Scale: Statement(scale.lower, scale.pull, scale.record),
+    ir.Mix: Statement(mix.lower, mix.pull, mix.record),
+    ir.Apply: Statement(apply.lower, apply.pull, apply.record),
 }
 
 
@@ -80,3 +86,8 @@ def lower(body: "Forward", step: Instruction) -> None:
 def pull(body: "Pull", step: Instruction) -> None:
     """Emit what rebuilds an instruction's input from its output and pulls the cotangents back."""
     STATEMENTS[type(step)].pull(body, step)
+
+
+def record(body: "Record", step: Instruction) -> "Pulling | None":
+    """Emit an instruction's forward step; return what emits the pull of its cotangents, if any."""
+    return STATEMENTS[type(step)].record(body, step)

@@ -24,10 +24,14 @@ Pieces = dict[Key, Node]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A value's node, and what pulls a cotangent of it back to the leaves of its expression."""
+    """A value's node, and what pulls a cotangent of it back to the leaves of its expression.
+
+    `active` says whether some leaf wants one.
+    """
 
     node: Node
     pull: Callable[[Node], Cotangents]
+    active: bool = True
 
 
 class Target(ABC):
@@ -44,8 +48,9 @@ class Target(ABC):
         emitter.wanted = body.wanted
         node = emitter.emit(value)
         if not is_tensor(node):
-            return Evaluation(body.tensor(node), lambda _: Cotangents([], {}, {}))
-        return Evaluation(node, lambda cot: emitter.cotangents(tape.pullback(node, cot)))
+            return Evaluation(body.tensor(node), lambda _: Cotangents([], {}, {}), active=False)
+        pull = lambda cot: emitter.cotangents(tape.pullback(node, cot))  # noqa: E731
+        return Evaluation(node, pull, tape.wants(node))
 
     def apart(self, body: "Body", nodes: Sequence[Node]) -> list[Node]:
         """Return nodes for what is passed together, in memory that it does not share if need be."""

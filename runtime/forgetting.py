@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 
-class Kept:
+class Forgotten:
     """The registers that a segment forgot in one pass of a run.
 
     Graphs that forget `put` what a register held; those that go back `take` it, from the last on. A
@@ -24,9 +24,9 @@ class Kept:
         value = self._values.pop()
         return value.clone() if self._copies else value
 
-    def reading(self) -> "Kept":
+    def reading(self) -> "Forgotten":
         """Return what holds the same, and gives copies."""
-        return Kept(self._values, copies=True)
+        return Forgotten(self._values, copies=True)
 
     @property
     def nbytes(self) -> int:
@@ -34,18 +34,18 @@ class Kept:
         return sum(value.nbytes for value in self._values)
 
 
-class Dropped(Kept):
+class Dropped(Forgotten):
     """Keeps nothing: for runs that nobody goes back through."""
 
     def put(self, raw: Tensor) -> None:
         """Drop it."""
 
 
-def put(kept: Kept, raw: Tensor) -> None:
-    """Keep what a register held; see `Kept.put`."""
+def put(kept: Forgotten, raw: Tensor) -> None:
+    """Keep what a register held; see `Forgotten.put`."""
     kept.put(raw)
 
 
-def take(kept: Kept) -> Tensor:
-    """Return what a register held; see `Kept.take`."""
+def take(kept: Forgotten) -> Tensor:
+    """Return what a register held; see `Forgotten.take`."""
     return kept.take()

@@ -1,0 +1,168 @@
+"""Which segments of a reversible model to save: the least recomputation within a memory budget.
+
+A label method (resource-constrained shortest path; Irnich and Desaulniers, 2005): position by
+position, what is kept so far and what it costs, with the dominated choices left out. Kept bytes are
+exact in every label, so a plan fits by construction; where there are more labels than bins, the
+cheapest of a bin stays, and the same method on bytes that are rounded down gives a bound.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from revc.errors import ScheduleError
+
+BINS = 4096
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the two actions of a segment take. Bytes beside what is kept of the segments before it.
+
+    Attributes:
+        name: where it stands.
+        kept: bytes kept until its backward pass, if it is saved; None if it cannot be.
+        held: the same if it inverts: what it forgets.
+        snapshot: the state in front of it, kept where it is saved and the segment before inverts.
+        forward: the most bytes held in its forward pass, by action: invert, save.
+        backward: the same for its backward pass, which has what it keeps itself too.
+        time: what inverting takes longer than saving, in any unit.
+    """
+
+    name: str
+    kept: int | None
+    held: int
+    snapshot: int
+    forward: tuple[int, int]
+    backward: tuple[int, int]
+    time: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which segments are saved, and what that takes.
+
+    `bound` is a time that no choice within the budget undercuts.
+    """
+
+    saved: tuple[bool, ...]
+    peak: int
+    time: float
+    bound: float
+
+
+class _Label(NamedTuple):
+    kept: int
+    time: float
+    peak: int
+    saved: bool
+    before: "_Label | None"
+
+
+def choose(costs: Sequence[Cost], loss: int, memory: int, bins: int = BINS) -> Choice:
+    """Return the choice of least time whose peak is at most `memory` bytes.
+
+    Args:
+        costs: of the segments that a run passes, in order.
+        loss: bytes held at the loss, beside what is kept.
+        memory: the budget.
+        bins: how many labels a position may have.
+
+    Raises:
+        ScheduleError: no choice fits; says the least budget that one does, and what sets it.
+    """
+    found = _search(costs, loss, memory, bins, 0)
+    if found is None:
+        least, name = least_memory(costs, loss)
+        raise ScheduleError(
+            f"no schedule holds at most {memory} bytes: the least is {least}, which {name} sets"
+        )
+    best, thinned = found
+    unit = max(1, memory // bins)
+    bound = best.time if not thinned else _bound(costs, loss, memory, bins, unit)
+    saved: list[bool] = []
+    label: _Label | None = best
+    while label is not None and label.before is not None:
+        saved.append(label.saved)
+        label = label.before
+    return Choice(tuple(reversed(saved)), best.peak, best.time, min(bound, best.time))
+
+
+def least_memory(costs: Sequence[Cost], loss: int) -> tuple[int, str]:
+    """Return the least budget that a choice fits, and what sets it: a segment, or the loss."""
+    low, high = 0, _most(costs, loss)
+    while low < high:
+        middle = (low + high) // 2
+        if _search(costs, loss, middle, BINS, 0) is None:
+            low = middle + 1
+        else:
+            high = middle
+    for index, cost in enumerate(costs):
+        if _search(costs[: index + 1], 0, low - 1, BINS, 0) is None:
+            return low, cost.name
+    return low, "the loss"
+
+
+def _most(costs: Sequence[Cost], loss: int) -> int:
+    kept = sum((c.kept or 0) + c.held + c.snapshot for c in costs)
+    return kept + loss + max((max(*c.forward, *c.backward) for c in costs), default=0)
+
+
+def _bound(costs: Sequence[Cost], loss: int, memory: int, bins: int, unit: int) -> float:
+    """Return a bound, by labels whose kept bytes are rounded down to whole units."""
+    found = _search(costs, loss, memory, bins, unit)
+    return 0.0 if found is None else found[0].time
+
+
+def _search(
+    costs: Sequence[Cost], loss: int, memory: int, bins: int, unit: int
+) -> tuple[_Label, bool] | None:
+    """Return the best label at the end, and whether any were left out for want of bins."""
+    thinned = False
+    labels = [_Label(0, 0.0, 0, True, None)]  # nothing below the first segment needs its state
+    for cost in costs:
+        fresh = [one for label in labels for one in _next(label, cost, memory, unit)]
+        labels, fewer = _undominated(fresh, bins, memory)
+        thinned |= fewer
+    ends = [label for label in labels if label.kept + loss <= memory]
+    if not ends:
+        return None
+    best = min(ends, key=lambda label: (label.time, label.peak, label.kept))
+    return best._replace(peak=max(best.peak, best.kept + loss)), thinned
+
+
+def _next(label: _Label, cost: Cost, memory: int, unit: int) -> list[_Label]:
+    """Return the labels behind a segment: it inverts, or it is saved."""
+    found = []
+    for saved in (False, True):
+        if saved and cost.kept is None:
+            continue
+        first = saved and not label.saved
+        start = label.kept + (cost.snapshot if first else 0)
+        kept = start + ((cost.kept or 0) if saved else cost.held)
+        peak = max(start + cost.forward[saved], start + cost.backward[saved])
+        if peak > memory:
+            continue
+        if unit:
+            kept -= kept % unit
+        time = label.time + (0.0 if saved else cost.time)
+        found.append(_Label(kept, time, max(label.peak, peak), saved, label))
+    return found
+
+
+def _undominated(labels: list[_Label], bins: int, memory: int) -> tuple[list[_Label], bool]:
+    """Return the labels that none of the same action beats in bytes and time; few enough."""
+    result: list[_Label] = []
+    thinned = False
+    for saved in (False, True):
+        best, kept = float("inf"), list[_Label]()
+        for label in sorted((x for x in labels if x.saved is saved), key=lambda x: x[:3]):
+            if label.time < best:
+                best = label.time
+                kept.append(label)
+        if len(kept) > bins:
+            thinned = True
+            unit = max(1, memory // bins)
+            kept = list({label.kept // unit: label for label in kept}.values())
+        result += kept
+    return result, thinned

@@ -1,0 +1,16 @@
+"""The schedules of three segments that tests run under."""
+
+import pytest
+
+SCHEDULES = {
+    "all": ["save"] * 3,
+    "top": ["invert", "save", "save"],
+    "bottom": ["save", "save", "invert"],
+    "middle": ["invert", "save", "invert"],
+    "ends": ["save", "invert", "save"],
+}
+
+
+@pytest.fixture(params=SCHEDULES.values(), ids=SCHEDULES.keys())
+def schedule(request: pytest.FixtureRequest) -> list[str]:
+    return list(request.param)
