@@ -29,9 +29,9 @@ class Forgotten:
         return Forgotten(self._values, copies=True)
 
     @property
-    def nbytes(self) -> int:
-        """The bytes that are kept."""
-        return sum(value.nbytes for value in self._values)
+    def values(self) -> tuple[Tensor, ...]:
+        """What is kept, in the order in which it was forgotten."""
+        return tuple(self._values)
 
 
 class Dropped(Forgotten):

@@ -3,7 +3,7 @@
 A label method (resource-constrained shortest path; Irnich and Desaulniers, 2005): position by
 position, what is kept so far and what it costs, with the dominated choices left out. Kept bytes are
 exact in every label, so a plan fits by construction; where there are more labels than bins, the
-cheapest of a bin stays, and the same method on bytes that are rounded down gives a bound.
+cheapest of a bin stays, at a price for what it keeps that gives a bound too (Lagrange).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from revc.errors import ScheduleError
 
-BINS = 4096
+BINS, LABELS = 4096, 200_000
 
 
 @dataclass(frozen=True)
@@ -59,27 +59,28 @@ class _Label(NamedTuple):
     before: "_Label | None"
 
 
-def choose(costs: Sequence[Cost], loss: int, memory: int, bins: int = BINS) -> Choice:
+def choose(costs: Sequence[Cost], loss: int, memory: int, bins: int | None = None) -> Choice:
     """Return the choice of least time whose peak is at most `memory` bytes.
 
     Args:
         costs: of the segments that a run passes, in order.
         loss: bytes held at the loss, beside what is kept.
         memory: the budget.
-        bins: how many labels a position may have.
+        bins: how many labels a position may have; fewer for many segments if left out.
 
     Raises:
         ScheduleError: no choice fits; says the least budget that one does, and what sets it.
     """
-    found = _search(costs, loss, memory, bins, 0)
+    bins = bins or max(256, min(BINS, LABELS // max(1, len(costs))))
+    bound, price = _bound(costs, loss, memory)
+    found = _search(costs, loss, memory, bins, price)
     if found is None:
         least, name = least_memory(costs, loss)
         raise ScheduleError(
             f"no schedule holds at most {memory} bytes: the least is {least}, which {name} sets"
         )
     best, thinned = found
-    unit = max(1, memory // bins)
-    bound = best.time if not thinned else _bound(costs, loss, memory, bins, unit)
+    bound = bound if thinned else best.time
     saved: list[bool] = []
     label: _Label | None = best
     while label is not None and label.before is not None:
@@ -93,12 +94,12 @@ def least_memory(costs: Sequence[Cost], loss: int) -> tuple[int, str]:
     low, high = 0, _most(costs, loss)
     while low < high:
         middle = (low + high) // 2
-        if _search(costs, loss, middle, BINS, 0) is None:
+        if _search(costs, loss, middle, BINS) is None:
             low = middle + 1
         else:
             high = middle
     for index, cost in enumerate(costs):
-        if _search(costs[: index + 1], 0, low - 1, BINS, 0) is None:
+        if _search(costs[: index + 1], 0, low - 1, BINS) is None:
             return low, cost.name
     return low, "the loss"
 
@@ -108,21 +109,48 @@ def _most(costs: Sequence[Cost], loss: int) -> int:
     return kept + loss + max((max(*c.forward, *c.backward) for c in costs), default=0)
 
 
-def _bound(costs: Sequence[Cost], loss: int, memory: int, bins: int, unit: int) -> float:
-    """Return a bound, by labels whose kept bytes are rounded down to whole units."""
-    found = _search(costs, loss, memory, bins, unit)
-    return 0.0 if found is None else found[0].time
+def _bound(costs: Sequence[Cost], loss: int, memory: int) -> tuple[float, float]:
+    """Return a time that no choice undercuts which leaves room for the loss, and a byte's price.
+
+    For any price of a byte, the least time and price of what is kept, less the price of all that
+    may be kept, is one (Lagrange); it is concave in the price, and the best is searched for.
+    """
+    room = memory - loss
+    low, high = 0.0, 1.0
+    while _priced(costs, high, room) < _priced(costs, 2 * high, room) and high < 1e18:
+        high *= 2
+    high *= 2
+    for _ in range(80):
+        one, two = low + (high - low) / 3, high - (high - low) / 3
+        if _priced(costs, one, room) < _priced(costs, two, room):
+            low = one
+        else:
+            high = two
+    price = (low + high) / 2
+    return max(0.0, _priced(costs, price, room)), price
+
+
+def _priced(costs: Sequence[Cost], price: float, room: int) -> float:
+    """Return the bound that a price gives."""
+    inverts, saves = float("inf"), 0.0  # the least behind a segment, by its action
+    for cost in costs:
+        least = min(inverts, saves)
+        inverting = least + cost.time + price * cost.held
+        kept = float("inf") if cost.kept is None else price * cost.kept
+        saves = min(saves, inverts + price * cost.snapshot) + kept
+        inverts = inverting
+    return min(inverts, saves) - price * room
 
 
 def _search(
-    costs: Sequence[Cost], loss: int, memory: int, bins: int, unit: int
+    costs: Sequence[Cost], loss: int, memory: int, bins: int, price: float = 0.0
 ) -> tuple[_Label, bool] | None:
     """Return the best label at the end, and whether any were left out for want of bins."""
     thinned = False
     labels = [_Label(0, 0.0, 0, True, None)]  # nothing below the first segment needs its state
     for cost in costs:
-        fresh = [one for label in labels for one in _next(label, cost, memory, unit)]
-        labels, fewer = _undominated(fresh, bins, memory)
+        fresh = [one for label in labels for one in _next(label, cost, memory)]
+        labels, fewer = _undominated(fresh, bins, memory, price)
         thinned |= fewer
     ends = [label for label in labels if label.kept + loss <= memory]
     if not ends:
@@ -131,7 +159,7 @@ def _search(
     return best._replace(peak=max(best.peak, best.kept + loss)), thinned
 
 
-def _next(label: _Label, cost: Cost, memory: int, unit: int) -> list[_Label]:
+def _next(label: _Label, cost: Cost, memory: int) -> list[_Label]:
     """Return the labels behind a segment: it inverts, or it is saved."""
     found = []
     for saved in (False, True):
@@ -143,15 +171,18 @@ def _next(label: _Label, cost: Cost, memory: int, unit: int) -> list[_Label]:
         peak = max(start + cost.forward[saved], start + cost.backward[saved])
         if peak > memory:
             continue
-        if unit:
-            kept -= kept % unit
         time = label.time + (0.0 if saved else cost.time)
         found.append(_Label(kept, time, max(label.peak, peak), saved, label))
     return found
 
 
-def _undominated(labels: list[_Label], bins: int, memory: int) -> tuple[list[_Label], bool]:
-    """Return the labels that none of the same action beats in bytes and time; few enough."""
+def _undominated(
+    labels: list[_Label], bins: int, memory: int, price: float
+) -> tuple[list[_Label], bool]:
+    """Return the labels that none of the same action beats in bytes and time; few enough.
+
+    Of those in a bin the cheapest stays, with what it keeps at a price.
+    """
     result: list[_Label] = []
     thinned = False
     for saved in (False, True):
@@ -163,6 +194,7 @@ def _undominated(labels: list[_Label], bins: int, memory: int) -> tuple[list[_La
         if len(kept) > bins:
             thinned = True
             unit = max(1, memory // bins)
+            kept.sort(key=lambda label: label.time + price * label.kept, reverse=True)
             kept = list({label.kept // unit: label for label in kept}.values())
         result += kept
     return result, thinned

@@ -24,10 +24,15 @@ class Format(StrEnum):
 
 
 def run(
-    chain: Annotated[Path, typer.Option(help="A chain in JSON: see docs/schedule.md.")],
     memory: Annotated[
         list[str], typer.Option(help="A budget: bytes, or 512MiB. May be given several times.")
     ],
+    spec: Annotated[str | None, typer.Argument(help="The .rev file of a model to plan.")] = None,
+    chain: Annotated[
+        Path | None, typer.Option(help="An abstract chain in JSON instead: see docs/schedule.md.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Which model, if there are several.")] = None,
+    dim: Annotated[list[str] | None, typer.Option("--dim", "-D", help="Bind a dim: B=8.")] = None,
     output_format: Annotated[
         Format, typer.Option("--format", help="How plans are printed.")
     ] = Format.table,
@@ -39,11 +44,22 @@ def run(
         typer.Option(min=0, help="Seconds a budget; the best plan so far is given then."),
     ] = None,
 ) -> None:
-    """Plan an abstract chain; exits with 1 when a budget cannot be met."""
-    from revc.cli.options import write_text
+    """Plan what a backward pass keeps within a budget; exits with 1 when one cannot be met."""
+    from revc.cli.options import parse_dims, write_text
     from revc.passes.schedule.read import read
 
+    if (spec is None) == (chain is None):
+        raise typer.BadParameter("say what to plan: a .rev file, or --chain and a file")
     budgets = [_budget(text) for text in memory]
+    if spec is not None:
+        from revc.cli.plan_spec import planned
+
+        if output_format is Format.html or output is not None or time_limit is not None:
+            raise typer.BadParameter("a model's plan is printed as a table or json")
+        as_json = output_format is Format.json
+        met = planned(spec, model, parse_dims(dim or []), budgets, as_json)
+        raise typer.Exit(0 if met else 1)
+    assert chain is not None
     known = read(chain)
     found = [_solved(known, budget, time_limit) for budget in budgets]
     text = _shown(known, found, output_format)

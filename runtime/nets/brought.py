@@ -284,7 +284,7 @@ def _unshared(gradient: Tensor | None, others: set[int]) -> Tensor | None:
 
 
 def _memory(x: Tensor) -> int:
-    return x.untyped_storage().data_ptr()
+    return x.untyped_storage()._cdata
 
 
 def _or_zero(cotangent: Tensor | None, x: Tensor) -> Tensor:

@@ -48,8 +48,10 @@ class SegmentFunction(torch.autograd.Function):
         ctx.layout = _Layout(len(plan.float_takes), len(plan.float_givens),
                              int(plan.metered))  # fmt: skip
         givens = [value.shape for value in run.read(run.state, plan.givens)]
-        note(position, "begin", ())
+        note(position, "begin", [*run.state.values()])
         emits, residuals = run.pass_by(position, call)
+        if plan.forgets:
+            note(position, "residuals", run.kept[position].values)
         ctx.kept = None
         if call.saved is not None:
             gives = [run.state[name].shape for name in plan.gives]
@@ -60,6 +62,7 @@ class SegmentFunction(torch.autograd.Function):
         ctx.mark_non_differentiable(*(e for e in emits if not e.is_floating_point()))
         carriers = [run.carrier(run.state[name]) for name in plan.float_gives]
         lengths = [run.carrier(run.lengths)] if plan.metered and run.lengths is not None else []
+        note(position, "end", [*run.state.values()])
         return (*carriers, *emits, *lengths)
 
     @staticmethod
@@ -71,6 +74,7 @@ class SegmentFunction(torch.autograd.Function):
             ReconstructionError: the rebuilt state is not the forward pass's.
         """
         refuse_double()
+        note(ctx.position, "back", ())
         run, task, done = ctx.run, torch._C._current_graph_task_id(), False
         try:
             with restored(run.mode), reading_bits():

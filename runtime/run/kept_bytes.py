@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Kept(NamedTuple):
     """What a run keeps of one segment, in bytes.
 
-    `residuals` are what its backward pass pulls cotangents from, if it is saved; `snapshot` is the
+    `residuals` are what it forgets, and what its backward pass pulls cotangents from, if it is
+    saved; `snapshot` is the
     raw state in front of it, if segments below invert and it is the first of some that are saved.
     """
 
@@ -70,7 +71,7 @@ class _Counter:
 
     def note(self, position: int, what: str, values: Sequence[Any]) -> None:
         """Count what a segment keeps."""
-        if what == "begin":
+        if what not in ("residuals", "snapshot"):
             self._packed.clear()
             return
         residuals, snapshot = self.found.get(position, (0, 0))

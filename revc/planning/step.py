@@ -1,0 +1,171 @@
+"""A training step without its numbers: what it holds at each segment, exactly, and its FLOPs.
+
+The step is run with fake tensors, whose storages have sizes and no memory, and the storages that
+are alive are counted as they come and go. Nothing is computed, so that any budget can be asked for
+on any machine. What kernels allocate inside themselves is not seen: see `workspace`.
+"""
+
+import copy
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from revc.errors import BindError
+from revc.runtime.model import ReversibleModel
+from revc.runtime.run.snapshots import watched
+from revc.runtime.schedule import Wish
+
+
+@dataclass
+class Moment:
+    """What a step holds in one segment's forward or backward pass, in bytes that it made itself.
+
+    Attributes:
+        before: as it begins.
+        peak: at most.
+        after: as it ends.
+        state: the bytes of all registers in front of it.
+        flops: floating-point operations of matrix products and attention, as torch counts them.
+    """
+
+    before: int
+    peak: int = 0
+    after: int = 0
+    state: int = 0
+    flops: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """A training step: its moments by position and whether they lie on the way back.
+
+    The position behind the last segment is the loss's.
+    """
+
+    moments: Mapping[tuple[int, bool], Moment]
+
+    @property
+    def peak(self) -> int:
+        """The most bytes that it holds beside parameters, their gradients and its inputs."""
+        return max((one.peak for one in self.moments.values()), default=0)
+
+    @property
+    def flops(self) -> int:
+        """Its floating-point operations."""
+        return sum(one.flops for one in self.moments.values())
+
+
+def fake_step(model: ReversibleModel, values: Mapping[str, Tensor], schedule: Wish) -> Step:
+    """Return a step of a model under a schedule, on inputs like `values`, which are not read.
+
+    It is the forward pass, the sum of the float results, and the backward pass, with gradients of
+    the parameters that exist and are added to.
+
+    Raises:
+        BindError: the inputs or the schedule do not fit, or the model exchanges bits, which need
+            numbers.
+    """
+    if model.interface.plan:
+        raise BindError(f"{model.interface.name} exchanges bits: its memory cannot be planned")
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    with FakeCopyMode(mode):
+        twin = copy.deepcopy(model)
+    twin.schedule = schedule
+    with mode:
+        fakes = {name: mode.from_tensor(value) for name, value in values.items()}
+        return counted_step(twin, fakes)
+
+
+def counted_step(model: ReversibleModel, values: Mapping[str, Tensor]) -> Step:
+    """Run a step and return what it holds; gradients are left as they were found, or zero."""
+    for leaf in (*model.parameters(), *values.values()):
+        if leaf.requires_grad and leaf.grad is None:
+            leaf.grad = torch.zeros_like(leaf)
+    held = _Held()
+    recorder = _Recorder(held)
+    with held, watched(recorder.note), torch.enable_grad():
+        train(model, values)
+        recorder.close()
+    return Step(recorder.moments)
+
+
+def train(model: ReversibleModel, values: Mapping[str, Tensor]) -> None:
+    """Run a forward pass and the backward pass of the sum of its float results."""
+    out = model(**values)
+    seen = [v for v in out if v.is_floating_point() and v.requires_grad]
+    torch.autograd.backward(seen, [torch.ones_like(value) for value in seen])
+
+
+class _Held(TorchDispatchMode):
+    """Counts the bytes of the storages that operators make, for as long as they live, and FLOPs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = self.flops = 0
+        self._sizes: dict[int, int] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        known = {_key(value) for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)}
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if (counted := flop_registry.get(func._overloadpacket)) is not None:
+            self.flops += counted(*args, **kwargs, out_val=out)
+        for value in tree_leaves(out):
+            if isinstance(value, Tensor) and _key(value) not in known:
+                self._add(value.untyped_storage())
+        return out
+
+    def _add(self, storage: Any) -> None:
+        if storage._cdata in self._sizes:
+            return
+        self._sizes[storage._cdata] = storage.nbytes()
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._gone, storage._cdata)
+
+    def _gone(self, key: int) -> None:
+        self.now -= self._sizes.pop(key)
+
+
+def _key(value: Tensor) -> int:
+    key: int = value.untyped_storage()._cdata
+    return key
+
+
+@dataclass
+class _Recorder:
+    """Cuts a step into moments where segments begin and end."""
+
+    held: _Held
+    moments: dict[tuple[int, bool], Moment] = field(default_factory=dict)
+    _at: tuple[int, bool] = (0, False)
+    _flops: int = 0
+
+    def note(self, position: int, what: str, values: Sequence[Any]) -> None:
+        """Go on to another moment where a segment begins, on either way, or ends."""
+        if what not in ("begin", "end", "back"):
+            return
+        self.close()
+        self._at = (position + (what == "end"), what == "back")
+        if what != "back":
+            self._moment().state = sum(value.untyped_storage().nbytes() for value in values)
+
+    def close(self) -> None:
+        """End the moment that is."""
+        held, flops, one = self.held, self.held.flops, self._moment()
+        one.peak, one.after = max(one.peak, held.peak), held.now
+        one.flops += flops - self._flops
+        held.peak, self._flops = held.now, flops
+
+    def _moment(self) -> Moment:
+        return self.moments.setdefault(self._at, Moment(self.held.now))
