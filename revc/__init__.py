@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from revc.passes.invert import invert
     from revc.passes.lint import lint
     from revc.picture.show import show
+    from revc.planning.plan import plan
     from revc.runtime.model import ReversibleModel
 
     __version__: str
@@ -31,6 +32,7 @@ _HOMES = {
     "show": "revc.picture.show",
     "invert": "revc.passes.invert",
     "lint": "revc.passes.lint",
+    "plan": "revc.planning.plan",
     "ReversibleModel": "revc.runtime.model",
     "SpecError": "revc.grammar.diagnostics",
     "UnsupportedError": "revc.grammar.diagnostics",
@@ -60,6 +62,7 @@ __all__ = [
     "compile",
     "invert",
     "lint",
+    "plan",
     "show",
 ]
 

@@ -25,6 +25,10 @@ def run(
         str | None,
         typer.Option(help="What a run keeps: save, invert, or one a segment: invert,save,save."),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="Plan the schedule for this budget, as 512MiB; all sizes must be bound."),
+    ] = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="Write beside other files and over edited ones."),
@@ -37,6 +41,12 @@ def run(
         raise typer.BadParameter("say where to write with -o FOLDER, or what to print with --emit")
     dims, allowed = parse_dims(dim or []), imports(no_import, allow_import)
     actions = [part.strip() for part in (schedule or "").split(",") if part.strip()]
+    if memory is not None:
+        from revc.cli.plan_spec import schedule_for
+
+        if actions:
+            raise typer.BadParameter("--schedule and --memory both say what a run keeps")
+        actions = schedule_for(spec, model, dims, chunks, memory)
     if emit is not None:
         _print(emit, spec, model, dims, chunks, actions)
         return

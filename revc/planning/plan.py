@@ -1,12 +1,12 @@
 """A schedule for a model that holds no more than a budget, with the least recomputation."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from revc.errors import ScheduleError
 from revc.passes.schedule.segments import Choice, choose
+from revc.passes.schedule.units import parse_bytes
 from revc.planning.costs import Costs, costs_of
 from revc.planning.step import fake_step
 from revc.runtime.model import ReversibleModel
@@ -37,19 +37,23 @@ class Planned:
     bound: float
 
 
-def plan(model: ReversibleModel, memory: int, values: Mapping[str, Tensor]) -> Planned:
-    """Return the schedule of least recomputation whose step holds at most `memory` bytes.
+def plan(model: ReversibleModel, *args: Tensor, memory: int | str, **kwargs: Tensor) -> Planned:
+    """Return the schedule of least recomputation whose step holds at most so much memory.
+
+    ``model.schedule = revc.plan(model, x, memory="512MiB").schedule``. Nothing is computed.
 
     Args:
-        model: its parameters count for their shapes, dtypes and flags alone.
-        memory: the budget in bytes: what a step holds beside parameters, their gradients and
-            its inputs.
-        values: inputs by name, of which shapes, dtypes and flags are looked at.
+        model: its parameters count for their shapes, dtypes and flags alone; it stays as it is.
+        args, kwargs: inputs, of which shapes, dtypes and flags are looked at.
+        memory: the budget in bytes, or as ``512MiB``: what a step holds beside parameters, their
+            gradients and its inputs. What kernels allocate inside themselves is not in it.
 
     Raises:
         BindError: the inputs do not fit, or the model exchanges bits.
         ScheduleError: no schedule fits; says the least budget that one does, and what sets it.
     """
+    values = model.interface.bind(args, kwargs)
+    memory = parse_bytes(memory) if isinstance(memory, str) else memory
     costs = costs_of(model, values)
     best: Planned | None = None
     target, bound = memory, 0.0

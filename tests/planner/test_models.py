@@ -82,7 +82,7 @@ def test_the_budget_is_kept_and_more_memory_is_no_slower(name: str) -> None:
     model, values = made(name)
     least, most = (fake_step(model, values, way).peak for way in ("invert", "save"))
     budgets = sorted({least, most, *(least + (most - least) * i // 5 for i in range(1, 5))})
-    found = [plan(model, memory, values) for memory in budgets if memory >= least]
+    found = [plan(model, memory=memory, **values) for memory in budgets if memory >= least]
     for one, memory in zip(found, budgets, strict=True):
         assert one.peak <= memory
         assert one.bound <= one.flops
@@ -98,7 +98,7 @@ def test_the_budget_is_kept_and_more_memory_is_no_slower(name: str) -> None:
 def test_planning_leaves_the_model_as_it_was() -> None:
     model, values = made("layers")
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    plan(model, 1 << 30, values)
+    plan(model, memory="1GiB", **values)
     assert [action.kind for action in model.schedule] == ["invert"]
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -108,8 +108,8 @@ def test_too_little_memory_names_the_least_and_what_sets_it() -> None:
     model, values = made("layers")
     least = fake_step(model, values, "invert").peak
     with pytest.raises(ScheduleError, match=f"the least is {least}, which segment repeat_0"):
-        plan(model, least - 1, values)
-    assert plan(model, least, values).peak == least
+        plan(model, memory=least - 1, **values)
+    assert plan(model, memory=least, **values).peak == least
 
 
 def test_costs_are_those_of_the_layers() -> None:
@@ -123,4 +123,4 @@ def test_bits_cannot_be_planned() -> None:
     body = "valve x by logistic(parameter([2*d], init = 0.5), step = 1/4) as v"
     model = revc.compile(f"{HEAD}model Net(x: [B, T, d]) {{\n  {body}\n}}\n")
     with pytest.raises(BindError, match="exchanges bits"):
-        plan(model, 1 << 30, {"x": torch.randn(2, 8, 32)})
+        plan(model, torch.randn(2, 8, 32), memory=1 << 30)
