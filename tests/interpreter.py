@@ -6,7 +6,7 @@ element, which NumPy has deprecated and from 2.5 on refuses. Later releases sque
 
 from typing import Any
 
-from triton.runtime import interpreter  # type: ignore[import-untyped,import-not-found]
+from triton.runtime import interpreter  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 
 def mend() -> None:

@@ -101,7 +101,7 @@ def train(model: ReversibleModel, values: Mapping[str, Tensor]) -> None:
     """Run a forward pass and the backward pass of the sum of its float results."""
     out = model(**values)
     seen = [v for v in out if v.is_floating_point() and v.requires_grad]
-    torch.autograd.backward(seen, [torch.ones_like(value) for value in seen])
+    torch.autograd.backward(seen, [torch.ones((), dtype=v.dtype).expand_as(v) for v in seen])
 
 
 class _Held(TorchDispatchMode):

@@ -1,0 +1,108 @@
+"""Plans of a model: what a step holds and computes under them, beside plain and checkpointing.
+
+    python -m benchmarks.schedule_models [--json] [--layers 24] [--budgets 10]
+
+The network is that of benchmarks/training.py. Peaks are the allocator's (benchmarks/meter.py), of a
+forward pass and the backward pass of the sum of its results, with gradients of the parameters that
+are there already, which is what `revc.plan` predicts. Inputs want no gradient, and the loss's takes
+no memory. S is one stream, 1 MiB.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+import revc
+from benchmarks.arms import Arm, build
+from benchmarks.meter import trace
+from benchmarks.nets import Size
+from benchmarks.rows import Row, as_json, print_table
+from revc.planning.step import fake_step
+from revc.runtime.model import ReversibleModel
+
+STREAM = 1 << 20
+
+
+def made(name: str, size: Size) -> tuple[Arm, ReversibleModel, dict[str, Tensor]]:
+    """Return an arm of revc, its model, and its inputs by name."""
+    arm = built(name, size)
+    assert isinstance(arm.module, ReversibleModel)
+    return arm, arm.module, dict(zip("ab", arm.leaves, strict=True))
+
+
+def built(name: str, size: Size) -> Arm:
+    """Return an arm whose inputs want no gradient, as those of a network that is trained."""
+    arm = build(name, size)
+    for leaf in arm.leaves:
+        leaf.requires_grad_(False)
+    return arm
+
+
+def measured(arm: Arm) -> int:
+    """Return the peak of a step once gradients are there, in bytes."""
+    step(arm)
+    return trace(lambda: step(arm)).peak
+
+
+def step(arm: Arm) -> None:
+    """Run a step, as `revc.plan` takes it to be."""
+    out = arm.outputs()
+    torch.autograd.backward(out, [torch.ones(()).expand_as(value) for value in out])
+
+
+def rows(layers: int, count: int) -> Iterator[Row]:
+    """The plans at checkpointing's peak, at plain's, and at budgets between least and most."""
+    size = Size(layers)
+    plain, checkpointed = (measured(built(name, size)) for name in ("plain", "checkpoint"))
+    yield Row("plain, peak", plain / STREAM, "S")
+    yield Row("checkpointing, peak", checkpointed / STREAM, "S")
+    arm, model, values = made("revc lattice", size)
+    least, most = (fake_step(model, values, way) for way in ("invert", "save"))
+    yield Row("revc, least peak", least.peak / STREAM, "S")
+    for name, memory, target in (("checkpointing's", checkpointed, 1.233), ("plain's", plain, 1.0)):
+        planned = revc.plan(model, memory=memory, **values)
+        model.schedule = planned.schedule
+        yield Row(f"at {name} peak, peak", measured(arm) / memory, "of it", 1.0)
+        ratio = 1 + planned.flops / planned.costs.flops
+        yield Row(f"at {name} peak, operations", ratio, "x plain", target)
+    over, off, rises, last = 0.0, 0.0, 0, 0
+    for index in range(count):
+        memory = least.peak + (most.peak - least.peak) * index // (count - 1)
+        planned = revc.plan(model, memory=memory, **values)
+        model.schedule = planned.schedule
+        found = measured(arm)
+        over, off = max(over, found / memory), max(off, abs(planned.peak / found - 1))
+        rises, last = rises + (found < last), found
+    yield Row(f"{count} budgets, the largest peak", over, "of its budget", 1.0)
+    yield Row(f"{count} budgets, prediction off by at most", 100 * off, "%", 3.0)
+    yield Row(f"{count} budgets, peaks that rise as they fall", rises, "budgets", 0)
+
+
+def chunked() -> Iterator[Row]:
+    """The least peak with chunks, by a step without numbers."""
+    for layers in (6, 24, 48):
+        _, model, values = made("revc lattice, chunks=4", Size(layers))
+        peak = fake_step(model, values, "invert").peak
+        yield Row(f"chunks = 4, L = {layers}, least peak", peak / STREAM, "S", 10.0)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--json", action="store_true", help="print an array of rows")
+    parser.add_argument("--layers", type=int, default=24, help="of the network (24)")
+    parser.add_argument("--budgets", type=int, default=10, help="between least and most (10)")
+    options = parser.parse_args()
+    found = [*rows(options.layers, options.budgets), *chunked()]
+    if options.json:
+        print(as_json(found))
+    else:
+        print_table(f"plans of a model, L = {options.layers}", found)
+
+
+if __name__ == "__main__":
+    main()
