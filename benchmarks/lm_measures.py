@@ -13,7 +13,7 @@ from benchmarks.lm_arms import Reversible, build, parameters
 from benchmarks.lm_data import BYTES
 from benchmarks.lm_setting import BUDGET, SETTINGS, Setting
 from benchmarks.lm_tape import throttle
-from benchmarks.meter import trace
+from revc.planning.meter import trace
 from revc.runtime.bits.engine import Engine
 from revc.runtime.metered.session import Session
 

@@ -8,8 +8,8 @@ import torch
 
 from benchmarks.arms import Arm, build
 from benchmarks.flops import FlopCounter
-from benchmarks.meter import trace
 from benchmarks.nets import Size
+from revc.planning.meter import trace
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "": {},

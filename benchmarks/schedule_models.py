@@ -2,10 +2,10 @@
 
     python -m benchmarks.schedule_models [--json] [--layers 24] [--budgets 10]
 
-The network is that of benchmarks/training.py. Peaks are the allocator's (benchmarks/meter.py), of a
-forward pass and the backward pass of the sum of its results, with gradients of the parameters that
-are there already, which is what `revc.plan` predicts. Inputs want no gradient, and the loss's takes
-no memory. S is one stream, 1 MiB.
+The network is that of benchmarks/training.py. Peaks are the allocator's (revc/planning/meter.py),
+of a forward pass and the backward pass of the sum of its results, with gradients of the parameters
+that are there already, which is what `revc.plan` predicts. Inputs want no gradient, and the loss's
+takes no memory. S is one stream, 1 MiB.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from torch import Tensor
 
 import revc
 from benchmarks.arms import Arm, build
-from benchmarks.meter import trace
 from benchmarks.nets import Size
 from benchmarks.rows import Row, as_json, print_table
+from revc.planning.meter import trace
 from revc.planning.step import fake_step
 from revc.runtime.model import ReversibleModel
 
@@ -64,7 +64,7 @@ def rows(layers: int, count: int) -> Iterator[Row]:
     least, most = (fake_step(model, values, way) for way in ("invert", "save"))
     yield Row("revc, least peak", least.peak / STREAM, "S")
     for name, memory, target in (("checkpointing's", checkpointed, 1.233), ("plain's", plain, 1.0)):
-        planned = revc.plan(model, memory=memory, **values)
+        planned = revc.plan(model, memory=memory, inputs=values)
         model.schedule = planned.schedule
         yield Row(f"at {name} peak, peak", measured(arm) / memory, "of it", 1.0)
         ratio = 1 + planned.flops / planned.costs.flops
@@ -72,7 +72,7 @@ def rows(layers: int, count: int) -> Iterator[Row]:
     over, off, rises, last = 0.0, 0.0, 0, 0
     for index in range(count):
         memory = least.peak + (most.peak - least.peak) * index // (count - 1)
-        planned = revc.plan(model, memory=memory, **values)
+        planned = revc.plan(model, memory=memory, inputs=values)
         model.schedule = planned.schedule
         found = measured(arm)
         over, off = max(over, found / memory), max(off, abs(planned.peak / found - 1))

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 import revc
-from benchmarks.meter import trace
 from benchmarks.worker import ROOT
 from examples.corpus import read, sample
 from examples.network import Network, from_revc
+from revc.planning.meter import trace
 
 SPEC = ROOT / "specs" / "lm.rev"
 REVC, PLAIN, CHECKPOINT = "revc", "plain autograd", "checkpoint per block"

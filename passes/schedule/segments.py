@@ -38,6 +38,16 @@ class Cost:
     time: float
 
 
+class TooLittleError(ScheduleError):
+    """No choice fits; `least` is the least budget that one does, and `name` what sets it."""
+
+    def __init__(self, memory: int, least: int, name: str) -> None:
+        super().__init__(
+            f"no schedule holds at most {memory} bytes: the least is {least}, which {name} sets"
+        )
+        self.least, self.name = least, name
+
+
 @dataclass(frozen=True)
 class Choice:
     """Which segments are saved, and what that takes.
@@ -69,16 +79,14 @@ def choose(costs: Sequence[Cost], loss: int, memory: int, bins: int | None = Non
         bins: how many labels a position may have; fewer for many segments if left out.
 
     Raises:
-        ScheduleError: no choice fits; says the least budget that one does, and what sets it.
+        TooLittleError: no choice fits.
     """
     bins = bins or max(256, min(BINS, LABELS // max(1, len(costs))))
     bound, price = _bound(costs, loss, memory)
     found = _search(costs, loss, memory, bins, price)
     if found is None:
         least, name = least_memory(costs, loss)
-        raise ScheduleError(
-            f"no schedule holds at most {memory} bytes: the least is {least}, which {name} sets"
-        )
+        raise TooLittleError(memory, least, name)
     best, thinned = found
     bound = bound if thinned else best.time
     saved: list[bool] = []

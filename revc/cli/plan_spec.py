@@ -31,7 +31,7 @@ def planned(
     met, objects = True, []
     for memory in budgets:
         try:
-            found = plan(made, memory=memory, **values)
+            found = plan(made, memory=memory, inputs=values)
         except ScheduleError as error:
             met = False
             typer.echo(f"error: {made.interface.name}: {error}", err=True)
@@ -58,7 +58,7 @@ def schedule_for(
     from revc.planning.plan import plan
 
     made = compile(spec, model=model, dims=dims, chunks=chunks)
-    found = plan(made, memory=memory, **_inputs(made.interface))
+    found = plan(made, memory=memory, inputs=_inputs(made.interface))
     return [action.kind for action in found.schedule]
 
 

@@ -1,14 +1,16 @@
 """A schedule for a model that holds no more than a budget, with the least recomputation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from revc.errors import ScheduleError
-from revc.passes.schedule.segments import Choice, choose
+from revc.passes.schedule.segments import Choice, TooLittleError, choose
 from revc.passes.schedule.units import parse_bytes
 from revc.planning.costs import Costs, costs_of
 from revc.planning.step import fake_step
+from revc.planning.workspace import workspace
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import INVERT, SAVE, Schedule
 
@@ -25,6 +27,7 @@ class Planned:
         costs: what each action of each segment costs.
         peak: the bytes that a step holds under it, beside parameters, their gradients and inputs.
         memory: the budget.
+        workspace: of the peak, what kernels hold themselves, as it was measured.
         flops: what it computes beyond a step that saves everything.
         bound: no schedule of these actions within the budget computes less.
     """
@@ -33,43 +36,64 @@ class Planned:
     costs: Costs
     peak: int
     memory: int
+    workspace: int
     flops: float
     bound: float
 
 
-def plan(model: ReversibleModel, *args: Tensor, memory: int | str, **kwargs: Tensor) -> Planned:
+def plan(
+    model: ReversibleModel,
+    *args: Tensor,
+    memory: int | str,
+    measure: bool = True,
+    inputs: Mapping[str, Tensor] | None = None,
+) -> Planned:
     """Return the schedule of least recomputation whose step holds at most so much memory.
 
-    ``model.schedule = revc.plan(model, x, memory="512MiB").schedule``. Nothing is computed.
+    ``model.schedule = revc.plan(model, x, memory="512MiB").schedule``. What a step holds is counted
+    without computing anything; but what kernels hold themselves is measured, in a step of the model
+    that inverts everywhere.
 
     Args:
         model: its parameters count for their shapes, dtypes and flags alone; it stays as it is.
-        args, kwargs: inputs, of which shapes, dtypes and flags are looked at.
+        args, inputs: the model's inputs, by position or by name. What is planned depends on their
+            shapes, dtypes and flags.
         memory: the budget in bytes, or as ``512MiB``: what a step holds beside parameters, their
-            gradients and its inputs. What kernels allocate inside themselves is not in it.
+            gradients and its inputs.
+        measure: false takes kernels to hold nothing themselves, and runs nothing.
 
     Raises:
         BindError: the inputs do not fit, or the model exchanges bits.
         ScheduleError: no schedule fits; says the least budget that one does, and what sets it.
     """
-    values = model.interface.bind(args, kwargs)
+    values = model.interface.bind(args, inputs or {})
     memory = parse_bytes(memory) if isinstance(memory, str) else memory
     costs = costs_of(model, values)
+    extra = workspace(model, values) if measure else 0
     best: Planned | None = None
-    target, bound = memory, 0.0
+    target, bound = memory - extra, 0.0
     for turn in range(TRIES):
-        choice = choose(costs.segments, costs.loss, target)
+        choice = _choice(costs, target, memory, extra)
         bound = choice.bound if turn == 0 else bound
         schedule = tuple(SAVE if saved else INVERT for saved in choice.saved)
-        peak = fake_step(model, values, schedule).peak
+        peak = fake_step(model, values, schedule).peak + extra
         if peak <= memory and (best is None or choice.time < best.flops):
-            best = Planned(schedule, costs, peak, memory, choice.time, min(bound, choice.time))
-        if peak == choice.peak or not _again(choice, peak, memory, best):
+            least = min(bound, choice.time)
+            best = Planned(schedule, costs, peak, memory, extra, choice.time, least)
+        if peak == choice.peak + extra or not _again(choice, peak, memory, best):
             break
         target += memory - peak
     if best is None:
         raise ScheduleError(f"no schedule was found that holds at most {memory} bytes")
     return best
+
+
+def _choice(costs: Costs, target: int, memory: int, extra: int) -> Choice:
+    """Return the best choice, or say what the least budget is with what kernels hold."""
+    try:
+        return choose(costs.segments, costs.loss, target)
+    except TooLittleError as error:
+        raise TooLittleError(memory, error.least + extra, error.name) from None
 
 
 def _again(choice: Choice, peak: int, memory: int, best: Planned | None) -> bool:

@@ -10,9 +10,9 @@ import torch
 
 import revc
 from benchmarks.front import long_spec
-from benchmarks.meter import trace
 from revc.artifact.package import package, package_files
 from revc.passes.spec import build
+from revc.planning.meter import trace
 from tests.artifact.conftest import Write
 from tests.conftest import Golden
 from tests.model import specs

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 import revc
-from benchmarks.meter import trace
 from revc.errors import BindError, ScheduleError
 from revc.planning.costs import costs_of
+from revc.planning.meter import trace
 from revc.planning.plan import plan
 from revc.planning.step import counted_step, fake_step, train
+from revc.planning.workspace import workspace
 from revc.runtime.model import ReversibleModel
 
 HEAD = """use std.nets: attention, linear, mlp, norm, parameter
@@ -80,16 +81,17 @@ def test_a_step_without_numbers_holds_what_one_with_numbers_does(name: str, sche
 @pytest.mark.parametrize("name", MODELS)
 def test_the_budget_is_kept_and_more_memory_is_no_slower(name: str) -> None:
     model, values = made(name)
-    least, most = (fake_step(model, values, way).peak for way in ("invert", "save"))
+    extra = workspace(model, values)
+    least, most = (fake_step(model, values, way).peak + extra for way in ("invert", "save"))
     budgets = sorted({least, most, *(least + (most - least) * i // 5 for i in range(1, 5))})
-    found = [plan(model, memory=memory, **values) for memory in budgets if memory >= least]
+    found = [plan(model, memory=memory, inputs=values) for memory in budgets if memory >= least]
     for one, memory in zip(found, budgets, strict=True):
         assert one.peak <= memory
         assert one.bound <= one.flops
         model.schedule = one.schedule
         model.zero_grad(set_to_none=True)
-        # What kernels allocate inside themselves is a few KiB here, which nothing predicts.
-        assert measured(model, values) <= one.peak + 20_000
+        held = measured(model, values)
+        assert held <= one.peak <= 1.03 * held
     flops = [one.flops for one in found]
     assert flops == sorted(flops, reverse=True)
     assert flops[-1] == 0
@@ -98,7 +100,7 @@ def test_the_budget_is_kept_and_more_memory_is_no_slower(name: str) -> None:
 def test_planning_leaves_the_model_as_it_was() -> None:
     model, values = made("layers")
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    plan(model, memory="1GiB", **values)
+    plan(model, memory="1GiB", inputs=values)
     assert [action.kind for action in model.schedule] == ["invert"]
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -106,10 +108,10 @@ def test_planning_leaves_the_model_as_it_was() -> None:
 
 def test_too_little_memory_names_the_least_and_what_sets_it() -> None:
     model, values = made("layers")
-    least = fake_step(model, values, "invert").peak
+    least = fake_step(model, values, "invert").peak + workspace(model, values)
     with pytest.raises(ScheduleError, match=f"the least is {least}, which segment repeat_0"):
-        plan(model, memory=least - 1, **values)
-    assert plan(model, memory=least, **values).peak == least
+        plan(model, memory=least - 1, inputs=values)
+    assert plan(model, memory=least, inputs=values).peak == least
 
 
 def test_costs_are_those_of_the_layers() -> None:

@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmarks.meter import Trace, trace
+from revc.planning.meter import Trace, trace
 
 MIB = 2**20
 
