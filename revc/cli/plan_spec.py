@@ -1,6 +1,7 @@
 """Schedules of models, whose sizes are all bound, for a budget: `revc plan`, `revc compile`."""
 
 import json
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ def planned(
     Raises:
         BindError: a size is not bound, or the model exchanges bits.
     """
+    # Read as torch is imported: else its profiler tells the terminal of every start.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     from revc.codegen.compile import compile
     from revc.planning import report
     from revc.planning.plan import plan
@@ -54,6 +57,7 @@ def schedule_for(
         BindError: a size is not bound, or the model exchanges bits.
         ScheduleError: no schedule fits, or `memory` is no size.
     """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     from revc.codegen.compile import compile
     from revc.planning.plan import plan
 

@@ -98,3 +98,38 @@ def test_more_than_any_machine_has_is_refused() -> None:
 )
 def test_sizes_are_shown_in_four_digits(size: int, text: str) -> None:
     assert show_bytes(size) == text
+
+
+SPEC = """use std.nets: mlp
+dim B, c = 8
+state lattice(Q12.20)
+model Net(a, b: [B, c]) {
+  repeat 4 { a += mlp(b, width = 32) }
+}
+"""
+
+
+def test_a_model_is_planned(tmp_path: Path) -> None:
+    spec = tmp_path / "net.rev"
+    spec.write_text(SPEC)
+    run = lambda *args: CliRunner().invoke(app, ["plan", str(spec), *args])  # noqa: E731
+    table = run("--memory", "1GiB", "-D", "B=4")
+    assert table.exit_code == 0
+    assert "0.00 % more operations than saving everything (the least)" in table.stdout
+    found = json.loads(run("--memory", "1GiB", "-D", "B=4", "--format", "json").stdout)
+    assert found["schedule"] == ["save"] * 4
+    assert found["peak"] <= found["memory"]
+    least = run("--memory", "10", "-D", "B=4")
+    assert least.exit_code == 1
+    assert "no schedule holds at most 10 bytes: the least is" in least.stderr
+    assert run("--memory", "1GiB").exit_code == 1, "B is free"
+    assert run("--memory", "1GiB", "--chain", str(spec)).exit_code == 2
+
+
+def test_a_package_is_written_with_its_plan(tmp_path: Path) -> None:
+    spec = tmp_path / "net.rev"
+    spec.write_text(SPEC)
+    args = ["compile", str(spec), "-D", "B=4", "--memory", "1GiB", "--emit", "ir"]
+    assert "schedule save x 4" in CliRunner().invoke(app, args).stdout
+    twice = CliRunner().invoke(app, [*args, "--schedule", "save"])
+    assert twice.exit_code == 2
