@@ -29,7 +29,7 @@ def stopped_at(call: Callable[[], object], line: int) -> bool:
 
     def trace(frame: Any, event: str, _: Any) -> Any:
         nonlocal passed
-        if "/runtime/" not in frame.f_code.co_filename:
+        if "/runtime/" not in frame.f_code.co_filename or finalises(frame):
             return None
         if event == "line":
             passed += 1
@@ -44,6 +44,15 @@ def stopped_at(call: Callable[[], object], line: int) -> bool:
         return True
     finally:
         sys.settrace(None)
+    return False
+
+
+def finalises(frame: Any) -> bool:
+    """Say whether a frame runs for a `__del__`, out of which Python lets nothing come."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
     return False
 
 

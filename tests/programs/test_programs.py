@@ -8,7 +8,7 @@ from tests.programs.laws import LAWS, Case, Skipped, check
 from tests.programs.shrink import shrunk
 
 SEEDS = (5, 11, 24, 31, 32, 37, 41, 45, 53, 87, 103, 106)
-COMPILED = (31, 53, 108)  # small ones: what is compiled takes seconds
+COMPILED = (53, 26, 35)  # small ones: what is compiled takes seconds
 QUICK = [law for law in LAWS if law != "compile"]
 
 pytestmark = [
@@ -38,7 +38,10 @@ def test_a_program_obeys_the_laws(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", COMPILED)
 def test_a_compiled_program_has_the_eager_gradients(seed: int) -> None:
-    check(Case(program(seed)), "compile")
+    try:
+        check(Case(program(seed)), "compile")
+    except Skipped as reason:
+        pytest.skip(str(reason))
 
 
 def test_a_seed_gives_one_program() -> None:
