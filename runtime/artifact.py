@@ -17,10 +17,11 @@ from torch import nn
 
 from revc.errors import ArtifactError, BindError
 from revc.runtime.cotangents import zeros_for
-from revc.runtime.interface import Interface, SegmentPlan
+from revc.runtime.interface import Interface
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state
 from revc.runtime.schedule import saved_graphs
+from revc.runtime.segment_plan import SegmentPlan
 
 FORMAT = "revc artifact 2"
 PROGRAM = "program.json"

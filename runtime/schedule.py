@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from revc.errors import BindError
 
 if TYPE_CHECKING:
-    from revc.runtime.interface import Interface, SegmentPlan
+    from revc.runtime.interface import Interface
+    from revc.runtime.segment_plan import SegmentPlan
 
 KINDS = ("invert", "save")
 
@@ -109,11 +110,16 @@ def saved_graphs(at: "Interface") -> frozenset[str]:
 
 
 def refuse_compiled(at: "Interface", schedule: Schedule) -> None:
-    """Refuse to trace a program some of whose segments are saved.
+    """Refuse to trace a program that forgets, or some of whose segments are saved.
 
     Raises:
-        BindError: some are.
+        BindError: it does, or some are.
     """
+    if at.forgets:
+        raise BindError(
+            f"{at.name} forgets: torch.compile of the whole model takes what forgets nothing; "
+            "compile its segments, or run it in eager mode"
+        )
     if any(action.kind != "invert" for action in schedule):
         raise BindError(
             f"{at.name}: under torch.compile every segment rebuilds its input: set "

@@ -24,10 +24,11 @@ from revc.ir.types import Label, Lattice
 from revc.passes.analysis.size_needs import SizeNeed, size_needs
 from revc.passes.spec import build
 from revc.runtime import schedule as schedules
-from revc.runtime.interface import Interface, SegmentPlan, Slot
+from revc.runtime.interface import Interface, Slot
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state, import_net
 from revc.runtime.schedule import Wish
+from revc.runtime.segment_plan import SegmentPlan
 from revc.runtime.sizes import Need
 
 

@@ -14,7 +14,7 @@ from revc.planning.workspace import workspace
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import INVERT, SAVE, Schedule
 
-TRIES = 8
+TRIES = 4
 """How often a plan is made anew with what its own step has shown."""
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from revc.errors import ReconstructionError, RevcError
 from revc.runtime.findings import Judge
 from revc.runtime.flags import Flags, differences, flags
-from revc.runtime.interface import Interface, SegmentPlan
+from revc.runtime.interface import Interface
+from revc.runtime.segment_plan import SegmentPlan
 
 if TYPE_CHECKING:
     from revc.runtime.run.counts import Counts

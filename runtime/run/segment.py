@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
-from revc.runtime.interface import SegmentPlan
 from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run.bound import Bound, bind, find, flat, runs_as_module
 from revc.runtime.run.function import SegmentFunction
 from revc.runtime.run.run import Run
+from revc.runtime.segment_plan import SegmentPlan
 
 
 class SavedGraphs(Protocol):

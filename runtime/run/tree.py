@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from revc.runtime.interface import Interface, SegmentPlan
+from revc.runtime.interface import Interface
 from revc.runtime.run.segment import Graphs, Segment
+from revc.runtime.segment_plan import SegmentPlan
 
 NETS = "nets"
 OTHERS = "stretches"

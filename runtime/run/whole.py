@@ -41,11 +41,6 @@ def run_whole(
     are None where no bits are exchanged.
     """
     at = model.interface
-    if at.forgets:
-        raise BindError(
-            f"{at.name} forgets: torch.compile of the whole model takes what forgets nothing; "
-            "compile its segments, or run it in eager mode"
-        )
     lower(model.code)
     mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
     givens = [values[slot.name] for slot in at.givens]

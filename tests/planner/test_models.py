@@ -78,12 +78,12 @@ def test_a_step_without_numbers_holds_what_one_with_numbers_does(name: str, sche
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["layers", "stages", "brought"])
 def test_the_budget_is_kept_and_more_memory_is_no_slower(name: str) -> None:
     model, values = made(name)
     extra = workspace(model, values)
     least, most = (fake_step(model, values, way).peak + extra for way in ("invert", "save"))
-    budgets = sorted({least, most, *(least + (most - least) * i // 5 for i in range(1, 5))})
+    budgets = sorted({least, least + (most - least) // 3, least + (most - least) // 2, most})
     found = [plan(model, memory=memory, inputs=values) for memory in budgets if memory >= least]
     for one, memory in zip(found, budgets, strict=True):
         assert one.peak <= memory

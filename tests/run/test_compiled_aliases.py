@@ -1,5 +1,7 @@
 """Compiled, what is read together may lie in one tensor, and a unit may come in many shapes."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -10,6 +12,15 @@ from tests.model.laws import gradients
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*should not be instantiated:DeprecationWarning",
 )
+
+
+@pytest.fixture(autouse=True)
+def forgotten_by_dynamo() -> Iterator[None]:
+    """Leave no compiled models behind: Dynamo keeps few of one function."""
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
 
 HEAD = """use std.nets: mlp, linear
 dim B
@@ -47,7 +58,6 @@ def run(model: ReversibleModel, call: object, same: bool) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("name", BODIES)
 def test_compiled_gradients_are_the_eager_ones_where_memory_is_shared(name: str) -> None:
-    torch._dynamo.reset()
     model = revc.compile(f"{HEAD}{BODIES[name]}\n}}\n")
     call = torch.compile(model, backend="aot_eager", fullgraph=True)
     pairs = zip(run(model, model, "one" in name), run(model, call, "one" in name), strict=True)
@@ -56,7 +66,6 @@ def test_compiled_gradients_are_the_eager_ones_where_memory_is_shared(name: str)
 
 
 def test_a_unit_compiles_in_more_than_eight_shapes() -> None:
-    torch._dynamo.reset()
     body = "\n".join(f"a[.., :{n}] += tanh(b[.., :{n}])" for n in range(1, 12))
     model = revc.compile(
         f"dim B\nstate lattice(Q12.20)\nmodel Net(a, b: [B, 12]) {{\n{body}\n}}\n", chunks=3
