@@ -1,6 +1,6 @@
 """Fixtures that every test folder shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +31,13 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         assert text == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture
+def fresh_dynamo() -> Iterator[None]:
+    """Leave no compiled code behind, nor find any: Dynamo keeps eight versions of a function."""
+    import torch
+
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()

@@ -29,7 +29,8 @@ class Planned:
         memory: the budget.
         workspace: of the peak, what kernels hold themselves, as it was measured.
         flops: what it computes beyond a step that saves everything.
-        bound: no schedule of these actions within the budget computes less.
+        bound: by the costs, no schedule of these actions within the budget computes less. They are
+            those of each segment alone, and may be a little more than what a whole step holds.
     """
 
     schedule: Schedule

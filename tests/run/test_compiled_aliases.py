@@ -1,7 +1,5 @@
 """Compiled, what is read together may lie in one tensor, and a unit may come in many shapes."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 
@@ -9,17 +7,10 @@ import revc
 from revc.runtime.model import ReversibleModel
 from tests.model.laws import gradients
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*should not be instantiated:DeprecationWarning",
-)
-
-
-@pytest.fixture(autouse=True)
-def forgotten_by_dynamo() -> Iterator[None]:
-    """Leave no compiled models behind: Dynamo keeps few of one function."""
-    torch._dynamo.reset()
-    yield
-    torch._dynamo.reset()
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
+    pytest.mark.usefixtures("fresh_dynamo"),
+]
 
 
 HEAD = """use std.nets: mlp, linear

@@ -39,6 +39,7 @@ def pair(*shape: int) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @COMPILING
+@pytest.mark.usefixtures("fresh_dynamo")
 @pytest.mark.parametrize("compiled", [False, True])
 def test_what_is_not_finite_is_refused(value: float, compiled: bool) -> None:
     model = revc.compile(ADD)
@@ -82,6 +83,7 @@ def test_what_is_clamped_is_counted_once_warned_of_and_has_no_gradient() -> None
 
 
 @COMPILING
+@pytest.mark.usefixtures("fresh_dynamo")
 def test_compiled_code_refuses_what_eager_code_clamps() -> None:
     compiled = torch.compile(revc.compile(ADD), backend="eager", dynamic=False, fullgraph=True)
     a, b = pair(2, 3, 8)
