@@ -8,7 +8,7 @@ A graph is called with flat arguments, in the order that `revc.codegen.interface
               -> takes.., their cotangents.., given cotangents.., net cotangents.., health
 
 `mode` is dtype, low, device, the session's token and the code lengths (in a VJP their cotangent)
-if the block exchanges bits, and the health.
+if the block exchanges bits, what it forgets if it does, and the health.
 """
 
 from collections.abc import Iterator, Sequence

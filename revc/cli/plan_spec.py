@@ -12,7 +12,7 @@ from revc.errors import BindError, ScheduleError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from revc.runtime.interface import Interface
+    from revc.runtime.model import ReversibleModel
 
 
 def planned(
@@ -23,14 +23,10 @@ def planned(
     Raises:
         BindError: a size is not bound, or the model exchanges bits.
     """
-    # Read as torch is imported: else its profiler tells the terminal of every start.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
-    from revc.codegen.compile import compile
+    made, values = _made(spec, model, dims)
     from revc.planning import report
     from revc.planning.plan import plan
 
-    made = compile(spec, model=model, dims=dims)
-    values = _inputs(made.interface)
     met, objects = True, []
     for memory in budgets:
         try:
@@ -57,21 +53,26 @@ def schedule_for(
         BindError: a size is not bound, or the model exchanges bits.
         ScheduleError: no schedule fits, or `memory` is no size.
     """
-    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
-    from revc.codegen.compile import compile
+    made, values = _made(spec, model, dims, chunks)
     from revc.planning.plan import plan
 
-    made = compile(spec, model=model, dims=dims, chunks=chunks)
-    found = plan(made, memory=memory, inputs=_inputs(made.interface))
+    found = plan(made, memory=memory, inputs=values)
     return [action.kind for action in found.schedule]
 
 
-def _inputs(at: "Interface") -> "dict[str, Tensor]":
-    """Return inputs of a program, of which nobody reads the numbers."""
+def _made(
+    spec: str, model: str | None, dims: dict[str, int], chunks: int = 1
+) -> "tuple[ReversibleModel, dict[str, Tensor]]":
+    """Return the model of a spec, and inputs for it, of which nobody reads the numbers."""
+    # Read as torch is imported: else its profiler tells the terminal of every start.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     import torch
 
+    from revc.codegen.compile import compile
     from revc.runtime.sizes import evaluate
 
+    made = compile(spec, model=model, dims=dims, chunks=chunks)
+    at = made.interface
     if at.sizes:
         raise BindError(f"a plan needs all sizes: bind them, as in -D {at.sizes[0]}=8")
     values = {}
@@ -79,4 +80,4 @@ def _inputs(at: "Interface") -> "dict[str, Tensor]":
         kind = torch.int64 if slot.kind == "label" else torch.float32
         shape = [round(evaluate(dim, {}) or 0) for dim in slot.shape]
         values[slot.name] = torch.zeros(shape, dtype=kind)
-    return values
+    return made, values

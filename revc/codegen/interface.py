@@ -8,7 +8,8 @@ VJP:      state.., cotangents.., givens.., given cotangents.., emit cotangents..
 
 A block that exchanges bits also takes, behind the device, the token of the session, the code
 lengths, which it adds to (in a VJP: their cotangents, None if nothing wants them), and the table of
-the program's sites, in which its statements have numbers.
+the program's sites, in which its statements have numbers. One that forgets takes, in front of the
+health, what the run keeps of it (`revc.runtime.forgetting.Forgotten`).
 """
 
 import keyword
@@ -20,7 +21,7 @@ from torch.fx import Graph, Node
 
 from revc.ir.dims import Dim
 from revc.ir.expr import At, Number, Place, Read, Slice, walk
-from revc.ir.instructions import Alloc, BlockCall, Emit, Free, Instruction, Repeat, Reshape
+from revc.ir.instructions import Alloc, BlockCall, Emit, Forget, Free, Instruction, Repeat, Reshape
 from revc.ir.instructions.metered import Coded
 from revc.ir.memo import per_node
 from revc.ir.program import Block
@@ -75,7 +76,7 @@ def _dims(step: Instruction) -> Iterable[Dim]:
                 yield from _place_dims(node.place)
             elif isinstance(node, Number) and isinstance(node.value, Dim):
                 yield node.value
-    if isinstance(step, Alloc | Free | Coded):
+    if isinstance(step, Alloc | Free | Forget | Coded):
         yield from step.type.shape
     elif isinstance(step, Reshape):
         yield from (*step.before, *step.after)

@@ -166,3 +166,16 @@ def test_an_artifact_forgets_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert all(torch.equal(one, other) for one, other in pairs)
     with pytest.raises(BindError, match="forgets"):
         loaded.inverse(loaded(x, z))
+
+
+@pytest.mark.parametrize("schedule", ["invert", "save"])
+def test_a_size_may_be_that_of_what_is_forgotten_alone(schedule: str) -> None:
+    body = "  z += linear(x[:, 0])\n  forget x\n"
+    takes = "x: [B, T, 8], z: [B, 8]"
+    text = f"use std.nets: linear\ndim B, T\nstate lattice(Q12.20)\nmodel N({takes}) -> (z: [B, 8])"
+    model = revc.compile(f"{text} {{\n{body}}}\n", schedule=schedule)
+    x, z = torch.randn(2, 5, 8, requires_grad=True), torch.randn(2, 8)
+    (found,) = torch.autograd.grad(model(x, z).z.sum(), x)
+    weight = model.get_parameter("nets.linear_0.weight")
+    torch.testing.assert_close(found[:, 0], weight.sum(0).expand(2, 8))
+    assert not found[:, 1:].any()
