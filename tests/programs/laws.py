@@ -7,7 +7,7 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def inverts(case: Case) -> None:
         model = case.model if dtype == case.program.dtype else case.compiled().to(dtype)
         values = case.program.values(dtype)
         out = case.run(model, values)
-        near = max(NEAR, off * _MORE_ROUNDING)
+        near = max(NEAR, off * _MORE_ROUNDING, _strays(case, model, [*values.values(), *out]))
         for _ in range(2):
             off = returned(case, model, out, values, near)
         held = pulled(case, model)[0] if model is case.model else None
@@ -95,6 +95,13 @@ NEAR = 2e-3
 
 _MORE_ROUNDING = 2.0**32
 """How much farther float32 may stray than float64, whose mantissa is 29 bits longer."""
+
+
+def _strays(case: Case, model: nn.Module, values: Iterable[Tensor]) -> float:
+    """Return what float state that goes through a tape may be off by: see `model.drift`."""
+    if not (case.program.floats and case.program.bits):
+        return 0.0
+    return float(model.drift) * max(float(value.detach().double().norm()) for value in values)
 
 
 def returned(
