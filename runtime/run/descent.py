@@ -171,7 +171,7 @@ class Descent:
     def _hand_back(self) -> None:
         """Leave the state to results whose raw state it began as."""
         lent = self.run.lent()
-        if lent is not None and self.state:
+        if lent is not None and self.position != _CLOSED:
             lent.rest(self.position, self.state)
 
     def leave(self) -> None:
