@@ -212,7 +212,7 @@ class Spec:
 
     def _found(self, checked: Checked | None) -> tuple[Diagnostic, ...]:
         findings = self._loaded if checked is None else checked.findings
-        kept, about = apply_allows(findings.all, self.modules)
+        kept, about = apply_allows(findings.all, self.modules, self.main)
         return tuple(sorted([*kept, *about], key=by_place))
 
     def _model(self, name: str | None) -> ast.ModelDecl:
