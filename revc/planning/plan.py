@@ -7,7 +7,7 @@ from torch import Tensor
 
 from revc.errors import ScheduleError
 from revc.passes.schedule.segments import Choice, TooLittleError, choose
-from revc.passes.schedule.units import parse_bytes
+from revc.planning.budget import budget_for
 from revc.planning.costs import Costs, costs_of
 from revc.planning.step import fake_step
 from revc.planning.workspace import workspace
@@ -45,7 +45,7 @@ class Planned:
 def plan(
     model: ReversibleModel,
     *args: Tensor,
-    memory: int | str,
+    memory: int | str | None = None,
     measure: bool = True,
     inputs: Mapping[str, Tensor] | None = None,
 ) -> Planned:
@@ -60,15 +60,17 @@ def plan(
         args, inputs: the model's inputs, by position or by name. What is planned depends on their
             shapes, dtypes and flags.
         memory: the budget in bytes, or as ``512MiB``: what a step holds beside parameters, their
-            gradients and its inputs.
+            gradients and its inputs. ``auto`` is what the model's device has free, less a sixteenth
+            and gradients that are still to be made; left out, it is the spec's `budget memory`.
         measure: false takes kernels to hold nothing themselves, and runs nothing.
 
     Raises:
         BindError: the inputs do not fit, or the model exchanges bits.
-        ScheduleError: no schedule fits; says the least budget that one does, and what sets it.
+        ScheduleError: no schedule fits (it says the least budget that one does, and what sets it),
+            or there is no budget, or one above the spec's own.
     """
     values = model.interface.bind(args, inputs or {})
-    memory = parse_bytes(memory) if isinstance(memory, str) else memory
+    memory = budget_for(model, memory)
     costs = costs_of(model, values)
     extra = workspace(model, values) if measure else 0
     best: Planned | None = None

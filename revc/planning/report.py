@@ -23,6 +23,11 @@ def rows(planned: Planned) -> Iterator[tuple[str, ...]]:
         yield name + turns, kind, show_bytes(kept), f"{again:.4g}"
 
 
+def operations_again(planned: Planned, at: int) -> float:
+    """Return the operations that a segment's action takes beyond saving it."""
+    return 0.0 if planned.schedule[at].kind == "save" else planned.costs.segments[at].time
+
+
 def _loop(name: str) -> str:
     return name.removeprefix("segment ").split(", turn")[0]
 
