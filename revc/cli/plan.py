@@ -1,7 +1,6 @@
 """`revc plan`: how a backward pass gets its inputs back within a memory budget."""
 
 import json
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -65,7 +64,7 @@ def run(
     if spec is not None:
         subject = plan_spec.Subject(spec, model, parse_dims(dim or []), device)
         shape = plan_spec.Shape(output_format, output, measure)
-        met = plan_spec.planned(subject, asked, shape)
+        met = plan_spec.planned(subject, asked, shape, time_limit)
         raise typer.Exit(0 if met else 1)
     assert chain is not None
     budgets = [one for one in asked if isinstance(one, int)]
@@ -85,22 +84,15 @@ def run(
 
 
 def _solved(chain: "Chain", memory: int, limit: float | None) -> "Solution | InfeasibleError":
+    from revc.cli.progress import progress
     from revc.passes.schedule.errors import InfeasibleError
     from revc.passes.schedule.solve import solve
 
-    try:
-        return solve(chain, memory, limit=limit, progress=_tell if sys.stderr.isatty() else None)
-    except InfeasibleError as error:
-        return error
-    finally:
-        if sys.stderr.isatty():
-            typer.echo("\r\x1b[K", nl=False, err=True)
-
-
-def _tell(stage: str, share: float, best: float | None) -> None:
-    """Show how the search goes, on one line of the terminal."""
-    reached = "" if best is None else f", extra time {best:.6g}"
-    typer.echo(f"\r\x1b[K{stage} {100 * share:.0f} %{reached}", nl=False, err=True)
+    with progress("extra time") as tell:
+        try:
+            return solve(chain, memory, limit=limit, progress=tell)
+        except InfeasibleError as error:
+            return error
 
 
 def _shown(chain: "Chain", found: "Sequence[Solution | InfeasibleError]", style: Format) -> str:

@@ -56,7 +56,9 @@ def budget(text: str) -> int | str:
         raise typer.BadParameter(str(error)) from None
 
 
-def planned(subject: Subject, budgets: Sequence[int | str], shape: Shape) -> bool:
+def planned(
+    subject: Subject, budgets: Sequence[int | str], shape: Shape, limit: float | None = None
+) -> bool:
     """Give a schedule for each budget, or for the spec's own; return whether all can be met.
 
     Raises:
@@ -64,13 +66,16 @@ def planned(subject: Subject, budgets: Sequence[int | str], shape: Shape) -> boo
         ScheduleError: a budget is above the spec's, or there is none.
     """
     made, values = _made(subject)
+    from revc.cli.progress import progress
     from revc.planning.budget import budget_for
     from revc.planning.plan import plan
 
     found: list[Planned | tuple[int, ScheduleError]] = []
     for memory in [budget_for(made, one) for one in budgets or (None,)]:
         try:
-            found.append(plan(made, memory=memory, inputs=values))
+            with progress("operations again") as tell:
+                one = plan(made, memory=memory, inputs=values, limit=limit, progress=tell)
+            found.append(one)
         except ScheduleError as error:
             found.append((memory, error))
             typer.echo(f"error: {made.interface.name}: {error}", err=True)

@@ -14,8 +14,11 @@ from revc.grammar.diagnostics import SpecError
 from revc.grammar.format import format_source
 from revc.passes.lint import lint
 from revc.passes.spec import build
+from revc.planning import plan as plan_module
+from revc.planning import report
 from revc.planning.free_memory import MARGIN, free_for, free_on
 from revc.planning.least import least_of, zeros_for
+from revc.planning.step import Moment, Step
 
 HEAD = """use std.nets: mlp
 
@@ -149,6 +152,26 @@ def test_a_page_of_plans(file: Path, tmp_path: Path) -> None:
     assert run("plan", file, "-D", "B=4", "--measure").exit_code == 2
     assert run("plan", file, "-D", "B=4", "--device", "tape").exit_code == 2
     assert run("plan", "--chain", file, "--memory", "auto").exit_code == 2
+
+
+def test_a_limit_ends_the_search_with_the_best_plan_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = revc.compile(HEAD, dims={"B": 512})
+    told: list[tuple[str, float, float | None]] = []
+    tell = lambda *what: told.append(what)  # noqa: E731
+    values, peaks = zeros_for(model), []
+    whole = revc.plan(model, inputs=values, memory="400KiB", measure=False, progress=tell)
+    assert whole.in_time
+    assert [stage for stage, _, _ in told][:3] == [
+        "counting what actions cost", "measuring what kernels hold", "choosing",
+    ]  # fmt: skip
+    assert [share for _, share, _ in told] == sorted(share for _, share, _ in told)
+    # Whoever has time takes another look where much of the budget is left.
+    monkeypatch.setattr(plan_module, "_again", lambda *what: peaks.append(what) is None)
+    monkeypatch.setattr(plan_module, "fake_step", lambda *what: Step({(0, True): Moment(0, 9)}))
+    soon = revc.plan(model, inputs=values, memory="400KiB", measure=False, limit=0)
+    assert (soon.in_time, len(peaks)) == (False, 1)
+    assert "the time limit ended the search" in report.summary(soon)
+    assert revc.plan(model, inputs=values, memory="400KiB", measure=False).in_time
 
 
 # --- what is free -------------------------------------------------------------------------------
