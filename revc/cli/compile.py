@@ -51,7 +51,7 @@ def run(
     if actions and memory is not None:
         raise typer.BadParameter("--schedule and --memory both say what a run keeps")
     if not actions and (memory is not None or has_budget(spec)):
-        subject = Subject(spec, model, dims, device, chunks)
+        subject = Subject(spec, model, dims, device, chunks, allowed)
         actions = schedule_for(subject, None if memory is None else budget(memory))
     if emit is not None:
         _print(emit, spec, model, dims, chunks, actions)

@@ -22,13 +22,14 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Subject:
-    """Which model is planned, at which sizes, on which device."""
+    """Which model is planned, at which sizes, on which device; what it may import, None for all."""
 
     spec: str
     model: str | None
     dims: dict[str, int]
     device: str = "cpu"
     chunks: int = 1
+    allowed: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,13 @@ def planned(
         BindError: a size is not bound, or the model exchanges bits.
         ScheduleError: a budget is above the spec's, or there is none.
     """
-    made, values = _made(subject)
+    made = _made(subject)
     from revc.cli.progress import progress
     from revc.planning.budget import budget_for
+    from revc.planning.least import zeros_for
     from revc.planning.plan import plan
 
+    values = zeros_for(made, _device(subject.device))
     found: list[Planned | tuple[int, ScheduleError]] = []
     for memory in [budget_for(made, one) for one in budgets or (None,)]:
         try:
@@ -127,14 +130,22 @@ def _give(text: str, output: Path | None) -> None:
 def schedule_for(subject: Subject, memory: int | str | None) -> list[str]:
     """Return the actions that fit a budget; None is the spec's own.
 
+    That is planned for where all sizes are bound: else there are no actions, and a note says so.
+
     Raises:
         BindError: a size is not bound, or the model exchanges bits.
         ScheduleError: no schedule fits, or the budget is above the spec's.
     """
-    made, values = _made(subject)
+    made = _made(subject)
+    from revc.planning.least import zeros_for
     from revc.planning.plan import plan
 
-    found = plan(made, memory=memory, inputs=values)
+    if memory is None and made.interface.sizes:
+        free = made.interface.sizes[0]
+        text = f"nothing is planned for `budget memory`, as sizes are free: bind -D {free}=8"
+        typer.echo(f"note: {made.interface.name}: {text}", err=True)
+        return []
+    found = plan(made, memory=memory, inputs=zeros_for(made, _device(subject.device)))
     return [action.kind for action in found.schedule]
 
 
@@ -147,17 +158,16 @@ def has_budget(spec: str) -> bool:
     return any(isinstance(item, ast.MemoryBudget) for item in items)
 
 
-def _made(subject: Subject) -> "tuple[ReversibleModel, dict[str, Tensor]]":
-    """Return the model of a spec, and inputs for it, of which nobody reads the numbers."""
+def _made(subject: Subject) -> "ReversibleModel":
+    """Return the model of a spec, on its device."""
     # Read as torch is imported: else its profiler tells the terminal of every start.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     from revc.codegen.compile import compile
-    from revc.planning.least import zeros_for
 
     device = _device(subject.device)
     how: dict[str, Any] = {"dims": subject.dims, "chunks": subject.chunks}
-    made = compile(subject.spec, model=subject.model, **how).to(device)
-    return made, zeros_for(made, device)
+    how["allow_import"] = subject.allowed
+    return compile(subject.spec, model=subject.model, **how).to(device)
 
 
 def _device(text: str) -> Any:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 import revc
 from revc.cli.app import app
-from revc.errors import ScheduleError
+from revc.errors import BindError, ScheduleError
 from revc.grammar.diagnostics import SpecError
 from revc.grammar.format import format_source
 from revc.passes.lint import lint
@@ -124,11 +124,23 @@ def test_the_specs_own_is_taken_where_none_is_said(file: Path) -> None:
     model = revc.compile(file, dims={"B": 4})
     assert revc.plan(model, inputs=zeros_for(model)).memory == 2**16
     assert "schedule save x 4" in run("compile", file, "-D", "B=4", "--emit", "ir").stdout
+    free = run("compile", file, "--emit", "ir")
+    assert free.exit_code == 0
+    assert "note: Net: nothing is planned for `budget memory`, as sizes are free" in free.stderr
     own = run("compile", file, "-D", "B=4", "--emit", "ir", "--schedule", "invert")
     assert "schedule" not in own.stdout
     bare = revc.compile(HEAD, dims={"B": 4})
     with pytest.raises(ScheduleError, match="no budget: say one"):
         revc.plan(bare, inputs=zeros_for(bare))
+
+
+def test_a_budget_imports_nothing_that_may_not_be(file: Path) -> None:
+    net = 'net F(x: [B, c]) -> [B, c] = torch "torch.nn:Linear"(8, 8)'
+    text = spec("1 MiB").replace("\nmodel", f"\n{net}\n\nmodel")
+    file.write_text(text.replace("mlp(b, width = 32)", "F(b)"))
+    args = ("compile", file, "-D", "B=4", "--emit", "ir")
+    assert isinstance(run(*args, "--no-import").exception, BindError)
+    assert run(*args, "--allow-import", "torch.nn").exit_code == 0
 
 
 def test_less_may_be_asked_and_not_more(file: Path) -> None:
