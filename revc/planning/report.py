@@ -23,6 +23,11 @@ def rows(planned: Planned) -> Iterator[tuple[str, ...]]:
         yield name + turns, kind, show_bytes(kept), f"{again:.4g}"
 
 
+def operations_again(planned: Planned, at: int) -> float:
+    """Return the operations that a segment's action takes beyond saving it."""
+    return 0.0 if planned.schedule[at].kind == "save" else planned.costs.segments[at].time
+
+
 def _loop(name: str) -> str:
     return name.removeprefix("segment ").split(", turn")[0]
 
@@ -33,9 +38,10 @@ def summary(planned: Planned) -> str:
     more = planned.flops / base if base else 0.0
     least = planned.bound / base if base else 0.0
     shown = "the least" if planned.bound == planned.flops else f"at least {100 * least:.2f} %"
+    early = "" if planned.in_time else "; the time limit ended the search"
     return (
         f"peak {show_bytes(planned.peak)} of {show_bytes(planned.memory)}, "
-        f"{100 * more:.2f} % more operations than saving everything ({shown})"
+        f"{100 * more:.2f} % more operations than saving everything ({shown}{early})"
     )
 
 
@@ -56,4 +62,5 @@ def as_object(planned: Planned) -> dict[str, Any]:
         "extra_flops": planned.flops,
         "flops": planned.costs.flops,
         "bound": planned.bound,
+        "in_time": planned.in_time,
     }
