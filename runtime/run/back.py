@@ -51,6 +51,7 @@ def pull_back(
     graph = call.graphs.vjp(flags, wanted[len(givens) :])
     bits = run.bits(d_lengths) if plan.metered else []
     bits += run.forgotten(position, descent) if plan.forgets else []
+    bits += run.valued(position, descent) if call.keeps else []
     args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *run.sizes_of(call)]
     args += [*run.mode.tail, *bits, descent.health]
     del raws, d_raws, givens, d_givens, d_emits

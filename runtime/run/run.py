@@ -11,6 +11,7 @@ from revc.errors import BindError, ReconstructionError
 from revc.runtime.findings import Findings
 from revc.runtime.forgetting import Dropped, Forgotten
 from revc.runtime.interface import Interface, Slot
+from revc.runtime.keeping import Values
 from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
@@ -77,6 +78,7 @@ class Run:
         self.calls: dict[int, Call] = {}
         self.watched: list[Watched] = []
         self.kept: dict[int, Forgotten] = {}
+        self.values: dict[int, Values] = {}
         self.check: Tensor | None = None
         width = max((len(step.segment.live) for step in self.steps), default=0)
         count = len(self.steps)
@@ -126,6 +128,7 @@ class Run:
         ]
         bits = self.bits(self.lengths) if plan.metered else []
         bits += self._keeping(position) if plan.forgets else []
+        bits += [self.values.setdefault(position, Values())] if call.keeps else []
         args += [*call.nets, *self.sizes_of(call), *self.mode.tail, *bits, self.health]
         before = self.health
         with self.emitted.noted():
@@ -180,6 +183,12 @@ class Run:
             return [self.kept[position].reading()]
         return [self.kept.pop(position)]
 
+    def valued(self, position: int, descent: Descent) -> list[Values]:
+        """Return the values that were kept of a segment; copies if another way back may follow."""
+        if descent.keeps_graph:
+            return [self.values[position].reading()]
+        return [self.values.pop(position)]
+
     def sizes_of(self, call: "Call") -> list[int]:
         """Return the sizes that a segment's graphs take, its turn among them."""
         plan = call.segment.plan
@@ -220,6 +229,7 @@ class Run:
         if not descent.keeps_graph:
             self.final = None
             self.calls.clear()
+            self.values.clear()
             self.snapshots.clear()
         descent.arrive()
 
