@@ -57,7 +57,7 @@ def schedule_for(
     from revc.planning.plan import plan
 
     found = plan(made, memory=memory, inputs=values)
-    return [action.kind for action in found.schedule]
+    return [str(action) for action in found.schedule]
 
 
 def _made(

@@ -8,11 +8,11 @@ from torch import Tensor
 from revc.errors import ScheduleError
 from revc.passes.schedule.segments import Choice, TooLittleError, choose
 from revc.passes.schedule.units import parse_bytes
-from revc.planning.costs import Costs, costs_of
+from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.step import fake_step
 from revc.planning.workspace import workspace
 from revc.runtime.model import ReversibleModel
-from revc.runtime.schedule import INVERT, SAVE, Schedule
+from revc.runtime.schedule import Schedule
 
 TRIES = 4
 """How often a plan is made anew with what its own step has shown."""
@@ -53,7 +53,7 @@ def plan(
 
     ``model.schedule = revc.plan(model, x, memory="512MiB").schedule``. What a step holds is counted
     without computing anything; but what kernels hold themselves is measured, in a step of the model
-    that inverts everywhere.
+    that inverts everywhere. Segments invert, keep values of their nets, or are saved.
 
     Args:
         model: its parameters count for their shapes, dtypes and flags alone; it stays as it is.
@@ -75,13 +75,13 @@ def plan(
     target, bound = memory - extra, 0.0
     for turn in range(TRIES):
         choice = _choice(costs, target, memory, extra)
-        bound = choice.bound if turn == 0 else bound
-        schedule = tuple(SAVE if saved else INVERT for saved in choice.saved)
+        bound = _operations(costs, choice.bound) if turn == 0 else bound
+        schedule = tuple(a[way] for a, way in zip(costs.actions, choice.ways, strict=True))
+        flops = float(sum(a[way] for a, way in zip(costs.again, choice.ways, strict=True)))
         peak = fake_step(model, values, schedule).peak + extra
-        if peak <= memory and (best is None or choice.time < best.flops):
-            least = min(bound, choice.time)
-            best = Planned(schedule, costs, peak, memory, extra, choice.time, least)
-        if peak == choice.peak + extra or not _again(choice, peak, memory, best):
+        if peak <= memory and (best is None or flops < best.flops):
+            best = Planned(schedule, costs, peak, memory, extra, flops, min(bound, flops))
+        if peak == choice.peak + extra or not _again(flops, peak, memory, best):
             break
         target += memory - peak
     if best is None:
@@ -97,8 +97,13 @@ def _choice(costs: Costs, target: int, memory: int, extra: int) -> Choice:
         raise TooLittleError(memory, error.least + extra, error.name) from None
 
 
-def _again(choice: Choice, peak: int, memory: int, best: Planned | None) -> bool:
+def _operations(costs: Costs, bound: float) -> float:
+    """Return a bound of operations for one of times, which count what is rebuilt too."""
+    return max(0.0, bound - REBUILD * len(costs.segments))
+
+
+def _again(flops: float, peak: int, memory: int, best: Planned | None) -> bool:
     """Say whether another target may do better than what was found."""
     if peak > memory:
         return True
-    return best is not None and choice.time > 0 and memory - peak > memory // 100
+    return best is not None and flops > 0 and memory - peak > memory // 100

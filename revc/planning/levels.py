@@ -1,0 +1,112 @@
+"""Which values of a segment's nets to keep: a few levels between nothing and all.
+
+What a value saves is measured: its bytes, and the operations that nobody needs any more where it is
+kept, in steps without numbers. Where a run passes many segments that are alike, as the turns of a
+loop are, one step measures another value in each of them.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from revc.runtime.schedule import INVERT, Action
+from revc.runtime.segment_plan import SegmentPlan
+
+if TYPE_CHECKING:
+    from revc.planning.costs import Taken
+
+LEVELS = 6
+"""The most levels of a segment."""
+
+Measure = Callable[[list[Action]], "list[Taken]"]
+
+
+class Level(NamedTuple):
+    """An action, and what it takes."""
+
+    action: Action
+    taken: "Taken"
+
+
+def levels_of(
+    plans: Sequence[SegmentPlan], inverted: "Sequence[Taken]", measure: Measure
+) -> list[list[Level]]:
+    """Return the levels of each segment that a run passes, from little to all that saves anything.
+
+    `inverted` is what each takes where all of them invert, `measure` what a schedule makes of them.
+    """
+    alike: dict[Hashable, list[int]] = {}
+    for at, (plan, took) in enumerate(zip(plans, inverted, strict=True)):
+        alike.setdefault((plan.graph, plan.values, took), []).append(at)
+    groups = list(alike.values())
+    single = [_keeping(plans[group[0]], range(len(plans[group[0]].values))) for group in groups]
+    worth = _measured(len(plans), groups, single, measure)
+    wanted = [
+        _levels(plans[group[0]], inverted[group[0]], found)
+        for group, found in zip(groups, worth, strict=True)
+    ]
+    result: list[list[Level]] = [[] for _ in plans]
+    for group, found in zip(groups, _measured(len(plans), groups, wanted, measure), strict=True):
+        for at in group:
+            result[at] = [level for level in found if level.taken.flops < inverted[at].flops]
+    return result
+
+
+def _keeping(plan: SegmentPlan, numbers: Sequence[int]) -> list[Action]:
+    """Return the actions that keep one value each."""
+    return [Action("keep", (plan.values[number],)) for number in numbers]
+
+
+def _measured(
+    count: int, groups: Sequence[Sequence[int]], actions: Sequence[Sequence[Action]],
+    measure: Measure,
+) -> list[list[Level]]:  # fmt: skip
+    """Return what each of a group's actions takes of any of its segments, in as few steps as may be.
+
+    """
+    rounds = [-(-len(wanted) // len(group)) for group, wanted in zip(groups, actions, strict=True)]
+    found: list[list[Level]] = [[] for _ in groups]
+    for turn in range(max(rounds, default=0)):
+        schedule = [INVERT] * count
+        placed = []
+        for group, wanted, into in zip(groups, actions, found, strict=True):
+            some = wanted[turn * len(group) : (turn + 1) * len(group)]
+            for at, action in zip(group, some, strict=False):
+                schedule[at] = action
+                placed.append((into, at, action))
+        took = measure(schedule)
+        for into, at, action in placed:
+            into.append(Level(action, took[at]))
+    return found
+
+
+def _levels(plan: SegmentPlan, inverted: "Taken", worth: Sequence[Level]) -> list[Action]:
+    """Return the actions that keep what is worth most by the byte, then the next as well, and on.
+
+    Of more than `LEVELS` those stay that are spread evenly over the bytes.
+    """
+    values = []
+    for number, (_, took) in enumerate(worth):
+        kept, less = took.kept - inverted.kept, inverted.flops - took.flops
+        if kept > 0 and less > 0:
+            values.append((-less / kept, kept, number))
+    values.sort()
+    total, held, chosen = sum(kept for _, kept, _ in values), 0, list[int]()
+    found: dict[int, Action] = {}
+    for _, kept, number in values:
+        held += kept
+        chosen.append(number)
+        names = tuple(plan.values[one] for one in sorted(chosen))
+        step = len(chosen) if len(values) <= LEVELS else -(-held * LEVELS // total)
+        found[step] = Action("keep", _short(names, plan.values))
+    return list(found.values())
+
+
+def _short(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return names that are as short as may be and stand for the same values."""
+    found = []
+    for name in names:
+        parts = name.split(".")
+        ends = (".".join(parts[at:]) for at in reversed(range(len(parts))))
+        alone = lambda end: sum(f".{one}".endswith(f".{end}") for one in known) == 1  # noqa: E731
+        found.append(next((end for end in ends if alone(end)), name))
+    return tuple(found)
