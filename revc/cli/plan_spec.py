@@ -27,10 +27,10 @@ def planned(
     from revc.planning import report
     from revc.planning.plan import plan
 
-    met, objects = True, []
+    met, objects, known = True, [], None
     for memory in budgets:
         try:
-            found = plan(made, memory=memory, inputs=values)
+            found = known = plan(made, memory=memory, inputs=values, known=known)
         except ScheduleError as error:
             met = False
             typer.echo(f"error: {made.interface.name}: {error}", err=True)

@@ -25,6 +25,14 @@ class Taken(NamedTuple):
     backward: int
     flops: int
 
+    def less(self, other: "Taken") -> "Taken":
+        """Return what it takes more than another."""
+        return Taken(*(a - b for a, b in zip(self, other, strict=True)))
+
+    def plus(self, more: "Taken") -> "Taken":
+        """Return both together."""
+        return Taken(*(a + b for a, b in zip(self, more, strict=True)))
+
 
 @dataclass(frozen=True)
 class Costs:

@@ -33,21 +33,21 @@ def levels_of(
     """Return the levels of each segment that a run passes, from little to all that saves anything.
 
     `inverted` is what each takes where all of them invert, `measure` what a schedule makes of them.
+    Segments with the same graphs and as many operations are taken to be alike.
     """
     alike: dict[Hashable, list[int]] = {}
     for at, (plan, took) in enumerate(zip(plans, inverted, strict=True)):
-        alike.setdefault((plan.graph, plan.values, took), []).append(at)
+        alike.setdefault((plan.graph, plan.values, took.flops), []).append(at)
     groups = list(alike.values())
     single = [_keeping(plans[group[0]], range(len(plans[group[0]].values))) for group in groups]
-    worth = _measured(len(plans), groups, single, measure)
+    worth = _measured(inverted, groups, single, measure)
     wanted = [
-        _levels(plans[group[0]], inverted[group[0]], found)
-        for group, found in zip(groups, worth, strict=True)
+        _levels(plans[group[0]], found) for group, found in zip(groups, worth, strict=True)
     ]
     result: list[list[Level]] = [[] for _ in plans]
-    for group, found in zip(groups, _measured(len(plans), groups, wanted, measure), strict=True):
+    for group, found in zip(groups, _measured(inverted, groups, wanted, measure), strict=True):
         for at in group:
-            result[at] = [level for level in found if level.taken.flops < inverted[at].flops]
+            result[at] = [Level(one.action, inverted[at].plus(one.taken)) for one in found]
     return result
 
 
@@ -57,16 +57,14 @@ def _keeping(plan: SegmentPlan, numbers: Sequence[int]) -> list[Action]:
 
 
 def _measured(
-    count: int, groups: Sequence[Sequence[int]], actions: Sequence[Sequence[Action]],
-    measure: Measure,
+    inverted: "Sequence[Taken]", groups: Sequence[Sequence[int]],
+    actions: Sequence[Sequence[Action]], measure: Measure,
 ) -> list[list[Level]]:  # fmt: skip
-    """Return what each of a group's actions takes of any of its segments, in as few steps as may be.
-
-    """
+    """Return what each of a group's actions takes more than inverting, in few steps."""
     rounds = [-(-len(wanted) // len(group)) for group, wanted in zip(groups, actions, strict=True)]
     found: list[list[Level]] = [[] for _ in groups]
     for turn in range(max(rounds, default=0)):
-        schedule = [INVERT] * count
+        schedule = [INVERT] * len(inverted)
         placed = []
         for group, wanted, into in zip(groups, actions, found, strict=True):
             some = wanted[turn * len(group) : (turn + 1) * len(group)]
@@ -75,20 +73,19 @@ def _measured(
                 placed.append((into, at, action))
         took = measure(schedule)
         for into, at, action in placed:
-            into.append(Level(action, took[at]))
+            into.append(Level(action, took[at].less(inverted[at])))
     return found
 
 
-def _levels(plan: SegmentPlan, inverted: "Taken", worth: Sequence[Level]) -> list[Action]:
+def _levels(plan: SegmentPlan, worth: Sequence[Level]) -> list[Action]:
     """Return the actions that keep what is worth most by the byte, then the next as well, and on.
 
     Of more than `LEVELS` those stay that are spread evenly over the bytes.
     """
     values = []
-    for number, (_, took) in enumerate(worth):
-        kept, less = took.kept - inverted.kept, inverted.flops - took.flops
-        if kept > 0 and less > 0:
-            values.append((-less / kept, kept, number))
+    for number, (_, more) in enumerate(worth):
+        if more.kept > 0 and more.flops < 0:
+            values.append((more.flops / more.kept, more.kept, number))
     values.sort()
     total, held, chosen = sum(kept for _, kept, _ in values), 0, list[int]()
     found: dict[int, Action] = {}

@@ -48,6 +48,7 @@ def plan(
     memory: int | str,
     measure: bool = True,
     inputs: Mapping[str, Tensor] | None = None,
+    known: Planned | None = None,
 ) -> Planned:
     """Return the schedule of least recomputation whose step holds at most so much memory.
 
@@ -62,6 +63,8 @@ def plan(
         memory: the budget in bytes, or as ``512MiB``: what a step holds beside parameters, their
             gradients and its inputs.
         measure: false takes kernels to hold nothing themselves, and runs nothing.
+        known: another plan of the same model on the same inputs: what was counted and measured for
+            it is not again.
 
     Raises:
         BindError: the inputs do not fit, or the model exchanges bits.
@@ -69,8 +72,10 @@ def plan(
     """
     values = model.interface.bind(args, inputs or {})
     memory = parse_bytes(memory) if isinstance(memory, str) else memory
-    costs = costs_of(model, values)
-    extra = workspace(model, values) if measure else 0
+    if known is not None:
+        costs, extra = known.costs, known.workspace
+    else:
+        costs, extra = costs_of(model, values), workspace(model, values) if measure else 0
     best: Planned | None = None
     target, bound = memory - extra, 0.0
     for turn in range(TRIES):
