@@ -20,7 +20,7 @@ from revc.runtime.cotangents import zeros_for
 from revc.runtime.interface import Interface
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state
-from revc.runtime.schedule import saved_graphs
+from revc.runtime.schedule import kept_graphs, kept_name, saved_graphs
 from revc.runtime.segment_plan import SegmentPlan
 
 FORMAT = "revc artifact 2"
@@ -185,6 +185,7 @@ class ArtifactSegment:
         self, forward: Function, inverse: Function, vjp: Function, saved: ArtifactSaved | None
     ) -> None:
         self.forward, self.inverse, self._vjp, self._saved = forward, inverse, vjp, saved
+        self.keeping: dict[tuple[int, ...], ArtifactSegment] = {}
 
     def saved(
         self, takes: Sequence[bool], givens: Sequence[bool], nets: Sequence[bool],
@@ -205,6 +206,19 @@ class ArtifactSegment:
     def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> Function:
         """Return the VJP graph, which serves whatever is wanted."""
         return self._vjp
+
+
+def _keep_values(package: str, segments: Mapping[str, ArtifactSegment], at: Interface) -> None:
+    """Give segments the graphs that keep some of their values, as far as the artifact has them."""
+    plans = {plan.graph: plan for plan in at.segments}
+    for graph, chosen in kept_graphs(at):
+        forward, vjp = (
+            getattr(importlib.import_module(f"{package}.{name}"), kept_name(graph, chosen))
+            for name in ("keep_forward", "keep_vjp")
+        )
+        full = FullVjp(vjp, plans[graph])
+        made = ArtifactSegment(forward, segments[graph].inverse, full, None)
+        segments[graph].keeping[chosen] = made
 
 
 def _saved(package: str, plan: SegmentPlan, at: Interface) -> ArtifactSaved | None:
@@ -237,6 +251,7 @@ class ArtifactGraphs:
             )
             for plan in interface.segments
         }
+        _keep_values(package, self._segments, interface)
         nets, givens = len(interface.nets), len(interface.givens)
         takes, gives = len(interface.takes), len(interface.gives)
         last = 2 * gives + 2 * givens + len(interface.emits)
@@ -248,19 +263,28 @@ class ArtifactGraphs:
 
     def segment(
         self, name: str, brought: frozenset[int] = frozenset(),
-        asked: tuple[bool, ...] | None = None,
+        asked: tuple[bool, ...] | None = None, keep: tuple[int, ...] = (),
     ) -> ArtifactSegment:  # fmt: skip
         """Return the graphs of a segment, which serve whatever is asked for.
 
         Raises:
-            BindError: built-in nets were replaced or hooked; only the compiler can lower that.
+            BindError: built-in nets were replaced or hooked, which only the compiler can lower; or
+                the artifact's own schedule keeps other values of the segment.
         """
         if brought:
             raise BindError(
                 f"{self.interface.name}: built-in nets of an artifact can be parametrised, not "
                 "replaced or hooked: compile the spec in Python for that"
             )
-        return self._segments[name]
+        found = self._segments[name]
+        if not keep:
+            return found
+        if keep not in found.keeping:
+            raise BindError(
+                "an artifact has graphs that keep values for the segments alone of which its own "
+                "schedule keeps these: compile the spec with another schedule"
+            )
+        return found.keeping[keep]
 
     def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
         """Return the slots that run as modules where `brought` do: there are none."""

@@ -36,8 +36,9 @@ class Action:
         """
         if self.kind != "keep":
             return ()
+        named = lambda value: any(ends(value, name) for name in self.values)  # noqa: E731
         pairs = enumerate(plan.values)
-        return tuple(n for n, value in pairs if not self.values or any(map(_ends(value), self.values)))
+        return tuple(number for number, value in pairs if not self.values or named(value))
 
 
 INVERT, SAVE, KEEP = Action("invert"), Action("save"), Action("keep")
@@ -84,9 +85,9 @@ def _spelled(wish: str) -> Action | None:
     return Action(kind, names)  # type: ignore[arg-type]
 
 
-def _ends(value: str) -> Any:
-    """Return what says whether the dotted name of a value ends with a name."""
-    return lambda name: f".{value}".endswith(f".{name}")
+def ends(value: str, name: str) -> bool:
+    """Say whether the dotted name of a value ends with a name."""
+    return f".{value}".endswith(f".{name}")
 
 
 def check(at: "Interface", schedule: Schedule) -> None:
@@ -130,9 +131,7 @@ def expand(at: "Interface", schedule: Schedule, plans: "Sequence[SegmentPlan]") 
     return actions
 
 
-def _check_values(
-    where: str, action: Action, missing: str, plans: "Iterable[SegmentPlan]"
-) -> None:
+def _check_values(where: str, action: Action, missing: str, plans: "Iterable[SegmentPlan]") -> None:
     """Check that the values that an action keeps are there.
 
     Raises:
@@ -142,7 +141,7 @@ def _check_values(
         return
     known = tuple(dict.fromkeys(value for plan in plans for value in plan.values))
     for name in action.values:
-        if not any(_ends(value)(name) for value in known):
+        if not any(ends(value, name) for value in known):
             there = ", ".join(known) or "none"
             raise BindError(f"{where}: {action} keeps {name!r}, which {missing}; there are {there}")
 
@@ -163,6 +162,11 @@ def kept_graphs(at: "Interface") -> tuple[tuple[str, tuple[int, ...]], ...]:
     """
     found = ((plan.graph, action.chosen(plan)) for action, plan in _pairs(at))
     return tuple(sorted({(graph, chosen) for graph, chosen in found if chosen}))
+
+
+def kept_name(graph: str, chosen: Sequence[int]) -> str:
+    """Return the name of graphs that keep some of the values of a segment, by their numbers."""
+    return f"{graph}_keeps_{'_'.join(map(str, chosen))}"
 
 
 def _pairs(at: "Interface") -> "list[tuple[Action, SegmentPlan]]":

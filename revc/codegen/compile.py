@@ -9,8 +9,8 @@ from torch import nn
 
 from revc.codegen import builtins
 from revc.codegen.graphs import CompiledGraphs
-from revc.codegen.imports import check_imports, located
 from revc.codegen.holds import offered
+from revc.codegen.imports import check_imports, located
 from revc.codegen.interface import emits_of, free_sizes, sizes_of
 from revc.codegen.metering import plan_of, polynomial
 from revc.codegen.segments import Cut, changed

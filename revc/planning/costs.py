@@ -3,35 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
 
 from torch import Tensor
 
 from revc.passes.schedule.segments import Cost, Way
-from revc.planning.levels import Level, levels_of
+from revc.planning.levels import Level, Taken, levels_of
 from revc.planning.step import Moment, Step, fake_step
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import INVERT, SAVE, Action
 
 REBUILD = 0.5
 """What rebuilding costs beside operations: less than any, so that of equals what saves is taken."""
-
-
-class Taken(NamedTuple):
-    """What an action of a segment takes: its bytes, as `Way` has them, and its operations."""
-
-    kept: int
-    forward: int
-    backward: int
-    flops: int
-
-    def less(self, other: "Taken") -> "Taken":
-        """Return what it takes more than another."""
-        return Taken(*(a - b for a, b in zip(self, other, strict=True)))
-
-    def plus(self, more: "Taken") -> "Taken":
-        """Return both together."""
-        return Taken(*(a + b for a, b in zip(self, more, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -96,8 +78,8 @@ def taken(step: Step, count: int) -> list[Taken]:
     found = []
     for at in range(count):
         there, back = step.moments[at, False], step.moments.get((at, True), Moment(0))
-        peaks = (max(0, one.peak - below[at]) for one in (there, back))
-        found.append(Taken(kept[at], *peaks, back.flops))
+        forward, backward = (max(0, one.peak - below[at]) for one in (there, back))
+        found.append(Taken(kept[at], forward, backward, back.flops))
     return found
 
 

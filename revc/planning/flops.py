@@ -1,4 +1,4 @@
-"""Floating-point operations of operators: matrix products and attention, by torch's own formulas."""
+"""Floating-point operations: those of matrix products and attention, by torch's own formulas."""
 
 from collections.abc import Callable
 from typing import Any

@@ -6,29 +6,44 @@ loop are, one step measures another value in each of them.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Self
 
-from revc.runtime.schedule import INVERT, Action
+from revc.runtime.schedule import INVERT, Action, ends
 from revc.runtime.segment_plan import SegmentPlan
-
-if TYPE_CHECKING:
-    from revc.planning.costs import Taken
 
 LEVELS = 6
 """The most levels of a segment."""
 
-Measure = Callable[[list[Action]], "list[Taken]"]
+
+class Taken(NamedTuple):
+    """What an action of a segment takes: its bytes, as `Way` has them, and its operations."""
+
+    kept: int
+    forward: int
+    backward: int
+    flops: int
+
+    def less(self, other: Self) -> "Taken":
+        """Return what it takes more than another."""
+        return Taken(*(a - b for a, b in zip(self, other, strict=True)))
+
+    def plus(self, more: Self) -> "Taken":
+        """Return both together."""
+        return Taken(*(a + b for a, b in zip(self, more, strict=True)))
+
+
+Measure = Callable[[list[Action]], list[Taken]]
 
 
 class Level(NamedTuple):
     """An action, and what it takes."""
 
     action: Action
-    taken: "Taken"
+    taken: Taken
 
 
 def levels_of(
-    plans: Sequence[SegmentPlan], inverted: "Sequence[Taken]", measure: Measure
+    plans: Sequence[SegmentPlan], inverted: Sequence[Taken], measure: Measure
 ) -> list[list[Level]]:
     """Return the levels of each segment that a run passes, from little to all that saves anything.
 
@@ -41,9 +56,7 @@ def levels_of(
     groups = list(alike.values())
     single = [_keeping(plans[group[0]], range(len(plans[group[0]].values))) for group in groups]
     worth = _measured(inverted, groups, single, measure)
-    wanted = [
-        _levels(plans[group[0]], found) for group, found in zip(groups, worth, strict=True)
-    ]
+    wanted = [_levels(plans[group[0]], found) for group, found in zip(groups, worth, strict=True)]
     result: list[list[Level]] = [[] for _ in plans]
     for group, found in zip(groups, _measured(inverted, groups, wanted, measure), strict=True):
         for at in group:
@@ -57,7 +70,7 @@ def _keeping(plan: SegmentPlan, numbers: Sequence[int]) -> list[Action]:
 
 
 def _measured(
-    inverted: "Sequence[Taken]", groups: Sequence[Sequence[int]],
+    inverted: Sequence[Taken], groups: Sequence[Sequence[int]],
     actions: Sequence[Sequence[Action]], measure: Measure,
 ) -> list[list[Level]]:  # fmt: skip
     """Return what each of a group's actions takes more than inverting, in few steps."""
@@ -103,7 +116,7 @@ def _short(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     found = []
     for name in names:
         parts = name.split(".")
-        ends = (".".join(parts[at:]) for at in reversed(range(len(parts))))
-        alone = lambda end: sum(f".{one}".endswith(f".{end}") for one in known) == 1  # noqa: E731
-        found.append(next((end for end in ends if alone(end)), name))
+        shorter = (".".join(parts[at:]) for at in reversed(range(len(parts))))
+        alone = lambda end: sum(ends(one, end) for one in known) == 1  # noqa: E731
+        found.append(next((end for end in shorter if alone(end)), name))
     return tuple(found)
