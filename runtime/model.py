@@ -1,5 +1,6 @@
 """A compiled program as a torch module: a thin face over its runs."""
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -142,8 +143,10 @@ class ReversibleModel(Scheduled):
             return make_result(self._result, seen, ran, known=False)
         mode = replace(mode, asked=at.asked(values))
         intake = Intake(at.name, at.entries, values, sizes, options.strict, self.counts)
-        seen, ran = run_forward(self, mode, intake.admit())
-        return make_result(self._result, seen, ran, held=self.plain)
+        seen, ran, run = run_forward(self, mode, intake.admit())
+        result = make_result(self._result, seen, ran, held=self.plain)
+        run.lender = weakref.ref(result._holder)
+        return result
 
     def score(self, *args: Tensor, **kwargs: Any) -> Tensor:
         """Return the differentiable code length of inputs, [B] in bits.

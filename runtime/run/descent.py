@@ -54,7 +54,7 @@ class Descent:
         device = self.run.mode.device
         waits = self.run.marks.on and host.waits(device)
         self.wrong = Rows(len(self.run.steps) if waits else 0, 1, torch.int64, device)
-        self.state = self.run.start()
+        self.state = self.run.start(last=self.recorded and not self.keeps_graph)
         self.row = None
         session = self.run.session
         self.undoing = None
@@ -93,6 +93,7 @@ class Descent:
         """Let go of the state if no segment below `position` asks for one: all are saved."""
         if self.state and all(action.kind == "save" for action in self.run.schedule[:position]):
             self.undone = self._is_undone()
+            self._hand_back()
             self.state, self.position = {}, _CLOSED
 
     def note(self, position: int, wrong: Tensor) -> None:
@@ -139,6 +140,7 @@ class Descent:
                 with restored(self.run.mode):
                     self.reach(0)
             self._report(found)
+            self._hand_back()
             with reading_bits():
                 self.run.model.deferred.settle("backward" if self.recorded else "inverse", found)
         finally:
@@ -165,6 +167,12 @@ class Descent:
         """Say whether what is left is without nets: autograd stops where it has nothing to do."""
         rest = self.run.steps[: self.position]
         return self.position != _CLOSED and not any(step.segment.row(step.turn) for step in rest)
+
+    def _hand_back(self) -> None:
+        """Leave the state to results whose raw state it began as."""
+        lent = self.run.lent()
+        if lent is not None and self.position != _CLOSED:
+            lent.rest(self.position, self.state)
 
     def leave(self) -> None:
         """End the way back where it stands."""

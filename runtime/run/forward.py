@@ -22,8 +22,8 @@ _LENGTHS = "code lengths"  # no register is called so: a name has no space
 
 def run_forward(
     model: "ReversibleModel", mode: RunMode, intake: Intake
-) -> tuple[list[Tensor], Ran]:
-    """Run a program; return what the caller sees of results and emits, and what the run leaves."""
+) -> tuple[list[Tensor], Ran, Run]:
+    """Run a program; return what the caller sees of results and emits, what it leaves, the run."""
     at, sizes, values = model.interface, intake.sizes, intake.values
     session = None
     if at.plan:
@@ -45,7 +45,7 @@ def run_forward(
     seen = iter(views)
     shown = [r if s.kind == "label" else next(seen) for s, r in zip(at.gives, raw, strict=True)]
     ran = Ran(raw, givens, lengths, at.plan.rows, session, mode, run.check)
-    return [*shown, *(emits[name] for name in at.emits)], ran
+    return [*shown, *(emits[name] for name in at.emits)], ran, run
 
 
 def _enter(run: Run, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from revc.runtime.run.descent import Descent, reading_bits
 from revc.runtime.run.held import encoded
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.modes import RunMode, mode_of, restored
-from revc.runtime.run.result import Ran, origin_of
+from revc.runtime.run.result import Holder, holder_of, origin_of
 from revc.runtime.run.run import Run
 
 if TYPE_CHECKING:
@@ -34,16 +34,17 @@ def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> 
     _check_names(model, values)
     if out is None:
         return single(_invert_values(model, dict(values)))
-    ran, shown = _opened(model, out)
+    holder, shown = _opened(model, out)
     shown |= values
-    if ran is None:
+    if holder is None:
         return single(_invert_values(model, shown))
+    ran = holder.ran
     if ran.mode is None:
         raise BindError(
             "this result comes from torch.compile, whose nets round differently than the "
             f"inverse's: run {at.name} in eager mode to invert it bit for bit"
         )
-    edited = {n: v for n, v in shown.items() if n in values or _is_edited(n, v, ran)}
+    edited = {n: v for n, v in shown.items() if n in values or _is_edited(n, v, holder)}
     if edited and at.plan:
         raise BindError(
             f"{', '.join(edited)} changed since the run, and the bits that {at.name} left do not "
@@ -81,25 +82,26 @@ def _check_names(model: "ReversibleModel", values: Mapping[str, Tensor]) -> None
             raise BindError(f"{name} is a {type(value).__name__}, not a tensor")
 
 
-def _opened(model: "ReversibleModel", out: Any) -> tuple[Ran | None, dict[str, Tensor]]:
-    """Return the run of a result, and its values by name."""
+def _opened(model: "ReversibleModel", out: Any) -> tuple[Holder | None, dict[str, Tensor]]:
+    """Return what holds the run of a result, and its values by name."""
     at = model.interface
     if model.plain and isinstance(out, Tensor):
         origin = origin_of(out)
         holder = None if origin is None else origin.holder
-        return (None if holder is None else holder.ran), {at.gives[0].name: out}
+        return holder, {at.gives[0].name: out}
     if not isinstance(out, model._result):
         raise BindError(f"inverse takes what {at.name} returned, not a {type(out).__name__}")
     found: Any = out
-    return found.run, {n: v for n, v in found._asdict().items() if n not in at.emits}
+    shown = {n: v for n, v in found._asdict().items() if n not in at.emits}
+    return holder_of(found), shown
 
 
-def _is_edited(name: str, value: Tensor, ran: Ran) -> bool:
+def _is_edited(name: str, value: Tensor, holder: Holder) -> bool:
     """Say whether a value is another than the one that the run gave under its name."""
     if not guard.readable(value):
         return False
     origin = origin_of(value)
-    if origin is None or origin.holder is None or origin.holder.ran is not ran:
+    if origin is None or origin.holder is not holder:
         return True
     return origin.field != name or not origin.is_untouched(value)
 

@@ -24,6 +24,7 @@ from revc.runtime.run import guard
 if TYPE_CHECKING:
     from revc.runtime.metered.books import Books
     from revc.runtime.metered.session import Session
+    from revc.runtime.run.lent import Lent
     from revc.runtime.run.modes import RunMode
 
 
@@ -79,11 +80,30 @@ class Holder:
     """Holds what a run leaves, for all results that are built of its tensors."""
 
     def __init__(self, ran: Ran) -> None:
-        self.ran = ran
+        self._raw, self._rest = list(ran.raw), ran._replace(raw=())
+        self._lent: Lent | None = None
+
+    @property
+    def ran(self) -> Ran:
+        """What the run leaves.
+
+        Raises:
+            BindError: a backward pass has the raw results, and has not ended, or failed.
+            ReconstructionError: it had them, and a net changed since.
+        """
+        if self._lent is not None:
+            self._raw += self._lent.given_back()
+            self._lent = None
+        return self._rest._replace(raw=tuple(self._raw))
+
+    def lend(self, lent: "Lent") -> None:
+        """Let go of the raw results, which `lent` gives back when they are asked for."""
+        self._raw.clear()
+        self._lent = lent
 
     def holds(self, value: Tensor) -> bool:
         """Say whether a raw result lies in a tensor's storage."""
-        return any(_storage(raw) is _storage(value) for raw in self.ran.raw)
+        return any(_storage(raw) is _storage(value) for raw in self._raw)
 
 
 def origin_of(value: Any) -> Origin | None:
@@ -113,6 +133,22 @@ def _version(value: Tensor) -> int:
 
 
 # --- the classes ---------------------------------------------------------------------------------
+
+
+def holder_of(result: Any) -> Holder:
+    """Return what holds the run of a result.
+
+    Raises:
+        BindError: the result was built from copies of a run's tensors, and none leads back to it.
+    """
+    found: Holder | None = result.__dict__.get("_holder")
+    if found is None:
+        raise BindError(
+            f"this {type(result).__name__} has lost its run: it was made by {_maker(result)} from "
+            "tensors that are copies of the run's. Keep the one that the model returned, or pass "
+            "values by name: model.inverse(name = ..)"
+        )
+    return found
 
 
 def _written(result: Any) -> dict[str, Tensor]:
@@ -146,19 +182,8 @@ def _state(result: Any) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
 
 
 def _run(result: Any) -> Ran:
-    """What the run left.
-
-    Raises:
-        BindError: the result was built from copies of a run's tensors, and none leads back to it.
-    """
-    holder = result.__dict__.get("_holder")
-    if holder is None:
-        raise BindError(
-            f"this {type(result).__name__} has lost its run: it was made by {_maker(result)} from "
-            "tensors that are copies of the run's. Keep the one that the model returned, or pass "
-            "values by name: model.inverse(name = ..)"
-        )
-    return holder.ran
+    """What the run left; raises what `holder_of` and `Holder.ran` do."""
+    return holder_of(result).ran
 
 
 def _maker(result: Any) -> str:

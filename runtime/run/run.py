@@ -1,7 +1,7 @@
 """A run: everything that belongs to one forward pass of a model and to its way back."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -18,8 +18,9 @@ from revc.runtime.run.descent import Descent
 from revc.runtime.run.emitted import Emitted
 from revc.runtime.run.held import Watched, encoded, version
 from revc.runtime.run.intake import Intake
+from revc.runtime.run.lent import Lender, Lent, lend
 from revc.runtime.run.marks import Marks
-from revc.runtime.run.modes import RunMode
+from revc.runtime.run.modes import RunMode, restored
 from revc.runtime.run.rows import Rows
 from revc.runtime.run.snapshots import Snapshots
 from revc.runtime.schedule import expand
@@ -43,6 +44,10 @@ class Step(NamedTuple):
     def name(self) -> str:
         """What messages call it: the segment, with the turn if it is one of several."""
         return guard.step_name(self.segment.plan, self.turn)
+
+
+def _nobody() -> None:
+    """Return what a dead reference does."""
 
 
 class Run:
@@ -80,6 +85,8 @@ class Run:
         self.kept: dict[int, Forgotten] = {}
         self.values: dict[int, Values] = {}
         self.check: Tensor | None = None
+        self.lender: Callable[[], Lender | None] = _nobody
+        self.lent: Callable[[], Lent | None] = _nobody
         width = max((len(step.segment.live) for step in self.steps), default=0)
         count = len(self.steps)
         self.marks = Marks(self.interface.exact, model.drift, count, width, mode.device)
@@ -259,8 +266,8 @@ class Run:
                     "pass, which the way back starts from"
                 )
 
-    def start(self) -> dict[str, Tensor]:
-        """Return a copy of the final state, which a way back may change.
+    def start(self, last: bool) -> dict[str, Tensor]:
+        """Return the final state, which a way back may change: a copy, if it is not the `last`.
 
         Raises:
             BindError: a backward pass has been here, and did not retain the graph.
@@ -269,7 +276,19 @@ class Run:
         self.check_watched()
         if self.final is None:
             raise BindError(f"{self.interface.name}: {self.SPENT}")
+        if last and self.interface.exact and self.session is None and lend(self):
+            state, self.final = self.final, None
+            return state
         return {name: boundary.own(value) for name, value in self.final.items()}
+
+    def passed_again(self, position: int, state: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Return the raw results of the segments from `position` on, from the state before it."""
+        again = Run(self.model, self.mode, self.sizes)
+        again.givens, again.state = self.givens, state
+        with torch.no_grad(), restored(self.mode):
+            for at in range(position, len(self.steps)):
+                again.pass_by(at, self.steps[at].segment.call(again, at))
+        return tuple(again.state[slot.name] for slot in self.interface.gives)
 
     # --- what the caller sees --------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """A random program with its models, and what is compared of their runs."""
 
+import copy
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -30,10 +31,16 @@ class Case:
         return frozenset(s.source.name for s in slots if isinstance(s.source, Hole))
 
     def compiled(self, source: str | None = None) -> nn.Module:
+        """Return a model as it is when it was compiled; models of one source share their graphs."""
+        if source is None:
+            return copy.deepcopy(self._compiled)
         torch.manual_seed(self.program.seed)
         nets = self.program.nets(self.holes)
-        source = self.program.source if source is None else source
         return revc.compile(source, nets=nets, chunks=self.program.chunks)
+
+    @cached_property
+    def _compiled(self) -> nn.Module:
+        return self.compiled(self.program.source)
 
     @cached_property
     def model(self) -> nn.Module:

@@ -10,6 +10,7 @@ EXCLUSIONS: dict[str, str] = {
 WORDS = {
     "a value was drawn that a lattice": "escapes",
     "leaves the range of int": "overflows",
+    "a value leaves int": "overflows",
 }
 """Words of an error that is one of these failings."""
 
