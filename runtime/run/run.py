@@ -190,12 +190,6 @@ class Run:
             return [self.kept[position].reading()]
         return [self.kept.pop(position)]
 
-    def valued(self, position: int, descent: Descent) -> list[Values]:
-        """Return the values that were kept of a segment; copies if another way back may follow."""
-        if descent.keeps_graph:
-            return [self.values[position].reading()]
-        return [self.values.pop(position)]
-
     def sizes_of(self, call: "Call") -> list[int]:
         """Return the sizes that a segment's graphs take, its turn among them."""
         plan = call.segment.plan
