@@ -24,7 +24,7 @@ def run(
     ] = 1,
     schedule: Annotated[
         str | None,
-        typer.Option(help="What a run keeps: save, invert, or one a segment: invert,save,save."),
+        typer.Option(help="What a run keeps: invert, keep, save, or one a segment: keep:out,save."),
     ] = None,
     memory: Annotated[
         str | None,

@@ -73,12 +73,15 @@ def planned(
     from revc.planning.plan import plan
 
     values = zeros_for(made, _device(subject.device))
+    known: Planned | None = None
     found: list[Planned | tuple[int, ScheduleError]] = []
     for memory in [budget_for(made, one) for one in budgets or (None,)]:
         try:
             with progress("operations again") as tell:
-                one = plan(made, memory=memory, inputs=values, limit=limit, progress=tell)
-            found.append(one)
+                known = plan(
+                    made, memory=memory, inputs=values, known=known, limit=limit, progress=tell
+                )
+            found.append(known)
         except ScheduleError as error:
             found.append((memory, error))
             typer.echo(f"error: {made.interface.name}: {error}", err=True)
@@ -146,7 +149,7 @@ def schedule_for(subject: Subject, memory: int | str | None) -> list[str]:
         typer.echo(f"note: {made.interface.name}: {text}", err=True)
         return []
     found = plan(made, memory=memory, inputs=zeros_for(made, _device(subject.device)))
-    return [action.kind for action in found.schedule]
+    return [str(action) for action in found.schedule]
 
 
 def has_budget(spec: str) -> bool:

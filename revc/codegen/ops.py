@@ -14,13 +14,22 @@ from revc.runtime.nets import attention_kernels, cross_entropy, tensor_ops
 
 aten = torch.ops.aten
 
+Hold = Callable[[Node], Node]
+"""What stands for a value that was computed: itself, or what a run has kept of it."""
 
-def linear(tape: Tape, x: Node, weight: Node, bias: Node | None) -> Node:
+
+def itself(node: Node) -> Node:
+    """Return a value as it was computed."""
+    return node
+
+
+def linear(tape: Tape, x: Node, weight: Node, bias: Node | None, hold: Hold = itself) -> Node:
     """``x W' + b`` on the last axis, in the matmuls' dtype."""
     x, weight = tape.lower(x), tape.lower(weight)
     bias = tape.lower(bias) if bias is not None else None
     out = tape.call(aten.linear.default, x, weight, bias)
     out.meta["dtype"] = tape.low
+    out = hold(out)
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
         g = tape.cast(g, tape.low)
@@ -74,11 +83,14 @@ def rms_norm(tape: Tape, x: Node, weight: Node, eps: float) -> Node:
     return tape.record(out, (x, weight), vjp)
 
 
-def attend(tape: Tape, q: Node, k: Node, v: Node, causal: bool, window: int | None) -> Node:
+def attend(
+    tape: Tape, q: Node, k: Node, v: Node, causal: bool, window: int | None, hold: Hold = itself
+) -> Node:
     """Scaled dot-product attention of [B, H, T, D]."""
     both = tape.call(attention_kernels.attend, q, k, v, causal, window)
     out, row = tape.item(both, 0), tape.item(both, 1)
     out.meta["dtype"] = q.meta.get("dtype")
+    out, row = hold(out), hold(row)
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
         back = tape.call(attention_kernels.attend_vjp, g, q, k, v, out, row, causal, window)
@@ -208,13 +220,20 @@ def max_pool(tape: Tape, x: Node, kernel: int, stride: int) -> Node:
 
 
 def convolution(
-    tape: Tape, x: Node, weight: Node, bias: Node, padding: int, stride: int = 1
+    tape: Tape,
+    x: Node,
+    weight: Node,
+    bias: Node,
+    padding: int,
+    stride: int = 1,
+    hold: Hold = itself,
 ) -> Node:
     """A 2-d convolution."""
     x, weight, bias = tape.lower(x), tape.lower(weight), tape.lower(bias)
     rest = ([stride, stride], [padding, padding], [1, 1], False, [0, 0], 1)
     out = tape.call(aten.convolution.default, x, weight, bias, *rest)
     out.meta["dtype"] = tape.low
+    out = hold(out)
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
         mask = [True, True, False]
@@ -226,10 +245,12 @@ def convolution(
     return tape.record(out, (x, weight, bias), vjp)
 
 
-def token_loss(tape: Tape, x: Node, targets: Node, weight: Node, chunk: int) -> Node:
+def token_loss(
+    tape: Tape, x: Node, targets: Node, weight: Node, chunk: int, hold: Hold = itself
+) -> Node:
     """Mean cross-entropy under ``softmax(x W')``, `chunk` tokens at a time."""
     x, weight = tape.lower(x), tape.lower(weight)
-    out = tape.call(cross_entropy.cross_entropy, x, targets, weight, None, chunk)
+    out = hold(tape.call(cross_entropy.cross_entropy, x, targets, weight, None, chunk))
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
         back = tape.call(cross_entropy.cross_entropy_vjp, g, x, targets, weight, None, chunk)

@@ -8,12 +8,12 @@ from torch import Tensor
 from revc.errors import ScheduleError
 from revc.passes.schedule.segments import Choice, TooLittleError, choose
 from revc.planning.budget import budget_for
-from revc.planning.costs import Costs, costs_of
+from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.step import fake_step
 from revc.planning.watch import Progress, Watch
 from revc.planning.workspace import workspace
 from revc.runtime.model import ReversibleModel
-from revc.runtime.schedule import INVERT, SAVE, Schedule
+from revc.runtime.schedule import Schedule
 
 TRIES = 4
 """How often a plan is made anew with what its own step has shown."""
@@ -51,6 +51,7 @@ def plan(
     memory: int | str | None = None,
     measure: bool = True,
     inputs: Mapping[str, Tensor] | None = None,
+    known: Planned | None = None,
     limit: float | None = None,
     progress: Progress | None = None,
 ) -> Planned:
@@ -58,7 +59,7 @@ def plan(
 
     ``model.schedule = revc.plan(model, x, memory="512MiB").schedule``. What a step holds is counted
     without computing anything; but what kernels hold themselves is measured, in a step of the model
-    that inverts everywhere.
+    that inverts everywhere. Segments invert, keep values of their nets, or are saved.
 
     Args:
         model: its parameters count for their shapes, dtypes and flags alone; it stays as it is.
@@ -68,6 +69,8 @@ def plan(
             gradients and its inputs. ``auto`` is what the model's device has free, less a sixteenth
             and gradients that are still to be made; left out, it is the spec's `budget memory`.
         measure: false takes kernels to hold nothing themselves, and runs nothing.
+        known: another plan of the same model on the same inputs: what was counted and measured for
+            it is not again.
         limit: seconds; when they are over the best plan so far is given. What one plan takes is
             done whatever the limit: two steps without numbers for the costs, and one for the plan.
         progress: is told how it goes.
@@ -80,22 +83,25 @@ def plan(
     values = model.interface.bind(args, inputs or {})
     memory = budget_for(model, memory)
     watch = Watch(limit, progress)
-    watch.tell("counting what actions cost", 0.0)
-    costs = costs_of(model, values)
-    watch.tell("measuring what kernels hold", 0.3)
-    extra = workspace(model, values) if measure else 0
+    if known is not None:
+        costs, extra = known.costs, known.workspace
+    else:
+        watch.tell("counting what actions cost", 0.0)
+        costs = costs_of(model, values)
+        watch.tell("measuring what kernels hold", 0.3)
+        extra = workspace(model, values) if measure else 0
     best: Planned | None = None
     target, bound = memory - extra, 0.0
     for turn in range(TRIES):
         watch.tell("choosing", 0.5 + turn / (2 * TRIES), None if best is None else best.flops)
         choice = _choice(costs, target, memory, extra)
-        bound = choice.bound if turn == 0 else bound
-        schedule = tuple(SAVE if saved else INVERT for saved in choice.saved)
+        bound = _operations(costs, choice.bound) if turn == 0 else bound
+        schedule = tuple(a[way] for a, way in zip(costs.actions, choice.ways, strict=True))
+        flops = float(sum(a[way] for a, way in zip(costs.again, choice.ways, strict=True)))
         peak = fake_step(model, values, schedule).peak + extra
-        if peak <= memory and (best is None or choice.time < best.flops):
-            least = min(bound, choice.time)
-            best = Planned(schedule, costs, peak, memory, extra, choice.time, least)
-        if peak == choice.peak + extra or not _again(choice, peak, memory, best):
+        if peak <= memory and (best is None or flops < best.flops):
+            best = Planned(schedule, costs, peak, memory, extra, flops, min(bound, flops))
+        if peak == choice.peak + extra or not _again(flops, peak, memory, best):
             break
         if best is not None and watch.over:
             return replace(best, in_time=False)
@@ -113,8 +119,13 @@ def _choice(costs: Costs, target: int, memory: int, extra: int) -> Choice:
         raise TooLittleError(memory, error.least + extra, error.name) from None
 
 
-def _again(choice: Choice, peak: int, memory: int, best: Planned | None) -> bool:
+def _operations(costs: Costs, bound: float) -> float:
+    """Return a bound of operations for one of times, which count what is rebuilt too."""
+    return max(0.0, bound - REBUILD * len(costs.segments))
+
+
+def _again(flops: float, peak: int, memory: int, best: Planned | None) -> bool:
     """Say whether another target may do better than what was found."""
     if peak > memory:
         return True
-    return best is not None and choice.time > 0 and memory - peak > memory // 100
+    return best is not None and flops > 0 and memory - peak > memory // 100

@@ -16,9 +16,9 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
 from revc.errors import BindError
+from revc.planning.flops import operations
 from revc.runtime.model import ReversibleModel
 from revc.runtime.run.snapshots import watched
 from revc.runtime.schedule import Wish
@@ -118,8 +118,7 @@ class _Held(TorchDispatchMode):
         known = {_key(value) for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)}
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        if (counted := flop_registry.get(func._overloadpacket)) is not None:
-            self.flops += counted(*args, **kwargs, out_val=out)
+        self.flops += operations(func, args, kwargs, out)
         for value in tree_leaves(out):
             if isinstance(value, Tensor) and _key(value) not in known:
                 self._add(value.untyped_storage())

@@ -88,7 +88,7 @@ def rows(one: Timeline) -> Iterator[tuple[str, ...]]:
         seen = () if one.measured is None else (_seen(one, (at, False)), _seen(one, (at, True)))
         again = operations_again(planned, at)
         kept = show_bytes(kept_by(one.step, at))
-        yield cost.name, action.kind, kept, *map(_shown, (*predicted, *seen)), f"{again:.4g}"
+        yield cost.name, str(action), kept, *map(_shown, (*predicted, *seen)), f"{again:.4g}"
 
 
 def kept_by(step: Step, at: int) -> int:
