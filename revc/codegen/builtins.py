@@ -19,6 +19,7 @@ from revc.codegen.elementwise import binary, unary
 from revc.codegen.tape import Tape
 from revc.ir.net_kinds import arguments_of, builtin, signature_of
 from revc.ir.nets import NetSlot
+from revc.runtime.nets import tensor_ops
 
 aten = torch.ops.aten
 
@@ -100,8 +101,25 @@ def _conv(tape: Tape, call: Call) -> Node:
     ):
         x = unary(tape, call.settings["act"], x) if depth else x
         hold = call.held("out" if depth == half - 1 else f"hidden_{depth}")
-        x = ops.convolution(tape, x, weight, bias, call.settings["kernel"] // 2, hold)
+        stride = 1 if depth else call.settings["stride"]
+        padding = tensor_ops.padding(call.settings["kernel"], stride)
+        x = ops.convolution(tape, x, weight, bias, padding, stride, hold)
     return x
+
+
+def _pool(tape: Tape, call: Call) -> Node:
+    pool = ops.max_pool if call.settings["kind"] == "max" else ops.mean_pool
+    return pool(tape, call.args[0], call.settings["kernel"], call.settings["stride"])
+
+
+def _mean(tape: Tape, call: Call) -> Node:
+    return ops.mean(tape, call.args[0], call.settings["along"])
+
+
+def _group_norm(tape: Tape, call: Call) -> Node:
+    weight, bias = call.params
+    groups, eps = call.settings["groups"], float(call.settings["eps"])
+    return ops.group_norm(tape, call.args[0], weight, bias, groups, eps)
 
 
 def _norm(tape: Tape, call: Call) -> Node:
@@ -133,7 +151,10 @@ EMITTERS: dict[str, Callable[[Tape, Call], Node]] = {
     "attention": _attention,
     "mlp": _mlp,
     "conv": _conv,
+    "pool": _pool,
+    "mean": _mean,
     "norm": _norm,
+    "group_norm": _group_norm,
     "embedding": _embedding,
     "parameter": _parameter,
     "cross_entropy": _cross_entropy,

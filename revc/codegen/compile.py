@@ -187,8 +187,9 @@ def _need(need: SizeNeed) -> Need:
 
 
 def program_hash(program: Program) -> str:
-    """Return the SHA-256 of what the program does; places and its schedule take no part."""
-    return hashlib.sha256(program.model_dump_json(exclude={"schedule"}).encode()).hexdigest()
+    """Return the SHA-256 of what the program does: without places, schedule, budget of memory."""
+    done = program.model_dump_json(exclude={"schedule", "memory"})
+    return hashlib.sha256(done.encode()).hexdigest()
 
 
 def _slot(register: Register, given: bool = False) -> Slot:

@@ -1,15 +1,16 @@
 """A schedule for a model that holds no more than a budget, with the least recomputation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from revc.errors import ScheduleError
 from revc.passes.schedule.segments import Choice, TooLittleError, choose
-from revc.passes.schedule.units import parse_bytes
+from revc.planning.budget import budget_for
 from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.step import fake_step
+from revc.planning.watch import Progress, Watch
 from revc.planning.workspace import workspace
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import Schedule
@@ -31,6 +32,7 @@ class Planned:
         flops: what it computes beyond a step that saves everything.
         bound: by the costs, no schedule of these actions within the budget computes less. They are
             those of each segment alone, and may be a little more than what a whole step holds.
+        in_time: false if a limit ended the search: the plan is the best until then.
     """
 
     schedule: Schedule
@@ -40,14 +42,17 @@ class Planned:
     workspace: int
     flops: float
     bound: float
+    in_time: bool = True
 
 
 def plan(
     model: ReversibleModel,
     *args: Tensor,
-    memory: int | str,
+    memory: int | str | None = None,
     measure: bool = True,
     inputs: Mapping[str, Tensor] | None = None,
+    limit: float | None = None,
+    progress: Progress | None = None,
     known: Planned | None = None,
 ) -> Planned:
     """Return the schedule of least recomputation whose step holds at most so much memory.
@@ -61,24 +66,30 @@ def plan(
         args, inputs: the model's inputs, by position or by name. What is planned depends on their
             shapes, dtypes and flags.
         memory: the budget in bytes, or as ``512MiB``: what a step holds beside parameters, their
-            gradients and its inputs.
+            gradients and its inputs. ``auto`` is what the model's device has free, less a sixteenth
+            and gradients that are still to be made; left out, it is the spec's `budget memory`.
         measure: false takes kernels to hold nothing themselves, and runs nothing.
+        limit: seconds; when they are over the best plan so far is given. What one plan takes is
+            done whatever the limit: some steps without numbers for the costs, and one for the plan.
+        progress: is told how it goes.
         known: another plan of the same model on the same inputs: what was counted and measured for
             it is not again.
 
     Raises:
         BindError: the inputs do not fit, or the model exchanges bits.
-        ScheduleError: no schedule fits; says the least budget that one does, and what sets it.
+        ScheduleError: no schedule fits (it says the least budget that one does, and what sets it),
+            or there is no budget, or one above the spec's own.
     """
     values = model.interface.bind(args, inputs or {})
-    memory = parse_bytes(memory) if isinstance(memory, str) else memory
-    if known is not None:
-        costs, extra = known.costs, known.workspace
-    else:
-        costs, extra = costs_of(model, values), workspace(model, values) if measure else 0
+    memory = budget_for(model, memory)
+    watch = Watch(limit, progress)
+    costs, extra = (
+        _counted(model, values, measure, watch) if known is None else (known.costs, known.workspace)
+    )
     best: Planned | None = None
     target, bound = memory - extra, 0.0
     for turn in range(TRIES):
+        watch.tell("choosing", 0.5 + turn / (2 * TRIES), None if best is None else best.flops)
         choice = _choice(costs, target, memory, extra)
         bound = _operations(costs, choice.bound) if turn == 0 else bound
         schedule = tuple(a[way] for a, way in zip(costs.actions, choice.ways, strict=True))
@@ -88,10 +99,22 @@ def plan(
             best = Planned(schedule, costs, peak, memory, extra, flops, min(bound, flops))
         if peak == choice.peak + extra or not _again(flops, peak, memory, best):
             break
+        if best is not None and watch.over:
+            return replace(best, in_time=False)
         target += memory - peak
     if best is None:
         raise ScheduleError(f"no schedule was found that holds at most {memory} bytes")
     return best
+
+
+def _counted(
+    model: ReversibleModel, values: Mapping[str, Tensor], measure: bool, watch: Watch
+) -> tuple[Costs, int]:
+    """Return what actions cost, and what kernels hold."""
+    watch.tell("counting what actions cost", 0.0)
+    costs = costs_of(model, values)
+    watch.tell("measuring what kernels hold", 0.3)
+    return costs, workspace(model, values) if measure else 0
 
 
 def _choice(costs: Costs, target: int, memory: int, extra: int) -> Choice:
