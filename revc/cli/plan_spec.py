@@ -79,7 +79,7 @@ def planned(
         try:
             with progress("operations again") as tell:
                 known = plan(
-                    made, memory=memory, inputs=values, known=known, limit=limit, progress=tell
+                    made, memory=memory, inputs=values, limit=limit, progress=tell, known=known
                 )
             found.append(known)
         except ScheduleError as error:

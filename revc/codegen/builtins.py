@@ -100,9 +100,9 @@ def _conv(tape: Tape, call: Call) -> Node:
         zip(call.params[:half], call.params[half:], strict=True)
     ):
         x = unary(tape, call.settings["act"], x) if depth else x
+        hold = call.held("out" if depth == half - 1 else f"hidden_{depth}")
         stride = 1 if depth else call.settings["stride"]
         padding = tensor_ops.padding(call.settings["kernel"], stride)
-        hold = call.held("out" if depth == half - 1 else f"hidden_{depth}")
         x = ops.convolution(tape, x, weight, bias, padding, stride, hold)
     return x
 

@@ -220,14 +220,9 @@ def max_pool(tape: Tape, x: Node, kernel: int, stride: int) -> Node:
 
 
 def convolution(
-    tape: Tape,
-    x: Node,
-    weight: Node,
-    bias: Node,
-    padding: int,
-    stride: int = 1,
+    tape: Tape, x: Node, weight: Node, bias: Node, padding: int, stride: int = 1,
     hold: Hold = itself,
-) -> Node:
+) -> Node:  # fmt: skip
     """A 2-d convolution."""
     x, weight, bias = tape.lower(x), tape.lower(weight), tape.lower(bias)
     rest = ([stride, stride], [padding, padding], [1, 1], False, [0, 0], 1)

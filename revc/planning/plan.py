@@ -51,9 +51,9 @@ def plan(
     memory: int | str | None = None,
     measure: bool = True,
     inputs: Mapping[str, Tensor] | None = None,
-    known: Planned | None = None,
     limit: float | None = None,
     progress: Progress | None = None,
+    known: Planned | None = None,
 ) -> Planned:
     """Return the schedule of least recomputation whose step holds at most so much memory.
 
@@ -69,11 +69,11 @@ def plan(
             gradients and its inputs. ``auto`` is what the model's device has free, less a sixteenth
             and gradients that are still to be made; left out, it is the spec's `budget memory`.
         measure: false takes kernels to hold nothing themselves, and runs nothing.
+        limit: seconds; when they are over the best plan so far is given. What one plan takes is
+            done whatever the limit: some steps without numbers for the costs, and one for the plan.
+        progress: is told how it goes.
         known: another plan of the same model on the same inputs: what was counted and measured for
             it is not again.
-        limit: seconds; when they are over the best plan so far is given. What one plan takes is
-            done whatever the limit: two steps without numbers for the costs, and one for the plan.
-        progress: is told how it goes.
 
     Raises:
         BindError: the inputs do not fit, or the model exchanges bits.
@@ -83,13 +83,9 @@ def plan(
     values = model.interface.bind(args, inputs or {})
     memory = budget_for(model, memory)
     watch = Watch(limit, progress)
-    if known is not None:
-        costs, extra = known.costs, known.workspace
-    else:
-        watch.tell("counting what actions cost", 0.0)
-        costs = costs_of(model, values)
-        watch.tell("measuring what kernels hold", 0.3)
-        extra = workspace(model, values) if measure else 0
+    costs, extra = (
+        _counted(model, values, measure, watch) if known is None else (known.costs, known.workspace)
+    )
     best: Planned | None = None
     target, bound = memory - extra, 0.0
     for turn in range(TRIES):
@@ -109,6 +105,16 @@ def plan(
     if best is None:
         raise ScheduleError(f"no schedule was found that holds at most {memory} bytes")
     return best
+
+
+def _counted(
+    model: ReversibleModel, values: Mapping[str, Tensor], measure: bool, watch: Watch
+) -> tuple[Costs, int]:
+    """Return what actions cost, and what kernels hold."""
+    watch.tell("counting what actions cost", 0.0)
+    costs = costs_of(model, values)
+    watch.tell("measuring what kernels hold", 0.3)
+    return costs, workspace(model, values) if measure else 0
 
 
 def _choice(costs: Costs, target: int, memory: int, extra: int) -> Choice:
