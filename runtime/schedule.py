@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from revc.runtime.interface import Interface
     from revc.runtime.segment_plan import SegmentPlan
 
-KINDS = ("invert", "keep", "save")
+KINDS = ("invert", "keep", "save", "offload")
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,19 @@ class Action:
     `invert` keeps nothing: the input is rebuilt from the output, at the cost of one evaluation.
     `keep` rebuilds it too, but keeps `values` within the segment's nets, which are not computed
     again; all there are if none are named. `save` keeps the residuals of the segment's evaluations,
-    as autograd does, and costs no time.
+    as autograd does, and costs no time. `offload` keeps those on the host: it costs two copies.
     """
 
-    kind: Literal["invert", "keep", "save"]
+    kind: Literal["invert", "keep", "save", "offload"]
     values: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind}:{'+'.join(self.values)}" if self.values else self.kind
+
+    @property
+    def saves(self) -> bool:
+        """Whether residuals are kept: the backward pass asks for no state and evaluates nothing."""
+        return self.kind in ("save", "offload")
 
     def chosen(self, plan: "SegmentPlan") -> tuple[int, ...]:
         """Return which values of a segment are kept, by their number in `plan.values`.
@@ -41,7 +46,7 @@ class Action:
         return tuple(number for number, value in pairs if not self.values or named(value))
 
 
-INVERT, SAVE, KEEP = Action("invert"), Action("save"), Action("keep")
+INVERT, SAVE, KEEP, OFFLOAD = Action("invert"), Action("save"), Action("keep"), Action("offload")
 
 Schedule = tuple[Action, ...]
 """An action for each segment that a run passes (a turn of a loop is one), or one for all."""
@@ -121,7 +126,7 @@ def expand(at: "Interface", schedule: Schedule, plans: "Sequence[SegmentPlan]") 
         _check_values(at.name, schedule[0], "no segment has", plans)
     for action, plan in zip(actions, plans, strict=True):
         where = f"{at.name}, segment {plan.name}"
-        if action.kind == "save" and plan.metered:
+        if action.saves and plan.metered:
             raise BindError(
                 f"{where}: it exchanges bits, which a run takes back and "
                 f"cannot keep: its action is invert or keep, not {action}"
@@ -147,12 +152,12 @@ def _check_values(where: str, action: Action, missing: str, plans: "Iterable[Seg
 
 
 def saved_graphs(at: "Interface") -> frozenset[str]:
-    """Return the graphs of the segments that a program's schedule saves, by name.
+    """Return the graphs of the segments that a program's schedule saves, here or on the host.
 
     Where sizes decide how many segments a run passes, any may be.
     """
     pairs = _pairs(at)
-    return frozenset(p.graph for a, p in pairs if a.kind == "save" and not p.metered)
+    return frozenset(p.graph for a, p in pairs if a.saves and not p.metered)
 
 
 def kept_graphs(at: "Interface") -> tuple[tuple[str, tuple[int, ...]], ...]:

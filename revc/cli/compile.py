@@ -24,7 +24,9 @@ def run(
     ] = 1,
     schedule: Annotated[
         str | None,
-        typer.Option(help="What a run keeps: invert, keep, save, or one a segment: keep:out,save."),
+        typer.Option(
+            help="What a run keeps: invert, keep, save, offload, or one a segment: keep:out,save."
+        ),
     ] = None,
     memory: Annotated[
         str | None,

@@ -10,7 +10,7 @@ from typing import Literal
 from revc.ir.make import make
 from revc.ir.types import IRNode
 
-Kind = Literal["invert", "keep", "save"]
+Kind = Literal["invert", "keep", "save", "offload"]
 
 
 class Action(IRNode):
@@ -18,7 +18,8 @@ class Action(IRNode):
 
     `invert` keeps nothing: the segment's input is rebuilt from its output. `keep` does that too,
     but keeps `values` of its nets, all if none are named, which are not computed again. `save`
-    keeps the residuals of its evaluations, and evaluates nothing again.
+    keeps the residuals of its evaluations, and evaluates nothing again; `offload` keeps them on the
+    host.
     """
 
     kind: Kind

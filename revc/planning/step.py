@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from revc.errors import BindError
 from revc.planning.flops import operations
 from revc.runtime.model import ReversibleModel
+from revc.runtime.offload import hosting
 from revc.runtime.run.snapshots import watched
 from revc.runtime.schedule import Wish
 
@@ -34,6 +35,7 @@ class Moment:
         after: as it ends.
         state: the bytes of all registers in front of it.
         flops: floating-point operations of matrix products and attention, as torch counts them.
+        host: bytes that go to the host, and come back for the backward pass.
     """
 
     before: int
@@ -41,6 +43,7 @@ class Moment:
     after: int = 0
     state: int = 0
     flops: int = 0
+    host: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class _Held(TorchDispatchMode):
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         self.flops += operations(func, args, kwargs, out)
-        for value in tree_leaves(out):
+        for value in () if hosting() else tree_leaves(out):
             if isinstance(value, Tensor) and _key(value) not in known:
                 self._add(value.untyped_storage())
         return out
@@ -152,6 +155,8 @@ class _Recorder:
 
     def note(self, position: int, what: str, values: Sequence[Any]) -> None:
         """Go on to another moment where a segment begins, on either way, or ends."""
+        if what == "host":
+            self._moment().host += sum(value.nbytes for value in values)
         if what not in ("begin", "end", "back"):
             return
         self.close()

@@ -12,6 +12,7 @@ from revc.runtime.bits import host
 from revc.runtime.bits.errors import BitsError, SpillError
 from revc.runtime.findings import Findings
 from revc.runtime.metered.undoing import Undoing
+from revc.runtime.offload import Fetched
 from revc.runtime.run import back, guard
 from revc.runtime.run.modes import restored
 from revc.runtime.run.rows import Rows
@@ -46,6 +47,7 @@ class Descent:
         self.undoing: Undoing | None = None
         self.position = _CLOSED
         self.opened = self.undone = False
+        self.fetched: dict[int, Fetched] = {}
 
     def _restart(self) -> None:
         self.opened, self.undone = True, False
@@ -91,10 +93,19 @@ class Descent:
 
     def rest(self, position: int) -> None:
         """Let go of the state if no segment below `position` asks for one: all are saved."""
-        if self.state and all(action.kind == "save" for action in self.run.schedule[:position]):
+        if self.state and all(action.saves for action in self.run.schedule[:position]):
             self.undone = self._is_undone()
             self._hand_back()
             self.state, self.position = {}, _CLOSED
+
+    def fetch(self, position: int) -> list[Any]:
+        """Return the residuals of a segment from the host, and begin to fetch those right below."""
+        offloaded, here = self.run.offloaded, self.fetched.pop(position, None)
+        here = offloaded[position].fetch() if here is None else here
+        below = offloaded.get(position - 1)
+        if below is not None and position - 1 not in self.fetched:
+            self.fetched[position - 1] = below.fetch()
+        return here.boxed()
 
     def note(self, position: int, wrong: Tensor) -> None:
         """Take note of how many registers differ at `position`, [1].
@@ -177,6 +188,7 @@ class Descent:
     def leave(self) -> None:
         """End the way back where it stands."""
         self.state = {}
+        self.fetched.clear()
         if self.undoing is not None and self.run.session is not None:
             self.run.session.come_forth(self.undoing)
             self.undoing = None

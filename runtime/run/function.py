@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from revc.errors import BindError, DoubleBackwardError
+from revc.runtime.offload import Offloaded
 from revc.runtime.ports import take
 from revc.runtime.residuals import Residuals
 from revc.runtime.run import back
 from revc.runtime.run.bound import is_hooked
-from revc.runtime.run.descent import reading_bits
+from revc.runtime.run.descent import Descent, reading_bits
 from revc.runtime.run.modes import restored
 from revc.runtime.run.run import Run
 from revc.runtime.run.snapshots import note
@@ -32,7 +33,7 @@ class _Layout(NamedTuple):
 class _Kept(NamedTuple):
     """What a segment that is saved keeps: see `back.pull_kept`."""
 
-    residuals: Residuals
+    residuals: Residuals | Offloaded
     shapes: tuple[list[torch.Size], list[torch.Size]]
 
 
@@ -57,8 +58,8 @@ class SegmentFunction(torch.autograd.Function):
         ctx.kept = None
         if call.saved is not None:
             gives = [run.state[name].shape for name in plan.gives]
-            ctx.kept = _Kept(Residuals(residuals), (gives, givens))
-            note(position, "residuals", residuals)
+            ctx.kept = _Kept(_held(run, position, emits, residuals), (gives, givens))
+            del residuals
         ctx.save_for_backward(*tensors[sum(ctx.layout) :])
         ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
         ctx.mark_non_differentiable(*(e for e in emits if not e.is_floating_point()))
@@ -121,7 +122,7 @@ def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) ->
     descent = run.descent(task)
     if call.saved is not None and not run.clamped:
         descent.rest(ctx.position)
-        kept, shapes = _spent(ctx, run)
+        kept, shapes = _spent(ctx, run, descent)
         takes, givens, grads_of = back.pull_kept(run, call, kept, shapes, d_gives, d_emits)
         if not descent.keeps_graph:
             run.kept.pop(ctx.position, None)
@@ -141,7 +142,21 @@ def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) ->
     return found
 
 
-def _spent(ctx: Any, run: Run) -> tuple[list[Any], tuple[list[torch.Size], list[torch.Size]]]:
+def _held(
+    run: Run, position: int, emits: Sequence[Tensor], residuals: Any
+) -> Residuals | Offloaded:
+    """Return the residuals of a segment as its action wants them: here, or on the host."""
+    if run.schedule[position].kind == "save":
+        note(position, "residuals", residuals)
+        return Residuals(residuals)
+    found = run.offloaded[position] = Offloaded(residuals, [*emits, *run.state.values()])
+    note(position, "host", found.host)
+    return found
+
+
+def _spent(
+    ctx: Any, run: Run, descent: Descent
+) -> tuple[list[Any], tuple[list[torch.Size], list[torch.Size]]]:
     """Return what a saved segment kept, which goes with this pass unless the graph is retained.
 
     Raises:
@@ -154,6 +169,8 @@ def _spent(ctx: Any, run: Run) -> tuple[list[Any], tuple[list[torch.Size], list[
         raise BindError(f"{run.interface.name}: {run.SPENT}")
     if not torch._C._autograd._get_current_graph_task_keep_graph():
         ctx.kept = None
+    if isinstance(kept.residuals, Offloaded):
+        return descent.fetch(ctx.position), kept.shapes
     return kept.residuals.boxed(f"{run.interface.name}, {run.names[ctx.position]}"), kept.shapes
 
 

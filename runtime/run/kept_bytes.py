@@ -19,16 +19,18 @@ class Kept(NamedTuple):
 
     `residuals` are what it forgets, the values of its nets that are kept, and what its backward
     pass pulls cotangents from, if it is saved; `snapshot` is the raw state in front of it, if
-    segments below rebuild theirs and it is the first of some that are saved.
+    segments below rebuild theirs and it is the first of some that are saved. `host` is what lies on
+    the host meanwhile, and not on the device: residuals that are offloaded.
     """
 
     name: str
     residuals: int
     snapshot: int
+    host: int = 0
 
     @property
     def total(self) -> int:
-        """Both."""
+        """What is kept on the device."""
         return self.residuals + self.snapshot
 
 
@@ -50,7 +52,7 @@ def kept_bytes(model: "Scheduled", values: Mapping[str, Tensor]) -> list[Kept]:
         del out
     sizes = model.interface.measure(values)
     names = [step.name for step in model.steps(sizes)]
-    return [Kept(name, *counter.found.get(at, (0, 0))) for at, name in enumerate(names)]
+    return [Kept(name, *counter.found.get(at, (0, 0, 0))) for at, name in enumerate(names)]
 
 
 class _Counter:
@@ -60,7 +62,7 @@ class _Counter:
     """
 
     def __init__(self, known: Iterable[Tensor]) -> None:
-        self.found: dict[int, tuple[int, int]] = {}
+        self.found: dict[int, tuple[int, int, int]] = {}
         self._seen = {value.untyped_storage()._cdata: value for value in known}
         self._packed: list[Tensor] = []
 
@@ -71,17 +73,19 @@ class _Counter:
 
     def note(self, position: int, what: str, values: Sequence[Any]) -> None:
         """Count what a segment keeps."""
-        if what not in ("residuals", "snapshot", "kept"):
+        if what not in ("residuals", "snapshot", "kept", "host"):
             self._packed.clear()
             return
-        residuals, snapshot = self.found.get(position, (0, 0))
+        residuals, snapshot, host = self.found.get(position, (0, 0, 0))
         if what == "snapshot":
             snapshot += self._bytes(_tensors(tuple(values)))
+        elif what == "host":
+            host += self._bytes(_tensors(tuple(values)))
         elif what == "kept":
             residuals += self._bytes(_tensors(tuple(values)))
         else:
             residuals += self._bytes([*_tensors(tuple(values)), *self._packed])
-        self.found[position] = residuals, snapshot
+        self.found[position] = residuals, snapshot, host
 
     def _bytes(self, values: Iterable[Tensor]) -> int:
         total = 0

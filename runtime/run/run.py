@@ -13,6 +13,7 @@ from revc.runtime.forgetting import Dropped, Forgotten
 from revc.runtime.interface import Interface, Slot
 from revc.runtime.keeping import Values
 from revc.runtime.metered.session import Session
+from revc.runtime.offload import OnHost
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
 from revc.runtime.run.emitted import Emitted
@@ -71,8 +72,7 @@ class Run:
         self.clamped = False
         self.sizes = dict(sizes)
         self.steps: tuple[Step, ...] = model.steps(self.sizes)
-        plans = [step.segment.plan for step in self.steps]
-        self.schedule = expand(model.interface, model.schedule, plans)
+        self.schedule = expand(self.interface, model.schedule, [s.segment.plan for s in self.steps])
         self.snapshots = Snapshots(self.steps, self.schedule)
         self.names = [step.name for step in self.steps]
         self.state: dict[str, Tensor] = {}
@@ -84,6 +84,7 @@ class Run:
         self.watched: list[Watched] = []
         self.kept: dict[int, Forgotten] = {}
         self.values: dict[int, Values] = {}
+        self.offloaded = OnHost()
         self.check: Tensor | None = None
         self.lender: Callable[[], Lender | None] = _nobody
         self.lent: Callable[[], Lent | None] = _nobody
@@ -243,7 +244,7 @@ class Run:
 
     def let_go(self) -> None:
         """Drop the final state where no backward pass can need it: all segments are saved."""
-        if not self.clamped and all(action.kind == "save" for action in self.schedule):
+        if not self.clamped and all(action.saves for action in self.schedule):
             self.final = None
 
     def check_watched(self, results: bool = True) -> None:

@@ -196,7 +196,9 @@ class Segment(nn.Module):
         wants = self._wants(run, flow, bounds)
         if not any(map(any, wants[:3])):
             return call
-        if kind == "save":
+        if run.schedule[position].saves:
+            if kind == "offload":
+                _refuse_offload(run, position, bounds)
             return replace(call, saved=call.graphs.saved(*wants))
         chosen = run.schedule[position].chosen(self.plan)
         graphs = self.graphs.segment(self.plan.graph, called, asked, chosen)
@@ -263,3 +265,20 @@ class Segment(nn.Module):
         takes, givens = (tuple(n in wanted for n in of) for of in (plan.takes, plan.givens))
         nets = tuple(any(t.requires_grad for t in bound.tensors) for bound in bounds)
         return takes, givens, nets, tuple(name in run.givens for name in plan.givens)
+
+
+def _refuse_offload(run: Run, position: int, bounds: Sequence[Bound]) -> None:
+    """Refuse to keep residuals on the host that are not a segment's own, or that are not there yet.
+
+    Raises:
+        BindError: a net keeps an autograd graph, or a CUDA graph captures the pass.
+    """
+    where = f"{run.interface.name}, {run.names[position]}"
+    for bound in bounds:
+        if bound.brought:
+            raise BindError(
+                f"{where}: {bound.name} runs as a module and keeps its autograd graph, which stays "
+                "on the device: its action is invert, keep or save, not offload"
+            )
+    if run.mode.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        raise BindError(f"{where}: a CUDA graph takes no copies to the host: its action is save")

@@ -56,7 +56,7 @@ class Snapshots:
         self._held.clear()
 
     def _saves(self, position: int) -> bool:
-        return self._schedule[position].kind == "save"
+        return self._schedule[position].saves
 
     def _changed(self, position: int) -> set[str]:
         """Return the registers that the saved segments from `position` on change."""

@@ -1,7 +1,7 @@
 """Plans of models: what is predicted is what a step holds, and the budget is kept."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -70,8 +70,14 @@ def measured(model: ReversibleModel, values: dict[str, Tensor]) -> int:
     return trace(lambda: train(model, values)).peak
 
 
-@pytest.mark.parametrize("schedule", ["invert", "save"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("name", "schedule"),
+    [
+        pair
+        for pair in product(MODELS, ("invert", "save", "offload"))
+        if pair != ("brought", "offload")
+    ],
+)
 def test_a_step_without_numbers_holds_what_one_with_numbers_does(name: str, schedule: str) -> None:
     model, values = made(name)
     model.schedule = schedule

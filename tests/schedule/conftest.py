@@ -8,6 +8,8 @@ SCHEDULES = {
     "bottom": ["save", "save", "invert"],
     "middle": ["invert", "save", "invert"],
     "ends": ["save", "invert", "save"],
+    "host": ["offload"] * 3,
+    "there": ["save", "offload", "invert"],
     "values": ["keep:out", "invert", "keep"],
     "mixed": ["keep:attended+hidden", "save", "keep:mlp_0.out"],
 }

@@ -70,7 +70,8 @@ def schedules(
     model: ReversibleModel, values: Mapping[str, Tensor], count: int, seed: int = 0
 ) -> Iterator[list[str]]:
     """Yield the schedule that saves all that can be, that which keeps every value, random ones."""
-    return actions.schedules(plans_of(model, values), count, seed)
+    host = all(made.kind is not None for made in model.made.values())
+    return actions.schedules(plans_of(model, values), count, seed, host)
 
 
 def pulled(

@@ -14,6 +14,7 @@ from benchmarks.arms import build
 from benchmarks.flops import FlopCounter
 from benchmarks.nets import Size
 from revc.runtime.model import ReversibleModel
+from revc.runtime.offload import hosting
 from tests.model import specs
 from tests.model.made import make
 from tests.schedule.schedules import MIXED, flops, inputs_of, pulled, schedules
@@ -95,7 +96,7 @@ class Alive(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        for value in tree_leaves(out):
+        for value in () if hosting() else tree_leaves(out):
             if isinstance(value, Tensor) and value.device.type != "meta":
                 storage = value.untyped_storage()
                 known = StorageWeakRef(storage)

@@ -11,7 +11,7 @@ from revc.cli.emit import Stage, emit
 from revc.errors import BindError
 from revc.ir.schedule import Action as Node
 from revc.ir.schedule import schedule_text
-from revc.runtime.schedule import INVERT, KEEP, SAVE, Action
+from revc.runtime.schedule import INVERT, KEEP, OFFLOAD, SAVE, Action
 from tests.artifact.compare import TOKENS, assert_same, everything
 from tests.artifact.conftest import Write, write
 from tests.conftest import Golden
@@ -53,7 +53,8 @@ def test_a_model_starts_with_the_schedule_that_it_is_compiled_with() -> None:
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        ("hold", "'hold' is no action; there are invert, keep, save"),
+        ("hold", "'hold' is no action; there are invert, keep, save, offload"),
+        ("offload:out", "'offload:out' is no action"),
         ("keep:", "'keep:' is no action"),
         ("keep:out+", r"'keep:out\+' is no action"),
         ("save:out", "'save:out' is no action"),
@@ -118,6 +119,9 @@ def test_a_schedule_is_printed_by_runs() -> None:
     text = "save x 2, invert x 1, keep x 1, keep:mlp_0.out+qkv x 1"
     assert schedule_text(tuple(actions)) == text
     assert schedule_text(tuple(actions[:1])) == "save"
+    assert "schedule offload x 2, save x 1" in emit(
+        Stage.ir, specs.LAYERS, schedule=["offload", "offload", "save"]
+    )
 
 
 @pytest.mark.parametrize("stage", [Stage.ir, Stage.fx])
@@ -144,15 +148,15 @@ def test_a_schedule_that_does_not_fit_is_not_printed() -> None:
 )
 def test_a_package_has_the_graphs_that_its_schedule_needs(source: str, write: Write) -> None:
     torch.manual_seed(0)
-    loaded = write(source, schedule="save").load()
+    loaded = write(source, schedule="offload").load()
     torch.manual_seed(0)
     model = revc.compile(source)
     inputs = TOKENS if source is specs.LANGUAGE else inputs_of(model)
     wanted = everything(model, inputs)
-    assert loaded.schedule == (SAVE,)
-    assert_same(everything(loaded, inputs), wanted)
-    loaded.schedule = "invert"
-    assert_same(everything(loaded, inputs), wanted)
+    assert loaded.schedule == (OFFLOAD,)
+    for schedule in ("offload", "save", "invert"):
+        loaded.schedule = schedule
+        assert_same(everything(loaded, inputs), wanted)
 
 
 @pytest.mark.parametrize("schedule", ["keep", "keep:out"])
