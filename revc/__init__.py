@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from revc.passes.invert import invert
     from revc.passes.lint import lint
     from revc.picture.show import show
+    from revc.planning.chunks import plan_chunks
     from revc.planning.plan import plan
     from revc.runtime.model import ReversibleModel
 
@@ -33,6 +34,7 @@ _HOMES = {
     "invert": "revc.passes.invert",
     "lint": "revc.passes.lint",
     "plan": "revc.planning.plan",
+    "plan_chunks": "revc.planning.chunks",
     "ReversibleModel": "revc.runtime.model",
     "SpecError": "revc.grammar.diagnostics",
     "UnsupportedError": "revc.grammar.diagnostics",
@@ -63,6 +65,7 @@ __all__ = [
     "invert",
     "lint",
     "plan",
+    "plan_chunks",
     "show",
 ]
 

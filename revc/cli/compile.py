@@ -6,8 +6,16 @@ from typing import Annotated
 import typer
 
 from revc.cli.emit import Stage
-from revc.cli.options import AllowImport, NoImport, imports, parse_dims
-from revc.cli.plan_spec import Subject, budget, has_budget, schedule_for
+from revc.cli.options import (
+    AllowImport,
+    Flops,
+    NoImport,
+    Offload,
+    imports,
+    parse_chunks,
+    parse_dims,
+)
+from revc.cli.plan_spec import Subject, budget, check_rates, has_budget, schedule_for
 
 
 def run(
@@ -20,8 +28,12 @@ def run(
     model: Annotated[str | None, typer.Option(help="Which model, if there are several.")] = None,
     dim: Annotated[list[str] | None, typer.Option("--dim", "-D", help="Bind a dim: d=768.")] = None,
     chunks: Annotated[
-        int, typer.Option(min=1, help="Run separable nets in this many pieces along the batch.")
-    ] = 1,
+        str,
+        typer.Option(
+            help="Run separable nets in this many pieces along the batch; auto, with a budget: as "
+            "few as it takes."
+        ),
+    ] = "1",
     schedule: Annotated[
         str | None,
         typer.Option(
@@ -38,6 +50,8 @@ def run(
     device: Annotated[
         str, typer.Option(help="Where it is to be trained, for a plan: cuda.")
     ] = "cpu",
+    offload: Offload = None,
+    flops: Flops = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="Write beside other files and over edited ones."),
@@ -52,17 +66,21 @@ def run(
     actions = [part.strip() for part in (schedule or "").split(",") if part.strip()]
     if actions and memory is not None:
         raise typer.BadParameter("--schedule and --memory both say what a run keeps")
+    check_rates(offload, flops)
+    pieces = parse_chunks(chunks)
     if not actions and (memory is not None or has_budget(spec)):
-        subject = Subject(spec, model, dims, device, chunks, allowed)
-        actions = schedule_for(subject, None if memory is None else budget(memory))
+        subject = Subject(spec, model, dims, device, pieces, allowed, offload, flops)
+        actions, pieces = schedule_for(subject, None if memory is None else budget(memory))
+    if pieces is None:
+        raise typer.BadParameter("--chunks auto is for a plan: say a --memory")
     if emit is not None:
-        _print(emit, spec, model, dims, chunks, actions)
+        _print(emit, spec, model, dims, pieces, actions)
         return
     assert output is not None
     from revc.artifact.package import package
 
     package(
-        spec, output, model=model, dims=dims, chunks=chunks, force=force, allow_import=allowed,
+        spec, output, model=model, dims=dims, chunks=pieces, force=force, allow_import=allowed,
         schedule=actions or "invert",
     )  # fmt: skip
     typer.echo(f"wrote {output}: `from {output.resolve().name} import load`")

@@ -37,6 +37,29 @@ AllowImport = Annotated[
 ]
 
 
+def parse_chunks(text: str) -> int | None:
+    """Return a number of chunks, None for ``auto``: as many as a plan wants.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    if text == "auto":
+        return None
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
+        raise typer.BadParameter(f"--chunks {text}: want a number from 1 on, or auto")
+    return int(text)
+
+
+Offload = Annotated[
+    str | None,
+    typer.Option(help="A plan may offload: 12GB/s between device and host. Needs --flops."),
+]
+Flops = Annotated[
+    float | None,
+    typer.Option(help="Operations a second of the device, as 1e12, to weigh copies against."),
+]
+
+
 def imports(no_import: bool, allowed: list[str] | None) -> tuple[str, ...] | None:
     """Return the modules that a spec may import, None for any.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from revc.cli.options import Flops, Offload
+
 if TYPE_CHECKING:
     from revc.passes.schedule.chain import Chain
     from revc.passes.schedule.errors import InfeasibleError
@@ -50,10 +52,16 @@ def run(
         float | None,
         typer.Option(min=0, help="Seconds a budget; the best plan so far is given then."),
     ] = None,
+    chunks: Annotated[
+        str,
+        typer.Option(help="Pieces along the batch in which nets run; auto: as few as it takes."),
+    ] = "1",
+    offload: Offload = None,
+    flops: Flops = None,
 ) -> None:
     """Plan what a backward pass keeps within a budget; exits with 1 when one cannot be met."""
     from revc.cli import plan_spec
-    from revc.cli.options import parse_dims, write_text
+    from revc.cli.options import parse_chunks, parse_dims, write_text
     from revc.passes.schedule.read import read
 
     if (spec is None) == (chain is None):
@@ -61,8 +69,12 @@ def run(
     asked = [plan_spec.budget(text) for text in memory or ()]
     if measure and (chain is not None or output_format is not Format.html):
         raise typer.BadParameter("--measure runs a model's plan, for --format html")
+    plan_spec.check_rates(offload, flops)
+    if chain is not None and offload is not None:
+        raise typer.BadParameter("a chain says itself how fast copies are: offload_bandwidth")
     if spec is not None:
-        subject = plan_spec.Subject(spec, model, parse_dims(dim or []), device)
+        where = (spec, model, parse_dims(dim or []), device, parse_chunks(chunks))
+        subject = plan_spec.Subject(*where, offload=offload, flops=flops)
         shape = plan_spec.Shape(output_format, output, measure)
         met = plan_spec.planned(subject, asked, shape, time_limit)
         raise typer.Exit(0 if met else 1)

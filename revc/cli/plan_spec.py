@@ -14,7 +14,7 @@ from revc.errors import ScheduleError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from revc.planning.plan import Planned
+    from revc.planning.chunks import Chunked, ChunkPlans
     from revc.runtime.model import ReversibleModel
 
 AUTO = "auto"
@@ -22,14 +22,20 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Subject:
-    """Which model is planned, at which sizes, on which device; what it may import, None for all."""
+    """Which model is planned, at which sizes, on which device; what it may import, None for all.
+
+    `offload` says how fast copies to the host are, and `flops` how many operations a second there
+    are beside; without them nothing is offloaded. `chunks` None leaves their number to the plan.
+    """
 
     spec: str
     model: str | None
     dims: dict[str, int]
     device: str = "cpu"
-    chunks: int = 1
+    chunks: int | None = 1
     allowed: tuple[str, ...] | None = None
+    offload: str | None = None
+    flops: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,20 @@ def budget(text: str) -> int | str:
         raise typer.BadParameter(str(error)) from None
 
 
+def check_rates(offload: str | None, flops: float | None) -> None:
+    """Check what options say of copies to the host.
+
+    Raises:
+        typer.BadParameter: one is missing, or is no rate.
+    """
+    from revc.planning.link import link_of
+
+    try:
+        link_of(offload, flops)
+    except ScheduleError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def planned(
     subject: Subject, budgets: Sequence[int | str], shape: Shape, limit: float | None = None
 ) -> bool:
@@ -70,42 +90,48 @@ def planned(
     from revc.cli.progress import progress
     from revc.planning.budget import budget_for
     from revc.planning.least import zeros_for
-    from revc.planning.plan import plan
 
     values = zeros_for(made, _device(subject.device))
-    known: Planned | None = None
-    found: list[Planned | tuple[int, ScheduleError]] = []
+    plans = _plans(subject, made, values)
+    found: list[Chunked | tuple[int, ScheduleError]] = []
     for memory in [budget_for(made, one) for one in budgets or (None,)]:
         try:
             with progress("operations again") as tell:
-                known = plan(
-                    made, memory=memory, inputs=values, limit=limit, progress=tell, known=known
-                )
-            found.append(known)
+                one = plans.plan(memory, limit, progress=tell, **_rates(subject))
+            found.append(one)
         except ScheduleError as error:
             found.append((memory, error))
             typer.echo(f"error: {made.interface.name}: {error}", err=True)
-    _give(_text(found, made, values, shape), shape.output)
+    _give(_text(found, made.interface.name, values, shape), shape.output)
     return not any(isinstance(one, tuple) for one in found)
 
 
+def _plans(subject: Subject, made: "ReversibleModel", values: "dict[str, Tensor]") -> "ChunkPlans":
+    from revc.planning.chunks import CHUNKS, ChunkPlans
+
+    return ChunkPlans(made, values, CHUNKS if subject.chunks is None else None)
+
+
+def _rates(subject: Subject) -> dict[str, Any]:
+    return {"offload": subject.offload, "flops": subject.flops}
+
+
 def _text(
-    found: "Sequence[Planned | tuple[int, ScheduleError]]",
-    made: "ReversibleModel",
+    found: "Sequence[Chunked | tuple[int, ScheduleError]]",
+    name: str,
     values: "dict[str, Tensor]",
     shape: Shape,
 ) -> str:
     from revc.planning import report, timeline
 
-    name = made.interface.name
     if shape.style == "table":
         plans = (one for one in found if not isinstance(one, tuple))
-        return "".join(f"{name}: {report.table(one)}" for one in plans)
+        return "".join(f"{_named(name, one)}: {report.table(one.planned)}" for one in plans)
     if shape.style == "html":
         drawn = [
             one
             if isinstance(one, tuple)
-            else timeline.timeline_of(made, values, one, shape.measure)
+            else timeline.timeline_of(one.model, values, one.planned, shape.measure)
             for one in found
         ]
         return timeline.page(name, drawn)
@@ -113,12 +139,16 @@ def _text(
     return json.dumps(objects[0] if len(objects) == 1 else objects, indent=1) + "\n"
 
 
-def _object(one: "Planned | tuple[int, ScheduleError]") -> dict[str, Any]:
+def _named(name: str, one: "Chunked") -> str:
+    return name if one.chunks == 1 else f"{name} in {one.chunks} chunks"
+
+
+def _object(one: "Chunked | tuple[int, ScheduleError]") -> dict[str, Any]:
     from revc.planning import report
 
     if isinstance(one, tuple):
         return {"memory": one[0], "schedule": None, "error": str(one[1])}
-    return report.as_object(one)
+    return {**report.as_object(one.planned), "chunks": one.chunks}
 
 
 def _give(text: str, output: Path | None) -> None:
@@ -130,8 +160,8 @@ def _give(text: str, output: Path | None) -> None:
         write_text(output, text)
 
 
-def schedule_for(subject: Subject, memory: int | str | None) -> list[str]:
-    """Return the actions that fit a budget; None is the spec's own.
+def schedule_for(subject: Subject, memory: int | str | None) -> tuple[list[str], int]:
+    """Return the actions that fit a budget, None is the spec's own, and the number of chunks.
 
     That is planned for where all sizes are bound: else there are no actions, and a note says so.
 
@@ -141,15 +171,15 @@ def schedule_for(subject: Subject, memory: int | str | None) -> list[str]:
     """
     made = _made(subject)
     from revc.planning.least import zeros_for
-    from revc.planning.plan import plan
 
     if memory is None and made.interface.sizes:
         free = made.interface.sizes[0]
         text = f"nothing is planned for `budget memory`, as sizes are free: bind -D {free}=8"
         typer.echo(f"note: {made.interface.name}: {text}", err=True)
-        return []
-    found = plan(made, memory=memory, inputs=zeros_for(made, _device(subject.device)))
-    return [str(action) for action in found.schedule]
+        return [], subject.chunks or 1
+    values = zeros_for(made, _device(subject.device))
+    found = _plans(subject, made, values).plan(memory, **_rates(subject))
+    return [str(action) for action in found.planned.schedule], found.chunks
 
 
 def has_budget(spec: str) -> bool:
@@ -168,7 +198,7 @@ def _made(subject: Subject) -> "ReversibleModel":
     from revc.codegen.compile import compile
 
     device = _device(subject.device)
-    how: dict[str, Any] = {"dims": subject.dims, "chunks": subject.chunks}
+    how: dict[str, Any] = {"dims": subject.dims, "chunks": subject.chunks or 1}
     how["allow_import"] = subject.allowed
     return compile(subject.spec, model=subject.model, **how).to(device)
 

@@ -1,16 +1,17 @@
 """What the actions of a model's segments cost, from steps without numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from torch import Tensor
 
 from revc.passes.schedule.segments import Cost, Way
 from revc.planning.levels import Level, Taken, levels_of
+from revc.planning.link import Link
 from revc.planning.step import Moment, Step, fake_step
 from revc.runtime.model import ReversibleModel
-from revc.runtime.schedule import INVERT, SAVE, Action
+from revc.runtime.schedule import INVERT, OFFLOAD, SAVE, Action
 
 REBUILD = 0.5
 """What rebuilding costs beside operations: less than any, so that of equals what saves is taken."""
@@ -21,20 +22,25 @@ class Costs:
     """The costs of the segments that a run passes, and the bytes held at the loss.
 
     `actions` are those of each segment, in the order of its ways, `again` the operations of each
-    that saving has not, and `flops` those of a step that saves everything.
+    that saving has not, and `flops` those of a step that saves everything. Of what goes to the host
+    by `link`, `again` has the operations that could be done meanwhile.
     """
 
     segments: list[Cost]
     actions: list[tuple[Action, ...]]
-    again: list[tuple[int, ...]]
+    again: list[tuple[float, ...]]
     loss: int
     flops: int = 0
+    link: Link | None = None
 
 
-def costs_of(model: ReversibleModel, values: Mapping[str, Tensor]) -> Costs:
+def costs_of(
+    model: ReversibleModel, values: Mapping[str, Tensor], link: Link | None = None
+) -> Costs:
     """Return the costs of what may be kept of each segment of a run on inputs like `values`.
 
-    Times are floating-point operations: those that an action does more than saving.
+    Times are floating-point operations: those that an action does more than saving. Residuals are
+    offloaded only where there is a `link`, and all nets of a segment are built in.
 
     Raises:
         BindError: see `fake_step`.
@@ -45,7 +51,30 @@ def costs_of(model: ReversibleModel, values: Mapping[str, Tensor]) -> Costs:
     measure = lambda schedule: taken(fake_step(model, values, schedule), len(names))  # noqa: E731
     inverted = taken(inverting, len(names))
     levels = levels_of(plans, inverted, measure)
-    return costs_from(names, inverting, saving, levels)
+    costs = costs_from(names, inverting, saving, levels)
+    if link is None:
+        return costs
+    wish = [SAVE if step.segment.runs_modules(model, step.turn) else OFFLOAD for step in steps]
+    return _with_host(costs, wish, fake_step(model, values, wish), link)
+
+
+def _with_host(costs: Costs, wish: Sequence[Action], step: Step, link: Link) -> Costs:
+    """Return costs that also have what a step shows that offloads where `wish` does.
+
+    What a segment fetches ahead counts for it as where the one right below is offloaded too. One
+    that has nothing to copy is as good as saved.
+    """
+    segments, actions, again = list(costs.segments), list(costs.actions), list(costs.again)
+    for at, took in enumerate(taken(step, len(wish))):
+        size = step.moments[at, False].host
+        if wish[at] == OFFLOAD and size:
+            copies = link.operations(size)
+            way = Way(*took[:3], time=copies, rebuilds=False)
+            ways = segments[at].ways
+            segments[at] = replace(segments[at], ways=(*ways[:-1], way, ways[-1]))
+            actions[at] = (*actions[at][:-1], OFFLOAD, SAVE)
+            again[at] = (*again[at][:-1], copies, again[at][-1])
+    return replace(costs, segments=segments, actions=actions, again=again, link=link)
 
 
 def costs_from(
@@ -54,7 +83,7 @@ def costs_from(
     """Return the costs that a step of either action shows, with what is between them."""
     count = len(names)
     inverted, saved = (taken(step, count) for step in (inverting, saving))
-    costs, actions, again = [], [], []
+    costs, actions, again = [], [], list[tuple[float, ...]]()
     for at, name in enumerate(names):
         found = [Level(INVERT, inverted[at]), *levels[at], Level(SAVE, saved[at])]
         flops = [one.taken.flops - saved[at].flops for one in found]

@@ -9,6 +9,7 @@ from revc.errors import ScheduleError
 from revc.passes.schedule.segments import Choice, TooLittleError, choose
 from revc.planning.budget import budget_for
 from revc.planning.costs import REBUILD, Costs, costs_of
+from revc.planning.link import Link, link_of
 from revc.planning.step import fake_step
 from revc.planning.watch import Progress, Watch
 from revc.planning.workspace import workspace
@@ -29,10 +30,12 @@ class Planned:
         peak: the bytes that a step holds under it, beside parameters, their gradients and inputs.
         memory: the budget.
         workspace: of the peak, what kernels hold themselves, as it was measured.
-        flops: what it computes beyond a step that saves everything.
+        flops: what it computes beyond a step that saves everything; copies to the host and back
+            count as what could be computed in their time.
         bound: by the costs, no schedule of these actions within the budget computes less. They are
             those of each segment alone, and may be a little more than what a whole step holds.
         in_time: false if a limit ended the search: the plan is the best until then.
+        host: the bytes that lie on the host.
     """
 
     schedule: Schedule
@@ -43,6 +46,7 @@ class Planned:
     flops: float
     bound: float
     in_time: bool = True
+    host: int = 0
 
 
 def plan(
@@ -54,6 +58,8 @@ def plan(
     limit: float | None = None,
     progress: Progress | None = None,
     known: Planned | None = None,
+    offload: float | str | None = None,
+    flops: float | None = None,
 ) -> Planned:
     """Return the schedule of least recomputation whose step holds at most so much memory.
 
@@ -74,30 +80,46 @@ def plan(
         progress: is told how it goes.
         known: another plan of the same model on the same inputs: what was counted and measured for
             it is not again.
+        offload: bytes a second between device and host, or as ``12GB/s``; segments may be offloaded
+            then. Needs `flops`, what the device computes in a second, to weigh the copies.
 
     Raises:
         BindError: the inputs do not fit, or the model exchanges bits.
         ScheduleError: no schedule fits (it says the least budget that one does, and what sets it),
-            or there is no budget, or one above the spec's own.
+            or there is no budget, or one above the spec's own, or `offload` is no rate.
     """
+    link = link_of(offload, flops)
     values = model.interface.bind(args, inputs or {})
     memory = budget_for(model, memory)
     watch = Watch(limit, progress)
     costs, extra = (
-        _counted(model, values, measure, watch) if known is None else (known.costs, known.workspace)
+        _counted(model, values, measure, watch, link)
+        if known is None or known.costs.link != link
+        else (known.costs, known.workspace)
     )
     best: Planned | None = None
     target, bound = memory - extra, 0.0
     for turn in range(TRIES):
         watch.tell("choosing", 0.5 + turn / (2 * TRIES), None if best is None else best.flops)
-        choice = _choice(costs, target, memory, extra)
+        try:
+            choice, last = _choice(costs, target, memory, extra), False
+        except TooLittleError:
+            if turn == 0:
+                raise
+            if best is not None:
+                break
+            # Levels are measured on one of many that are alike; inverting is, everywhere.
+            choice, last = Choice((0,) * len(costs.segments), 0, 0.0, bound), True
         bound = _operations(costs, choice.bound) if turn == 0 else bound
         schedule = tuple(a[way] for a, way in zip(costs.actions, choice.ways, strict=True))
-        flops = float(sum(a[way] for a, way in zip(costs.again, choice.ways, strict=True)))
-        peak = fake_step(model, values, schedule).peak + extra
-        if peak <= memory and (best is None or flops < best.flops):
-            best = Planned(schedule, costs, peak, memory, extra, flops, min(bound, flops))
-        if peak == choice.peak + extra or not _again(flops, peak, memory, best):
+        again = float(sum(a[way] for a, way in zip(costs.again, choice.ways, strict=True)))
+        step = fake_step(model, values, schedule)
+        peak = step.peak + extra
+        if peak <= memory and (best is None or again < best.flops):
+            best = Planned(
+                schedule, costs, peak, memory, extra, again, min(bound, again), host=step.host
+            )
+        if last or peak == choice.peak + extra or not _again(again, peak, memory, best):
             break
         if best is not None and watch.over:
             return replace(best, in_time=False)
@@ -108,11 +130,12 @@ def plan(
 
 
 def _counted(
-    model: ReversibleModel, values: Mapping[str, Tensor], measure: bool, watch: Watch
-) -> tuple[Costs, int]:
+    model: ReversibleModel, values: Mapping[str, Tensor], measure: bool, watch: Watch,
+    link: Link | None,
+) -> tuple[Costs, int]:  # fmt: skip
     """Return what actions cost, and what kernels hold."""
     watch.tell("counting what actions cost", 0.0)
-    costs = costs_of(model, values)
+    costs = costs_of(model, values, link)
     watch.tell("measuring what kernels hold", 0.3)
     return costs, workspace(model, values) if measure else 0
 

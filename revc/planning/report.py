@@ -39,10 +39,11 @@ def summary(planned: Planned) -> str:
     more = planned.flops / base if base else 0.0
     least = planned.bound / base if base else 0.0
     shown = "the least" if planned.bound == planned.flops else f"at least {100 * least:.2f} %"
+    host = f"; {show_bytes(planned.host)} on the host, whose copies count" if planned.host else ""
     early = "" if planned.in_time else "; the time limit ended the search"
     return (
         f"peak {show_bytes(planned.peak)} of {show_bytes(planned.memory)}, "
-        f"{100 * more:.2f} % more operations than saving everything ({shown}{early})"
+        f"{100 * more:.2f} % more operations than saving everything ({shown}{early}){host}"
     )
 
 
@@ -64,4 +65,5 @@ def as_object(planned: Planned) -> dict[str, Any]:
         "flops": planned.costs.flops,
         "bound": planned.bound,
         "in_time": planned.in_time,
+        "host": planned.host,
     }

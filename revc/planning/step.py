@@ -65,6 +65,11 @@ class Step:
         """Its floating-point operations."""
         return sum(one.flops for one in self.moments.values())
 
+    @property
+    def host(self) -> int:
+        """The bytes that it keeps on the host."""
+        return sum(one.host for one in self.moments.values())
+
 
 def fake_step(model: ReversibleModel, values: Mapping[str, Tensor], schedule: Wish) -> Step:
     """Return a step of a model under a schedule, on inputs like `values`, which are not read.

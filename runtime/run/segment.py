@@ -7,7 +7,7 @@ The raw state itself travels in the run.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,9 @@ from revc.runtime.run.bound import Bound, bind, find, flat, runs_as_module
 from revc.runtime.run.function import SegmentFunction
 from revc.runtime.run.run import Run
 from revc.runtime.segment_plan import SegmentPlan
+
+if TYPE_CHECKING:
+    from revc.runtime.model import ReversibleModel
 
 
 class SavedGraphs(Protocol):
@@ -166,6 +169,11 @@ class Segment(nn.Module):
         """Return the names of the nets of a turn."""
         rows = self.plan.rows
         return rows[turn] if len(rows) > 1 else rows[0]
+
+    def runs_modules(self, model: "ReversibleModel", turn: int) -> bool:
+        """Say whether a net of a turn runs as a module: brought, replaced or hooked."""
+        nets, made = model.nets, model.made
+        return any(runs_as_module(find(nets, name), made[name]) for name in self.row(turn))
 
     def call(self, run: Run, position: int, flow: Sequence[Tensor] | None = None) -> Call:
         """Return the segment with its nets as they are now.

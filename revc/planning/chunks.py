@@ -1,0 +1,153 @@
+"""In how many pieces along the batch nets run, searched together with the schedule.
+
+Chunks divide what nets hold while they run and cost launches alone, which operations do not count:
+so a plan that computes less goes first, and of equals the one with fewer chunks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from torch import Tensor
+
+from revc.codegen.compile import assemble
+from revc.codegen.graphs import CompiledGraphs
+from revc.errors import BindError, ScheduleError
+from revc.passes.schedule.segments import TooLittleError
+from revc.planning.budget import budget_for
+from revc.planning.link import link_of
+from revc.planning.plan import Planned, plan
+from revc.runtime.model import ReversibleModel
+
+CHUNKS = (1, 2, 4, 8)
+"""The numbers of chunks that are tried, of those that divide the batch."""
+
+
+class TooLittleInChunksError(TooLittleError):
+    """No choice fits in any number of chunks; `chunks` is that which needs least."""
+
+    def __init__(self, memory: int, least: int, name: str, chunks: int) -> None:
+        super().__init__(memory, least, f"{name} with chunks = {chunks}")
+        self.chunks = chunks
+
+
+@dataclass(frozen=True)
+class Chunked:
+    """A number of chunks, the model compiled with it, and its plan.
+
+    `model` has the nets of the one that was planned, and its own segments.
+    """
+
+    chunks: int
+    model: ReversibleModel
+    planned: Planned
+
+
+class ChunkPlans:
+    """Plans of a model on inputs, in each number of chunks that may be; costs are counted once.
+
+    `counts` are the numbers of chunks to try, None the model's own alone.
+
+    Raises:
+        BindError: the inputs do not fit, no count divides the batch, or the model comes from a
+            package.
+    """
+
+    def __init__(
+        self, model: ReversibleModel, values: Mapping[str, Tensor], counts: Sequence[int] | None
+    ) -> None:
+        at = model.interface
+        examples = at.examples(at.measure(values), values)
+        fitting = sorted({count for count in counts or () if count > 0 and examples % count == 0})
+        if counts is None:
+            fitting = [at.chunks]
+        if not fitting:
+            raise BindError(f"no number of chunks in {counts} divides a batch of {examples}")
+        self.models = {count: in_chunks(model, count) for count in fitting}
+        self._model, self._values = model, values
+        self._known: dict[int, Planned] = {}
+
+    def plan(self, memory: int | str | None, limit: float | None = None, **how: Any) -> Chunked:
+        """Return the plan of least operations within a budget, with as few chunks as it takes.
+
+        Takes and raises what `revc.plan` does; each number of chunks has its part of the `limit`.
+        """
+        link_of(how.get("offload"), how.get("flops"))
+        memory = budget_for(self._model, memory)
+        limit = None if limit is None else limit / len(self.models)
+        best: Chunked | None = None
+        refused: list[tuple[int, ScheduleError]] = []
+        for count, model in self.models.items():
+            known = self._known.get(count)
+            try:
+                found = plan(
+                    model, inputs=self._values, memory=memory, limit=limit, known=known, **how
+                )
+            except ScheduleError as error:
+                refused.append((count, error))
+                continue
+            self._known[count] = found
+            if best is None or _total(found) < _total(best.planned):
+                best = Chunked(count, model, found)
+            if found.flops == 0:
+                break
+        if best is None:
+            _refuse(memory, refused)
+        return best
+
+
+def plan_chunks(
+    model: ReversibleModel,
+    *args: Tensor,
+    memory: int | str | None = None,
+    inputs: Mapping[str, Tensor] | None = None,
+    counts: Sequence[int] = CHUNKS,
+    **how: Any,
+) -> Chunked:
+    """Return the schedule and number of chunks of least recomputation within a budget.
+
+    ``found = revc.plan_chunks(model, x, memory="512MiB")``, then ``found.model.schedule =
+    found.planned.schedule``, or ``revc.compile(.., chunks=found.chunks)``.
+
+    Args:
+        model: from `revc.compile`; it is compiled anew with each number, with the same nets.
+        args, inputs, memory: see `revc.plan`, which takes what is in `how` too.
+        counts: the numbers of chunks that may be; those that divide the batch are tried, from the
+            fewest on, until nothing is computed again.
+
+    Raises:
+        BindError: the inputs do not fit, the model exchanges bits, comes from a package, or none
+            of the counts divides the batch.
+        ScheduleError: no schedule fits in any of them; it says the least budget that one does.
+    """
+    return ChunkPlans(model, model.interface.bind(args, inputs or {}), counts).plan(memory, **how)
+
+
+def in_chunks(model: ReversibleModel, chunks: int) -> ReversibleModel:
+    """Return a model that runs the same nets in another number of chunks.
+
+    Raises:
+        BindError: it was loaded from a package, whose graphs are written with theirs.
+    """
+    if chunks == model.interface.chunks:
+        return model
+    if not isinstance(model.graphs, CompiledGraphs):
+        raise BindError(
+            f"{model.interface.name} comes from a package: compile its spec to chunk it"
+        )
+    twin = assemble(model.graphs.program, model.net_modules(), chunks, model.plain)
+    twin.made, twin.custom, twin.drift = model.made, model.custom, model.drift
+    return twin
+
+
+def _total(planned: Planned) -> float:
+    return planned.costs.flops + planned.flops
+
+
+def _refuse(memory: int, refused: Sequence[tuple[int, ScheduleError]]) -> NoReturn:
+    """Say the least budget of all numbers of chunks."""
+    least = [(e.least, n, e.name) for n, e in refused if isinstance(e, TooLittleError)]
+    if len(refused) == 1 or not least:
+        raise refused[-1][1]
+    size, count, name = min(least)
+    raise TooLittleInChunksError(memory, size, name, count)
