@@ -73,25 +73,25 @@ class CompileUnit:
 
     def value(self, body: "Body", pieces: Any) -> Node:
         """Call the primal; return the value."""
-        return body.tape.item(self._call(body, pieces), 0)
+        return body.tape.item(self._call(body, self.inputs.arguments(body, pieces)), 0)
 
-    def primal(self, body: "Body", pieces: Any) -> tuple[Node, list[Node]]:
-        """Call the primal; return the value and the residuals."""
-        out = self._call(body, pieces)
+    def primal(self, body: "Body", pieces: Any) -> tuple[Node, list[Any]]:
+        """Call the primal; return the value, and what the pullback takes: arguments, residuals."""
+        args = self.inputs.arguments(body, pieces)
+        out = self._call(body, args)
         items = [body.tape.item(out, index) for index in range(self.residuals + 1)]
-        return items[0], items[1:]
+        return items[0], [*args, *items[1:]]
 
-    def _call(self, body: "Body", pieces: Any) -> Node:
+    def _call(self, body: "Body", args: list[Any]) -> Node:
         name = body.module("primal", self.primal_unit)
-        return body.graph.call_module(name, tuple(self.inputs.arguments(body, pieces)))
+        return body.graph.call_module(name, tuple(args))
 
-    def pull(self, body: "Gathering", pieces: Any, residuals: list[Node], cot: Node) -> Cotangents:
-        """Call the pullback; return the cotangents that `body` wants."""
+    def pull(self, body: "Gathering", taken: list[Any], cot: Node) -> Cotangents:
+        """Call the pullback with what `primal` gave; return the cotangents that `body` wants."""
         if self.pull_unit is None:
             return Cotangents([], {}, {})
         name = body.module("pullback", self.pull_unit)
-        args = (*self.inputs.arguments(body, pieces), *residuals, cot)
-        out = body.graph.call_module(name, args)
+        out = body.graph.call_module(name, (*taken, cot))
         places = dict(self.inputs.places)
         reads = [
             (places[name], body.tape.item(out, index))
