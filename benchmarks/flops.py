@@ -1,29 +1,10 @@
 """Counted floating-point operations: those of matrix products, by torch's own formulas."""
 
-from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
-aten = torch.ops.aten
-
-
-def _attention(q: Any, k: Any, v: Any, *_: Any, **__: Any) -> int:
-    return sdpa_flop_count(q.shape, k.shape, v.shape)
-
-
-def _attention_backward(gradient: Any, q: Any, k: Any, v: Any, *_: Any, **__: Any) -> int:
-    return sdpa_backward_flop_count(gradient.shape, q.shape, k.shape, v.shape)
-
-
-# torch's registry has the attention kernels of CUDA and leaves the CPU's out.
-FORMULAS: dict[Any, Callable[..., int]] = {
-    **flop_registry,
-    aten._scaled_dot_product_flash_attention_for_cpu: _attention,
-    aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
-}
+from revc.planning.held import FORMULAS
 
 
 class FlopCounter(TorchDispatchMode):

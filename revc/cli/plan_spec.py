@@ -25,12 +25,12 @@ def planned(
     """
     made, values = _made(spec, model, dims)
     from revc.planning import report
-    from revc.planning.plan import plan
+    from revc.planning.plan import plan_model
 
     met, objects = True, []
     for memory in budgets:
         try:
-            found = plan(made, memory=memory, inputs=values)
+            found = plan_model(made, memory=memory, inputs=values)
         except ScheduleError as error:
             met = False
             typer.echo(f"error: {made.interface.name}: {error}", err=True)
@@ -54,9 +54,9 @@ def schedule_for(
         ScheduleError: no schedule fits, or `memory` is no size.
     """
     made, values = _made(spec, model, dims, chunks)
-    from revc.planning.plan import plan
+    from revc.planning.plan import plan_model
 
-    found = plan(made, memory=memory, inputs=values)
+    found = plan_model(made, memory=memory, inputs=values)
     return [action.kind for action in found.schedule]
 
 

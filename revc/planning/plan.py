@@ -8,6 +8,7 @@ from torch import Tensor
 from revc.errors import ScheduleError
 from revc.passes.schedule.segments import Choice, TooLittleError, choose
 from revc.passes.schedule.units import parse_bytes
+from revc.planning.budgeted import Budgeted
 from revc.planning.costs import Costs, costs_of
 from revc.planning.step import fake_step
 from revc.planning.workspace import workspace
@@ -19,30 +20,23 @@ TRIES = 4
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A schedule and what it takes.
+class Planned(Budgeted):
+    """A schedule and what it takes; no bound of whole steps, only of segments' costs.
+
+    Those are of each segment alone, and may be a little more than what a whole step holds.
 
     Attributes:
         schedule: an action for each segment that a run passes.
         costs: what each action of each segment costs.
-        peak: the bytes that a step holds under it, beside parameters, their gradients and inputs.
-        memory: the budget.
-        workspace: of the peak, what kernels hold themselves, as it was measured.
         flops: what it computes beyond a step that saves everything.
-        bound: by the costs, no schedule of these actions within the budget computes less. They are
-            those of each segment alone, and may be a little more than what a whole step holds.
     """
 
     schedule: Schedule
     costs: Costs
-    peak: int
-    memory: int
-    workspace: int
     flops: float
-    bound: float
 
 
-def plan(
+def plan_model(
     model: ReversibleModel,
     *args: Tensor,
     memory: int | str,
@@ -51,17 +45,7 @@ def plan(
 ) -> Planned:
     """Return the schedule of least recomputation whose step holds at most so much memory.
 
-    ``model.schedule = revc.plan(model, x, memory="512MiB").schedule``. What a step holds is counted
-    without computing anything; but what kernels hold themselves is measured, in a step of the model
-    that inverts everywhere.
-
-    Args:
-        model: its parameters count for their shapes, dtypes and flags alone; it stays as it is.
-        args, inputs: the model's inputs, by position or by name. What is planned depends on their
-            shapes, dtypes and flags.
-        memory: the budget in bytes, or as ``512MiB``: what a step holds beside parameters, their
-            gradients and its inputs.
-        measure: false takes kernels to hold nothing themselves, and runs nothing.
+    See `revc.plan`. What kernels hold is measured in a step that inverts everywhere.
 
     Raises:
         BindError: the inputs do not fit, or the model exchanges bits.
@@ -80,7 +64,7 @@ def plan(
         peak = fake_step(model, values, schedule).peak + extra
         if peak <= memory and (best is None or choice.time < best.flops):
             least = min(bound, choice.time)
-            best = Planned(schedule, costs, peak, memory, extra, choice.time, least)
+            best = Planned(peak, memory, extra, least, schedule, costs, choice.time)
         if peak == choice.peak + extra or not _again(choice, peak, memory, best):
             break
         target += memory - peak

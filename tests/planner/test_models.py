@@ -9,8 +9,8 @@ from torch import Tensor
 import revc
 from revc.errors import BindError, ScheduleError
 from revc.planning.costs import costs_of
+from revc.planning.entry import plan
 from revc.planning.meter import trace
-from revc.planning.plan import plan
 from revc.planning.step import counted_step, fake_step, train
 from revc.planning.workspace import workspace
 from revc.runtime.model import ReversibleModel
