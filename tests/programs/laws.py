@@ -138,6 +138,8 @@ def differentiates(case: Case) -> None:
         close(value, wanted[name], near, name)
     rows = lengths(out)
     assert set(oracle.lengths) == set(rows)
+    if case.program.floats and not all(bits.isfinite().all() for bits in oracle.lengths.values()):
+        raise Skipped("float state so far out that the oracle's code length is infinite")
     for row, bits in rows.items():
         close(bits, oracle.lengths[row], max(near, 1e-5) * 10, f"code length {row}")
     leaves = [x for x in wide.values() if x.requires_grad]
