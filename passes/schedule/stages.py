@@ -9,7 +9,7 @@ What is kept of x_{i-1} belongs to the unit of segment i, whoever keeps it. Wher
 keeps it for itself and lies in a group, that is too much; never too little.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import fsum
@@ -57,6 +57,21 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Coding:
+    """What a segment's residuals take as codes.
+
+    Attributes:
+        kept: bytes of the codes, and of what is not coded.
+        space: bytes while they are made or read, beside what the passes hold.
+        time: of coding and decoding.
+    """
+
+    kept: int
+    space: int
+    time: float
+
+
+@dataclass(frozen=True)
 class Extras:
     """What a chain of stages has besides them.
 
@@ -74,8 +89,12 @@ class Extras:
 class StageArcs(Arcs):
     """The arcs of a chain of stages. The result of the last is held until the end of a step."""
 
-    def __init__(self, stages: Sequence[Stage], extras: Extras) -> None:
+    def __init__(
+        self, stages: Sequence[Stage], extras: Extras, codings: Mapping[int, Coding] | None = None
+    ) -> None:
+        """Take stages, and for some, by number from 1, what they take as codes."""
         self.stages, self.extras, self.count = tuple(stages), extras, len(stages)
+        self.codings = codings or {}
         outs = [extras.given, *(one.out for one in stages)]
         self.size = np.array(outs, np.int64)
         self.base = fsum(one.time for one in stages)
@@ -154,6 +173,11 @@ class StageArcs(Arcs):
             stays = self.stages[last - 2].keeps_out if last > 1 else 0
             cost = moved(one) / self.extras.bandwidth - one.time
             found.append(Arc(Unit(Action.OFFLOAD, last, last), stays, need, cost))
+        if (coding := self.codings.get(last)) is not None:
+            stays = self.stages[last - 2].keeps_out if last > 1 else 0
+            kept, cost = coding.kept + stays, coding.time - one.time
+            unit = Unit(Action.COMPRESS, last, last)
+            found.append(Arc(unit, kept, need + coding.space, cost))
         return tuple(found)
 
 
@@ -198,10 +222,12 @@ def trace(arcs: StageArcs, plan: Plan) -> Trace:
             extra += [*times, arcs.group_cost(unit.last)]
         else:
             tail = arcs.tail if unit.last < arcs.count else 0
-            live = kept + arcs.backward(unit.last) + tail
+            live = kept + arcs.backward(unit.last) + tail + _space(arcs, unit)
             steps.append(Step("backward", unit.last, live))
         if unit.action is Action.OFFLOAD and arcs.extras.bandwidth is not None:
             extra.append(moved(arcs.stages[unit.last - 1]) / arcs.extras.bandwidth)
+        if unit.action is Action.COMPRESS:
+            extra.append(arcs.codings[unit.last].time)
     return Trace(tuple(steps), fsum(extra))
 
 
@@ -212,7 +238,13 @@ def _kept(arcs: StageArcs, unit: Unit) -> int:
     one = arcs.stages[unit.first - 1]
     if unit.action is Action.SAVE:
         return one.resid + arcs.border[unit.first - 1]
-    return arcs.stages[unit.first - 2].keeps_out if unit.first > 1 else 0
+    stays = arcs.stages[unit.first - 2].keeps_out if unit.first > 1 else 0
+    return stays + (arcs.codings[unit.first].kept if unit.action is Action.COMPRESS else 0)
+
+
+def _space(arcs: StageArcs, unit: Unit) -> int:
+    """Return what coding takes while a segment runs."""
+    return arcs.codings[unit.first].space if unit.action is Action.COMPRESS else 0
 
 
 def _replayed(arcs: StageArcs, unit: Unit) -> int:
@@ -224,7 +256,7 @@ def _forward(arcs: StageArcs, unit: Unit, kept: int) -> Iterator[Step]:
     for j in range(unit.first, unit.last + 1):
         one = arcs.stages[j - 1]
         if unit.action is not Action.CHECKPOINT:
-            yield Step("forward", j, kept + one.forward)
+            yield Step("forward", j, kept + one.forward + _space(arcs, unit))
             continue
         own = _kept(arcs, unit) - (int(arcs.size[j - 1]) if j == unit.first else 0)
         yield Step("forward", j, kept + own + one.passing)

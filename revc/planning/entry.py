@@ -6,7 +6,8 @@ from typing import overload
 from torch import Tensor, nn
 
 from revc.errors import BindError, ScheduleError
-from revc.planning.modules.plan import Measure, Modules, PlannedModules, plan_modules
+from revc.planning.modules.plan import Measure, Modules, plan_modules
+from revc.planning.modules.planned import PlannedModules
 from revc.planning.plan import Planned, plan_model
 from revc.runtime.model import ReversibleModel
 
@@ -28,6 +29,7 @@ def plan(
     memory: int | str,
     measure: Measure = ...,
     offload: bool | float = ...,
+    lossy: float | None = ...,
 ) -> PlannedModules: ...
 
 
@@ -37,6 +39,7 @@ def plan(
     memory: int | str,
     measure: Measure = True,
     offload: bool | float = False,
+    lossy: float | None = None,
     inputs: Mapping[str, Tensor] | None = None,
 ) -> Planned | PlannedModules:
     """Return the plan of least recomputation whose step holds at most so much memory.
@@ -57,6 +60,9 @@ def plan(
             measures how long modules take as well, instead of counting their operations.
         offload: of modules: allows to move what is saved to the host; a number is the bytes that
             go there in a unit of cost: a second with ``measure="time"``, else an operation.
+        lossy: of modules: how much gradients may err, the L2 norm of the difference as a share of
+            theirs, measured on the example; segments may keep codes of a few bits a value then.
+            Without it nothing is approximate.
 
     Raises:
         BindError: the inputs do not fit, the model exchanges bits, or a module needs numbers.
@@ -70,8 +76,13 @@ def plan(
             )
         if inputs:
             raise BindError("a list of modules takes its inputs by position")
-        return plan_modules(model, *args, memory=memory, measure=measure, offload=offload)
-    if measure == "time" or offload is not False:
-        option = "offload" if offload is not False else 'measure="time"'
-        raise ScheduleError(f"{option} is for lists of modules: a model's plan counts operations")
-    return plan_model(model, *args, memory=memory, measure=measure, inputs=inputs)
+        return plan_modules(
+            model, *args, memory=memory, measure=measure, offload=offload, lossy=lossy
+        )
+    asked = {
+        'measure="time"': measure == "time", "offload": offload is not False,
+        "lossy": lossy is not None,
+    }  # fmt: skip
+    for option in (name for name, given in asked.items() if given):
+        raise ScheduleError(f"{option} is for lists of modules, not for a compiled model")
+    return plan_model(model, *args, memory=memory, measure=measure is not False, inputs=inputs)

@@ -146,6 +146,22 @@ class Segment:
             del given, out
             return peak, held.now - sum(storages(end).values())
 
+    def saved(self) -> list[Tensor]:
+        """Return what autograd saves of a forward pass, parameters apart, each view once."""
+        found: dict[Any, Tensor] = {}
+
+        def pack(value: Tensor) -> Tensor:
+            if not isinstance(value, nn.Parameter):
+                storage = value.untyped_storage()._cdata
+                key = (storage, value.storage_offset(), value.shape, value.stride())
+                found[key] = value.detach()
+            return value.detach()
+
+        given = self._network_input() if self.first else started(self.given)
+        with torch.enable_grad(), saved_tensors_hooks(pack, lambda value: value):
+            self.run(given)
+        return list(found.values())
+
     def _network_input(self) -> Any:
         """Return the first segment's input, which its caller holds: it is not counted."""
         given = like(self.given) if self.first else ()

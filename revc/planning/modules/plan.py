@@ -1,7 +1,6 @@
 """Plans for lists of modules: a step that holds no more than a budget, with the least cost."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -13,68 +12,24 @@ from torch._subclasses.fake_tensor import (
 )
 
 from revc.errors import BindError
-from revc.passes.schedule.errors import InfeasibleError
-from revc.passes.schedule.plan import Action, Plan
-from revc.passes.schedule.solve import BoundBy, Found, solve_arcs
 from revc.passes.schedule.stages import Extras, Stage, StageArcs
 from revc.passes.schedule.units import parse_bytes
-from revc.planning.budgeted import Budgeted
+from revc.planning.lossy.approximate import Approximate
 from revc.planning.modules import values
 from revc.planning.modules.costs import segments, stages
 from revc.planning.modules.cut import Cut, cut
 from revc.planning.modules.measure import measured_stages
-from revc.planning.modules.runner import PlannedModule
-from revc.planning.modules.step import measured, without_numbers
+from revc.planning.modules.planned import PlannedModules
+from revc.planning.modules.search import Search
+from revc.planning.modules.step import without_numbers
 
 Modules = nn.Sequential | nn.ModuleList | Sequence[nn.Module]
 Measure = bool | Literal["time"]
 
-TRIES = 4
-"""How often a plan is made anew with what its own step has shown."""
-LEANER = 32
-"""How often a plan of the same cost that holds less is looked for."""
 PER_BYTE = 50.0
 """Operations in the time of a byte to the host, where neither is measured: 1 TFLOP/s, 20 GB/s."""
 BANDWIDTH = 20e9
 """Bytes a second to the host, where that is not given."""
-
-
-@dataclass(frozen=True)
-class PlannedModules(Budgeted):
-    """A plan for a list of modules, and the module that runs it.
-
-    Attributes:
-        module: takes what the first module takes, and gives what the last one gives.
-        stages: what each segment keeps and holds.
-        plan: an action for each segment.
-        extra: what a step costs beyond one that saves everything: operations, or seconds.
-        plain: what all forward passes cost.
-        unit: of costs.
-        bound_by: what the bound rests on.
-        kept: bytes that stay for each segment between its passes.
-        counted: what the segments' own costs come to. `peak` is what a whole step was measured to
-            hold, or the same where nothing was run.
-    """
-
-    module: PlannedModule
-    stages: tuple[Stage, ...]
-    plan: Plan
-    extra: float
-    plain: float
-    unit: Literal["operations", "seconds"]
-    bound_by: BoundBy
-    kept: tuple[int, ...]
-    counted: int
-
-    @property
-    def schedule(self) -> tuple[Action, ...]:
-        """The actions of the segments, in order."""
-        return self.plan.actions
-
-    def __str__(self) -> str:
-        from revc.planning.modules.report import table
-
-        return table(self)
 
 
 def plan_modules(
@@ -83,6 +38,7 @@ def plan_modules(
     memory: int | str,
     measure: Measure = True,
     offload: bool | float = False,
+    lossy: float | None = None,
 ) -> PlannedModules:
     """Return the plan of least cost whose step holds at most so much memory; see `revc.plan`.
 
@@ -93,20 +49,38 @@ def plan_modules(
     """
     budget = parse_bytes(memory) if isinstance(memory, str) else memory
     given, modules = values.checked(args), named(net)
-    cuts, taken, costs = _costs(modules, given)
-    device = _device(modules, given)
-    runs = measure is not False
-    if runs:
-        given = _real(modules, given, device)
-        costs = measured_stages(segments(modules, cuts, taken), costs, measure == "time")
-    band = _bandwidth(offload, measure == "time")
-    search = _Search(modules, cuts, StageArcs(costs, _extras(band)), budget)
-    found, peak = search.best(given if runs else None, device)
+    timed, device = measure == "time", _device(modules, given)
+    cuts, taken, costs, saved = _costs(modules, given)
+    parts = segments(modules, cuts, taken)
+    if measure is not False:
+        given = _real(given, args, device, lossy is not None)
+        costs = measured_stages(parts, costs, timed)
+    extras = _extras(_bandwidth(offload, timed))
+    search = Search(modules, cuts, StageArcs(costs, extras), budget)
+    if lossy is not None:
+        if measure is False:
+            raise BindError("lossy storage is measured on the example: measure is not False then")
+        approximate = Approximate(search, parts, saved, given, device, timed, lossy)
+        return _planned(approximate.search(), given, device, timed, approximate)
+    return _planned(search, given if measure is not False else None, device, timed)
+
+
+def _planned(
+    search: Search,
+    given: Sequence[Tensor] | None,
+    device: torch.device,
+    timed: bool,
+    approximate: Approximate | None = None,
+) -> PlannedModules:
+    """Return the best plan of a search."""
+    found, peak = search.best(given, device)
+    module, trace = search.module(found), found.trace
+    error = approximate.error(module) if approximate and module.bits else 0.0
     return PlannedModules(
-        peak, budget, max(0, peak - found.trace.peak), min(found.bound, found.trace.extra_time),
-        search.module(found), tuple(costs), found.plan, found.trace.extra_time, search.arcs.base,
-        "seconds" if measure == "time" else "operations", found.bound_by,
-        tuple(search.arcs.kept_by(found.plan)), found.trace.peak,
+        peak, search.memory, max(0, peak - trace.peak), min(found.bound, trace.extra_time),
+        module, search.arcs.stages, found.plan, trace.extra_time, search.arcs.base,
+        "seconds" if timed else "operations", found.bound_by,
+        tuple(search.arcs.kept_by(found.plan)), trace.peak, error,
     )  # fmt: skip
 
 
@@ -131,13 +105,14 @@ def named(net: Modules) -> dict[str, nn.Module]:
 
 def _costs(
     modules: Mapping[str, nn.Module], given: Sequence[Tensor]
-) -> tuple[list[Cut], list[Any], list[Stage]]:
-    """Return segments, what they take, without numbers, and what they cost."""
+) -> tuple[list[Cut], list[Any], list[Stage], list[list[Tensor]]]:
+    """Return segments, what they take, cost and save; what they take and save without numbers."""
     try:
         with without_numbers(list(modules.values()), given) as (twins, fakes):
             named_twins = dict(zip(modules, twins, strict=True))
             cuts, taken = cut(named_twins, fakes)
-            return cuts, taken, stages(segments(named_twins, cuts, taken))
+            parts = segments(named_twins, cuts, taken)
+            return cuts, taken, stages(parts), [one.saved() for one in parts]
     except (
         DataDependentOutputException,
         DynamicOutputShapeException,
@@ -154,11 +129,13 @@ def _device(modules: Mapping[str, nn.Module], given: Sequence[Tensor]) -> torch.
 
 
 def _real(
-    modules: Mapping[str, nn.Module], given: Sequence[Tensor], device: torch.device
+    given: Sequence[Tensor], args: Sequence[Tensor], device: torch.device, lossy: bool
 ) -> tuple[Tensor, ...]:
     """Return inputs that a step can be run on."""
     if device.type == "meta":
         raise BindError("modules on the meta device cannot be measured: pass measure=False")
+    if lossy and not values.has_numbers(args):
+        raise BindError("lossy storage is measured on the example: its inputs need numbers")
     made: tuple[Tensor, ...] = values.runnable(tuple(given), device)
     return made
 
@@ -177,63 +154,3 @@ def _bandwidth(offload: bool | float, timed: bool) -> float | None:
 def _extras(band: float | None) -> Extras:
     """Return what a group keeps: torch's random state, as it was in the forward pass."""
     return Extras(group=torch.get_rng_state().nbytes, bandwidth=band)
-
-
-@dataclass(frozen=True)
-class _Search:
-    modules: Mapping[str, nn.Module]
-    cuts: Sequence[Cut]
-    arcs: StageArcs
-    memory: int
-
-    def module(self, found: Found) -> PlannedModule:
-        """Return what runs a plan."""
-        return PlannedModule(self.modules, self.cuts, found.plan)
-
-    def best(self, given: Sequence[Tensor] | None, device: torch.device) -> tuple[Found, int]:
-        """Return the best plan, and what its step holds: measured on inputs, if they are given."""
-        target = self.memory
-        for _ in range(TRIES):
-            try:
-                found = self._leanest(target)
-            except InfeasibleError:
-                break
-            peak = self._peak(found, given, device)
-            if peak <= self.memory:
-                return found, peak
-            target = min(target - 1, self.memory - (peak - found.trace.peak))
-        return self._least(given, device)
-
-    def _leanest(self, memory: int) -> Found:
-        """Return a plan of the least cost, and of those one that holds the least.
-
-        So a smaller budget never gives a plan that holds more.
-        """
-        found = solve_arcs(self.arcs, memory)
-        for _ in range(LEANER):
-            try:
-                leaner = solve_arcs(self.arcs, found.trace.peak - 1)
-            except InfeasibleError:
-                break
-            if leaner.trace.extra_time > found.trace.extra_time * (1 + 1e-12):
-                break
-            found = leaner
-        return found
-
-    def _least(self, given: Sequence[Tensor] | None, device: torch.device) -> tuple[Found, int]:
-        """Return the plan that holds the least, if the budget is enough for it."""
-        try:
-            solve_arcs(self.arcs, 0)
-        except InfeasibleError as error:
-            found = self._leanest(error.least)
-            peak = self._peak(found, given, device)
-            if peak <= self.memory:
-                return found, peak
-            name = self.arcs.name(error.segment)
-            raise InfeasibleError(self.memory, peak, error.segment, error.step, name) from None
-        return self._leanest(0), 0
-
-    def _peak(self, found: Found, given: Sequence[Tensor] | None, device: torch.device) -> int:
-        if given is None:
-            return found.trace.peak
-        return measured(self.module(found), given, device)

@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
 from revc.passes.schedule.plan import Action, Plan, Unit
+from revc.planning.lossy.hooks import compressed
 from revc.planning.modules.cut import Cut
 from revc.planning.modules.host import OnHost
 from revc.planning.modules.replay import Replay
@@ -20,15 +21,23 @@ class PlannedModule(nn.Module):
 
     It has the modules themselves, by the names that they have in the list, so that parameters and
     the keys of a `state_dict` are the same. Results and gradients are those of a plain run, bit for
-    bit, random numbers and buffers among them.
+    bit, random numbers and buffers among them; but where segments keep codes, gradients are near.
 
     Attributes:
         cuts: the segments.
         plan: an action for each.
+        bits: of those that keep codes, by number from 1, the most bits a value.
     """
 
-    def __init__(self, modules: Mapping[str, nn.Module], cuts: Sequence[Cut], plan: Plan) -> None:
+    def __init__(
+        self,
+        modules: Mapping[str, nn.Module],
+        cuts: Sequence[Cut],
+        plan: Plan,
+        bits: Mapping[int, float] | None = None,
+    ) -> None:
         super().__init__()
+        self.bits = dict(bits or {})
         for name, module in modules.items():
             self.add_module(name, module)
         self.cuts, self.plan = tuple(cuts), plan
@@ -42,6 +51,9 @@ class PlannedModule(nn.Module):
     def _unit(self, unit: Unit, args: tuple[Any, ...]) -> Any:
         if unit.action is Action.CHECKPOINT and torch.is_grad_enabled():
             return self._group(unit, args)
+        if unit.action is Action.COMPRESS:
+            with compressed(self.bits[unit.first]):
+                return self._run(unit, args)
         if unit.action is Action.OFFLOAD:
             with OnHost(self.buffers()):
                 return self._run(unit, args)
