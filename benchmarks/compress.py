@@ -150,7 +150,7 @@ def kept(module: nn.Module, x: Tensor) -> int:
     return trace(lambda: module(x)).kept
 
 
-def seconds(module: nn.Module, x: Tensor, rounds: int = 5) -> float:
+def seconds(module: nn.Module, x: Tensor, rounds: int = 3) -> float:
     taken = []
     for _ in range(rounds):
         start = time.process_time()

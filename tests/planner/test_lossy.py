@@ -12,6 +12,7 @@ from revc.passes.schedule.chain import Chain
 from revc.passes.schedule.errors import InfeasibleError, PlanError
 from revc.passes.schedule.plan import Action, Plan
 from revc.planning.lossy import policy
+from revc.planning.meter import trace
 from revc.planning.modules.plan import named
 from revc.planning.modules.runner import PlannedModule
 from revc.planning.modules.step import measured
@@ -43,6 +44,20 @@ def test_results_are_exact_and_gradients_near(bits: float) -> None:
     off = policy.relative(gradients(module, x), gradients(full.module, x))
     assert 0 < off < (0.3 if bits == 2 else 0.005)
     assert gradients(module, x)[0].equal(gradients(module, x)[0])
+
+
+def test_codes_are_counted_by_the_meter() -> None:
+    net, x = made()
+    full = revc.plan(net, x, memory="1GiB")
+    plan = Plan((Action.COMPRESS,) * len(full.schedule))
+    kept = {}
+    for bits in (2.0, 8.0):
+        every = dict.fromkeys(range(1, len(full.schedule) + 1), bits)
+        module = PlannedModule(named(net), full.module.cuts, plan, every)
+        module(x)
+        kept[bits] = trace(lambda run=module: run(x)).kept  # type: ignore[misc]
+    values = sum(full.kept) / 4
+    assert 3 * values / 8 < kept[8.0] - kept[2.0] < 7 * values / 8
 
 
 def test_both_budgets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

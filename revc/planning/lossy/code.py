@@ -141,10 +141,10 @@ def _coded(value: Tensor, bands: list[np.ndarray], size: float, there: tuple[boo
         spread = torch.from_numpy(np.maximum(spread, 0.3))
         scales[index] = snap_scale(spread, 1.0).numpy()
         _push(stack, whole, scales[index], means if index == 0 else np.zeros_like(means))
-    return Coded(
-        stack.export(), torch.from_numpy(scales), torch.from_numpy(means), size, there,
-        value.shape, value.dtype, value.device,
-    )  # fmt: skip
+    # What numpy allocates no budget sees: what is kept is a copy that torch has allocated.
+    kept = (stack.export(), torch.from_numpy(scales), torch.from_numpy(means))
+    data, own, middle = (one.clone() for one in kept)
+    return Coded(data, own, middle, size, there, value.shape, value.dtype, value.device)
 
 
 def _chunks(rows: int, channels: int) -> list[tuple[int, int]]:
