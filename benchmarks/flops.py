@@ -1,10 +1,10 @@
-"""Counted floating-point operations: those of matrix products, by torch's own formulas."""
+"""Counted floating-point operations of what runs: those of matrix products and attention."""
 
 from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from revc.planning.held import FORMULAS
+from revc.planning.flops import operations
 
 
 class FlopCounter(TorchDispatchMode):
@@ -23,7 +23,5 @@ class FlopCounter(TorchDispatchMode):
     ) -> Any:
         """Run the operation and count it."""
         out = func(*args, **(kwargs or {}))
-        formula = FORMULAS.get(func._overloadpacket)
-        if formula is not None:
-            self.total += formula(*args, **(kwargs or {}), out_val=out)
+        self.total += operations(func, args, kwargs, out)
         return out

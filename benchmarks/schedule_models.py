@@ -5,7 +5,7 @@
 The network is that of benchmarks/training.py. Peaks are the allocator's (revc/planning/meter.py),
 of a forward pass and the backward pass of the sum of its results, with gradients of the parameters
 that are there already, which is what `revc.plan` predicts. Inputs want no gradient, and the loss's
-takes no memory. S is one stream, 1 MiB.
+takes no memory. Operations are counted: matrix products and attention. S is one stream, 1 MiB.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor
 
 import revc
 from benchmarks.arms import Arm, build
+from benchmarks.flops import FlopCounter
 from benchmarks.nets import Size
 from benchmarks.rows import Row, as_json, print_table
 from revc.planning.meter import trace
@@ -55,26 +56,40 @@ def step(arm: Arm) -> None:
     torch.autograd.backward(out, [torch.ones(()).expand_as(value) for value in out])
 
 
+def operations(arm: Arm) -> int:
+    """Return the counted operations of a step."""
+    with FlopCounter() as counter:
+        step(arm)
+    return counter.total
+
+
 def rows(layers: int, count: int) -> Iterator[Row]:
-    """The plans at checkpointing's peak, at plain's, and at budgets between least and most."""
+    """The plans at the peaks of others, a little below, and at budgets between least and most."""
     size = Size(layers)
-    plain, checkpointed = (measured(built(name, size)) for name in ("plain", "checkpoint"))
-    yield Row("plain, peak", plain / STREAM, "S")
-    yield Row("checkpointing, peak", checkpointed / STREAM, "S")
+    arms = {name: built(name, size) for name in ("plain", "selective checkpoint", "checkpoint")}
+    peaks = {name: measured(arm) for name, arm in arms.items()}
+    work = {name: operations(arm) for name, arm in arms.items()}
+    del arms
+    for name, peak in peaks.items():
+        yield Row(f"{name}, peak", peak / STREAM, "S")
+        yield Row(f"{name}, operations", work[name] / work["plain"], "x plain")
     arm, model, values = made("revc lattice", size)
     extra = workspace(model, values)
     least, most = (fake_step(model, values, way).peak + extra for way in ("invert", "save"))
     yield Row("revc, least peak", least / STREAM, "S")
-    for name, memory, target in (("checkpointing's", checkpointed, 1.233), ("plain's", plain, 1.0)):
-        planned = revc.plan(model, memory=memory, inputs=values)
+    budgets = {f"at the peak of {name}": (peak, work[name]) for name, peak in peaks.items()}
+    budgets["at 3/4 of checkpoint's"] = (3 * peaks["checkpoint"] // 4, work["checkpoint"])
+    known = None
+    for name, (memory, others) in budgets.items():
+        known = planned = revc.plan(model, memory=memory, inputs=values, known=known)
         model.schedule = planned.schedule
-        yield Row(f"at {name} peak, peak", measured(arm) / memory, "of it", 1.0)
+        yield Row(f"{name}, peak", measured(arm) / memory, "of it", 1.0)
         ratio = 1 + planned.flops / planned.costs.flops
-        yield Row(f"at {name} peak, operations", ratio, "x plain", target)
+        yield Row(f"{name}, operations", ratio, "x plain", others / work["plain"])
     over, off, rises, last = 0.0, 0.0, 0, 0
     for index in range(count):
         memory = least + (most - least) * index // (count - 1)
-        planned = revc.plan(model, memory=memory, inputs=values)
+        planned = revc.plan(model, memory=memory, inputs=values, known=known)
         model.schedule = planned.schedule
         found = measured(arm)
         over, off = max(over, found / memory), max(off, abs(planned.peak / found - 1))

@@ -521,6 +521,14 @@ class BudgetDecl(Node):
     units: tuple[str, ...]
 
 
+class MemoryBudget(Node):
+    """`budget memory <= 512 MiB`: what a training step of each model of the file may hold."""
+
+    kind: Literal["memory_budget"] = "memory_budget"
+    bound: Expr
+    unit: str
+
+
 class ReservoirDecl(Node):
     """`reservoir e(seed = 1, bits = 64000)`."""
 
@@ -550,7 +558,7 @@ class Slot(Node):
 
     An input has a shape pattern (`[.., n]`); `many` says that several may be given, which are
     concatenated, and `label` that it holds labels. An option has kinds: one of `int`, `number`,
-    `bool`, `net` or `dims`, or the words that it may be (`gelu | silu`).
+    `bool`, `net`, `dims` or `axes`, or the words that it may be (`gelu | silu`).
     """
 
     name: str
@@ -562,7 +570,11 @@ class Slot(Node):
 
 
 class SignatureDecl(Node):
-    """`signature norm(x: [.., n]) -> [.., n] separable batch = torch "..."`, in `std/nets.rev`."""
+    """`signature norm(x: [.., n]) -> [.., n] separable batch = torch "..."`, in `std/nets.rev`.
+
+    An axis of the result is written as in a shape pattern, `H/stride` where an option divides it,
+    or `.. - along` where an option names axes that go.
+    """
 
     kind: Literal["signature"] = "signature"
     name: str
@@ -582,6 +594,7 @@ Item = Annotated[
     | BlockDecl
     | ModelDecl
     | BudgetDecl
+    | MemoryBudget
     | ReservoirDecl
     | TapeDecl
     | BijectionDecl

@@ -71,7 +71,7 @@ LAYOUTS: dict[str, tuple[type[ast.Node], str]] = {
 }
 GROUPS = frozenset(
     {"args", "generic_args", "generics", "params", "body", "targets", "places", "values", "names"}
-    | {"units", "slots", "pattern", "kinds", "separable"}
+    | {"units", "slots", "pattern", "outcome", "kinds", "separable"}
 )
 OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 NESTING = frozenset({*OPERATORS, "neg", "call", "index", "list", "order", "repeat", "undo"})
@@ -133,6 +133,16 @@ class Builder:
         return parts[0].text
 
     _random = _meter
+
+    def _memory_budget(self, span: Span, parts: Parts) -> ast.MemoryBudget:
+        _, bound, unit = parts
+        return ast.MemoryBudget.model_construct(span=span, bound=bound, unit=unit.text)
+
+    def _shrunk(self, span: Span, parts: Parts) -> str:
+        return "/".join(part.text for part in parts)
+
+    def _fewer(self, span: Span, parts: Parts) -> str:
+        return " - ".join(part.text for part in parts)
 
     def _slot(self, span: Span, parts: Parts) -> ast.Slot:
         name, many, sort, default = parts

@@ -68,13 +68,16 @@ DECLARATIONS: dict[str, Form] = {
         ("block A(a: float32) { }", "block A(a: label(V)) { }"),
     ),
     "budget": Form(
-        "a budget is written `budget put(M.a, M.b) <= 0.1 bits/token`",
+        "a budget is `budget put(M.a, M.b) <= 0.1 bits/token` or `budget memory <= 512 MiB`",
         (
             "budget",
             "budget put",
             "budget put(a) 3 bits",
             "budget put(a) <= 3",
             "budget a <= 3",
+            "budget memory",
+            "budget memory <= 512",
+            "budget memory 512 MiB",
             "budget 3",
         ),
     ),
@@ -104,8 +107,19 @@ DECLARATIONS: dict[str, Form] = {
     ),
     "label_sort": Form("labels are written `label[..]`", ("signature F(x: label) -> [n]",)),
     "kinds": Form(
-        "an option's kind is `int`, `number`, `bool`, `net`, `dims` or words: `gelu | silu`",
+        "an option's kind is `int`, `number`, `bool`, `net`, `dims`, `axes` or words: `a | b`",
         ("signature F(x: gelu |) -> [n]",),
+    ),
+    "outcome": Form(
+        "a result's axes are written `[B, out, H/stride]` or `[.. - along]`",
+        ("signature F(x: [n]) -> [3]", "signature F(x: [n]) -> [n n]"),
+    ),
+    "shrunk": Form(
+        "an axis that an option divides is written `H/stride`", ("signature F(x: [n]) -> [n/]",)
+    ),
+    "fewer": Form(
+        "axes that an option takes away are written `.. - along`",
+        ("signature F(x: [n]) -> [.. -]",),
     ),
     "pattern": Form("a shape's axes are written `[.., n]`", ("signature F(x: [.., 3]) -> [n]",)),
     "separable": Form(

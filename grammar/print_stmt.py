@@ -109,6 +109,10 @@ def _budget(node: ast.BudgetDecl) -> Doc:
     return text(f"budget {node.meter or ''}", shown, " <= ", expression(node.bound), f" {units}")
 
 
+def _memory_budget(node: ast.MemoryBudget) -> Doc:
+    return text("budget memory <= ", expression(node.bound), f" {node.unit}")
+
+
 def _reservoir(node: ast.ReservoirDecl) -> Doc:
     shown = text(f"reservoir {node.name}")
     return text(shown, arguments(node.args)) if node.args else shown
@@ -138,6 +142,7 @@ _PRINTERS: dict[str, Callable[[Any], Doc]] = {
     "block": _declared,
     "model": _declared,
     "budget": _budget,
+    "memory_budget": _memory_budget,
     "reservoir": _reservoir,
     "tape": lambda n: text(f"tape {n.name}"),
     "bijection": lambda n: text(

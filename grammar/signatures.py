@@ -14,6 +14,8 @@ name. A net whose inputs are left out (`net Tok = embedding(V)`) is applied to w
 
 `result` has one entry an axis of the output: `..` and an axis' name are those of the first input,
 the name of an `int` option is its value, the name of a `dims` option stands for all its dims.
+`H/stride` is an axis that an `int` option divides, `.. - along` the leading axes without those that
+an `axes` option names.
 """
 
 from functools import cache
@@ -26,7 +28,7 @@ from revc.errors import InternalError
 from revc.grammar import ast
 from revc.grammar.parser import parse
 
-Kind = Literal["int", "number", "bool", "net", "dims", "choice"]
+Kind = Literal["int", "number", "bool", "net", "dims", "axes", "choice"]
 Separable = Literal["batch", "sequence"]
 
 

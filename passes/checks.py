@@ -6,18 +6,19 @@ have the names that they would have alone.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.dims import DimError
 from revc.ir.make import make
-from revc.ir.program import Budget, Program, StackDecl
+from revc.ir.program import Budget, MemoryBound, Program, StackDecl
 from revc.passes.analysis.budget_verdict import own_budgets, verdict
 from revc.passes.analysis.dims_needed import free_dims
 from revc.passes.analysis.doubts import Verdict
 from revc.passes.analysis.proof import Proof, prove
 from revc.passes.elaborate.bodies import Specialised
-from revc.passes.elaborate.budgets import budgets, stacks
+from revc.passes.elaborate.budgets import budgets, memory_bound, stacks
 from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.elaborate.nets.lookup import file_net, file_scope
 from revc.passes.elaborate.scope.names import beyond
@@ -100,11 +101,11 @@ def check(main: Module, elaboration: Elaboration, first: str | None = None) -> C
     before the blocks.
     """
     done = Checked(elaboration)
-    bounds, held = budgets(elaboration), stacks(elaboration)
+    bounds = _Bounds(budgets(elaboration), stacks(elaboration), memory_bound(elaboration))
     for decl in _ordered(done.decls, first):
         done.built[id(decl)] = built = elaborate_root(elaboration, main, decl)
         if built is not None and built.complete and isinstance(decl, ast.ModelDecl):
-            _told(done, built, bounds, held)
+            _told(done, built, bounds)
         if len(done.built) == 1:
             done.refused = tuple(elaboration.refused.values())
     _file(main, elaboration)
@@ -120,34 +121,36 @@ def _ordered(decls: Iterable[Decl], first: str | None) -> list[Decl]:
     return list(decls) if first is None else sorted(decls, key=place)
 
 
-def _told(
-    done: Checked, built: Specialised, bounds: Sequence[Budget], held: tuple[StackDecl, ...]
-) -> None:
+class _Bounds(NamedTuple):
+    """What a file says of all its models: its budgets, its stacks, its bound on memory."""
+
+    budgets: Sequence[Budget]
+    stacks: tuple[StackDecl, ...]
+    memory: MemoryBound | None
+
+
+def _told(done: Checked, built: Specialised, bounds: _Bounds) -> None:
     """Keep the program of a model, unless it turns too often for its bits to be counted."""
     try:
-        done.programs[id(built.decl)] = _program(done.elaboration, built, bounds, held)
+        done.programs[id(built.decl)] = _program(done.elaboration, built, bounds)
     except DimError as error:
         done.findings.add(beyond(error, built.decl.name_span))
         done.suspect.add(id(built.decl))
 
 
-def _program(
-    elaboration: Elaboration,
-    built: Specialised,
-    bounds: Sequence[Budget],
-    held: tuple[StackDecl, ...],
-) -> Program:
+def _program(elaboration: Elaboration, built: Specialised, bounds: _Bounds) -> Program:
     names = elaboration.names(elaboration.main)
     bound = {name: dim.integer for name, dim in names.items() if dim.integer is not None}
     # Without the statements that were refused, the others need not run.
-    own = own_budgets(built.decl.name, built.block, bounds) if built.whole else ()
+    own = own_budgets(built.decl.name, built.block, bounds.budgets) if built.whole else ()
     return make(
         Program,
         model=built.block,
         dims=bound,
         free=free_dims(built.block),
         budgets=own,
-        stacks=held,
+        stacks=bounds.stacks,
+        memory=bounds.memory,
     )
 
 
@@ -179,6 +182,16 @@ def _decl(done: Checked, decl: Decl) -> None:
             _add(findings, rule(done.programs[id(decl)]))
     if findings.reports > before:
         done.suspect.add(id(decl))
+    elif id(decl) in done.programs:
+        _memory(done, done.programs[id(decl)])
+
+
+def _memory(done: Checked, program: Program) -> None:
+    """Check a model's budget of memory, if the rest of the design compiles."""
+    elaboration = done.elaboration
+    if not done.findings.denied and not elaboration.refused:
+        for rule in checks("memory"):
+            _add(done.findings, rule(program, elaboration.least))
 
 
 def _add(findings: Findings, found: Iterable[Diagnostic]) -> None:

@@ -26,6 +26,7 @@ from revc.passes.recursion_limit import recursion_limit
 from revc.passes.rules.base import hint
 from revc.passes.rules.l111_forget_undone import forget_undone
 from revc.passes.rules.m507_drop_undone import drop_undone, drops
+from revc.passes.rules.report import Reported
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
 from revc.passes.spec import Spec
 from revc.passes.transform.inverse_calls import calls_of
@@ -107,7 +108,10 @@ def _with_names(spec: Spec, decl: ast.ModelDecl) -> Block | None:
             if entry.value is None or isinstance(entry.value, ast.Num):
                 dims[entry.name] = Dim.of(entry.name)
             else:
-                dims[entry.name] = number(entry.value, dims, findings)
+                try:
+                    dims[entry.name] = number(entry.value, dims, findings)
+                except Reported:
+                    return None
     built = elaborate_root(elaboration, spec.main, decl)
     return built.block if built is not None and not findings.denied else None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from revc.grammar.diagnostics import Diagnostic, SpecError
 from revc.passes.analysis.proof import Proof
 from revc.passes.analysis.random_nets import Probe
+from revc.passes.rules.m508_memory_infeasible import Least
 from revc.passes.rules.registry import checks
 from revc.passes.rules.report import by_place
 from revc.passes.sources import DISK, Sources
@@ -64,6 +65,7 @@ def lint(
     dims: Mapping[str, int] = {},
     sources: Sources = DISK,
     probe: Probe | None = None,
+    least: Least | None = None,
 ) -> LintResult:
     """Check a spec; all that is wrong with it is in the findings, also what does not parse.
 
@@ -74,13 +76,14 @@ def lint(
         sources: where the texts of the file, and of those that it uses, are read.
 
     `probe` runs torch nets to see whether they draw random numbers; without it they are judged by
-    their text, and what that does not tell is not proved.
+    their text, and what that does not tell is not proved. `least` counts the least memory of a
+    model's step; without it budgets of memory are not checked.
 
     Raises:
         BindError: `dims` has a dim that the file does not declare.
     """
     try:
-        spec = Spec(source, dims, sources, probe)
+        spec = Spec(source, dims, sources, probe, least)
     except SpecError as error:
         return LintResult(selection.of(error.diagnostics))
     findings = list(spec.findings)

@@ -22,6 +22,7 @@ from revc.passes.modules import nowhere
 from revc.passes.recursion_limit import recursion_limit
 from revc.passes.rules.allow import apply_allows
 from revc.passes.rules.base import hint
+from revc.passes.rules.m508_memory_infeasible import Least
 from revc.passes.rules.registry import checks
 from revc.passes.rules.report import Findings, by_place
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
@@ -41,7 +42,7 @@ class Spec:
 
     def __init__(
         self, source: str | Path, dims: Mapping[str, int] = {}, sources: Sources = DISK,
-        probe: Probe | None = None,
+        probe: Probe | None = None, least: Least | None = None,
     ) -> None:  # fmt: skip
         """Read a spec, and the files that it uses.
 
@@ -52,12 +53,13 @@ class Spec:
             sources: where texts come from.
             probe: what runs torch nets to see whether they draw random numbers; None judges them by
                 their text alone.
+            least: what counts the least memory of a model's step; None checks no budget of it.
 
         Raises:
             SpecError: the file cannot be read.
             BindError: `dims` has a dim that the file does not declare, or a negative size.
         """
-        self._dims, self._probe = dict(dims), probe
+        self._dims, self._probe, self._least = dict(dims), probe, least
         self._loaded = Findings()
         self._passes: dict[str | None, Checked] = {}
         loader = Loader(self._loaded, sources)
@@ -98,7 +100,9 @@ class Spec:
 
     def elaboration(self) -> Elaboration:
         """Return a new elaboration of the spec, with the findings of its reading."""
-        elaboration = Elaboration(self._loaded.copy(), self.main, self._dims, self._probe)
+        elaboration = Elaboration(
+            self._loaded.copy(), self.main, self._dims, self._probe, self._least
+        )
         for module in self.modules:
             elaboration.names(module)
         return elaboration
@@ -212,7 +216,7 @@ class Spec:
 
     def _found(self, checked: Checked | None) -> tuple[Diagnostic, ...]:
         findings = self._loaded if checked is None else checked.findings
-        kept, about = apply_allows(findings.all, self.modules)
+        kept, about = apply_allows(findings.all, self.modules, self.main)
         return tuple(sorted([*kept, *about], key=by_place))
 
     def _model(self, name: str | None) -> ast.ModelDecl:

@@ -8,20 +8,17 @@ import hashlib
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
 from torch import nn
 
 from revc.errors import ArtifactError, BindError
-from revc.runtime.cotangents import zeros_for
+from revc.runtime.artifact_segments import ArtifactSegment, FullVjp, Function, keep_values, saved_of
 from revc.runtime.interface import Interface
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state
-from revc.runtime.schedule import saved_graphs
-from revc.runtime.segment_plan import SegmentPlan
 
 FORMAT = "revc artifact 2"
 PROGRAM = "program.json"
@@ -137,9 +134,6 @@ def _read(path: Path) -> bytes:
         raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
 
 
-Function = Callable[..., tuple[Any, ...]]
-
-
 class Code(nn.Module):
     """A function of an artifact as a graph: the `count` nets from the `at`-th on are one tuple."""
 
@@ -151,71 +145,6 @@ class Code(nn.Module):
         """Run the function on a graph's flat arguments."""
         end = self.at + self.count
         return self.function(*args[: self.at], args[self.at : end], *args[end:])
-
-
-class FullVjp:
-    """A VJP function for every cotangent: where one is not wanted, it is computed and left."""
-
-    def __init__(self, function: Function, plan: SegmentPlan) -> None:
-        first = 2 * len(plan.gives)
-        self.function, self.givens = function, range(first, first + len(plan.givens))
-
-    def __call__(self, *args: Any) -> tuple[Any, ...]:
-        """Run the function; givens without a cotangent get one of zero."""
-        values = list(args)
-        for given in self.givens:
-            place = given + len(self.givens)
-            if values[place] is None and values[given].dtype != torch.int64:
-                values[place] = zeros_for(values[given])
-        return self.function(*values)
-
-
-class ArtifactSaved(NamedTuple):
-    """The graphs that keep of a segment of an artifact, which give every cotangent."""
-
-    keep: Function
-    pull: Function
-    givens: tuple[bool, ...]
-
-
-class ArtifactSegment:
-    """The graphs of a segment of an artifact."""
-
-    def __init__(
-        self, forward: Function, inverse: Function, vjp: Function, saved: ArtifactSaved | None
-    ) -> None:
-        self.forward, self.inverse, self._vjp, self._saved = forward, inverse, vjp, saved
-
-    def saved(
-        self, takes: Sequence[bool], givens: Sequence[bool], nets: Sequence[bool],
-        fixed: Sequence[bool],
-    ) -> ArtifactSaved:  # fmt: skip
-        """Return the graphs that keep, which serve whatever is wanted.
-
-        Raises:
-            BindError: the artifact was written for a schedule that does not save the segment.
-        """
-        if self._saved is None:
-            raise BindError(
-                "an artifact has graphs that keep for the segments alone that its own schedule "
-                "saves: compile the spec with another schedule"
-            )
-        return self._saved
-
-    def vjp(self, givens: Sequence[bool], nets: Sequence[bool]) -> Function:
-        """Return the VJP graph, which serves whatever is wanted."""
-        return self._vjp
-
-
-def _saved(package: str, plan: SegmentPlan, at: Interface) -> ArtifactSaved | None:
-    """Return the graphs that keep of a segment, None if the artifact has none."""
-    if plan.graph not in saved_graphs(at):
-        return None
-    keep, pull = (
-        getattr(importlib.import_module(f"{package}.{name}"), plan.graph)
-        for name in ("keep", "pull")
-    )
-    return ArtifactSaved(keep, pull, tuple(name not in plan.labels for name in plan.givens))
 
 
 class ArtifactGraphs:
@@ -233,10 +162,11 @@ class ArtifactGraphs:
                 getattr(code["forward"], plan.graph),
                 getattr(code["inverse"], plan.graph),
                 FullVjp(getattr(code["vjp"], plan.graph), plan),
-                _saved(package, plan, interface),
+                saved_of(package, plan, interface),
             )
             for plan in interface.segments
         }
+        keep_values(package, self._segments, interface)
         nets, givens = len(interface.nets), len(interface.givens)
         takes, gives = len(interface.takes), len(interface.gives)
         last = 2 * gives + 2 * givens + len(interface.emits)
@@ -248,19 +178,28 @@ class ArtifactGraphs:
 
     def segment(
         self, name: str, brought: frozenset[int] = frozenset(),
-        asked: tuple[bool, ...] | None = None,
+        asked: tuple[bool, ...] | None = None, keep: tuple[int, ...] = (),
     ) -> ArtifactSegment:  # fmt: skip
         """Return the graphs of a segment, which serve whatever is asked for.
 
         Raises:
-            BindError: built-in nets were replaced or hooked; only the compiler can lower that.
+            BindError: built-in nets were replaced or hooked, which only the compiler can lower; or
+                the artifact's own schedule keeps other values of the segment.
         """
         if brought:
             raise BindError(
                 f"{self.interface.name}: built-in nets of an artifact can be parametrised, not "
                 "replaced or hooked: compile the spec in Python for that"
             )
-        return self._segments[name]
+        found = self._segments[name]
+        if not keep:
+            return found
+        if keep not in found.keeping:
+            raise BindError(
+                "an artifact has graphs that keep values for the segments alone of which its own "
+                "schedule keeps these: compile the spec with another schedule"
+            )
+        return found.keeping[keep]
 
     def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
         """Return the slots that run as modules where `brought` do: there are none."""

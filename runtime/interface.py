@@ -73,7 +73,9 @@ class Interface:
         for name in ("takes", "gives", "givens"):
             values[name] = tuple(Slot(**slot) for slot in values[name])
         values["needs"] = tuple(Need(**need) for need in values["needs"])
-        values["schedule"] = tuple(Action(**action) for action in values["schedule"])
+        values["schedule"] = tuple(
+            Action(action["kind"], tuple(action["values"])) for action in values["schedule"]
+        )
         values["segments"] = tuple(SegmentPlan(**segment) for segment in values["segments"])
         return Interface(**values)
 

@@ -19,10 +19,11 @@ from revc.runtime.run.bound import made
 from revc.runtime.run.counts import Counts
 from revc.runtime.run.deferred import Deferred
 from revc.runtime.run.forward import run_forward
+from revc.runtime.run.holder import Ran
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.inverse import invert
 from revc.runtime.run.modes import NO_OPTIONS, mode_of
-from revc.runtime.run.result import Ran, make_result, result_class
+from revc.runtime.run.result import make_result, result_class
 from revc.runtime.run.scheduled import Scheduled
 from revc.runtime.run.segment import Graphs
 from revc.runtime.run.tree import grow

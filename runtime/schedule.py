@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from revc.runtime.interface import Interface
     from revc.runtime.segment_plan import SegmentPlan
 
-KINDS = ("invert", "save")
+KINDS = ("invert", "keep", "save")
 
 
 @dataclass(frozen=True)
@@ -18,16 +18,30 @@ class Action:
     """What a run keeps of a segment, and how its backward pass gets the rest.
 
     `invert` keeps nothing: the input is rebuilt from the output, at the cost of one evaluation.
-    `save` keeps the residuals of the segment's evaluations, as autograd does, and costs no time.
+    `keep` rebuilds it too, but keeps `values` within the segment's nets, which are not computed
+    again; all there are if none are named. `save` keeps the residuals of the segment's evaluations,
+    as autograd does, and costs no time.
     """
 
-    kind: Literal["invert", "save"]
+    kind: Literal["invert", "keep", "save"]
+    values: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return self.kind
+        return f"{self.kind}:{'+'.join(self.values)}" if self.values else self.kind
+
+    def chosen(self, plan: "SegmentPlan") -> tuple[int, ...]:
+        """Return which values of a segment are kept, by their number in `plan.values`.
+
+        A name stands for all values whose dotted names end with it.
+        """
+        if self.kind != "keep":
+            return ()
+        named = lambda value: any(ends(value, name) for name in self.values)  # noqa: E731
+        pairs = enumerate(plan.values)
+        return tuple(number for number, value in pairs if not self.values or named(value))
 
 
-INVERT, SAVE = Action("invert"), Action("save")
+INVERT, SAVE, KEEP = Action("invert"), Action("save"), Action("keep")
 
 Schedule = tuple[Action, ...]
 """An action for each segment that a run passes (a turn of a loop is one), or one for all."""
@@ -53,18 +67,35 @@ def schedule_of(wish: Wish) -> Schedule:
 
 
 def _action(wish: Any) -> Action:
-    found = Action(wish) if wish in KINDS else wish
+    found = _spelled(wish) if isinstance(wish, str) else wish
     if not isinstance(found, Action) or found.kind not in KINDS:
-        raise BindError(f"schedule: {wish!r} is no action; there are {', '.join(KINDS)}")
+        raise BindError(
+            f"schedule: {wish!r} is no action; there are {', '.join(KINDS)}, and "
+            "keep:NAME+.. of values by name"
+        )
     return found
+
+
+def _spelled(wish: str) -> Action | None:
+    """Return the action that is written so, None if there is none."""
+    kind, colon, rest = wish.strip().partition(":")
+    names = tuple(dict.fromkeys(name.strip() for name in rest.split("+"))) if colon else ()
+    if kind not in KINDS or (colon and (kind != "keep" or not all(names))):
+        return None
+    return Action(kind, names)  # type: ignore[arg-type]
+
+
+def ends(value: str, name: str) -> bool:
+    """Say whether the dotted name of a value ends with a name."""
+    return f".{value}".endswith(f".{name}")
 
 
 def check(at: "Interface", schedule: Schedule) -> None:
     """Check that a schedule fits a program as far as its sizes are known.
 
     Raises:
-        BindError: it has another length than the program has segments, or saves one that exchanges
-            bits.
+        BindError: it has another length than the program has segments, saves one that exchanges
+            bits, or keeps values that there are not.
     """
     counts = [plan.known_count for plan in at.segments]
     if None not in counts:
@@ -86,13 +117,33 @@ def expand(at: "Interface", schedule: Schedule, plans: "Sequence[SegmentPlan]") 
             f"{at.name}: the schedule has {len(actions)} actions, and a run passes {len(plans)} "
             "segments: want one for each, or one for all"
         )
+    if len(schedule) == 1 and plans:
+        _check_values(at.name, schedule[0], "no segment has", plans)
     for action, plan in zip(actions, plans, strict=True):
-        if action.kind != "invert" and plan.metered:
+        where = f"{at.name}, segment {plan.name}"
+        if action.kind == "save" and plan.metered:
             raise BindError(
-                f"{at.name}, segment {plan.name}: it exchanges bits, which a run takes back and "
-                f"cannot keep: its action is invert, not {action}"
+                f"{where}: it exchanges bits, which a run takes back and "
+                f"cannot keep: its action is invert or keep, not {action}"
             )
+        if len(schedule) > 1:
+            _check_values(where, action, "it has not", [plan])
     return actions
+
+
+def _check_values(where: str, action: Action, missing: str, plans: "Iterable[SegmentPlan]") -> None:
+    """Check that the values that an action keeps are there.
+
+    Raises:
+        BindError: one is not.
+    """
+    if not action.values:
+        return
+    known = tuple(dict.fromkeys(value for plan in plans for value in plan.values))
+    for name in action.values:
+        if not any(ends(value, name) for value in known):
+            there = ", ".join(known) or "none"
+            raise BindError(f"{where}: {action} keeps {name!r}, which {missing}; there are {there}")
 
 
 def saved_graphs(at: "Interface") -> frozenset[str]:
@@ -100,20 +151,38 @@ def saved_graphs(at: "Interface") -> frozenset[str]:
 
     Where sizes decide how many segments a run passes, any may be.
     """
+    pairs = _pairs(at)
+    return frozenset(p.graph for a, p in pairs if a.kind == "save" and not p.metered)
+
+
+def kept_graphs(at: "Interface") -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return the graphs of which a program's schedule keeps values, by name, and which values.
+
+    Where sizes decide how many segments a run passes, any may be.
+    """
+    found = ((plan.graph, action.chosen(plan)) for action, plan in _pairs(at))
+    return tuple(sorted({(graph, chosen) for graph, chosen in found if chosen}))
+
+
+def kept_name(graph: str, chosen: Sequence[int]) -> str:
+    """Return the name of graphs that keep some of the values of a segment, by their numbers."""
+    return f"{graph}_keeps_{'_'.join(map(str, chosen))}"
+
+
+def _pairs(at: "Interface") -> "list[tuple[Action, SegmentPlan]]":
+    """Return the actions that segments may have under a program's schedule."""
     counts = [plan.known_count for plan in at.segments]
     if None in counts:
-        some = any(action.kind == "save" for action in at.schedule)
-        return frozenset(plan.graph for plan in at.segments if some and not plan.metered)
+        return [(action, plan) for plan in at.segments for action in dict.fromkeys(at.schedule)]
     plans = [p for p, n in zip(at.segments, counts, strict=True) for _ in range(n or 0)]
-    pairs = zip(expand(at, at.schedule, plans), plans, strict=True)
-    return frozenset(plan.graph for action, plan in pairs if action.kind == "save")
+    return list(zip(expand(at, at.schedule, plans), plans, strict=True))
 
 
 def refuse_compiled(at: "Interface", schedule: Schedule) -> None:
-    """Refuse to trace a program that forgets, or some of whose segments are saved.
+    """Refuse to trace a program that forgets, or of some of whose segments more is kept.
 
     Raises:
-        BindError: it does, or some are.
+        BindError: it does, or is.
     """
     if at.forgets:
         raise BindError(

@@ -18,7 +18,8 @@ class SegmentPlan:
     shared. `turns` is the number of turns, None for a segment that is no loop. `metered` says that
     it exchanges bits; `labels` are those of its registers and givens that hold labels; `forgets`
     says what it forgets, and where; `changes` are the registers it takes that it does not give as
-    they are.
+    they are. `values` are those within its nets that a run may keep, named as in
+    ``Layer_0.mlp_0.out``.
     """
 
     name: str
@@ -36,6 +37,7 @@ class SegmentPlan:
     labels: tuple[str, ...] = ()
     forgets: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
     @property
     def loop(self) -> bool:

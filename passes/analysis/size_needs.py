@@ -10,7 +10,7 @@ from typing import Literal
 
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
-from revc.ir.expr import At, Elementwise, Number, Place, Read, walk
+from revc.ir.expr import At, Elementwise, NetCall, Number, Place, Read, walk
 from revc.ir.instructions import Emit, Instruction, Let, Repeat
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.metered import Coded
@@ -63,6 +63,8 @@ class _Walk:
         for place in _places(step):
             for value, text in index_needs(place, env[place.name].shape) if place.index else ():
                 self._least(value, turns, guards, text, place.span)
+        for dim in _divided(step):
+            self._whole(dim, turns, guards, step.span)
         for divisor in divisors(step):
             self._other(divisor, turns, guards, step.span)
         _advance(step, env)
@@ -94,10 +96,13 @@ class _Walk:
         self, dim: Dim, least: int, turns: Turns, guards: Guards, text: str, span: Span
     ) -> None:
         """Ask that a size, or a number of turns, is whole and at least `least`."""
+        self._whole(dim, turns, guards, span)
+        self._least(dim - least, turns, guards, text, span)
+
+    def _whole(self, dim: Dim, turns: Turns, guards: Guards, span: Span) -> None:
         parts = Dim(tuple(term for term in dim.terms if not set(term[0]) & turns.keys()))
         if any(factor.denominator != 1 for _, factor in parts.terms):
             self._add(SizeNeed("whole", parts, guards, f"{dim} is no whole number", span))
-        self._least(dim - least, turns, guards, text, span)
 
     def _least(self, value: Dim, turns: Turns, guards: Guards, text: str, span: Span) -> None:
         for low in lows(value, turns):
@@ -117,6 +122,14 @@ def _places(step: Instruction) -> Iterator[Place]:
     yield from step.passed()
     for value in step.values():
         yield from (node.place for node in walk(value) if isinstance(node, Read))
+
+
+def _divided(step: Instruction) -> Iterator[Dim]:
+    """Yield the axes of what an instruction's nets give, which a stride may have divided."""
+    for value in step.values():
+        for node in walk(value):
+            if isinstance(node, NetCall):
+                yield from node.shape
 
 
 def divisors(step: Instruction) -> Iterator[Dim]:

@@ -1,14 +1,15 @@
-"""Budgets and stacks of a file: meters, targets and units; seeds and sizes."""
+"""Budgets and stacks of a file: meters, targets and units; memory; seeds and sizes."""
 
 from revc.grammar import ast
 from revc.ir.make import make
-from revc.ir.program import Budget, StackDecl
+from revc.ir.program import Budget, MemoryBound, StackDecl
 from revc.passes.analysis.arguments import Formals
 from revc.passes.elaborate.arguments import matched
 from revc.passes.elaborate.elaboration import Elaboration
 from revc.passes.elaborate.scope.names import number
 from revc.passes.rules.report import Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
+from revc.passes.schedule.units import MOST_BYTES, UNIT_BYTES
 
 UNITS = ("token", "step", "example", "element", "valve")
 
@@ -46,6 +47,35 @@ def _budget(elaboration: Elaboration, item: ast.BudgetDecl) -> Budget:
         bound=float(bound),
         units=item.units,
     )
+
+
+def memory_bound(elaboration: Elaboration) -> MemoryBound | None:
+    """Return the budget of memory of the main file; findings for one that is wrong or a second."""
+    found: list[MemoryBound] = []
+    for item in elaboration.main.file.items:
+        if not isinstance(item, ast.MemoryBudget):
+            continue
+        if found:
+            text = f"has one bound on memory a file: line {found[0].span.line} says it"
+            elaboration.findings.add(bad_argument("a budget", text, item.span))
+            continue
+        try:
+            found.append(_memory(elaboration, item))
+        except Reported:
+            continue
+    return found[0] if found else None
+
+
+def _memory(elaboration: Elaboration, item: ast.MemoryBudget) -> MemoryBound:
+    findings = elaboration.findings
+    if (unit := UNIT_BYTES.get(item.unit)) is None:
+        text = f"of memory is in {', '.join(filter(None, UNIT_BYTES))}, not `{item.unit}`"
+        raise findings.reject(bad_argument("a budget", text, item.span))
+    bound = number(item.bound, elaboration.names(elaboration.main), findings).constant
+    if bound is None or not 0 <= bound * unit <= MOST_BYTES:
+        text = "of memory is a number from 0 to 256 TiB, and its dims are bound"
+        raise findings.reject(bad_argument("a budget", text, item.bound.span))
+    return make(MemoryBound, span=item.span, size=int(bound * unit))
 
 
 def stacks(elaboration: Elaboration) -> tuple[StackDecl, ...]:

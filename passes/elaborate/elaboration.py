@@ -17,6 +17,7 @@ from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import Names, file_dims
 from revc.passes.elaborate.scope.types import DEFAULT, numerics
 from revc.passes.modules import Module
+from revc.passes.rules.m508_memory_infeasible import Least
 from revc.passes.rules.report import Findings, Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 
@@ -35,7 +36,8 @@ def too_deep(at: Span) -> Diagnostic:
 class Elaboration:
     """All that has been elaborated of a program, and what its files declare.
 
-    `probe` runs a net to see whether it draws random numbers, where somebody asked for that.
+    `probe` runs a net to see whether it draws random numbers, `least` counts the memory of a step,
+    where somebody asked for that.
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
     each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
     that there are too many nets to go on; `left_out` how many statements were refused; `turns` how
@@ -50,6 +52,7 @@ class Elaboration:
     main: Module
     overrides: Mapping[str, int]
     probe: Probe | None = None
+    least: Least | None = None
     done: dict[Hashable, Specialised] = field(default_factory=dict)
     refused: dict[Span, Diagnostic] = field(default_factory=dict)
     checked: set[Span] = field(default_factory=set)

@@ -100,11 +100,12 @@ class _Statements:
 
 
 def apply_allows(
-    findings: Iterable[Diagnostic], modules: Iterable[Module]
+    findings: Iterable[Diagnostic], modules: Iterable[Module], main: Module
 ) -> tuple[list[Diagnostic], list[Diagnostic]]:
     """Return the findings that no comment allows, and those about the comments themselves.
 
     What is denied can be allowed only where its rule is waivable: the program keeps its meaning.
+    What files allow that the main one uses is judged as they are checked: here not all of them is.
     """
     known, about = allows(modules)
     used: set[Allow] = set()
@@ -116,5 +117,6 @@ def apply_allows(
         if not (covering and waived):
             kept.append(finding)
             about += [not_waived(allow.code, allow.span) for allow in covering]
-    about += [unused(allow.code, allow.span) for allow in known if allow not in used]
+    own = (allow for allow in known if allow.file == main.file.span.file)
+    about += [unused(allow.code, allow.span) for allow in own if allow not in used]
     return kept, about

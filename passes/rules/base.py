@@ -11,12 +11,13 @@ from typing import Literal
 from revc.grammar.diagnostics import Diagnostic, Level
 from revc.grammar.span import Span
 
-Subject = Literal["file", "nets", "block", "model", "program", "proof"]
+Subject = Literal["file", "nets", "block", "model", "memory", "program", "proof"]
 """What a check looks at.
 
 ``file``: the main file, a `Module`. ``nets``: the `NetSlot`s of a block or file, and what may run
 them. ``block``: a `Block`, and the places that are checked as they run. ``model``: the `Program` of
-each model, before any pass. ``program``: the one that is compiled, whose sizes must be bound.
+each model, before any pass. ``memory``: that, and what counts a step. ``program``: the one that is
+compiled, whose sizes must be bound.
 ``proof``: the `Proof` of each block and model, where unknown verdicts are denied.
 """
 Check = Callable[..., Iterator[Diagnostic]]
@@ -26,7 +27,8 @@ Check = Callable[..., Iterator[Diagnostic]]
 class Page:
     """What `revc explain` prints; `bad` gives exactly the rule's code and `good` is clean.
 
-    `when` says what makes the rule speak: linting, only compiling, or only ``--deny unknown``.
+    `when` says what makes the rule speak: linting, only compiling, or only ``--deny unknown`` or
+    ``--probe``.
     """
 
     what: str
@@ -34,7 +36,7 @@ class Page:
     bad: str
     good: str
     source: str
-    when: Literal["lint", "compile", "deny unknown"] = "lint"
+    when: Literal["lint", "compile", "deny unknown", "probe"] = "lint"
 
 
 @dataclass(frozen=True, slots=True)

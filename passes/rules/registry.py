@@ -48,6 +48,7 @@ MODULES = {
     "M504": "m504_unit_mismatch",
     "M506": "m506_drop_unbudgeted",
     "M507": "m507_drop_undone",
+    "M508": "m508_memory_infeasible",
     "Y803": "y803_unused_allow",
 }
 
@@ -56,6 +57,7 @@ CHECKS: dict[Subject, tuple[str, ...]] = {
     "nets": ("R401",),
     "block": ("L107", "L110", "B212"),
     "model": ("S009", "M502", "M504", "M507", "R402"),
+    "memory": ("M508",),
     "program": ("S008",),
     "proof": ("B200",),
 }

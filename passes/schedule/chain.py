@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-MOST_BYTES = 2**48
-"""The most that one size may be. With so many segments, sums of sizes stay below 2^62."""
+from revc.passes.schedule.units import MOST_BYTES
+
 MOST_SEGMENTS = 4096
+"""With so many segments of at most `MOST_BYTES`, sums of sizes stay below 2^62."""
 
 Size = Annotated[int, Field(ge=0, le=MOST_BYTES)]
 Time = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]

@@ -1,9 +1,10 @@
-"""Which segments of a reversible model to save: the least recomputation within a memory budget.
+"""What to keep of the segments of a reversible model: the least recomputation within a budget.
 
 A label method (resource-constrained shortest path; Irnich and Desaulniers, 2005): position by
 position, what is kept so far and what it costs, with the dominated choices left out. Kept bytes are
 exact in every label, so a plan fits by construction; where there are more labels than bins, the
-cheapest of a bin stays, at a price for what it keeps that gives a bound too (Lagrange).
+cheapest of a bin stays, at a price for what it keeps. That price bounds what the rest of the way
+costs at least (Lagrange): labels that cannot beat a choice that is known are left out too.
 """
 
 from collections.abc import Sequence
@@ -12,30 +13,44 @@ from typing import NamedTuple
 
 from revc.errors import ScheduleError
 
-BINS, LABELS = 4096, 200_000
+BINS, LABELS, FIRST = 4096, 400_000, 64
+"""The most bins of a position, the labels of all, and the bins of the search that comes first."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """What an action of a segment takes. Bytes beside what is kept of the segments before it.
+
+    Attributes:
+        kept: bytes kept until its backward pass.
+        forward: the most bytes held in its forward pass.
+        backward: the same for its backward pass, which has what it keeps itself too.
+        time: what it takes longer than what is fastest, in any unit.
+        rebuilds: its backward pass starts from the state behind the segment, and leaves that in
+            front; one that does not asks for no state.
+    """
+
+    kept: int
+    forward: int
+    backward: int
+    time: float
+    rebuilds: bool = True
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What the two actions of a segment take. Bytes beside what is kept of the segments before it.
+    """What a segment may do, and what that takes.
 
     Attributes:
         name: where it stands.
-        kept: bytes kept until its backward pass, if it is saved; None if it cannot be.
-        held: the same if it inverts: what it forgets.
-        snapshot: the state in front of it, kept where it is saved and the segment before inverts.
-        forward: the most bytes held in its forward pass, by action: invert, save.
-        backward: the same for its backward pass, which has what it keeps itself too.
-        time: what inverting takes longer than saving, in any unit.
+        snapshot: the bytes of the state in front of it, kept where it rebuilds nothing and the
+            segment before it does.
+        ways: of its actions.
     """
 
     name: str
-    kept: int | None
-    held: int
     snapshot: int
-    forward: tuple[int, int]
-    backward: tuple[int, int]
-    time: float
+    ways: tuple[Way, ...]
 
 
 class TooLittleError(ScheduleError):
@@ -50,12 +65,12 @@ class TooLittleError(ScheduleError):
 
 @dataclass(frozen=True)
 class Choice:
-    """Which segments are saved, and what that takes.
+    """Which way each segment goes, by number, and what that takes.
 
     `bound` is a time that no choice within the budget undercuts.
     """
 
-    saved: tuple[bool, ...]
+    ways: tuple[int, ...]
     peak: int
     time: float
     bound: float
@@ -65,8 +80,13 @@ class _Label(NamedTuple):
     kept: int
     time: float
     peak: int
-    saved: bool
+    rebuilds: bool
+    way: int
     before: "_Label | None"
+
+
+_START = _Label(0, 0.0, 0, False, 0, None)
+"""Nothing below the first segment needs its state."""
 
 
 def choose(costs: Sequence[Cost], loss: int, memory: int, bins: int | None = None) -> Choice:
@@ -81,20 +101,24 @@ def choose(costs: Sequence[Cost], loss: int, memory: int, bins: int | None = Non
     Raises:
         TooLittleError: no choice fits.
     """
-    bins = bins or max(256, min(BINS, LABELS // max(1, len(costs))))
-    bound, price = _bound(costs, loss, memory)
-    found = _search(costs, loss, memory, bins, price)
-    if found is None:
+    count = sum(len(cost.ways) for cost in costs)
+    bins = bins or max(256, min(BINS, LABELS // max(1, count)))
+    if not _fits(costs, loss, memory):
         least, name = least_memory(costs, loss)
         raise TooLittleError(memory, least, name)
-    best, thinned = found
-    bound = bound if thinned else best.time
-    saved: list[bool] = []
+    search = _Search(costs, loss, memory)
+    first, thinned = search.run(FIRST)
+    best, thinned = search.run(bins, first) if thinned else (first, False)
+    bound = search.bound if thinned else best.time
+    ways: list[int] = []
     label: _Label | None = best
     while label is not None and label.before is not None:
-        saved.append(label.saved)
+        ways.append(label.way)
         label = label.before
-    return Choice(tuple(reversed(saved)), best.peak, best.time, min(bound, best.time))
+    return Choice(tuple(reversed(ways)), best.peak, best.time, min(bound, best.time))
+
+
+# --- whether any fits ----------------------------------------------------------------------------
 
 
 def least_memory(costs: Sequence[Cost], loss: int) -> tuple[int, str]:
@@ -102,107 +126,137 @@ def least_memory(costs: Sequence[Cost], loss: int) -> tuple[int, str]:
     low, high = 0, _most(costs, loss)
     while low < high:
         middle = (low + high) // 2
-        if _search(costs, loss, middle, BINS) is None:
-            low = middle + 1
-        else:
+        if _fits(costs, loss, middle):
             high = middle
+        else:
+            low = middle + 1
     for index, cost in enumerate(costs):
-        if _search(costs[: index + 1], 0, low - 1, BINS) is None:
+        if not _fits(costs[: index + 1], 0, low - 1):
             return low, cost.name
     return low, "the loss"
 
 
 def _most(costs: Sequence[Cost], loss: int) -> int:
-    kept = sum((c.kept or 0) + c.held + c.snapshot for c in costs)
-    return kept + loss + max((max(*c.forward, *c.backward) for c in costs), default=0)
+    ways = [way for cost in costs for way in cost.ways]
+    kept = sum(max(way.kept for way in cost.ways) + cost.snapshot for cost in costs)
+    return kept + loss + max((max(way.forward, way.backward) for way in ways), default=0)
 
 
-def _bound(costs: Sequence[Cost], loss: int, memory: int) -> tuple[float, float]:
-    """Return a time that no choice undercuts which leaves room for the loss, and a byte's price.
+def _fits(costs: Sequence[Cost], loss: int, memory: int) -> bool:
+    """Say whether a choice fits: behind each segment the least that may be kept decides."""
+    least = [_START]
+    for cost in costs:
+        found = [one for label in least for one in _next(label, cost, memory)]
+        kinds = ([x for x in found if x.rebuilds is kind] for kind in (False, True))
+        least = [min(kind, key=lambda label: label.kept) for kind in kinds if kind]
+    return any(label.kept + loss <= memory for label in least)
 
-    For any price of a byte, the least time and price of what is kept, less the price of all that
-    may be kept, is one (Lagrange); it is concave in the price, and the best is searched for.
+
+# --- a bound -------------------------------------------------------------------------------------
+
+
+def _price(costs: Sequence[Cost], room: int) -> float:
+    """Return the price of a byte that gives the best bound, if `room` bytes may be kept.
+
+    For any price, the least time and price of what is kept, less the price of all that may be, is
+    a time that no choice undercuts; it is concave in the price.
     """
-    room = memory - loss
+    bound = lambda price: _onwards(costs, price)[0][False] - price * room  # noqa: E731
     low, high = 0.0, 1.0
-    while _priced(costs, high, room) < _priced(costs, 2 * high, room) and high < 1e18:
+    while bound(high) < bound(2 * high) and high < 1e18:
         high *= 2
     high *= 2
     for _ in range(80):
         one, two = low + (high - low) / 3, high - (high - low) / 3
-        if _priced(costs, one, room) < _priced(costs, two, room):
+        if bound(one) < bound(two):
             low = one
         else:
             high = two
-    price = (low + high) / 2
-    return max(0.0, _priced(costs, price, room)), price
+    return (low + high) / 2
 
 
-def _priced(costs: Sequence[Cost], price: float, room: int) -> float:
-    """Return the bound that a price gives."""
-    inverts, saves = float("inf"), 0.0  # the least behind a segment, by its action
-    for cost in costs:
-        least = min(inverts, saves)
-        inverting = least + cost.time + price * cost.held
-        kept = float("inf") if cost.kept is None else price * cost.kept
-        saves = min(saves, inverts + price * cost.snapshot) + kept
-        inverts = inverting
-    return min(inverts, saves) - price * room
+def _onwards(costs: Sequence[Cost], price: float) -> list[tuple[float, float]]:
+    """Return what the way on from each position costs at least, kept bytes at a price.
+
+    Of each two figures the second is for where the segment in front rebuilds.
+    """
+    found = [(0.0, 0.0)]
+    for cost in reversed(costs):
+        rest = found[-1]
+        on = [(way.time + price * way.kept + rest[way.rebuilds], way.rebuilds) for way in cost.ways]
+        copy = price * cost.snapshot
+        after = min(total if rebuilds else total + copy for total, rebuilds in on)
+        found.append((min(total for total, _ in on), after))
+    return found[::-1]
 
 
-def _search(
-    costs: Sequence[Cost], loss: int, memory: int, bins: int, price: float = 0.0
-) -> tuple[_Label, bool] | None:
-    """Return the best label at the end, and whether any were left out for want of bins."""
-    thinned = False
-    labels = [_Label(0, 0.0, 0, True, None)]  # nothing below the first segment needs its state
-    for cost in costs:
-        fresh = [one for label in labels for one in _next(label, cost, memory)]
-        labels, fewer = _undominated(fresh, bins, memory, price)
-        thinned |= fewer
-    ends = [label for label in labels if label.kept + loss <= memory]
-    if not ends:
-        return None
-    best = min(ends, key=lambda label: (label.time, label.peak, label.kept))
-    return best._replace(peak=max(best.peak, best.kept + loss)), thinned
+# --- the search ----------------------------------------------------------------------------------
+
+
+class _Search:
+    """The label method for one budget, which a choice fits; `bound` is a time none undercuts."""
+
+    def __init__(self, costs: Sequence[Cost], loss: int, memory: int) -> None:
+        self.costs, self.loss, self.memory = costs, loss, memory
+        room = memory - loss
+        self.price = _price(costs, room)
+        self.onwards = _onwards(costs, self.price)
+        self.paid = self.price * room
+        self.bound = max(0.0, self.onwards[0][False] - self.paid)
+
+    def run(self, bins: int, known: _Label | None = None) -> tuple[_Label, bool]:
+        """Return the best label at the end, and whether any were left out for want of bins.
+
+        `known` is one that is there to be beaten.
+        """
+        thinned = False
+        labels = [_START]
+        for index, cost in enumerate(self.costs, 1):
+            fresh = [one for label in labels for one in _next(label, cost, self.memory)]
+            if known is not None:
+                best, rest = known.time + self.paid, self.onwards[index]
+                fresh = [x for x in fresh if self._priced(x) + rest[x.rebuilds] < best]
+            labels, fewer = self._undominated(fresh, bins)
+            thinned |= fewer
+        ends = [label for label in labels if label.kept + self.loss <= self.memory]
+        ends = [label._replace(peak=max(label.peak, label.kept + self.loss)) for label in ends]
+        ends += [] if known is None else [known]
+        return min(ends, key=lambda label: (label.time, label.peak, label.kept)), thinned
+
+    def _priced(self, label: _Label) -> float:
+        return label.time + self.price * label.kept
+
+    def _undominated(self, labels: list[_Label], bins: int) -> tuple[list[_Label], bool]:
+        """Return the labels that none that goes on alike beats in bytes and time; few enough.
+
+        Of those in a bin the cheapest stays, with what it keeps at a price, and the smallest of
+        all: it goes on if any does.
+        """
+        result: list[_Label] = []
+        thinned = False
+        for rebuilds in (False, True):
+            best, kept = float("inf"), list[_Label]()
+            for label in sorted((x for x in labels if x.rebuilds is rebuilds), key=lambda x: x[:3]):
+                if label.time < best:
+                    best = label.time
+                    kept.append(label)
+            if len(kept) > bins:
+                thinned = True
+                unit, smallest = max(1, self.memory // bins), kept[0]
+                kept.sort(key=self._priced, reverse=True)
+                kept = [smallest, *{label.kept // unit: label for label in kept}.values()]
+            result += kept
+        return result, thinned
 
 
 def _next(label: _Label, cost: Cost, memory: int) -> list[_Label]:
-    """Return the labels behind a segment: it inverts, or it is saved."""
+    """Return the labels behind a segment, one for each way that it may go."""
     found = []
-    for saved in (False, True):
-        if saved and cost.kept is None:
-            continue
-        first = saved and not label.saved
-        start = label.kept + (cost.snapshot if first else 0)
-        kept = start + ((cost.kept or 0) if saved else cost.held)
-        peak = max(start + cost.forward[saved], start + cost.backward[saved])
-        if peak > memory:
-            continue
-        time = label.time + (0.0 if saved else cost.time)
-        found.append(_Label(kept, time, max(label.peak, peak), saved, label))
+    for number, way in enumerate(cost.ways):
+        copies = label.rebuilds and not way.rebuilds
+        start = label.kept + (cost.snapshot if copies else 0)
+        peak = start + max(way.forward, way.backward)
+        if peak <= memory:
+            peak, time = max(label.peak, peak), label.time + way.time
+            found.append(_Label(start + way.kept, time, peak, way.rebuilds, number, label))
     return found
-
-
-def _undominated(
-    labels: list[_Label], bins: int, memory: int, price: float
-) -> tuple[list[_Label], bool]:
-    """Return the labels that none of the same action beats in bytes and time; few enough.
-
-    Of those in a bin the cheapest stays, with what it keeps at a price.
-    """
-    result: list[_Label] = []
-    thinned = False
-    for saved in (False, True):
-        best, kept = float("inf"), list[_Label]()
-        for label in sorted((x for x in labels if x.saved is saved), key=lambda x: x[:3]):
-            if label.time < best:
-                best = label.time
-                kept.append(label)
-        if len(kept) > bins:
-            thinned = True
-            unit = max(1, memory // bins)
-            kept.sort(key=lambda label: label.time + price * label.kept, reverse=True)
-            kept = list({label.kept // unit: label for label in kept}.values())
-        result += kept
-    return result, thinned

@@ -4,9 +4,10 @@ import re
 from fractions import Fraction
 
 from revc.errors import ScheduleError
-from revc.passes.schedule.chain import MOST_BYTES
 
-_UNITS = {
+MOST_BYTES = 2**48
+"""The most that one size may be."""
+UNIT_BYTES = {
     "": 1, "B": 1,
     "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
@@ -21,7 +22,7 @@ def parse_bytes(text: str) -> int:
         ScheduleError: it is no size, or more than 256 TiB.
     """
     found = _FORM.fullmatch(text.strip(), 0)
-    units = {name.lower(): size for name, size in _UNITS.items()}
+    units = {name.lower(): size for name, size in UNIT_BYTES.items()}
     if found is None or found[2].lower() not in units:
         raise ScheduleError(f"{text!r} is no size: give bytes, or a unit as in 512MiB or 1.5GB")
     size = int(Fraction(found[1]) * units[found[2].lower()])

@@ -27,7 +27,7 @@ from revc.ir.program import Block, Program, Register
 from revc.passes.recursion_limit import recursion_limit
 from revc.passes.spec import build
 from revc.runtime import artifact
-from revc.runtime.schedule import Wish, saved_graphs
+from revc.runtime.schedule import Wish, kept_graphs, kept_name, saved_graphs
 
 
 def package_files(program: Program, chunks: int = 1) -> dict[str, str]:
@@ -105,6 +105,15 @@ def code_files(graphs: CompiledGraphs) -> dict[str, str]:
         ]),
         "traced.py": _file("The graphs that torch.compile compiles", model, traced),
     }  # fmt: skip
+    if kept := _kept(graphs):
+        files |= {
+            "keep_forward.py": _file("The forward graphs that keep values", model, [
+                _part(name, one.forward) for name, one in kept
+            ]),
+            "keep_vjp.py": _file("The VJP graphs that take what was kept", model, [
+                _part(name, _full_vjp(one)) for name, one in kept
+            ]),
+        }  # fmt: skip
     if saved := _saved(graphs):
         files |= {
             "keep.py": _file("The forward graphs that keep, of saved segments", model, [
@@ -124,6 +133,14 @@ def _saved(graphs: CompiledGraphs) -> list[tuple[str, Saved]]:
         (name, graphs.segment(name).saved(*_all_wanted(graphs, name)))
         for name in dict.fromkeys(graphs.keys)
         if name in names
+    ]
+
+
+def _kept(graphs: CompiledGraphs) -> list[tuple[str, BlockGraphs]]:
+    """Return the graphs of segments of which the program's schedule keeps values, by name."""
+    return [
+        (kept_name(name, chosen), graphs.segment(name, keep=chosen))
+        for name, chosen in kept_graphs(interface_of(graphs))
     ]
 
 
@@ -154,6 +171,7 @@ def _full_vjp(graphs: BlockGraphs) -> nn.Module:
 def _all(graphs: CompiledGraphs) -> list[nn.Module]:
     graphs.lower_traced(to_run=False)
     parts = [p for _, g in _segments(graphs) for p in (g.forward, g.inverse, _full_vjp(g))]
+    parts += [p for _, kept in _kept(graphs) for p in (kept.forward, _full_vjp(kept))]
     parts += [p for _, saved in _saved(graphs) for p in (saved.keep, saved.pull)]
     return [*parts, graphs.traced_forward, graphs.traced_vjp]
 

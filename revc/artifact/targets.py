@@ -24,6 +24,9 @@ OPERATORS = {
 _RESULTS = {
     "native_layer_norm": ("normed", "mean", "rstd"),
     "native_layer_norm_backward": ("d_input", "d_weight", "d_bias"),
+    "group_norm": ("normed", "mean", "rstd"),
+    "group_norm_vjp": ("d_input", "d_weight", "d_bias"),
+    "max_pool2d_with_indices": ("pooled", "index"),
     "rms_norm": ("normed", "scale"),
     "rms_norm_vjp": ("d_input", "d_weight"),
     "attend": ("attended", "row"),

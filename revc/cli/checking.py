@@ -8,6 +8,7 @@ from revc.cli.render import Format, print_findings
 from revc.errors import InternalError
 from revc.passes.analysis.random_nets import Probe
 from revc.passes.lint import EVERYTHING, LintResult, Selection, lint
+from revc.passes.rules.m508_memory_infeasible import Least
 
 
 def check(
@@ -23,8 +24,8 @@ def check(
 
     A file that a bug of ours keeps from being linted is told, and the code is `BUG`; the others are
     linted all the same.
-    With `probe`, which imports torch and the nets of the specs, torch nets are run; with `allowed`
-    only those from these modules, or from below.
+    With `probe`, which imports torch and the nets of the specs, torch nets are run, with `allowed`
+    only those from these modules, or from below; and budgets of memory are checked.
 
     Raises:
         BindError: `dims` has a dim that a file does not declare.
@@ -33,8 +34,8 @@ def check(
     bugs: list[InternalError] = []
     for spec in specs:
         try:
-            run = _prober(allowed) if probe else None
-            results.append((spec, lint(spec, selection, dims, probe=run)))
+            run, least = _probes(allowed) if probe else (None, None)
+            results.append((spec, lint(spec, selection, dims, probe=run, least=least)))
         except InternalError as bug:
             bugs.append(bug)
     findings = [finding for _, result in results for finding in result.findings]
@@ -53,10 +54,11 @@ def check(
     return BUG if bugs else int(any(result.denied for _, result in results))
 
 
-def _prober(allowed: Sequence[str] | None) -> Probe:
-    from revc.audit.probe import prober  # imports torch
+def _probes(allowed: Sequence[str] | None) -> tuple[Probe, Least]:
+    from revc.audit.probe import prober  # these two import torch
+    from revc.planning.least import least_of
 
-    return prober(allowed)
+    return prober(allowed), least_of(allowed)
 
 
 def _summary(spec: str, result: LintResult) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from revc.cli.emit import Stage
 from revc.cli.options import AllowImport, NoImport, imports, parse_dims
+from revc.cli.plan_spec import Subject, budget, has_budget, schedule_for
 
 
 def run(
@@ -23,12 +24,18 @@ def run(
     ] = 1,
     schedule: Annotated[
         str | None,
-        typer.Option(help="What a run keeps: save, invert, or one a segment: invert,save,save."),
+        typer.Option(help="What a run keeps: invert, keep, save, or one a segment: keep:out,save."),
     ] = None,
     memory: Annotated[
         str | None,
-        typer.Option(help="Plan the schedule for this budget, as 512MiB; all sizes must be bound."),
+        typer.Option(
+            help="Plan the schedule for this budget, as 512MiB, or auto, for what the device has "
+            "free; all sizes must be bound. Left out, the `budget memory` of the spec is it."
+        ),
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where it is to be trained, for a plan: cuda.")
+    ] = "cpu",
     force: Annotated[
         bool,
         typer.Option("--force", help="Write beside other files and over edited ones."),
@@ -41,12 +48,11 @@ def run(
         raise typer.BadParameter("say where to write with -o FOLDER, or what to print with --emit")
     dims, allowed = parse_dims(dim or []), imports(no_import, allow_import)
     actions = [part.strip() for part in (schedule or "").split(",") if part.strip()]
-    if memory is not None:
-        from revc.cli.plan_spec import schedule_for
-
-        if actions:
-            raise typer.BadParameter("--schedule and --memory both say what a run keeps")
-        actions = schedule_for(spec, model, dims, chunks, memory)
+    if actions and memory is not None:
+        raise typer.BadParameter("--schedule and --memory both say what a run keeps")
+    if not actions and (memory is not None or has_budget(spec)):
+        subject = Subject(spec, model, dims, device, chunks, allowed)
+        actions = schedule_for(subject, None if memory is None else budget(memory))
     if emit is not None:
         _print(emit, spec, model, dims, chunks, actions)
         return

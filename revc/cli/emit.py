@@ -36,8 +36,8 @@ def emit(
     """Return a stage of a spec's compilation as text.
 
     `ast` is the syntax tree, `ir` the typed program, `inverse` that of the inverse, `vjp` the code
-    of the VJP graph, `fx` the code of the forward, inverse and VJP graphs, and of those that keep
-    and that pull where the schedule saves a segment.
+    of the VJP graph, `fx` the code of the forward, inverse and VJP graphs, and of those of
+    segments that are saved, or of which values are kept.
 
     Raises:
         SpecError: the spec does not parse, or for the other stages does not check.
@@ -71,7 +71,9 @@ def _fx(program: Program, chunks: int) -> str:
     return "\n\n".join(f"# --- {name} ---\n\n{files[name]}" for name in names)
 
 
-_SHOWN = ("forward.py", "inverse.py", "vjp.py", "keep.py", "pull.py")
+_SHOWN = (
+    "forward.py", "inverse.py", "vjp.py", "keep_forward.py", "keep_vjp.py", "keep.py", "pull.py",
+)  # fmt: skip
 
 
 def _code(program: Program, chunks: int) -> dict[str, str]:

@@ -11,6 +11,7 @@ _WHEN = {
     "lint": "",
     "compile": " It speaks when a spec is compiled.",
     "deny unknown": " It speaks with `--deny unknown`.",
+    "probe": " It speaks with `--probe`, and compiling makes the plan itself.",
 }
 
 

@@ -28,7 +28,8 @@ def run(
     probe: Annotated[
         bool,
         typer.Option(
-            "--probe", help="Import and run torch nets to see if they draw random numbers."
+            "--probe",
+            help="Run torch nets to see if they draw random numbers; count a step's memory.",
         ),
     ] = False,
     no_import: NoImport = False,

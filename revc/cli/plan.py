@@ -1,7 +1,6 @@
 """`revc plan`: how a backward pass gets its inputs back within a memory budget."""
 
 import json
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -24,10 +23,14 @@ class Format(StrEnum):
 
 
 def run(
-    memory: Annotated[
-        list[str], typer.Option(help="A budget: bytes, or 512MiB. May be given several times.")
-    ],
     spec: Annotated[str | None, typer.Argument(help="The .rev file of a model to plan.")] = None,
+    memory: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A budget: bytes, or 512MiB; for a model also auto, what the device has free. May "
+            "be given several times; left out, it is the `budget memory` of the spec."
+        ),
+    ] = None,
     chain: Annotated[
         Path | None, typer.Option(help="An abstract chain in JSON instead: see docs/schedule.md.")
     ] = None,
@@ -39,27 +42,34 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write a file instead of printing.")
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Run a step of a model's plan, for its page.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="Where a model is to be trained: cuda.")] = "cpu",
     time_limit: Annotated[
         float | None,
         typer.Option(min=0, help="Seconds a budget; the best plan so far is given then."),
     ] = None,
 ) -> None:
     """Plan what a backward pass keeps within a budget; exits with 1 when one cannot be met."""
+    from revc.cli import plan_spec
     from revc.cli.options import parse_dims, write_text
     from revc.passes.schedule.read import read
 
     if (spec is None) == (chain is None):
         raise typer.BadParameter("say what to plan: a .rev file, or --chain and a file")
-    budgets = [_budget(text) for text in memory]
+    asked = [plan_spec.budget(text) for text in memory or ()]
+    if measure and (chain is not None or output_format is not Format.html):
+        raise typer.BadParameter("--measure runs a model's plan, for --format html")
     if spec is not None:
-        from revc.cli.plan_spec import planned
-
-        if output_format is Format.html or output is not None or time_limit is not None:
-            raise typer.BadParameter("a model's plan is printed as a table or json")
-        as_json = output_format is Format.json
-        met = planned(spec, model, parse_dims(dim or []), budgets, as_json)
+        subject = plan_spec.Subject(spec, model, parse_dims(dim or []), device)
+        shape = plan_spec.Shape(output_format, output, measure)
+        met = plan_spec.planned(subject, asked, shape, time_limit)
         raise typer.Exit(0 if met else 1)
     assert chain is not None
+    budgets = [one for one in asked if isinstance(one, int)]
+    if not budgets or len(budgets) < len(asked):
+        raise typer.BadParameter("a chain is planned for a --memory in bytes or with a unit")
     known = read(chain)
     found = [_solved(known, budget, time_limit) for budget in budgets]
     text = _shown(known, found, output_format)
@@ -73,33 +83,16 @@ def run(
     raise typer.Exit(1 if refused else 0)
 
 
-def _budget(text: str) -> int:
-    from revc.errors import ScheduleError
-    from revc.passes.schedule.units import parse_bytes
-
-    try:
-        return parse_bytes(text)
-    except ScheduleError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 def _solved(chain: "Chain", memory: int, limit: float | None) -> "Solution | InfeasibleError":
+    from revc.cli.progress import progress
     from revc.passes.schedule.errors import InfeasibleError
     from revc.passes.schedule.solve import solve
 
-    try:
-        return solve(chain, memory, limit=limit, progress=_tell if sys.stderr.isatty() else None)
-    except InfeasibleError as error:
-        return error
-    finally:
-        if sys.stderr.isatty():
-            typer.echo("\r\x1b[K", nl=False, err=True)
-
-
-def _tell(stage: str, share: float, best: float | None) -> None:
-    """Show how the search goes, on one line of the terminal."""
-    reached = "" if best is None else f", extra time {best:.6g}"
-    typer.echo(f"\r\x1b[K{stage} {100 * share:.0f} %{reached}", nl=False, err=True)
+    with progress("extra time") as tell:
+        try:
+            return solve(chain, memory, limit=limit, progress=tell)
+        except InfeasibleError as error:
+            return error
 
 
 def _shown(chain: "Chain", found: "Sequence[Solution | InfeasibleError]", style: Format) -> str:

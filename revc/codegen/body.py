@@ -11,6 +11,7 @@ from torch.fx import Graph, Node
 from revc.codegen import places
 from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Emitter, decoded
+from revc.codegen.holds import Holds
 from revc.codegen.interface import Names, sizes_of, tail_names
 from revc.codegen.lowered import GRAPH_NAMES, Lowered
 from revc.codegen.metering import Exchanging
@@ -57,6 +58,7 @@ class Body:
         self.given_types: dict[str, RegType] = {r.name: r.type for r in block.givens}
         self.modules: dict[str, torch.nn.Module] = {}
         self._called: dict[int, str] = {}
+        self.holds = Holds(block, options.keep)
 
     def open_tail(self) -> None:
         """Append the placeholders of nets, sizes, turns and mode, and make the tape."""
@@ -68,7 +70,7 @@ class Body:
         for node in self.sizes.values():
             node.meta["number"] = True
         self.metered = self.library.metered(self.block)
-        taken = tail_names(self.metered, forgets(self.block))
+        taken = tail_names(self.metered, forgets(self.block), bool(self.options.keep))
         mode = dict(zip(taken, self.names.all(taken), strict=True))
         mode["dtype"].meta["mode"] = True
         self.dtype, self.low, self.device = mode["dtype"], mode["low"], mode["device"]
@@ -76,6 +78,8 @@ class Body:
             self.bits, self.lengths, self.sites = mode["bits"], mode["lengths"], mode["sites"]
         if forgets(self.block):
             self.forgotten = mode["forgotten"]
+        if self.options.keep:
+            self.kept = mode["kept"]
         self.health = mode["health"]
         self.tape = self.new_tape()
         self.state = Registers(self.tape, self.size)
@@ -122,10 +126,11 @@ class Body:
         names = (*sizes_of(callee), *callee.turns)
         return [self.sizes[name] for name in names if name != index]
 
-    def tail(self, callee: Block) -> list[Node]:
-        """Return the arguments that a callee takes last."""
+    def tail(self, callee: Block, options: Options) -> list[Node]:
+        """Return the arguments that a callee takes last, which is lowered with `options`."""
         bits = [self.bits, self.lengths, self.sites] if self.library.metered(callee) else []
         kept = [self.forgotten] if forgets(callee) else []
+        kept += [self.kept] if options.keep else []
         return [self.dtype, self.low, self.device, *bits, *kept, self.health]
 
     def module(self, wish: str, module: torch.nn.Module) -> str:
@@ -204,8 +209,8 @@ class Body:
             known = (pieces or {}).get(key(place))
             return (node if known is None else known), numerics
 
-        net = self.nets.__getitem__
-        return Emitter(tape, self.block.nets, raw, self.size, net, asked=self.asked)
+        net, hold = self.nets.__getitem__, self.holds.evaluation(pieces is not None)
+        return Emitter(tape, self.block.nets, raw, self.size, net, asked=self.asked, hold=hold)
 
     def asked(self, place: Place) -> bool:
         """Say whether the cotangent of a place may be wanted in a VJP graph of this block.

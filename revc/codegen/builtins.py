@@ -7,6 +7,7 @@ settings code depends on. What else is known of a kind is in `revc.ir.net_kinds`
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from revc.codegen.elementwise import binary, unary
 from revc.codegen.tape import Tape
 from revc.ir.net_kinds import arguments_of, builtin, signature_of
 from revc.ir.nets import NetSlot
+from revc.runtime.nets import tensor_ops
 
 aten = torch.ops.aten
 
@@ -28,7 +30,7 @@ class Call:
 
     `sizes` are the arguments' sizes on the axis on which they are joined, `settings` the net's: of
     either only what the kind's row in `NET_KINDS` says that code depends on. `tied` is the borrowed
-    weight, if any.
+    weight, if any. `hold(name, node)` gives what stands for one of the kind's `values`.
     """
 
     args: tuple[Node, ...]
@@ -36,6 +38,11 @@ class Call:
     sizes: tuple[int, ...]
     settings: dict[str, Any]
     tied: Node | None = None
+    hold: Callable[[str, Node], Node] = lambda _name, node: node
+
+    def held(self, name: str) -> ops.Hold:
+        """Return what gives what stands for the value called `name`."""
+        return partial(self.hold, name)
 
 
 JOINING = ("linear", "gate", "mlp", "conv")
@@ -50,7 +57,8 @@ def joined(tape: Tape, call: Call, axis: int = -1) -> Node:
 def _linear(tape: Tape, call: Call) -> Node:
     own = list(call.params)
     weight = call.tied if call.tied is not None else own.pop(0)
-    return ops.linear(tape, joined(tape, call), weight, own[0] if own else None)
+    bias = own[0] if own else None
+    return ops.linear(tape, joined(tape, call), weight, bias, call.held("out"))
 
 
 def _attention(tape: Tape, call: Call) -> Node:
@@ -58,7 +66,7 @@ def _attention(tape: Tape, call: Call) -> Node:
     heads, kv_heads = s["heads"], s["kv_heads"]
     size, causal, window = call.sizes[0] // heads, s["causal"], s["window"]
     weight_qkv, bias_qkv, weight_out, bias_out = call.params
-    qkv = ops.linear(tape, call.args[0], weight_qkv, bias_qkv)
+    qkv = ops.linear(tape, call.args[0], weight_qkv, bias_qkv, call.held("qkv"))
     unflatten, flatten = aten.unflatten.int, aten.flatten.using_ints
     swap = (aten.transpose.int, 1, 2)
     split = ops.view(tape, qkv, (unflatten, -1, [-1, size]), (flatten, -2, -1))
@@ -67,14 +75,15 @@ def _attention(tape: Tape, call: Call) -> Node:
     if s["rotary"]:
         q, k = ops.rotate(tape, q), ops.rotate(tape, k)
     k, v = (ops.repeat_heads(tape, x, kv_heads, heads // kv_heads) for x in (k, v))
-    out = ops.view(tape, ops.attend(tape, q, k, v, causal, window), swap, swap)
+    out = ops.attend(tape, q, k, v, causal, window, call.held("attended"))
+    out = ops.view(tape, out, swap, swap)
     out = ops.view(tape, out, (flatten, -2, -1), (unflatten, -1, [-1, size]))
-    return ops.linear(tape, out, weight_out, bias_out)
+    return ops.linear(tape, out, weight_out, bias_out, call.held("out"))
 
 
 def _mlp(tape: Tape, call: Call) -> Node:
     weight_in, bias_in, weight_out, bias_out = call.params
-    hidden = ops.linear(tape, joined(tape, call), weight_in, bias_in)
+    hidden = ops.linear(tape, joined(tape, call), weight_in, bias_in, call.held("hidden"))
     act = call.settings["act"]
     if act == "swiglu":
         gate, value = ops.split(tape, hidden, [call.settings["width"]] * 2, -1)
@@ -82,7 +91,7 @@ def _mlp(tape: Tape, call: Call) -> Node:
         hidden.meta["dtype"] = gate.meta.get("dtype")
     else:
         hidden = unary(tape, act, hidden)
-    return ops.linear(tape, hidden, weight_out, bias_out)
+    return ops.linear(tape, hidden, weight_out, bias_out, call.held("out"))
 
 
 def _conv(tape: Tape, call: Call) -> Node:
@@ -91,8 +100,26 @@ def _conv(tape: Tape, call: Call) -> Node:
         zip(call.params[:half], call.params[half:], strict=True)
     ):
         x = unary(tape, call.settings["act"], x) if depth else x
-        x = ops.convolution(tape, x, weight, bias, call.settings["kernel"] // 2)
+        hold = call.held("out" if depth == half - 1 else f"hidden_{depth}")
+        stride = 1 if depth else call.settings["stride"]
+        padding = tensor_ops.padding(call.settings["kernel"], stride)
+        x = ops.convolution(tape, x, weight, bias, padding, stride, hold)
     return x
+
+
+def _pool(tape: Tape, call: Call) -> Node:
+    pool = ops.max_pool if call.settings["kind"] == "max" else ops.mean_pool
+    return pool(tape, call.args[0], call.settings["kernel"], call.settings["stride"])
+
+
+def _mean(tape: Tape, call: Call) -> Node:
+    return ops.mean(tape, call.args[0], call.settings["along"])
+
+
+def _group_norm(tape: Tape, call: Call) -> Node:
+    weight, bias = call.params
+    groups, eps = call.settings["groups"], float(call.settings["eps"])
+    return ops.group_norm(tape, call.args[0], weight, bias, groups, eps)
 
 
 def _norm(tape: Tape, call: Call) -> Node:
@@ -114,7 +141,8 @@ def _parameter(tape: Tape, call: Call) -> Node:
 
 def _cross_entropy(tape: Tape, call: Call) -> Node:
     weight = call.tied if call.tied is not None else call.params[0]
-    return ops.token_loss(tape, call.args[0], call.args[1], weight, call.settings["chunk"])
+    chunk = call.settings["chunk"]
+    return ops.token_loss(tape, call.args[0], call.args[1], weight, chunk, call.held("out"))
 
 
 EMITTERS: dict[str, Callable[[Tape, Call], Node]] = {
@@ -123,7 +151,10 @@ EMITTERS: dict[str, Callable[[Tape, Call], Node]] = {
     "attention": _attention,
     "mlp": _mlp,
     "conv": _conv,
+    "pool": _pool,
+    "mean": _mean,
     "norm": _norm,
+    "group_norm": _group_norm,
     "embedding": _embedding,
     "parameter": _parameter,
     "cross_entropy": _cross_entropy,

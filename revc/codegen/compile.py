@@ -9,6 +9,7 @@ from torch import nn
 
 from revc.codegen import builtins
 from revc.codegen.graphs import CompiledGraphs
+from revc.codegen.holds import offered
 from revc.codegen.imports import check_imports, located
 from revc.codegen.interface import emits_of, free_sizes, sizes_of
 from revc.codegen.metering import plan_of, polynomial
@@ -89,7 +90,8 @@ def scheduled(program: Program, wish: Wish) -> Program:
     Raises:
         BindError: the wish names no action.
     """
-    actions = tuple(Action(kind=action.kind) for action in schedules.schedule_of(wish))
+    wanted = schedules.schedule_of(wish)
+    actions = tuple(Action(kind=action.kind, values=action.values) for action in wanted)
     return program.model_copy(update={"schedule": actions})
 
 
@@ -138,7 +140,7 @@ def interface_of(graphs: CompiledGraphs) -> Interface:
         program_hash=program_hash(program),
         plan=plan_of(program),
         needs=tuple(_need(need) for need in size_needs(program.model)),
-        schedule=tuple(schedules.Action(action.kind) for action in program.schedule),
+        schedule=tuple(schedules.Action(one.kind, one.values) for one in program.schedule),
     )
     schedules.check(made, made.schedule)
     return made
@@ -169,6 +171,7 @@ def _segment(cut: Cut, graph: str, graphs: CompiledGraphs) -> SegmentPlan:
             if one.name in changed(cut.block) or name not in cut.gives
         ),
         labels=tuple(sorted(name for name, kind in kinds.items() if kind == "label")),
+        values=tuple(f"{cut.block.nets[slot].name}.{name}" for slot, name in offered(cut.block)),
     )
 
 
@@ -184,8 +187,9 @@ def _need(need: SizeNeed) -> Need:
 
 
 def program_hash(program: Program) -> str:
-    """Return the SHA-256 of what the program does; places and its schedule take no part."""
-    return hashlib.sha256(program.model_dump_json(exclude={"schedule"}).encode()).hexdigest()
+    """Return the SHA-256 of what the program does: without places, schedule, budget of memory."""
+    done = program.model_dump_json(exclude={"schedule", "memory"})
+    return hashlib.sha256(done.encode()).hexdigest()
 
 
 def _slot(register: Register, given: bool = False) -> Slot:

@@ -6,6 +6,7 @@ reads in the same order, so that its bits are the same in all of them.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from math import lcm
 from typing import Any
 
@@ -35,7 +36,8 @@ class Emitter:
     `raw(place)` returns the node of a place as it is held, and its numerics; `size(name)` the node
     of a size or turn; `net(slot)` the node of a slot's parameters, a tuple. `wanted(leaf)` says
     whether a leaf wants a cotangent in this graph, `asked(place)` whether it might in a VJP graph:
-    forward and VJP graph of a block have the same answer.
+    forward and VJP graph of a block have the same answer. `hold(slot, name, node)` gives what
+    stands for a value within a net's call: what was computed, or what a run has kept of it.
     """
 
     tape: Tape
@@ -45,6 +47,7 @@ class Emitter:
     net: Callable[[int], Node]
     wanted: Callable[[Place | int], bool] = lambda _leaf: True
     asked: Callable[[Place], bool] = lambda _place: True
+    hold: Callable[[int, str, Node], Node] = lambda _slot, _name, node: node
     leaves: dict[Key, tuple[Place, Node]] = field(default_factory=dict)
     params: dict[int, list[Node]] = field(default_factory=dict)
     nets: dict[int, Node] = field(default_factory=dict)
@@ -102,6 +105,7 @@ class Emitter:
             sizes=code.sizes,
             settings=dict(code.settings),
             tied=None if code.tied is None else self._params(code.tied)[0],
+            hold=partial(self.hold, expr.slot),
         )
         return builtins.EMITTERS[code.kind](self.tape, call)
 

@@ -10,6 +10,7 @@ from revc.codegen.options import Asked, Options
 from revc.codegen.statements.table import lower
 from revc.ir.instructions import Instruction
 from revc.ir.program import Block
+from revc.runtime import keeping
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library
@@ -44,13 +45,19 @@ class Forward(Body):
         self.run()
         state = [self.state[r.name] for r in self.block.gives]
         emits = [self.emitted[name] for name in emits_of(self.block)]
+        keys = self.holds.order()
+        if self.options.keep:
+            self.effect(keeping.put, self.kept, *(self.holds.nodes[key] for key in keys))
         self.graph.output((*state, *emits, self.health))
-        return self.finished(self.block.name)
+        made = self.finished(self.block.name)
+        made.meta["kept"] = keys
+        return made
 
     def run(self) -> None:
         """Lower the body."""
-        for step in self.block.body:
-            self.step(step)
+        for index, step in enumerate(self.block.body):
+            with self.holds.at(index):
+                self.step(step)
 
     def size_names(self) -> tuple[str, ...]:
         """Return the free sizes that the graph takes."""

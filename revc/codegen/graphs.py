@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from revc import runtime
+from revc.codegen.holds import offered
 from revc.codegen.library import Library
 from revc.codegen.lowered import coded
 from revc.codegen.metering import sites_of
-from revc.codegen.options import Asked, Needs, Options, Wants
+from revc.codegen.options import Asked, Needs, Options, Value, Wants
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
 from revc.codegen.segments import Cut, segments_of
@@ -25,7 +26,10 @@ from revc.ir.program import Block, Program
 
 
 class BlockGraphs:
-    """The three graphs of a segment's block; `traced` are functional, for a compiler."""
+    """The three graphs of a segment's block; `traced` are functional, for a compiler.
+
+    Of the values `keep` the forward graph hands over what it computed, and the VJP graph takes it.
+    """
 
     def __init__(
         self,
@@ -34,9 +38,10 @@ class BlockGraphs:
         chunks: int,
         traced: bool = False,
         asked: Asked = None,
+        keep: frozenset[Value] = frozenset(),
     ) -> None:
         self.block, self.library, self.asked = block, library, asked
-        self.options = Options(chunks, traced=traced)
+        self.options = Options(chunks, traced=traced, keep=keep)
         self._label = tuple(r.type.numerics.kind == "label" for r in block.givens)
 
     @cached_property
@@ -137,13 +142,18 @@ class CompiledGraphs:
         return [known[code_key(cut.block)] for cut in self.cuts]
 
     def segment(
-        self, name: str, brought: frozenset[int] = frozenset(), asked: Asked = None
+        self,
+        name: str,
+        brought: frozenset[int] = frozenset(),
+        asked: Asked = None,
+        keep: tuple[int, ...] = (),
     ) -> BlockGraphs:
         """Return the graphs of a segment in which the nets of some slots run as brought ones.
 
-        `asked` says of which of its givens a cotangent may be wanted, None of all.
+        `asked` says of which of its givens a cotangent may be wanted, None of all; `keep` which of
+        the values that its plan offers are kept, by number.
         """
-        return self._of(name, brought, traced=False, asked=asked)
+        return self._of(name, brought, traced=False, asked=asked, keep=keep)
 
     def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
         """Return the slots that run as brought ones where `brought` do: turns share their code."""
@@ -163,12 +173,20 @@ class CompiledGraphs:
             self._made[key] = CompiledByTorch(graphs, lambda g: torch.compile(g, **dict(how)))
         return self._made[key]
 
-    def _of(self, name: str, brought: frozenset[int], traced: bool, asked: Asked) -> BlockGraphs:
-        key = (name, brought, traced, asked)
+    def _of(
+        self,
+        name: str,
+        brought: frozenset[int],
+        traced: bool,
+        asked: Asked,
+        keep: tuple[int, ...] = (),
+    ) -> BlockGraphs:
+        key = (name, brought, traced, asked, keep)
         if key not in self._made:
             block = self.names[name].block
+            values = frozenset(offered(block)[number] for number in keep)
             block = replaced(block, brought) if brought else block
-            self._made[key] = BlockGraphs(block, self.library, self.chunks, traced, asked)
+            self._made[key] = BlockGraphs(block, self.library, self.chunks, traced, asked, values)
         return self._made[key]
 
     def lower_traced(self, to_run: bool = True) -> None:

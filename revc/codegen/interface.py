@@ -9,7 +9,8 @@ VJP:      state.., cotangents.., givens.., given cotangents.., emit cotangents..
 A block that exchanges bits also takes, behind the device, the token of the session, the code
 lengths, which it adds to (in a VJP: their cotangents, None if nothing wants them), and the table of
 the program's sites, in which its statements have numbers. One that forgets takes, in front of the
-health, what the run keeps of it (`revc.runtime.forgetting.Forgotten`).
+health, what the run keeps of it (`revc.runtime.forgetting.Forgotten`); one of which values are kept
+takes behind that where they are put (`revc.runtime.keeping.Values`).
 """
 
 import keyword
@@ -27,10 +28,11 @@ from revc.ir.memo import per_node
 from revc.ir.program import Block
 
 
-def tail_names(metered: bool, forgets: bool) -> tuple[str, ...]:
+def tail_names(metered: bool, forgets: bool, keeps: bool) -> tuple[str, ...]:
     """Return the names of what a graph takes last."""
     bits = ("bits", "lengths", "sites") if metered else ()
-    return ("dtype", "low", "device", *bits, *(("forgotten",) if forgets else ()), "health")
+    kept = (*(("forgotten",) if forgets else ()), *(("kept",) if keeps else ()))
+    return ("dtype", "low", "device", *bits, *kept, "health")
 
 
 @per_node

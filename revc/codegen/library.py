@@ -68,7 +68,7 @@ class Library:
 
     def inverse(self, block: Block, options: Options, asked: Asked = None) -> GraphModule:
         """Return the graph of a block's inverse, without emits and code lengths."""
-        options = replace(options, measured=False)
+        options = replace(options, measured=False, keep=frozenset())
         made = ("inverse graph", _code(block, options), options, _distinct(block, asked))
         if made not in self.made:
             inverted = without_emits(block).inverse()

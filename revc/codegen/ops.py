@@ -14,13 +14,22 @@ from revc.runtime.nets import attention_kernels, cross_entropy, tensor_ops
 
 aten = torch.ops.aten
 
+Hold = Callable[[Node], Node]
+"""What stands for a value that was computed: itself, or what a run has kept of it."""
 
-def linear(tape: Tape, x: Node, weight: Node, bias: Node | None) -> Node:
+
+def itself(node: Node) -> Node:
+    """Return a value as it was computed."""
+    return node
+
+
+def linear(tape: Tape, x: Node, weight: Node, bias: Node | None, hold: Hold = itself) -> Node:
     """``x W' + b`` on the last axis, in the matmuls' dtype."""
     x, weight = tape.lower(x), tape.lower(weight)
     bias = tape.lower(bias) if bias is not None else None
     out = tape.call(aten.linear.default, x, weight, bias)
     out.meta["dtype"] = tape.low
+    out = hold(out)
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
         g = tape.cast(g, tape.low)
@@ -74,11 +83,14 @@ def rms_norm(tape: Tape, x: Node, weight: Node, eps: float) -> Node:
     return tape.record(out, (x, weight), vjp)
 
 
-def attend(tape: Tape, q: Node, k: Node, v: Node, causal: bool, window: int | None) -> Node:
+def attend(
+    tape: Tape, q: Node, k: Node, v: Node, causal: bool, window: int | None, hold: Hold = itself
+) -> Node:
     """Scaled dot-product attention of [B, H, T, D]."""
     both = tape.call(attention_kernels.attend, q, k, v, causal, window)
     out, row = tape.item(both, 0), tape.item(both, 1)
     out.meta["dtype"] = q.meta.get("dtype")
+    out, row = hold(out), hold(row)
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
         back = tape.call(attention_kernels.attend_vjp, g, q, k, v, out, row, causal, window)
@@ -162,12 +174,61 @@ def embedding(tape: Tape, table: Node, index: Node, size: int) -> Node:
     return tape.record(out, (table,), vjp)
 
 
-def convolution(tape: Tape, x: Node, weight: Node, bias: Node, padding: int) -> Node:
-    """A 2-d convolution of stride 1."""
+def group_norm(tape: Tape, x: Node, weight: Node, bias: Node, groups: int, eps: float) -> Node:
+    """Group norm of [B, n, H, W]."""
+    x = tape.higher(x)
+    both = tape.call(tensor_ops.group_norm, x, weight, bias, groups, eps)
+    out, mean, rstd = (tape.item(both, i) for i in range(3))
+    out.meta["dtype"] = tape.dtype
+
+    def vjp(g: Node) -> list[tuple[Node, Node]]:
+        g = tape.cast(g, tape.dtype)
+        back = tape.call(tensor_ops.group_norm_vjp, g, x, mean, rstd, weight, groups)
+        return [(node, tape.item(back, i)) for i, node in enumerate((x, weight, bias))]
+
+    return tape.record(out, (x, weight, bias), vjp)
+
+
+def mean(tape: Tape, x: Node, along: Sequence[int]) -> Node:
+    """The mean over some axes, which go."""
+    out = tape.call(aten.mean.dim, x, list(along))
+    out.meta["dtype"] = x.meta.get("dtype")
+    return tape.record(
+        out, (x,), lambda g: [(x, tape.call(tensor_ops.mean_vjp, g, x, list(along)))]
+    )
+
+
+def mean_pool(tape: Tape, x: Node, kernel: int, stride: int) -> Node:
+    """The mean over the pixels of each window."""
+    padding = tensor_ops.padding(kernel, stride)
+    rest = ([kernel] * 2, [stride] * 2, [padding] * 2, False, False, None)
+    out = tape.call(aten.avg_pool2d.default, x, *rest)
+    out.meta["dtype"] = x.meta.get("dtype")
+    back = aten.avg_pool2d_backward.default
+    return tape.record(out, (x,), lambda g: [(x, tape.call(back, g, x, *rest))])
+
+
+def max_pool(tape: Tape, x: Node, kernel: int, stride: int) -> Node:
+    """The greatest pixel of each window."""
+    padding = tensor_ops.padding(kernel, stride)
+    rest = ([kernel] * 2, [stride] * 2, [padding] * 2, [1, 1], False)
+    both = tape.call(aten.max_pool2d_with_indices.default, x, *rest)
+    out, index = tape.item(both, 0), tape.item(both, 1)
+    out.meta["dtype"] = x.meta.get("dtype")
+    back = aten.max_pool2d_with_indices_backward.default
+    return tape.record(out, (x,), lambda g: [(x, tape.call(back, g, x, *rest, index))])
+
+
+def convolution(
+    tape: Tape, x: Node, weight: Node, bias: Node, padding: int, stride: int = 1,
+    hold: Hold = itself,
+) -> Node:  # fmt: skip
+    """A 2-d convolution."""
     x, weight, bias = tape.lower(x), tape.lower(weight), tape.lower(bias)
-    rest = ([1, 1], [padding, padding], [1, 1], False, [0, 0], 1)
+    rest = ([stride, stride], [padding, padding], [1, 1], False, [0, 0], 1)
     out = tape.call(aten.convolution.default, x, weight, bias, *rest)
     out.meta["dtype"] = tape.low
+    out = hold(out)
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
         mask = [True, True, False]
@@ -179,10 +240,12 @@ def convolution(tape: Tape, x: Node, weight: Node, bias: Node, padding: int) -> 
     return tape.record(out, (x, weight, bias), vjp)
 
 
-def token_loss(tape: Tape, x: Node, targets: Node, weight: Node, chunk: int) -> Node:
+def token_loss(
+    tape: Tape, x: Node, targets: Node, weight: Node, chunk: int, hold: Hold = itself
+) -> Node:
     """Mean cross-entropy under ``softmax(x W')``, `chunk` tokens at a time."""
     x, weight = tape.lower(x), tape.lower(weight)
-    out = tape.call(cross_entropy.cross_entropy, x, targets, weight, None, chunk)
+    out = hold(tape.call(cross_entropy.cross_entropy, x, targets, weight, None, chunk))
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
         back = tape.call(cross_entropy.cross_entropy_vjp, g, x, targets, weight, None, chunk)

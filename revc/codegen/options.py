@@ -1,18 +1,42 @@
 """What a graph is lowered for."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+Value = tuple[int, str]
+"""A value within the calls of a net: its slot in the block, and its name in the net's kind."""
 
 
 @dataclass(frozen=True)
 class Options:
     """How to lower.
 
-    `chunks` pieces along the batch; `traced` for torch.compile; `measured` with code lengths.
+    `chunks` pieces along the batch; `traced` for torch.compile; `measured` with code lengths;
+    `keep` are the values that the forward graph hands to the VJP graph, rather than that they are
+    computed again.
     """
 
     chunks: int = 1
     traced: bool = False
     measured: bool = True
+    keep: frozenset[Value] = frozenset()
+
+    def below(self, rows: Iterable[Sequence[int]]) -> Self:
+        """Return the options of a callee, whose slots are the caller's in `rows`, one a turn.
+
+        Turns share their code: what is kept of one is kept of all.
+        """
+        if not self.keep:
+            return self
+        keep = {
+            (slot, name)
+            for row in rows
+            for slot, of in enumerate(row)
+            for known, name in self.keep
+            if known == of
+        }
+        return replace(self, keep=frozenset(keep))
 
 
 Asked = tuple[bool, ...] | None

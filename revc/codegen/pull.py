@@ -18,6 +18,7 @@ from revc.codegen.targets.base import Evaluation
 from revc.ir.instructions import Env, Instruction, Let
 from revc.ir.live_types import typed
 from revc.ir.program import Block
+from revc.runtime import keeping
 
 if TYPE_CHECKING:
     from revc.codegen.library import Library
@@ -35,7 +36,7 @@ class Pull(Gathering):
         asked: Asked = None,
     ) -> None:
         super().__init__(block, library, options, asked)
-        self.needs = needs
+        self.needs, self._known = needs, asked
         registers = self.names.all(r.name for r in block.gives)
         cots = self.names.all(f"d_{r.name}" for r in block.gives)
         givens = self.names.all(r.name for r in block.givens)
@@ -53,6 +54,17 @@ class Pull(Gathering):
         self.params: dict[int, Any] = {}
         self.let_values: dict[str, Evaluation] = {}
         self.pending = {step.name: step for step in block.body if isinstance(step, Let)}
+        if options.keep:
+            self._take()
+
+    def _take(self) -> None:
+        """Take what the block's forward graph kept, in its order."""
+        keys = self.library.forward(self.block, self.options, self._known).meta["kept"]
+        frame = self.effect(keeping.take, self.kept)
+        frame.meta["results"] = len(keys)
+        for index, key in enumerate(keys):
+            self.holds.nodes[key] = self.tape.item(frame, index)
+        self.holds.taken = True
 
     def build(self) -> GraphModule:
         """Lower the body backwards and return the graph."""
@@ -69,8 +81,9 @@ class Pull(Gathering):
 
     def run(self) -> None:
         """Lower the body, last instruction first."""
-        for step, before, after in reversed(typed(self.block)):
-            self.step(step, before, after)
+        for index, (step, before, after) in reversed(list(enumerate(typed(self.block)))):
+            with self.holds.at(index):
+                self.step(step, before, after)
 
     def step(self, step: Instruction, before: Env, after: Env) -> None:
         """Lower one instruction, between the types before and after it."""

@@ -27,6 +27,8 @@ def program_text(program: Program) -> str:
     if program.free:
         lines.append(INDENT + "free " + ", ".join(program.free))
     lines += [INDENT + _budget(budget) for budget in program.budgets]
+    if program.memory is not None:
+        lines.append(f"{INDENT}budget memory <= {program.memory.size} B")
     if program.schedule != (INVERT,):
         lines.append(INDENT + "schedule " + schedule_text(program.schedule))
     for kind, block in (*[("block", b) for b in callees(program.model)], ("model", program.model)):

@@ -32,6 +32,9 @@ class NetKind:
     `coded(settings)` are the settings that the code of a call depends on: its emitter sees no
     others. It sees the sizes of what is read where there are at least `sized` values to read:
     1 is always, 2 where they are joined, 0 never.
+
+    `values(settings)` are the values within a call that cost operations, in the order in which they
+    are computed: what a run may keep until its backward pass.
     """
 
     arguments: Names
@@ -41,10 +44,12 @@ class NetKind:
     lends: bool = False
     matrix: bool = False
     masks: bool = False
+    values: Callable[[Settings], Names] = lambda s: ()
 
 
 _WEIGHT: Names = ("weight",)
 _MLP = ("weight_in", "bias_in", "weight_out", "bias_out")
+_OUT: Names = ("out",)
 _ATTENTION = ("weight_qkv", "bias_qkv", "weight_out", "bias_out")
 
 
@@ -56,18 +61,25 @@ def _convolutions(layers: int) -> Names:
     return tuple(f"{kind}.{depth}" for kind in ("weights", "biases") for depth in range(layers))
 
 
+def _hidden(layers: int) -> Names:
+    return (*(f"hidden_{depth}" for depth in range(layers - 1)), "out")
+
+
 # ruff: noqa: E501 - a table
 # fmt: off
 NET_KINDS: dict[str, NetKind] = {
-    "linear":        NetKind(("n", "out", "bias", "tied"), lambda s, tied: _own(tied) + (("bias",) if s["bias"] else ()), sized=2),
-    "gate":          NetKind(("n", "out"), lambda s, tied: ("weight", "bias"), sized=2),
-    "attention":     NetKind(("n", "heads", "kv_heads", "causal", "rotary", "window"), lambda s, tied: _ATTENTION, lambda s: ("heads", "kv_heads", "causal", "rotary", "window"), sized=1),
-    "mlp":           NetKind(("n", "width", "out", "act"), lambda s, tied: _MLP, lambda s: ("act", "width") if s["act"] == "swiglu" else ("act",), sized=2),
-    "conv":          NetKind(("n", "width", "out", "kernel", "layers", "act"), lambda s, tied: _convolutions(s["layers"]), lambda s: ("kernel", "act"), sized=2),
+    "linear":        NetKind(("n", "out", "bias", "tied"), lambda s, tied: _own(tied) + (("bias",) if s["bias"] else ()), sized=2, values=lambda s: _OUT),
+    "gate":          NetKind(("n", "out"), lambda s, tied: ("weight", "bias"), sized=2, values=lambda s: _OUT),
+    "attention":     NetKind(("n", "heads", "kv_heads", "causal", "rotary", "window"), lambda s, tied: _ATTENTION, lambda s: ("heads", "kv_heads", "causal", "rotary", "window"), sized=1, values=lambda s: ("qkv", "attended", "out")),
+    "mlp":           NetKind(("n", "width", "out", "act"), lambda s, tied: _MLP, lambda s: ("act", "width") if s["act"] == "swiglu" else ("act",), sized=2, values=lambda s: ("hidden", "out")),
+    "conv":          NetKind(("n", "width", "out", "kernel", "layers", "act", "stride"), lambda s, tied: _convolutions(s["layers"]), lambda s: ("kernel", "act", "stride"), sized=2, values=lambda s: _hidden(s["layers"])),
+    "pool":          NetKind(("stride", "kernel", "kind"), lambda s, tied: (), lambda s: ("stride", "kernel", "kind")),
+    "mean":          NetKind(("along",), lambda s, tied: (), lambda s: ("along",)),
     "norm":          NetKind(("n", "kind", "eps"), lambda s, tied: ("weight", "bias") if s["kind"] == "layer" else _WEIGHT, lambda s: ("kind", "eps"), sized=1),
+    "group_norm":    NetKind(("n", "groups", "eps"), lambda s, tied: ("weight", "bias"), lambda s: ("groups", "eps")),
     "embedding":     NetKind(("size", "out"), lambda s, tied: _WEIGHT, lambda s: ("size",), lends=True),
     "parameter":     NetKind(("shape", "init"), lambda s, tied: _WEIGHT),
-    "cross_entropy": NetKind(("n", "out", "chunk", "tied"), lambda s, tied: _own(tied), lambda s: ("chunk",)),
+    "cross_entropy": NetKind(("n", "out", "chunk", "tied"), lambda s, tied: _own(tied), lambda s: ("chunk",), values=lambda s: _OUT),
     "dropout":       NetKind(("p",), lambda s, tied: (), masks=True),
     "orthogonal":    NetKind(("n",), lambda s, tied: _WEIGHT, matrix=True),
     "householder":   NetKind(("n", "k"), lambda s, tied: _WEIGHT, matrix=True),
@@ -138,6 +150,15 @@ def parameter_names(slot: NetSlot) -> Names:
     """Return the attribute paths of a built-in net's parameters, in the order graphs take them."""
     source = builtin(slot)
     return NET_KINDS[source.name].names(settings_of(source), source.tied is not None)
+
+
+@per_node
+def values_of(slot: NetSlot) -> Names:
+    """Return the names of the values within a call of a net that may be kept: none if brought."""
+    source = slot.source
+    if not isinstance(source, Builtin):
+        return ()
+    return NET_KINDS[source.name].values(settings_of(source))
 
 
 def sizes_of(slot: NetSlot) -> tuple[int, ...]:

@@ -136,6 +136,12 @@ class Budget(Located):
     units: tuple[str, ...]
 
 
+class MemoryBound(Located):
+    """``budget memory <= 512 MiB``: `size` bytes."""
+
+    size: int
+
+
 class StackDecl(Located):
     """``reservoir e(seed = 1, bits = 64000)`` or ``tape t``; `bits` is what a sequence may draw."""
 
@@ -154,3 +160,4 @@ class Program(IRNode):
     budgets: tuple[Budget, ...]
     stacks: tuple[StackDecl, ...] = ()
     schedule: Schedule = (INVERT,)
+    memory: MemoryBound | None = None

@@ -4,22 +4,25 @@ A position is a segment as a run passes it: a turn of a `repeat` is one. A sched
 holds at every position.
 """
 
+from itertools import groupby
 from typing import Literal
 
 from revc.ir.make import make
 from revc.ir.types import IRNode
 
-Kind = Literal["invert", "save"]
+Kind = Literal["invert", "keep", "save"]
 
 
 class Action(IRNode):
     """What is kept of a segment until its backward pass.
 
-    `invert` keeps nothing: the segment's input is rebuilt from its output. `save` keeps the
-    residuals of its evaluations, and evaluates nothing again.
+    `invert` keeps nothing: the segment's input is rebuilt from its output. `keep` does that too,
+    but keeps `values` of its nets, all if none are named, which are not computed again. `save`
+    keeps the residuals of its evaluations, and evaluates nothing again.
     """
 
     kind: Kind
+    values: tuple[str, ...] = ()
 
 
 INVERT = make(Action, kind="invert")
@@ -28,15 +31,17 @@ SAVE = make(Action, kind="save")
 Schedule = tuple[Action, ...]
 
 
+def action_text(action: Action) -> str:
+    """Return an action as it is written: ``keep:mlp_0.out+attention_0.qkv``."""
+    return f"{action.kind}:{'+'.join(action.values)}" if action.values else action.kind
+
+
 def schedule_text(schedule: Schedule) -> str:
     """Return a schedule on one line: its actions, and of each how many positions in a row it has.
 
     One that holds at every position has no number.
     """
-    if len(schedule) == 1:
-        return schedule[0].kind
-    runs: list[tuple[str, int]] = []
-    for action in schedule:
-        count = runs.pop()[1] if runs and runs[-1][0] == action.kind else 0
-        runs.append((action.kind, count + 1))
-    return ", ".join(f"{kind} x {count}" for kind, count in runs)
+    texts = [action_text(action) for action in schedule]
+    if len(texts) == 1:
+        return texts[0]
+    return ", ".join(f"{text} x {len(list(group))}" for text, group in groupby(texts))

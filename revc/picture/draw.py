@@ -30,7 +30,9 @@ def measure(panel: Panel) -> Size:
     names = {n for lanes in named for n, c in lanes.items() if panel.sorts[c] != "let"}
     lane = max([LANE, *(wide(name) + 10 for name in names)])
     lanes = PAD + INSET * (deepest + 1) + lane / 2
-    box = lanes + (columns - 1) * lane + LANE / 2 + 14
+    last = {n for known in named for n, c in known.items() if c == columns - 1}
+    beside = max((wide(name) + 7 for name in names & last), default=0.0)  # a new name's
+    box = lanes + (columns - 1) * lane + max(LANE / 2 + 14, beside)
     texts = [line for row in panel.rows for line in (*row.lines, *row.notes)]
     boxes = max([120.0, *(wide(line) + 22 for line in texts)])
     pills = max((wide(row.pill) + 20 for row in panel.rows if row.pill), default=0.0)

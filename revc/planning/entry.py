@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from revc.errors import BindError, ScheduleError
 from revc.planning.modules.plan import Measure, Modules, plan_modules
 from revc.planning.modules.planned import PlannedModules
-from revc.planning.plan import Planned, plan_model
+from revc.planning.plan import Planned
+from revc.planning.plan import plan as plan_model
+from revc.planning.watch import Progress
 from revc.runtime.model import ReversibleModel
 
 
@@ -16,9 +18,12 @@ from revc.runtime.model import ReversibleModel
 def plan(
     model: ReversibleModel,
     *args: Tensor,
-    memory: int | str,
+    memory: int | str | None = ...,
     measure: Measure = ...,
     inputs: Mapping[str, Tensor] | None = ...,
+    known: Planned | None = ...,
+    limit: float | None = ...,
+    progress: Progress | None = ...,
 ) -> Planned: ...
 
 
@@ -36,11 +41,14 @@ def plan(
 def plan(
     model: ReversibleModel | Modules,
     *args: Tensor,
-    memory: int | str,
+    memory: int | str | None = None,
     measure: Measure = True,
     offload: bool | float = False,
     lossy: float | None = None,
     inputs: Mapping[str, Tensor] | None = None,
+    known: Planned | None = None,
+    limit: float | None = None,
+    progress: Progress | None = None,
 ) -> Planned | PlannedModules:
     """Return the plan of least recomputation whose step holds at most so much memory.
 
@@ -55,7 +63,8 @@ def plan(
             by position. What is planned depends on their shapes, dtypes and flags. They may be
             without numbers, on the meta device say, for modules.
         memory: the budget in bytes, or as ``512MiB``: what a step holds beside parameters, their
-            gradients and its inputs.
+            gradients and its inputs. For a compiled model see also `revc.planning.plan.plan`, and
+            for `known`, `limit` and `progress`, which are its alone.
         measure: false takes kernels to hold nothing themselves, and runs nothing. ``"time"``
             measures how long modules take as well, instead of counting their operations.
         offload: of modules: allows to move what is saved to the host; a number is the bytes that
@@ -76,6 +85,10 @@ def plan(
             )
         if inputs:
             raise BindError("a list of modules takes its inputs by position")
+        if memory is None or known is not None or limit is not None or progress is not None:
+            raise ScheduleError(
+                "a list of modules takes a budget, and no known plan, limit or progress"
+            )
         return plan_modules(
             model, *args, memory=memory, measure=measure, offload=offload, lossy=lossy
         )
@@ -85,4 +98,13 @@ def plan(
     }  # fmt: skip
     for option in (name for name, given in asked.items() if given):
         raise ScheduleError(f"{option} is for lists of modules, not for a compiled model")
-    return plan_model(model, *args, memory=memory, measure=measure is not False, inputs=inputs)
+    return plan_model(
+        model,
+        *args,
+        memory=memory,
+        measure=measure is not False,
+        inputs=inputs,
+        known=known,
+        limit=limit,
+        progress=progress,
+    )

@@ -1,32 +1,14 @@
 """What a piece of code holds and computes, operator by operator, without its numbers."""
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
-_aten = torch.ops.aten
-
-
-def _attention(q: Any, k: Any, v: Any, *_: Any, **__: Any) -> int:
-    return sdpa_flop_count(q.shape, k.shape, v.shape)
-
-
-def _attention_backward(gradient: Any, q: Any, k: Any, v: Any, *_: Any, **__: Any) -> int:
-    return sdpa_backward_flop_count(gradient.shape, q.shape, k.shape, v.shape)
-
-
-# torch's registry has the attention kernels of CUDA and leaves the CPU's out.
-FORMULAS: dict[Any, Callable[..., int]] = {
-    **flop_registry,
-    _aten._scaled_dot_product_flash_attention_for_cpu: _attention,
-    _aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
-}
+from revc.planning.flops import operations
 
 
 class Held(TorchDispatchMode):
@@ -50,14 +32,13 @@ class Held(TorchDispatchMode):
         known = {_key(value) for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)}
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        counted = FORMULAS.get(func._overloadpacket)
-        if counted is not None:
-            self.flops += counted(*args, **kwargs, out_val=out)
+        counted = operations(func, args, kwargs, out)
+        self.flops += counted
         for value in tree_leaves(out):
             if not isinstance(value, Tensor):
                 continue
             fresh = _key(value) not in known
-            if counted is None and (fresh or func._schema.is_mutable):
+            if not counted and (fresh or func._schema.is_mutable):
                 self.written += value.numel()
             if fresh:
                 self._add(value.untyped_storage())

@@ -49,6 +49,37 @@ def trace(
     return _accumulate(changes, _last_allocations(changes, left_out))
 
 
+def marked_peaks(run: Callable[[], object], mark: str) -> list[tuple[str, int]]:
+    """Run once on the CPU and return the most bytes held between marks, in order.
+
+    A mark is a `record_function` whose name begins with `mark`; what is held before the first one
+    stands under an empty name.
+    """
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as prof:
+        result = run()
+    roots = _roots(prof)
+    marks = [(time, 0, name) for time, name in _marks(roots, mark)]
+    changes = [(time, size, "") for time, _, size in _changes(roots)]
+    del result
+    found, held = [("", 0)], 0
+    for _, size, name in sorted([*marks, *changes]):
+        held += size
+        found.append((name, held) if name else (found[-1][0], max(found[-1][1], held)))
+        if not name:
+            del found[-2]
+    return found
+
+
+def _marks(roots: Iterable[Any], mark: str) -> Iterator[tuple[int, str]]:
+    """Yield the time and name of each mark."""
+    stack = list(roots)
+    while stack:
+        event = stack.pop()
+        if event.name.startswith(mark):
+            yield event.start_time_ns, event.name
+        stack.extend(event.children)
+
+
 def _roots(profiler: Any) -> list[Any]:
     # The public event list has sizes but no addresses; the event tree has both.
     roots: list[Any] = profiler.profiler.kineto_results.experimental_event_tree()

@@ -1,76 +1,120 @@
 """A schedule for a model that holds no more than a budget, with the least recomputation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from revc.errors import ScheduleError
 from revc.passes.schedule.segments import Choice, TooLittleError, choose
-from revc.passes.schedule.units import parse_bytes
-from revc.planning.budgeted import Budgeted
-from revc.planning.costs import Costs, costs_of
+from revc.planning.budget import budget_for
+from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.step import fake_step
+from revc.planning.watch import Progress, Watch
 from revc.planning.workspace import workspace
 from revc.runtime.model import ReversibleModel
-from revc.runtime.schedule import INVERT, SAVE, Schedule
+from revc.runtime.schedule import Schedule
 
 TRIES = 4
 """How often a plan is made anew with what its own step has shown."""
 
 
 @dataclass(frozen=True)
-class Planned(Budgeted):
-    """A schedule and what it takes; no bound of whole steps, only of segments' costs.
-
-    Those are of each segment alone, and may be a little more than what a whole step holds.
+class Planned:
+    """A schedule and what it takes.
 
     Attributes:
         schedule: an action for each segment that a run passes.
         costs: what each action of each segment costs.
+        peak: the bytes that a step holds under it, beside parameters, their gradients and inputs.
+        memory: the budget.
+        workspace: of the peak, what kernels hold themselves, as it was measured.
         flops: what it computes beyond a step that saves everything.
+        bound: by the costs, no schedule of these actions within the budget computes less. They are
+            those of each segment alone, and may be a little more than what a whole step holds.
+        in_time: false if a limit ended the search: the plan is the best until then.
     """
 
     schedule: Schedule
     costs: Costs
+    peak: int
+    memory: int
+    workspace: int
     flops: float
+    bound: float
+    in_time: bool = True
 
 
-def plan_model(
+def plan(
     model: ReversibleModel,
     *args: Tensor,
-    memory: int | str,
+    memory: int | str | None = None,
     measure: bool = True,
     inputs: Mapping[str, Tensor] | None = None,
+    limit: float | None = None,
+    progress: Progress | None = None,
+    known: Planned | None = None,
 ) -> Planned:
     """Return the schedule of least recomputation whose step holds at most so much memory.
 
-    See `revc.plan`. What kernels hold is measured in a step that inverts everywhere.
+    ``model.schedule = revc.plan(model, x, memory="512MiB").schedule``. What a step holds is counted
+    without computing anything; but what kernels hold themselves is measured, in a step of the model
+    that inverts everywhere. Segments invert, keep values of their nets, or are saved.
+
+    Args:
+        model: its parameters count for their shapes, dtypes and flags alone; it stays as it is.
+        args, inputs: the model's inputs, by position or by name. What is planned depends on their
+            shapes, dtypes and flags.
+        memory: the budget in bytes, or as ``512MiB``: what a step holds beside parameters, their
+            gradients and its inputs. ``auto`` is what the model's device has free, less a sixteenth
+            and gradients that are still to be made; left out, it is the spec's `budget memory`.
+        measure: false takes kernels to hold nothing themselves, and runs nothing.
+        limit: seconds; when they are over the best plan so far is given. What one plan takes is
+            done whatever the limit: some steps without numbers for the costs, and one for the plan.
+        progress: is told how it goes.
+        known: another plan of the same model on the same inputs: what was counted and measured for
+            it is not again.
 
     Raises:
         BindError: the inputs do not fit, or the model exchanges bits.
-        ScheduleError: no schedule fits; says the least budget that one does, and what sets it.
+        ScheduleError: no schedule fits (it says the least budget that one does, and what sets it),
+            or there is no budget, or one above the spec's own.
     """
     values = model.interface.bind(args, inputs or {})
-    memory = parse_bytes(memory) if isinstance(memory, str) else memory
-    costs = costs_of(model, values)
-    extra = workspace(model, values) if measure else 0
+    memory = budget_for(model, memory)
+    watch = Watch(limit, progress)
+    costs, extra = (
+        _counted(model, values, measure, watch) if known is None else (known.costs, known.workspace)
+    )
     best: Planned | None = None
     target, bound = memory - extra, 0.0
     for turn in range(TRIES):
+        watch.tell("choosing", 0.5 + turn / (2 * TRIES), None if best is None else best.flops)
         choice = _choice(costs, target, memory, extra)
-        bound = choice.bound if turn == 0 else bound
-        schedule = tuple(SAVE if saved else INVERT for saved in choice.saved)
+        bound = _operations(costs, choice.bound) if turn == 0 else bound
+        schedule = tuple(a[way] for a, way in zip(costs.actions, choice.ways, strict=True))
+        flops = float(sum(a[way] for a, way in zip(costs.again, choice.ways, strict=True)))
         peak = fake_step(model, values, schedule).peak + extra
-        if peak <= memory and (best is None or choice.time < best.flops):
-            least = min(bound, choice.time)
-            best = Planned(peak, memory, extra, least, schedule, costs, choice.time)
-        if peak == choice.peak + extra or not _again(choice, peak, memory, best):
+        if peak <= memory and (best is None or flops < best.flops):
+            best = Planned(schedule, costs, peak, memory, extra, flops, min(bound, flops))
+        if peak == choice.peak + extra or not _again(flops, peak, memory, best):
             break
+        if best is not None and watch.over:
+            return replace(best, in_time=False)
         target += memory - peak
     if best is None:
         raise ScheduleError(f"no schedule was found that holds at most {memory} bytes")
     return best
+
+
+def _counted(
+    model: ReversibleModel, values: Mapping[str, Tensor], measure: bool, watch: Watch
+) -> tuple[Costs, int]:
+    """Return what actions cost, and what kernels hold."""
+    watch.tell("counting what actions cost", 0.0)
+    costs = costs_of(model, values)
+    watch.tell("measuring what kernels hold", 0.3)
+    return costs, workspace(model, values) if measure else 0
 
 
 def _choice(costs: Costs, target: int, memory: int, extra: int) -> Choice:
@@ -81,8 +125,13 @@ def _choice(costs: Costs, target: int, memory: int, extra: int) -> Choice:
         raise TooLittleError(memory, error.least + extra, error.name) from None
 
 
-def _again(choice: Choice, peak: int, memory: int, best: Planned | None) -> bool:
+def _operations(costs: Costs, bound: float) -> float:
+    """Return a bound of operations for one of times, which count what is rebuilt too."""
+    return max(0.0, bound - REBUILD * len(costs.segments))
+
+
+def _again(flops: float, peak: int, memory: int, best: Planned | None) -> bool:
     """Say whether another target may do better than what was found."""
     if peak > memory:
         return True
-    return best is not None and choice.time > 0 and memory - peak > memory // 100
+    return best is not None and flops > 0 and memory - peak > memory // 100

@@ -12,15 +12,21 @@ HEADING = ("segments", "action", "kept", "operations again")
 
 def rows(planned: Planned) -> Iterator[tuple[str, ...]]:
     """Yield the actions in order, those of neighbours that are alike in one row."""
-    pairs = list(zip(planned.costs.segments, planned.schedule, strict=True))
-    alike = groupby(pairs, key=lambda pair: (_loop(pair[0].name), pair[1].kind))
-    for (name, kind), group in alike:
-        costs = [cost for cost, _ in group]
-        saved = kind == "save"
-        kept = sum((cost.kept or 0) if saved else cost.held for cost in costs)
-        again = 0.0 if saved else sum(cost.time for cost in costs)
-        turns = f" x {len(costs)}" if len(costs) > 1 else ""
-        yield name + turns, kind, show_bytes(kept), f"{again:.4g}"
+    costs = planned.costs
+    found = []
+    for at, (cost, action) in enumerate(zip(costs.segments, planned.schedule, strict=True)):
+        kept = cost.ways[costs.actions[at].index(action)].kept
+        found.append((_loop(cost.name), str(action), kept, operations_again(planned, at)))
+    for (name, text), group in groupby(found, key=lambda one: one[:2]):
+        kept, flops = zip(*(one[2:] for one in group), strict=True)
+        turns = f" x {len(kept)}" if len(kept) > 1 else ""
+        yield name + turns, text, show_bytes(sum(kept)), f"{sum(flops):.4g}"
+
+
+def operations_again(planned: Planned, at: int) -> float:
+    """Return the operations that a segment's action takes beyond saving it."""
+    costs = planned.costs
+    return float(costs.again[at][costs.actions[at].index(planned.schedule[at])])
 
 
 def _loop(name: str) -> str:
@@ -33,9 +39,10 @@ def summary(planned: Planned) -> str:
     more = planned.flops / base if base else 0.0
     least = planned.bound / base if base else 0.0
     shown = "the least" if planned.bound == planned.flops else f"at least {100 * least:.2f} %"
+    early = "" if planned.in_time else "; the time limit ended the search"
     return (
         f"peak {show_bytes(planned.peak)} of {show_bytes(planned.memory)}, "
-        f"{100 * more:.2f} % more operations than saving everything ({shown})"
+        f"{100 * more:.2f} % more operations than saving everything ({shown}{early})"
     )
 
 
@@ -51,9 +58,10 @@ def as_object(planned: Planned) -> dict[str, Any]:
     """Return the answer for JSON."""
     return {
         "memory": planned.memory,
-        "schedule": [action.kind for action in planned.schedule],
+        "schedule": [str(action) for action in planned.schedule],
         "peak": planned.peak,
         "extra_flops": planned.flops,
         "flops": planned.costs.flops,
         "bound": planned.bound,
+        "in_time": planned.in_time,
     }

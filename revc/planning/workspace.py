@@ -9,6 +9,7 @@ from torch import Tensor
 from revc.planning.meter import trace
 from revc.planning.step import fake_step, train
 from revc.runtime.model import ReversibleModel
+from revc.runtime.schedule import Wish
 
 
 def workspace(model: ReversibleModel, values: Mapping[str, Tensor]) -> int:
@@ -25,7 +26,7 @@ def workspace(model: ReversibleModel, values: Mapping[str, Tensor]) -> int:
         for name, value in values.items()
     }
     device = next((value.device for value in values.values()), torch.device("cpu"))
-    with _untouched(model):
+    with untouched(model, "invert"):
         train(model, copies)  # first runs allocate what later ones find
         held = peak_of(lambda: train(model, copies), device)
     return max(0, held - counted)
@@ -44,10 +45,10 @@ def peak_of(run: Callable[[], object], device: torch.device) -> int:
 
 
 @contextmanager
-def _untouched(model: ReversibleModel) -> Iterator[None]:
-    """Let a model invert everywhere, with gradients to add to, and give it back as it was."""
+def untouched(model: ReversibleModel, wish: Wish) -> Iterator[None]:
+    """Let a model follow a schedule, with gradients to add to, and give it back as it was."""
     schedule, grads = model.schedule, [parameter.grad for parameter in model.parameters()]
-    model.schedule = "invert"
+    model.schedule = wish
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
     try:

@@ -11,7 +11,8 @@ from revc.runtime.nets.dropout import Dropout
 from revc.runtime.nets.linear import CrossEntropy, Embedding, Gate, Linear, Parameter
 from revc.runtime.nets.mixing import LU, Householder, Orthogonal
 from revc.runtime.nets.mlp import Mlp
-from revc.runtime.nets.norm import Norm
+from revc.runtime.nets.norm import GroupNorm, Norm
+from revc.runtime.nets.pooling import Mean, Pool
 
 __all__ = [
     "LU",
@@ -21,11 +22,14 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Gate",
+    "GroupNorm",
     "Householder",
     "Linear",
+    "Mean",
     "Mlp",
     "Net",
     "Norm",
     "Orthogonal",
     "Parameter",
+    "Pool",
 ]

@@ -1,4 +1,4 @@
-"""Normalisation over the last axis, without running statistics."""
+"""Normalisation over the last axis, or over groups of channels, without running statistics."""
 
 import torch
 from torch import Tensor, nn
@@ -26,3 +26,20 @@ class Norm(Net):
         if self.kind == "layer":
             return functional.layer_norm(x, (self.n,), self.weight, self.bias, self.eps)
         return functional.rms_norm(x, (self.n,), self.weight, self.eps)
+
+
+class GroupNorm(Net):
+    """Group norm of an image, learned scale and bias a channel: [B, n, H, W].
+
+    Source: Wu, He, "Group Normalization" (2018).
+    """
+
+    def __init__(self, n: int, groups: int = 1, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.groups, self.eps = groups, eps
+        self.weight = nn.Parameter(torch.ones(n))
+        self.bias = nn.Parameter(torch.zeros(n))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x`, [B, n, H, W], normalised over each example's groups of channels."""
+        return functional.group_norm(x, self.groups, self.weight, self.bias, self.eps)

@@ -4,6 +4,8 @@ They are what the built-in nets need beyond single ATen operators. Every one is 
 device at one shape: the same bits in give the same bits out, which the rebuild relies on.
 """
 
+import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -45,6 +47,48 @@ def rms_norm_vjp(
     pulled = gradient * weight
     mean = (pulled * unit).mean(-1, keepdim=True)
     return (pulled - unit * mean) * scale, by_weight
+
+
+def padding(kernel: int, stride: int) -> int:
+    """Return how many pixels a window is padded by for an image of size H to become H/stride.
+
+    That is for odd kernels, or strides above 1, and sizes that the stride divides.
+    """
+    return max(0, (kernel - stride + 1) // 2)
+
+
+def group_norm(
+    x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return group norm of `x`, [B, n, H, W], with mean and 1/deviation, [B, groups].
+
+    Source: Wu, He, "Group Normalization" (2018), eq. 1 to 6.
+    """
+    x, count = x.contiguous(), x.shape[2] * x.shape[3]
+    out, mean, rstd = aten.native_group_norm(
+        x, weight, bias, x.shape[0], x.shape[1], count, groups, eps
+    )
+    return out, mean, rstd
+
+
+def group_norm_vjp(
+    gradient: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor, groups: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the cotangents of `x`, `weight` and `bias`."""
+    x, gradient, count = x.contiguous(), gradient.contiguous(), x.shape[2] * x.shape[3]
+    mask = [True, True, True]
+    by_x, by_weight, by_bias = aten.native_group_norm_backward(
+        gradient, x, mean, rstd, weight, x.shape[0], x.shape[1], count, groups, mask
+    )
+    return by_x, by_weight, by_bias
+
+
+def mean_vjp(gradient: Tensor, x: Tensor, along: Sequence[int]) -> Tensor:
+    """Return the cotangent of `x` for that of its mean, which is without the axes `along`."""
+    count = math.prod(x.shape[axis] for axis in along)
+    for axis in sorted(along):
+        gradient = gradient.unsqueeze(axis)
+    return torch.empty_like(x).copy_(gradient / count)
 
 
 _KEPT = 1 << 20

@@ -10,6 +10,7 @@ from revc.runtime.ports import take
 from revc.runtime.state.alloc_health import damping
 
 if TYPE_CHECKING:
+    from revc.runtime.keeping import Values
     from revc.runtime.run.descent import Descent
     from revc.runtime.run.run import Run
     from revc.runtime.run.segment import Call
@@ -51,6 +52,7 @@ def pull_back(
     graph = call.graphs.vjp(flags, wanted[len(givens) :])
     bits = run.bits(d_lengths) if plan.metered else []
     bits += run.forgotten(position, descent) if plan.forgets else []
+    bits += [_valued(run, position, descent)] if call.keeps else []
     args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *run.sizes_of(call)]
     args += [*run.mode.tail, *bits, descent.health]
     del raws, d_raws, givens, d_givens, d_emits
@@ -64,6 +66,12 @@ def pull_back(
     descent.health = out.health
     verify(run, position, descent)
     return out.cotangents, out.givens, out.nets
+
+
+def _valued(run: "Run", position: int, descent: "Descent") -> "Values":
+    """Return the values that were kept of a segment; copies if another way back may follow."""
+    values = run.values
+    return values[position].reading() if descent.keeps_graph else values.pop(position)
 
 
 def verify(run: "Run", position: int, descent: "Descent") -> None:

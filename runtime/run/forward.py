@@ -9,9 +9,9 @@ from torch import Tensor
 from revc.errors import BindError
 from revc.runtime.run.edges import Enter, Leave
 from revc.runtime.run.held import encoded
+from revc.runtime.run.holder import Ran
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.modes import RunMode, restored
-from revc.runtime.run.result import Ran
 from revc.runtime.run.run import Run
 
 if TYPE_CHECKING:

@@ -51,7 +51,9 @@ class SegmentFunction(torch.autograd.Function):
         note(position, "begin", [*run.state.values()])
         emits, residuals = run.pass_by(position, call)
         if plan.forgets:
-            note(position, "residuals", run.kept[position].values)
+            note(position, "kept", run.kept[position].values)
+        if call.keeps:
+            note(position, "kept", run.values[position].tensors)
         ctx.kept = None
         if call.saved is not None:
             gives = [run.state[name].shape for name in plan.gives]

@@ -11,9 +11,10 @@ from revc.runtime.metered.session import Options, Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent, reading_bits
 from revc.runtime.run.held import encoded
+from revc.runtime.run.holder import Holder, origin_of
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.modes import RunMode, mode_of, restored
-from revc.runtime.run.result import Holder, holder_of, origin_of
+from revc.runtime.run.result import holder_of
 from revc.runtime.run.run import Run
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Kept(NamedTuple):
     """What a run keeps of one segment, in bytes.
 
-    `residuals` are what it forgets, and what its backward pass pulls cotangents from, if it is
-    saved; `snapshot` is the
-    raw state in front of it, if segments below invert and it is the first of some that are saved.
+    `residuals` are what it forgets, the values of its nets that are kept, and what its backward
+    pass pulls cotangents from, if it is saved; `snapshot` is the raw state in front of it, if
+    segments below rebuild theirs and it is the first of some that are saved.
     """
 
     name: str
@@ -71,12 +71,14 @@ class _Counter:
 
     def note(self, position: int, what: str, values: Sequence[Any]) -> None:
         """Count what a segment keeps."""
-        if what not in ("residuals", "snapshot"):
+        if what not in ("residuals", "snapshot", "kept"):
             self._packed.clear()
             return
         residuals, snapshot = self.found.get(position, (0, 0))
         if what == "snapshot":
             snapshot += self._bytes(_tensors(tuple(values)))
+        elif what == "kept":
+            residuals += self._bytes(_tensors(tuple(values)))
         else:
             residuals += self._bytes([*_tensors(tuple(values)), *self._packed])
         self.found[position] = residuals, snapshot

@@ -11,6 +11,7 @@ from revc.errors import BindError, ReconstructionError
 from revc.runtime.findings import Findings
 from revc.runtime.forgetting import Dropped, Forgotten
 from revc.runtime.interface import Interface, Slot
+from revc.runtime.keeping import Values
 from revc.runtime.metered.session import Session
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
@@ -82,6 +83,7 @@ class Run:
         self.calls: dict[int, Call] = {}
         self.watched: list[Watched] = []
         self.kept: dict[int, Forgotten] = {}
+        self.values: dict[int, Values] = {}
         self.check: Tensor | None = None
         self.lender: Callable[[], Lender | None] = _nobody
         self.lent: Callable[[], Lent | None] = _nobody
@@ -133,6 +135,7 @@ class Run:
         ]
         bits = self.bits(self.lengths) if plan.metered else []
         bits += self._keeping(position) if plan.forgets else []
+        bits += [self.values.setdefault(position, Values())] if call.keeps else []
         args += [*call.nets, *self.sizes_of(call), *self.mode.tail, *bits, self.health]
         before = self.health
         with self.emitted.noted():
@@ -227,6 +230,7 @@ class Run:
         if not descent.keeps_graph:
             self.final = None
             self.calls.clear()
+            self.values.clear()
             self.snapshots.clear()
         descent.arrive()
 

@@ -68,11 +68,16 @@ class Graphs(Protocol):
     """The graphs of a program: of its segments by name, and of the whole for torch.compile."""
 
     def segment(
-        self, name: str, brought: frozenset[int] = ..., asked: tuple[bool, ...] | None = ...
+        self,
+        name: str,
+        brought: frozenset[int] = ...,
+        asked: tuple[bool, ...] | None = ...,
+        keep: tuple[int, ...] = ...,
     ) -> SegmentGraphs:
         """Return the graphs of a segment in which the nets of some slots run as modules.
 
-        `asked` says of which of its givens a cotangent may be wanted, None of all.
+        `asked` says of which of its givens a cotangent may be wanted, None of all; `keep` which of
+        the values of its plan are kept, by number.
         """
 
     def compiled(
@@ -102,7 +107,8 @@ class Call:
     """A segment as one run executes it: its graphs, and its nets as they are then.
 
     `nets` are what the graphs take for each net: its tensors, or a brought module with them.
-    `saved` are the graphs that keep, if it is saved and a backward pass may come.
+    `saved` are the graphs that keep, if it is saved and a backward pass may come; `keeps` says that
+    values of its nets are kept for that.
     """
 
     segment: "Segment"
@@ -111,6 +117,7 @@ class Call:
     bounds: tuple[Bound, ...]
     nets: tuple[Any, ...]
     saved: SavedGraphs | None = None
+    keeps: bool = False
 
 
 class Segment(nn.Module):
@@ -160,8 +167,12 @@ class Segment(nn.Module):
         rows = self.plan.rows
         return rows[turn] if len(rows) > 1 else rows[0]
 
-    def call(self, run: Run, position: int) -> Call:
-        """Return the segment with its nets as they are now."""
+    def call(self, run: Run, position: int, flow: Sequence[Tensor] | None = None) -> Call:
+        """Return the segment with its nets as they are now.
+
+        With `flow`, which `forward` takes, it keeps what the run's schedule says, if something
+        wants gradients.
+        """
         turn, model = run.steps[position].turn, run.model
         nets = model.nets
         row = self.row(turn)
@@ -177,7 +188,19 @@ class Segment(nn.Module):
         ]
         asked = tuple(name not in run.unasked for name in self.plan.givens)
         taken = self.nets_of(run, bounds, flat(bounds))
-        return Call(self, turn, self._graphs(called, asked), tuple(bounds), taken)
+        call = Call(self, turn, self._graphs(called, asked), tuple(bounds), taken)
+        kind = run.schedule[position].kind
+        if flow is None or kind == "invert":
+            return call
+        self._refuse_compiled(run, position)
+        wants = self._wants(run, flow, bounds)
+        if not any(map(any, wants[:3])):
+            return call
+        if kind == "save":
+            return replace(call, saved=call.graphs.saved(*wants))
+        chosen = run.schedule[position].chosen(self.plan)
+        graphs = self.graphs.segment(self.plan.graph, called, asked, chosen)
+        return replace(call, graphs=graphs, keeps=True) if chosen else call
 
     def nets_of(
         self, run: Run, bounds: Sequence[Bound], tensors: Sequence[Tensor]
@@ -212,28 +235,31 @@ class Segment(nn.Module):
         Returns:
             The carriers of the registers it gives, what it emits, and the carrier of the lengths.
         """
-        call = self.call(run, position)
+        call = self.call(run, position, flow if torch.is_grad_enabled() else None)
         if torch.is_grad_enabled():
-            call = self._saved(call, run, position, flow)
             run.calls[position] = call
         found = SegmentFunction.apply(run, position, call, *flow, *flat(call.bounds))
         return tuple(found)
 
-    def _saved(self, call: Call, run: Run, position: int, flow: Sequence[Tensor]) -> Call:
-        """Return a call with the graphs that keep, if it is saved and something wants gradients."""
-        plan = self.plan
-        if run.schedule[position].kind != "save":
-            return call
+    def _refuse_compiled(self, run: Run, position: int) -> None:
+        """Refuse to keep anything of a segment that is compiled on its own.
+
+        Raises:
+            BindError: it is.
+        """
         if self._how is not None:
             raise BindError(
                 f"{run.interface.name}, {run.names[position]}: a segment that is compiled on its "
-                "own rebuilds its input: its action is invert, not save"
+                f"own rebuilds its input: its action is invert, not {run.schedule[position].kind}"
             )
+
+    def _wants(
+        self, run: Run, flow: Sequence[Tensor], bounds: Sequence[Bound]
+    ) -> tuple[tuple[bool, ...], ...]:
+        """Return which registers, givens and nets want cotangents, and which givens are fixed."""
+        plan = self.plan
         names = [*plan.float_takes, *plan.float_givens]
         wanted = {n for n, value in zip(names, flow, strict=False) if value.requires_grad}
         takes, givens = (tuple(n in wanted for n in of) for of in (plan.takes, plan.givens))
-        nets = tuple(any(t.requires_grad for t in bound.tensors) for bound in call.bounds)
-        if not any((*takes, *givens, *nets)):
-            return call
-        fixed = tuple(name in run.givens for name in plan.givens)
-        return replace(call, saved=call.graphs.saved(takes, givens, nets, fixed))
+        nets = tuple(any(t.requires_grad for t in bound.tensors) for bound in bounds)
+        return takes, givens, nets, tuple(name in run.givens for name in plan.givens)

@@ -10,7 +10,7 @@ from revc.cli.app import app
 from revc.passes.lint import lint
 from revc.passes.spec import build
 from tests.conftest import Golden
-from tests.passes.specs import FOLDER, MODELS
+from tests.passes.specs import BIJECTIVE, FOLDER
 
 BAD = """use std.nets: mlp
 dim B, c = 8
@@ -98,7 +98,7 @@ def test_dims_are_bound_by_options() -> None:
     assert revc("lint", spec, "-D", "d=64").exit_code == 0
 
 
-@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", BIJECTIVE, ids=lambda path: path.stem)
 def test_invert(path: Path, golden: Golden) -> None:
     result = revc("invert", path)
     assert result.exit_code == 0

@@ -9,8 +9,9 @@ from revc.grammar import ast, signatures
 from revc.grammar.parser import parse_or_raise
 from revc.grammar.signatures import Default, builtin_signatures, signature
 
-NETS = ["attention", "conv", "cross_entropy", "dropout", "embedding", "gate", "householder"]
-NETS += ["linear", "lu", "mlp", "norm", "orthogonal", "parameter"]
+NETS = ["attention", "conv", "cross_entropy", "dropout", "embedding", "gate"]
+NETS += ["group_norm", "householder", "linear", "lu", "mean", "mlp", "norm", "orthogonal"]
+NETS += ["parameter", "pool"]
 
 
 def declared(text: str) -> signatures.Signature:
@@ -38,7 +39,10 @@ def test_a_signature_is_valid_and_consistent(name):
     options = {option.name: option for option in found.options}
     assert set(found.leading) <= {name for name, option in options.items() if option.required}
     known = {*options, ".."}.union(*(given.shape for given in found.inputs))
-    assert set(found.result) <= known
+    for entry in found.result:
+        name, _, option = entry.replace(" - ", "/").partition("/")
+        assert name in known
+        assert not option or options[option].kind == ("axes" if name == ".." else "int")
     assert found.random is None or options[found.random].kind == "number"
     assert found.torch.startswith("revc.runtime.nets:")
 

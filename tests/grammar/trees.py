@@ -194,7 +194,7 @@ signatures = node(
             ),
         )
     ),
-    result=some(words | st.just("..")),
+    result=some(words | st.sampled_from(["..", "H/stride", ".. - along"])),
     separable=some(words),
     random=maybe(words),
     torch=torches,
@@ -231,6 +231,7 @@ items = st.one_of(
         bound=exprs,
         units=some(words | st.just("valve")),
     ),
+    node(ast.MemoryBudget, bound=exprs, unit=words),
     node(ast.ReservoirDecl, name=words, args=arguments(exprs)),
     node(ast.TapeDecl, name=words),
     node(ast.BijectionDecl, name=words, forward=torches, inverse=targets),

@@ -12,7 +12,7 @@ from revc.passes.spec import build
 
 HEAD = (
     "use std.nets: attention, mlp, norm, linear, conv, gate, embedding, parameter, "
-    "cross_entropy, dropout, orthogonal, householder, lu\n"
+    "group_norm, mean, pool, cross_entropy, dropout, orthogonal, householder, lu\n"
     "dim B, T, H, W, d = 8\n"
     "state lattice(Q12.20)\n"
 )
@@ -24,7 +24,9 @@ SPEC = HEAD + (
     "  a += linear(b) + linear(b, bias = false) + linear(b, b) + sigmoid(gate(b))\n"
     "  a += attention(b, heads = 4, kv_heads = 2, causal = true, window = 3)\n"
     "  a += mlp(b, width = 3) + mlp(b, width = 3, act = swiglu) + dropout(b, p = 0.5)\n"
-    "  p += conv(q, width = 4, layers = 3, act = silu)\n"
+    "  p += conv(q, width = 4, layers = 3, act = silu) + pool(q, stride = 1, kernel = 3)\n"
+    "  p += group_norm(q, groups = 2)\n"
+    "  emit seen = mean(pool(conv(q, width = 2, stride = 2), stride = 2, kind = max), along = 1)\n"
     "  mix a by orthogonal\n"
     "  mix b by householder(k = 2)\n"
     "  mix a by lu\n"

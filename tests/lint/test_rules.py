@@ -9,6 +9,7 @@ from revc.passes import rules
 from revc.passes.lint import Selection, lint
 from revc.passes.rules.registry import MODULES, rule
 from revc.passes.spec import build
+from revc.planning.least import least_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "lint.md"
 
@@ -23,7 +24,8 @@ def findings(code: str, spec: str) -> list[Diagnostic]:
             return list(error.diagnostics)
         return []
     deny = ("unknown",) if when == "deny unknown" else ()
-    return list(lint(spec, Selection(deny=deny)).findings)
+    least = least_of(None) if when == "probe" else None
+    return list(lint(spec, Selection(deny=deny), least=least).findings)
 
 
 @pytest.mark.parametrize("code", MODULES)

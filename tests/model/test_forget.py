@@ -15,6 +15,7 @@ from revc.passes.lint import lint
 from revc.passes.spec import build
 from tests.model.laws import gradients
 from tests.model.reference import Reference
+from tests.schedule.actions import drawn
 
 SPEC = """use std.nets: linear, mlp
 dim B
@@ -66,9 +67,9 @@ def test_any_schedule_gives_the_same_gradients(seed: int) -> None:
     model, x, z = made()
     leaves = [x, z, *model.parameters()]
     wanted = gradients(loss(model(x, z)), leaves)
-    count = len(model.steps({"B": 3}))
+    plans = [step.segment.plan for step in model.steps({"B": 3})]
     draw = random.Random(seed)
-    model.schedule = [draw.choice(("invert", "save")) for _ in range(count)] if seed else "save"
+    model.schedule = [drawn(plan, draw) for plan in plans] if seed else "save"
     for one, other in zip(gradients(loss(model(x, z)), leaves), wanted, strict=True):
         assert torch.equal(one, other)
 
@@ -168,7 +169,7 @@ def test_an_artifact_forgets_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         loaded.inverse(loaded(x, z))
 
 
-@pytest.mark.parametrize("schedule", ["invert", "save"])
+@pytest.mark.parametrize("schedule", ["invert", "keep", "save"])
 def test_a_size_may_be_that_of_what_is_forgotten_alone(schedule: str) -> None:
     body = "  z += linear(x[:, 0])\n  forget x\n"
     takes = "x: [B, T, 8], z: [B, 8]"

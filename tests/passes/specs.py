@@ -15,6 +15,9 @@ def with_model(path: Path) -> bool:
 
 MODELS = [path for path in SPECS if with_model(path)]
 
+FORGETTING = [path for path in MODELS if path.stem in ("revnet", "rev_vit")]
+BIJECTIVE = [path for path in MODELS if path not in FORGETTING]
+
 HEAD = """
 use std.nets: attention, mlp, norm, linear, embedding, gate, conv, parameter
 dim B, T, V = 50, d = 16, c = d/2

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from revc.passes.schedule.chain import MOST_BYTES, Chain, Segment
+from revc.passes.schedule.chain import Chain, Segment
 from revc.passes.schedule.errors import ChainError, PlanError
 from revc.passes.schedule.plan import Action, Plan
 from revc.passes.schedule.read import parse, read
+from revc.passes.schedule.units import MOST_BYTES
 from tests.planner.instances import chain as random_chain
 
 TIMES = st.floats(0, 1e15, allow_nan=False)

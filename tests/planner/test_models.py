@@ -1,6 +1,7 @@
 """Plans of models: what is predicted is what a step holds, and the budget is kept."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor
 import revc
 from revc.errors import BindError, ScheduleError
 from revc.planning.costs import costs_of
-from revc.planning.entry import plan
+from revc.planning.levels import LEVELS
 from revc.planning.meter import trace
+from revc.planning.plan import plan
 from revc.planning.step import counted_step, fake_step, train
 from revc.planning.workspace import workspace
 from revc.runtime.model import ReversibleModel
@@ -97,6 +99,43 @@ def test_the_budget_is_kept_and_more_memory_is_no_slower(name: str) -> None:
     assert flops[-1] == 0
 
 
+def test_what_is_planned_is_what_its_step_computes() -> None:
+    model, values = made("layers")
+    least, most = (fake_step(model, values, way).peak for way in ("invert", "save"))
+    known, seen = None, set()
+    for share in range(1, 8):
+        memory = least + (most - least) * share // 8
+        known = plan(model, memory=memory, inputs=values, measure=False, known=known)
+        step = fake_step(model, values, known.schedule)
+        assert step.flops == known.costs.flops + known.flops
+        assert step.peak == known.peak <= memory
+        seen.update(action.kind for action in known.schedule)
+    assert seen >= {"keep", "save"}
+
+
+def test_levels_go_from_little_to_all() -> None:
+    model, values = made("stages")
+    costs = costs_of(model, values)
+    assert max(len(actions) for actions in costs.actions) > 4
+    for cost, actions, again in zip(costs.segments, costs.actions, costs.again, strict=True):
+        assert [one.kind for one in (actions[0], actions[-1])] == ["invert", "save"]
+        kept = [way.kept for way in cost.ways[:-1]]
+        assert kept == sorted(set(kept))
+        assert list(again) == sorted(again, reverse=True)
+        assert again[-1] == 0
+        for before, after in pairwise(actions[1:-1]):
+            assert set(before.values) < set(after.values)
+
+
+def test_a_segment_of_many_nets_has_few_levels() -> None:
+    body = "".join(f"  a += mlp(b, width = {8 * at})\n" for at in range(1, 9))
+    model = revc.compile(f"{HEAD}model Net(a, b: [B, T, c]) {{\n{body}}}\n")
+    values = {name: torch.randn(2, 8, 16) for name in "ab"}
+    (actions,) = costs_of(model, values).actions
+    assert len(actions) == 2 + LEVELS
+    assert len(actions[-2].values) == 16
+
+
 def test_planning_leaves_the_model_as_it_was() -> None:
     model, values = made("layers")
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -116,7 +155,8 @@ def test_too_little_memory_names_the_least_and_what_sets_it() -> None:
 
 def test_costs_are_those_of_the_layers() -> None:
     model, values = made("layers")
-    layers = [cost for cost in costs_of(model, values).segments if cost.time]
+    costs = costs_of(model, values)
+    layers = [c for c, again in zip(costs.segments, costs.again, strict=True) if again[0]]
     assert len(layers) == 4
     assert len({replace(cost, name="") for cost in layers[1:]}) == 1
 

@@ -145,10 +145,11 @@ class Writer:
 
     def _net(self, shape: Shape, _depth: int, _nets: bool) -> str | None:
         makers = [self._linear, self._mlp, self._gate, self._norm, self._declared, self._embedding]
+        makers.append(self._mean)
         if len(shape) == 3:
             makers.append(self._attention)
         if len(shape) == 4:
-            makers += [self._conv] * 3
+            makers += [self._conv] * 3 + [self._window]
         if self.masks and self.spec.bits and "dropout" not in self.spec.left_out:
             makers.append(self._dropout)
         self.rng.shuffle(makers)
@@ -223,6 +224,29 @@ class Writer:
         )
         text = self.pick(found)[0]
         return f"conv({text}, width = {self.rng.randint(2, 4)}, out = {shape[1]}{options})"
+
+    def _window(self, shape: Shape) -> str | None:
+        found = self.reads(lambda s: s == shape and s[1].bound)
+        if not found:
+            return None
+        options = ("stride = 1, kernel = 3", "stride = 1, kernel = 3, kind = max")
+        net = self.rng.choice((*(f"pool({{}}, {one})" for one in options), "group_norm({})"))
+        return net.format(self.pick(found)[0])
+
+    def _mean(self, shape: Shape) -> str | None:
+        found = [
+            (text, (*kind[:axis], *kind[axis + 1 :]), axis)
+            for text, kind in self.reads(lambda s: len(s) == len(shape) + 1)
+            for axis in range(1, len(kind))
+        ]
+        fitting = [
+            (f"mean({text}, along = {axis})", kind) for text, kind, axis in found if kind == shape
+        ]
+        if not fitting:
+            return None
+        text = self.rng.choice(fitting)[0]
+        self.read.add(text.removeprefix("mean(").split("[")[0].split(",")[0])
+        return text
 
     def _dropout(self, shape: Shape) -> str | None:
         writer = Writer(self.scope, self.target)

@@ -16,7 +16,7 @@ from tests.programs.scope import Scope, Spec
 
 USES = (
     "use std.nets: attention, mlp, norm, linear, embedding, gate, conv, parameter, cross_entropy, "
-    "dropout"
+    "dropout, group_norm, mean, pool"
 )
 PLAIN: dict[Callable[..., bool], float] = {
     statements.update: 8, statements.shifted: 0.5, statements.label_update: 1.5,

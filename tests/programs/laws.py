@@ -28,6 +28,7 @@ from tests.model.laws import gradients
 from tests.programs.case import Case, agree, close, leaf_names, lengths, objective, pulled, same
 from tests.programs.exclusions import known
 from tests.programs.oracle import OffLattice, Oracle
+from tests.schedule import actions
 
 _numbers = itertools.count()  # a name is never used again: torch remembers modules by name
 
@@ -157,14 +158,10 @@ def schedules(case: Case) -> None:
     out, mine = pulled(case, case.model)
     tolerance = tolerances(case)[1] if case.program.floats else 0.0
     steps = case.model.steps(case.model.interface.measure(case.inputs()))
-    chance = random.Random(case.program.seed)
+    plans = [step.segment.plan for step in steps]
     try:
-        for number in range(3 if steps else 0):
-            keeps = [
-                not step.segment.plan.metered and (not number or chance.random() < 0.5)
-                for step in steps
-            ]
-            case.model.schedule = ["save" if kept else "invert" for kept in keeps]
+        for schedule in actions.schedules(plans, 4, case.program.seed) if steps else ():
+            case.model.schedule = schedule
             again, theirs = pulled(case, case.model)
             agree(case, out, again, mine, theirs, tolerance)
     finally:

@@ -55,6 +55,7 @@ def test_programs_hold_every_statement() -> None:
         "+=", "-=", "negate", "swap", "split", "join", "permute", "reshape", "squeeze", "alloc",
         "free", "let", "emit", "uncall", "undo", "repeat", "reversed", "share", "as t", "put",
         "draw", "valve", "scale", "mix", "apply", "attention", "conv", "gate", "norm", "embedding",
+        "pool(", "mean(", "group_norm",
         "parameter", "cross_entropy", "dropout", "orthogonal", "householder", "lu()", "permutation",
         "uniform", "softmax", "logistic(", "logistic_mixture", "gaussian", "torch", "tied = ",
         "float32", "label(", "Q8.8", "Q24.40", "Q32.32", "tape", "reservoir", "given", "h = ",

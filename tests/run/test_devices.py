@@ -50,8 +50,7 @@ PROGRAMS |= {f"float {name}": FLOAT + PAIR.format(METERED[name]) for name in (
 SHIPPED: dict[str, dict[str, int]] = {
     "classify": {}, "digits": {}, "pixels": {}, "rnn": {"n": 4, "h": 8},
     "integrators": {"c": 16}, "language_model": {"V": 16, "d": 32, "k": 8},
-    "lm": {"V": 16, "d": 32}, "rev_vit": {"T": 4, "p": 4, "d": 24},
-    "revnet": {"H": 4, "W": 4, "c": 2}, "transformer": {"d": 16},
+    "lm": {"V": 16, "d": 32}, "irevnet": {"H": 4, "W": 4, "c": 2}, "transformer": {"d": 16},
 }  # fmt: skip
 """Models in `specs/`, and sizes that make them small."""
 

@@ -8,6 +8,8 @@ SCHEDULES = {
     "bottom": ["save", "save", "invert"],
     "middle": ["invert", "save", "invert"],
     "ends": ["save", "invert", "save"],
+    "values": ["keep:out", "invert", "keep"],
+    "mixed": ["keep:attended+hidden", "save", "keep:mlp_0.out"],
 }
 
 

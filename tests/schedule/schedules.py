@@ -1,7 +1,6 @@
 """Models under several schedules, and what is compared of their runs."""
 
 import copy
-import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from revc.runtime.model import ReversibleModel
 from tests.model import specs
 from tests.model.laws import gradients, weighted
 from tests.model.made import make
+from tests.schedule import actions
 
 MIXED = (
     specs.HEAD
@@ -69,11 +69,8 @@ def plans_of(model: ReversibleModel, values: Mapping[str, Tensor]) -> list[Any]:
 def schedules(
     model: ReversibleModel, values: Mapping[str, Tensor], count: int, seed: int = 0
 ) -> Iterator[list[str]]:
-    """Yield the schedule that saves all that can be saved, and random ones."""
-    chance, plans = random.Random(seed), plans_of(model, values)
-    for number in range(count):
-        keep = [not plan.metered and (not number or chance.random() < 0.5) for plan in plans]
-        yield ["save" if kept else "invert" for kept in keep]
+    """Yield the schedule that saves all that can be, that which keeps every value, random ones."""
+    return actions.schedules(plans_of(model, values), count, seed)
 
 
 def pulled(

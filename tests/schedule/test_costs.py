@@ -68,6 +68,21 @@ def flops_of(run: Callable[[], object]) -> int:
     return counter.total
 
 
+def test_what_is_kept_is_not_computed_again() -> None:
+    tokens, d = 4 * 16, 16
+    maps = {"qkv": 3 * d * d, "attention_0.out": d * d, "hidden": 4 * d * d, "mlp_0.out": 4 * d * d}
+    each = {name: 2 * tokens * size for name, size in maps.items()}
+    each["attended"] = 2 * 2 * 4 * 16 * 16 * d  # of [T, T] scores, and of their sums, in 4 examples
+    inverting = work("revc lattice")
+    for name, less in each.items():
+        assert work("revc lattice", f"keep:{name}") == inverting - 4 * less
+    assert work("revc lattice", "keep") == work("plain") == inverting - 4 * sum(each.values())
+    pairs = ["keep:hidden+mlp_0.out", "invert", "keep:qkv", "save"]
+    some = work("revc lattice", [*pairs])
+    saved = each["hidden"] + each["mlp_0.out"] + each["qkv"] + sum(each.values())
+    assert some == inverting - saved
+
+
 # --- bytes ---------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ def mixed() -> Iterator[Pair]:
     count = len(plans_of(make(MIXED), inputs_of(make(MIXED))))
     for step in (1, 2, 3):
         yield both(["save" if at % step == 0 else "invert" for at in range(count)], MIXED)
+        yield both(["keep" if at % step == 0 else "save" for at in range(count)], MIXED)
 
 
 @pytest.mark.parametrize("name", ["middle", "each"])
@@ -106,6 +107,7 @@ def test_residuals_go_as_the_pass_goes(schedule: list[str], monkeypatch: Any) ->
     loss.backward()
     (run,) = runs
     assert not run.calls
+    assert not run.values
     assert run.final is None
     assert not run.snapshots._held
     del loss

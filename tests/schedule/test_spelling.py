@@ -11,7 +11,7 @@ from revc.cli.emit import Stage, emit
 from revc.errors import BindError
 from revc.ir.schedule import Action as Node
 from revc.ir.schedule import schedule_text
-from revc.runtime.schedule import INVERT, SAVE
+from revc.runtime.schedule import INVERT, KEEP, SAVE, Action
 from tests.artifact.compare import TOKENS, assert_same, everything
 from tests.artifact.conftest import Write, write
 from tests.conftest import Golden
@@ -31,6 +31,19 @@ def test_one_action_holds_everywhere() -> None:
     assert model.schedule == (SAVE,)
     model.schedule = ["save", INVERT, SAVE]
     assert model.schedule == (SAVE, INVERT, SAVE)
+    model.schedule = ["keep", KEEP, " keep: out + qkv+out "]
+    assert model.schedule == (KEEP, KEEP, Action("keep", ("out", "qkv")))
+    assert str(model.schedule[2]) == "keep:out+qkv"
+
+
+def test_names_of_values_stand_for_all_that_end_with_them() -> None:
+    plan = make().segments[0].plan
+    names = ["attention_0.qkv", "attention_0.attended", "attention_0.out", "mlp_0.hidden"]
+    assert plan.values == tuple(f"Layer_0.{name}" for name in [*names, "mlp_0.out"])
+    assert KEEP.chosen(plan) == (0, 1, 2, 3, 4)
+    assert Action("keep", ("out",)).chosen(plan) == (2, 4)
+    assert Action("keep", ("mlp_0.out", "qkv")).chosen(plan) == (0, 4)
+    assert Action("keep", ("ut",)).chosen(plan) == SAVE.chosen(plan) == ()
 
 
 def test_a_model_starts_with_the_schedule_that_it_is_compiled_with() -> None:
@@ -40,7 +53,12 @@ def test_a_model_starts_with_the_schedule_that_it_is_compiled_with() -> None:
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        ("keep", "'keep' is no action; there are invert, save"),
+        ("hold", "'hold' is no action; there are invert, keep, save"),
+        ("keep:", "'keep:' is no action"),
+        ("keep:out+", r"'keep:out\+' is no action"),
+        ("save:out", "'save:out' is no action"),
+        ("keep:norm_0.out", r"keeps 'norm_0.out', which no segment has; there are Layer_0.*"),
+        (["keep:ut", "save", "save"], "segment repeat_0: keep:ut keeps 'ut', which it has not"),
         (["save", 3], "3 is no action"),
         (["save"] * 2, "has 2 actions, and a run passes 3 segments"),
         ([], "schedule is empty"),
@@ -58,7 +76,7 @@ def test_what_is_no_schedule_is_refused(wish: object, words: str) -> None:
 
 def test_segments_that_exchange_bits_invert() -> None:
     model = revc.compile("specs/rnn.rev")
-    with pytest.raises(BindError, match=r"exchanges bits.*its action is invert, not save"):
+    with pytest.raises(BindError, match=r"exchanges bits.*its action is invert or keep, not save"):
         model.schedule = "save"
 
 
@@ -95,14 +113,22 @@ def test_compilers_refuse_what_is_saved() -> None:
 
 
 def test_a_schedule_is_printed_by_runs() -> None:
-    actions = [Node(kind=kind) for kind in ("save", "save", "invert", "save")]
-    assert schedule_text(tuple(actions)) == "save x 2, invert x 1, save x 1"
+    actions = [Node(kind=kind) for kind in ("save", "save", "invert", "keep", "keep")]
+    actions[4] = Node(kind="keep", values=("mlp_0.out", "qkv"))
+    text = "save x 2, invert x 1, keep x 1, keep:mlp_0.out+qkv x 1"
+    assert schedule_text(tuple(actions)) == text
     assert schedule_text(tuple(actions[:1])) == "save"
 
 
 @pytest.mark.parametrize("stage", [Stage.ir, Stage.fx])
 def test_golden(golden: Golden, stage: Stage) -> None:
     golden(f"emit/saved.{stage}.txt", emit(stage, specs.LAYERS, schedule=SOME))
+
+
+@pytest.mark.parametrize("stage", [Stage.ir, Stage.fx])
+def test_golden_of_values(golden: Golden, stage: Stage) -> None:
+    schedule = ["invert", "keep:mlp_0.out+attended", "keep:mlp_0.out+attended"]
+    golden(f"emit/kept.{stage}.txt", emit(stage, specs.LAYERS, schedule=schedule))
 
 
 def test_a_schedule_that_does_not_fit_is_not_printed() -> None:
@@ -127,6 +153,25 @@ def test_a_package_has_the_graphs_that_its_schedule_needs(source: str, write: Wr
     assert_same(everything(loaded, inputs), wanted)
     loaded.schedule = "invert"
     assert_same(everything(loaded, inputs), wanted)
+
+
+@pytest.mark.parametrize("schedule", ["keep", "keep:out"])
+@pytest.mark.parametrize("source", [specs.LAYERS, MIXED], ids=["layers", "mixed"])
+def test_a_package_keeps_the_values_of_its_schedule(
+    source: str, schedule: str, write: Write
+) -> None:
+    torch.manual_seed(0)
+    loaded = write(source, schedule=schedule).load()
+    torch.manual_seed(0)
+    model = revc.compile(source)
+    inputs = inputs_of(model)
+    assert_same(everything(loaded, inputs), everything(model, inputs))
+    model.schedule = schedule
+    assert loaded.kept_bytes(**inputs) == model.kept_bytes(**inputs)
+    assert sum(one.total for one in loaded.kept_bytes(**inputs)) > 0
+    loaded.schedule = "keep:hidden"
+    with pytest.raises(BindError, match="keep values for the segments alone"):
+        loaded(**inputs)
 
 
 def test_a_package_that_saves_nothing_has_no_graphs_for_it(tmp_path: Path, write: Write) -> None:

@@ -15,10 +15,10 @@ from revc.ir.types import FLOAT, Label, RegType, Shape, shape_text
 from revc.passes.analysis.arguments import Formals
 from revc.passes.elaborate.arguments import all_of, matched
 from revc.passes.elaborate.expressions import value
-from revc.passes.elaborate.nets.axes import match_inputs, result_shape
+from revc.passes.elaborate.nets.axes import counted_axes, match_inputs, result_shape
 from revc.passes.elaborate.nets.lookup import check_declared, find_net
 from revc.passes.elaborate.nets.settings import (
-    check_heads,
+    check_width,
     completed,
     given_settings,
     sort_args,
@@ -100,10 +100,10 @@ def _apply(
     own = axes["n"][0] if "n" in axes else None
     given = {**given, **tied_size(scope, node, given, slot, own)}
     settings = completed(scope, node, signature, given, target_axis(signature, expected, own))
-    if signature.name == "attention":
-        check_heads(scope, node, settings, own)
+    check_width(scope, node, signature.name, settings, own)
     _label_fits(scope, node, settings, types)
-    shape = result_shape(signature, axes, settings)
+    settings = counted_axes(scope, node, signature, axes, settings)
+    shape = result_shape(scope, node, signature, axes, settings)
     draft = scope.slots.drafts[slot]
     assert isinstance(draft.source, Builtin)
     if draft.output is not None and draft.source.settings != settings:

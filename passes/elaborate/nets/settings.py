@@ -94,6 +94,8 @@ def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr)
             return amount if fixed is None else float(fixed)
         case "bool", ast.Bool():
             return expr.value
+        case "axes", _:
+            return _axes(scope, signature, option, expr)
         case "dims", ast.ListExpr():
             return tuple(size(item, scope.names, findings) for item in expr.items)
         case "choice", ast.Name() if expr.id in option.choices:
@@ -101,6 +103,17 @@ def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr)
     wanted = " or ".join(option.choices) or _KINDS[option.kind]
     text = f"takes {wanted} for `{option.name}`"
     raise findings.reject(bad_argument(signature.name, text, expr.span))
+
+
+def _axes(scope: Scope, signature: Signature, option: Option, expr: ast.Expr) -> Setting:
+    """Return the axes that an option names, as the text has them: one, or several in ()."""
+    several = isinstance(expr, ast.ListExpr) and expr.bracket == "("
+    items = expr.items if isinstance(expr, ast.ListExpr) and several else (expr,)
+    found = tuple(number(item, scope.names, scope.findings) for item in items)
+    if not found or any(dim.integer is None for dim in found):
+        text = f"takes an axis, or several as in (1, 2), for `{option.name}`"
+        raise scope.findings.reject(bad_argument(signature.name, text, expr.span))
+    return found
 
 
 def same_each_turn(scope: Scope, name: str, value: Dim, span: Span) -> None:
@@ -163,20 +176,29 @@ def _sensible(scope: Scope, call: ast.Call, name: str, settings: Given) -> None:
     if not (isinstance(eps, int | float) and eps > 0):
         text = "takes a number above 0 for `eps`: a row of equal numbers is divided by its root"
         raise scope.findings.reject(bad_argument(name, text, call.span))
-    kernel = settings.get("kernel")
+    kernel, strided = settings.get("kernel"), settings.get("stride") not in (None, 1)
     if isinstance(kernel, int) and kernel % 2 == 0:
-        text = f"takes an odd `kernel`, not {kernel}"
-        raise scope.findings.reject(bad_argument(name, text, call.span))
+        if not strided:
+            text = f"takes an odd `kernel`, not {kernel}"
+            raise scope.findings.reject(bad_argument(name, text, call.span))
+        if settings.get("layers", 1) != 1:
+            text = f"takes an odd `kernel`, not {kernel}, for the layers behind the first"
+            raise scope.findings.reject(bad_argument(name, text, call.span))
 
 
-def check_heads(scope: Scope, call: ast.Call, settings: Given, width: Dim | None) -> None:
-    """Check that attention's heads divide what it reads, evenly where positions rotate.
+def check_width(
+    scope: Scope, call: ast.Call, name: str, settings: Given, width: Dim | None
+) -> None:
+    """Check that heads, or groups, divide what a net reads; heads evenly where positions rotate.
 
     Raises:
         Reported: they do not.
     """
-    heads, known = settings.get("heads"), width.integer if width is not None else None
-    if not isinstance(heads, int) or known is None:
+    known, groups = width.integer if width is not None else None, settings.get("groups")
+    if isinstance(groups, int) and known is not None and known % groups:
+        raise scope.findings.reject(odd_split(known, f"groups = {groups}", call.span))
+    heads = settings.get("heads")
+    if name != "attention" or not isinstance(heads, int) or known is None:
         return
     if heads < 1 or known % heads:
         raise scope.findings.reject(odd_split(known, f"heads = {heads}", call.span))

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 def lower(body: "Forward", step: BlockCall) -> None:
     """Call the block's graph."""
     callee = body.library.oriented(step.block, step.undo)
-    graph = body.library.forward(callee, body.options, asked(body, step.givens))
+    options = body.options.below(step.rows())
+    graph = body.library.forward(callee, options, asked(body, step.givens))
     name = body.module(step.block.name, graph)
     args = [body.state.pop(arg) for arg in step.args]
     args += read(body, step.givens)
     args += [body.nets[slot] for slot in step.nets]
-    args += [*body.sizes_for(callee), *body.tail(callee)]
+    args += [*body.sizes_for(callee), *body.tail(callee, options)]
     taken(body, name, args, step.results, _emits(step, callee))
 
 
@@ -47,7 +48,8 @@ def record(body: "Record", step: BlockCall) -> "Pulling | None":
     name = body.module(step.block.name, saved.keep)
     state = [body.state.pop(arg) for arg in step.args]
     tail = [*(body.nets[slot] for slot in step.nets), *body.sizes_for(callee)]
-    args = [*state, *(body.raw(place)[0] for place in step.givens), *tail, *body.tail(callee)]
+    args = [*state, *(body.raw(place)[0] for place in step.givens), *tail]
+    args += body.tail(callee, body.options)
     emits = _emits(step, callee)
     kept = keeping(body, name, args, state, step.args, step.results, emits, saved)
 
@@ -137,12 +139,13 @@ def pull(body: "Pull", step: BlockCall) -> None:
         tuple(body.has_cotangent(place.name) for place in step.givens),
         tuple(body.needs.nets[slot] for slot in step.nets),
     )
-    graph = body.library.vjp(callee, needs, body.options, asked(body, step.givens))
+    options = body.options.below(step.rows())
+    graph = body.library.vjp(callee, needs, options, asked(body, step.givens))
     name = body.module(f"{step.block.name}_vjp", graph)
     args = [*handed(body, step.results), *given(body, step.givens)]
     args += [body.emit_cots[emit] for emit in _emits(step, callee)]
     args += [body.nets[slot] for slot in step.nets]
-    args += [*body.sizes_for(callee), *body.tail(callee)]
+    args += [*body.sizes_for(callee), *body.tail(callee, options)]
     pulled(body, name, args, step.args, step.givens, step.nets)
 
 

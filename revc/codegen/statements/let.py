@@ -44,7 +44,8 @@ def evaluated(body: "Pull", name: str) -> None:
     if name not in body.pending or name in body.givens:
         return
     value = body.pending[name].value
-    found = body.evaluate(value)
+    with body.holds.of(body.pending[name]):
+        found = body.evaluate(value)
     body.givens[name] = found.node
     body.given_types[name] = _type(value)
     body.let_values[name] = found

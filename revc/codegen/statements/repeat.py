@@ -24,13 +24,14 @@ def lower(body: "Forward", step: Repeat) -> None:
 def loop(body: "Forward", step: Repeat, checked: bool) -> tuple[Node, int]:
     """Call a loop; return its result's node and how many of its items are taken."""
     asked = call.asked(body, step.passed())
-    module = body.library.forward_loop(step, body.options, asked, checked)
+    options = body.options.below(step.rows())
+    module = body.library.forward_loop(step, options, asked, checked)
     name = body.module(step.label, module)
     args: list[Any] = [int_value(body.tape, step.count, body.size)]
     args += [body.state[register] for register in step.registers]
     args += call.read(body, step.passed())
     args += [body.nets[slot] for slot in used_slots(step)]
-    args += [*body.sizes_for(step.body, step.index), *body.tail(step.body)]
+    args += [*body.sizes_for(step.body, step.index), *body.tail(step.body, options)]
     out, *items = call.taken(body, name, args, step.registers, emits_of(step.body))
     return out, len(items)
 
@@ -47,13 +48,14 @@ def pull_loop(body: "Pull", step: Repeat, checks: Node | None) -> tuple[Node, in
     """
     used, givens = used_slots(step), step.passed()
     needs, asked = _needs(body, step), call.asked(body, givens)
-    module = body.library.vjp_loop(step, needs, body.options, asked, checked=checks is not None)
+    options = body.options.below(step.rows())
+    module = body.library.vjp_loop(step, needs, options, asked, checked=checks is not None)
     name = body.module(f"{step.label}_vjp", module)
     args: list[Any] = [int_value(body.tape, step.count, body.size)]
     args += [*call.handed(body, step.registers), *call.given(body, givens)]
     args += [body.emit_cots[emit] for emit in emits_of(step.body)]
     args += [body.nets[slot] for slot in used]
-    args += [*body.sizes_for(step.body, step.index), *body.tail(step.body)]
+    args += [*body.sizes_for(step.body, step.index), *body.tail(step.body, options)]
     args += [] if checks is None else [checks]
     return call.pulled(body, name, args, step.registers, givens, used)
 
@@ -69,7 +71,7 @@ def record(body: "Record", step: Repeat) -> "Pulling | None":
     state = [body.state[register] for register in step.registers]
     tail = [*(body.nets[slot] for slot in used), *body.sizes_for(step.body, step.index)]
     args = [count, *state, *(body.raw(place)[0] for place in step.passed())]
-    args += [*tail, *body.tail(step.body)]
+    args += [*tail, *body.tail(step.body, body.options)]
     emits = emits_of(step.body)
     how = (step.registers, step.registers, emits)
     kept = call.keeping(body, name, args, state, *how, saved)

@@ -8,17 +8,20 @@ from revc.passes.schedule.plan import Action, Plan
 from revc.passes.schedule.solve import BoundBy
 from revc.passes.schedule.stages import Stage
 from revc.passes.schedule.units import show_bytes
-from revc.planning.budgeted import Budgeted
 from revc.planning.modules.runner import PlannedModule
 
 HEADING = ("segment", "module", "action", "kept", "again")
 
 
 @dataclass(frozen=True)
-class PlannedModules(Budgeted):
+class PlannedModules:
     """A plan for a list of modules, and the module that runs it.
 
     Attributes:
+        peak: the bytes that a step holds under it, beside parameters, their gradients and inputs.
+        memory: the budget.
+        workspace: of the peak, what kernels hold themselves, as it was measured.
+        bound: by the costs, no plan of these actions within the budget costs less.
         module: takes what the first module takes, and gives what the last one gives.
         stages: what each segment keeps and holds.
         plan: an action for each segment.
@@ -32,6 +35,10 @@ class PlannedModules(Budgeted):
         gradient_error: of segments that keep codes, as it was measured on the example; 0 without.
     """
 
+    peak: int
+    memory: int
+    workspace: int
+    bound: float
     module: PlannedModule
     stages: tuple[Stage, ...]
     plan: Plan

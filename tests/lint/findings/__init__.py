@@ -9,7 +9,8 @@ from tests.lint.findings.sizes import SIZES
 from tests.lint.findings.state import STATE
 from tests.lint.findings.types import TYPES
 
-HEAD = """use std.nets: attention, mlp, norm, linear, embedding, gate, conv, parameter, dropout
+HEAD = """use std.nets: attention, mlp, norm, linear, embedding, gate, conv, parameter, dropout, \
+pool, mean
 dim B, T, V = 50, d = 16, c = d/2
 state lattice(Q12.20)
 block Layer(a, b: [B, T, c]) { a += mlp(b, width = 8) }

@@ -1,6 +1,34 @@
 """Indices, sizes and settings: over all turns of loops, and at every size."""
 
 SIZES: dict[str, tuple[str, str]] = {
+    "an even kernel by one": (
+        "let v = @@conv(parameter([2, 2, 4, 4]), width = 4, kernel = 2)",
+        "S003 `conv` takes an odd `kernel`, not 2",
+    ),
+    "an even kernel before others": (
+        "let v = @@conv(parameter([2, 2, 4, 4]), width = 4, kernel = 2, stride = 2)",
+        "S003 `conv` takes an odd `kernel`, not 2, for the layers behind the first",
+    ),
+    "a stride that leaves a rest": (
+        "let v = @@pool(parameter([2, 2, 4, 5]), stride = 2)",
+        "S005 5 does not divide by stride = 2",
+    ),
+    "a stride that is not bound": (
+        "let v = @@pool(parameter([2, 2, 4, 4]), stride = T)",
+        "S003 `pool` takes a number for `stride`, and T is not bound",
+    ),
+    "a mean over examples": (
+        "emit v = @@mean(b, along = 0)",
+        "S004 axes of [B, T, 8] from 1 on are needed, each once: 0 is the example",
+    ),
+    "a mean over an axis twice": (
+        "emit v = @@mean(b, along = (2, -1))",
+        "S004 axes of [B, T, 8] from 1 on are needed, each once: 0 is the example",
+    ),
+    "a mean along no axis": (
+        "emit v = mean(b, along = @@c/16)",
+        "S003 `mean` takes an axis, or several as in (1, 2), for `along`",
+    ),
     "an index before the start": (
         "repeat 2 as i { a[.., @@i - 2] += tanh(b[.., i + 6]) }",
         "S004 i - 2 is not within 0..7",

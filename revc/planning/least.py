@@ -1,0 +1,55 @@
+"""The least memory that a schedule of a program needs, for lint: a step without its numbers."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from revc.codegen.compile import assemble, make_nets
+from revc.codegen.imports import check_imports
+from revc.codegen.supported import refuse_unsupported
+from revc.errors import BindError
+from revc.ir.program import Program
+from revc.passes.schedule.segments import least_memory
+from revc.passes.transform.pipeline import run_pipeline
+from revc.planning.costs import costs_of
+from revc.runtime.model import ReversibleModel
+from revc.runtime.sizes import evaluate
+
+
+def least_of(allowed: Sequence[str] | None) -> Callable[[Program], tuple[int, str] | None]:
+    """Return what tells the least memory of programs, whose nets come from `allowed` alone.
+
+    It gives bytes and the segment that sets them, without what kernels hold themselves; None of a
+    program whose memory cannot be planned: it exchanges bits, or has nets that Python binds.
+    """
+
+    def least(program: Program) -> tuple[int, str] | None:
+        program = run_pipeline(program)
+        try:
+            check_imports(program, allowed)
+            refuse_unsupported(program)
+            model = assemble(program, make_nets(program, {}), 1)
+            costs = costs_of(model, zeros_for(model))
+        except BindError:
+            return None
+        return least_memory(costs.segments, costs.loss)
+
+    return least
+
+
+def zeros_for(model: ReversibleModel, device: torch.device | None = None) -> dict[str, Tensor]:
+    """Return inputs for a model whose sizes are all bound, of which nobody reads the numbers.
+
+    Raises:
+        BindError: a size is free.
+    """
+    at = model.interface
+    if at.sizes:
+        raise BindError(f"a plan needs all sizes: bind them, as in -D {at.sizes[0]}=8")
+    values = {}
+    for slot in at.entries:
+        kind = torch.int64 if slot.kind == "label" else torch.float32
+        shape = [round(evaluate(dim, {}) or 0) for dim in slot.shape]
+        values[slot.name] = torch.zeros(shape, dtype=kind, device=device)
+    return values
