@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from revc.passes.invert import invert
     from revc.passes.lint import lint
     from revc.picture.show import show
-    from revc.planning.plan import plan
+    from revc.planning.entry import plan
     from revc.runtime.model import ReversibleModel
 
     __version__: str
@@ -32,7 +32,7 @@ _HOMES = {
     "show": "revc.picture.show",
     "invert": "revc.passes.invert",
     "lint": "revc.passes.lint",
-    "plan": "revc.planning.plan",
+    "plan": "revc.planning.entry",
     "ReversibleModel": "revc.runtime.model",
     "SpecError": "revc.grammar.diagnostics",
     "UnsupportedError": "revc.grammar.diagnostics",
