@@ -86,17 +86,24 @@ class CompileUnit:
         name = body.module("primal", self.primal_unit)
         return body.graph.call_module(name, tuple(args))
 
-    def pull(self, body: "Gathering", taken: list[Any], cot: Node) -> Cotangents:
-        """Call the pullback with what `primal` gave; return the cotangents that `body` wants."""
+    def wanted(self, body: "Gathering") -> list[Place | None]:
+        """Return what it reads, None for what wants no cotangent where the program stands now."""
+        places = dict(self.inputs.places)
+        read = [places[name] for name in self.read_order]
+        return [place if body.wanted(place) else None for place in read]
+
+    def pull(
+        self, body: "Gathering", taken: list[Any], wanted: list[Place | None], cot: Node
+    ) -> Cotangents:
+        """Call the pullback with what `primal` and `wanted` gave; return the cotangents."""
         if self.pull_unit is None:
             return Cotangents([], {}, {})
         name = body.module("pullback", self.pull_unit)
         out = body.graph.call_module(name, (*taken, cot))
-        places = dict(self.inputs.places)
         reads = [
-            (places[name], body.tape.item(out, index))
-            for index, name in enumerate(self.read_order)
-            if body.wanted(places[name])
+            (place, body.tape.item(out, index))
+            for index, place in enumerate(wanted)
+            if place is not None
         ]
         params: dict[int, list[Node | None]] = {}
         for index, (position, item) in enumerate(self.param_order):

@@ -21,7 +21,6 @@ from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
 from revc.codegen.segments import Cut, segments_of
 from revc.codegen.split import Saved
-from revc.errors import InternalError
 from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
 
