@@ -77,9 +77,7 @@ class Oracle(Reference):
         if not self.exact and isinstance(x, e.Elementwise) and x.function in KINKED:
             at = self._value(x.args[0], block, env, givens, slots, sizes)
             if (at.abs() < 1e-9).any():
-                raise OffLattice(
-                    f"float state lies at the kink of {x.function}"
-                )
+                raise OffLattice(f"float state lies at the kink of {x.function}")
         found = super()._value(x, block, env, givens, slots, sizes)
         # A number on its own would become a float32, and lose digits before it meets its partner.
         return found if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)
