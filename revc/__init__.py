@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from revc.passes.lint import lint
     from revc.picture.show import show
     from revc.planning.chunks import plan_chunks
-    from revc.planning.plan import plan
+    from revc.planning.entry import plan
     from revc.runtime.model import ReversibleModel
 
     __version__: str
@@ -33,7 +33,7 @@ _HOMES = {
     "show": "revc.picture.show",
     "invert": "revc.passes.invert",
     "lint": "revc.passes.lint",
-    "plan": "revc.planning.plan",
+    "plan": "revc.planning.entry",
     "plan_chunks": "revc.planning.chunks",
     "ReversibleModel": "revc.runtime.model",
     "SpecError": "revc.grammar.diagnostics",

@@ -8,7 +8,8 @@ A group's forward passes need less than its re-runs, so that its need is the mos
 j, of T_j + a_j + p_j + max(g_l and what waits, g_{j-1} and what waits), with T_j as the sum of its
 residuals and inputs up to j: a suffix maximum, for all groups that end at l at once.
 
-Costs are what a unit takes longer than the group of its segments would, so groups cost nothing.
+Costs are what a unit takes longer than the re-runs of its segments would, so groups cost nothing:
+or less, where the last re-run of a group stops early (see stages.py).
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from revc.passes.schedule.chain import Chain
-from revc.passes.schedule.plan import Action, Unit
+from revc.passes.schedule.plan import Action, Plan, Unit
+from revc.passes.schedule.simulate import Trace, simulate
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,18 +40,22 @@ class Arc:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """All groups that end at one segment: those from `first` on, an entry for each start."""
+    """All groups that end at one segment: those from `first` on, an entry for each start.
+
+    They cost the same, whatever their start.
+    """
 
     first: int
     last: int
     kept: Ints
     need: Ints
+    cost: float = 0.0
 
     def arc(self, first: int) -> Arc:
         """Return the group that starts at a segment."""
         i = first - self.first
         unit = Unit(Action.CHECKPOINT, first, self.last)
-        return Arc(unit, int(self.kept[i]), int(self.need[i]), 0.0)
+        return Arc(unit, int(self.kept[i]), int(self.need[i]), self.cost)
 
 
 class Arcs:
@@ -77,6 +83,23 @@ class Arcs:
         if self.skips:
             self._back += self.skips.waiting
         self._singles = [tuple(self._single(j)) for j in range(1, self.count + 1)]
+
+    def name(self, segment: int) -> str:
+        """Return what a segment, from 1, is called."""
+        return self.chain.segments[segment - 1].name
+
+    @property
+    def save_all(self) -> Plan:
+        """The plan that saves everything."""
+        return Plan((Action.SAVE,) * self.count)
+
+    def trace(self, plan: Plan) -> Trace:
+        """Return what happens when a plan runs."""
+        return simulate(self.chain, plan)
+
+    def group_cost(self, last: int) -> float:
+        """Return what any group that ends at a segment costs."""
+        return 0.0
 
     def singles(self, last: int) -> tuple[Arc, ...]:
         """Return the units of segment `last` alone, groups apart."""

@@ -89,7 +89,7 @@ def _parts(arcs: Arcs, known: Reach, nodes: list[_Node], last: int) -> _Part:
         node, i = nodes[first - 1], first - groups.first
         count = int(node.kept.searchsorted(known.memory - groups.need[i], "right"))
         unit = Unit(Action.CHECKPOINT, first, last)
-        part.add(node.kept[:count] + groups.kept[i], node.cost[:count], unit)
+        part.add(node.kept[:count] + groups.kept[i], node.cost[:count] + groups.cost, unit)
     return part
 
 

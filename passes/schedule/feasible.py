@@ -11,8 +11,7 @@ import numpy as np
 
 from revc.passes.schedule.arcs import Arc, Arcs, Ints
 from revc.passes.schedule.errors import InfeasibleError
-from revc.passes.schedule.plan import Action, Plan, Unit, save_all
-from revc.passes.schedule.simulate import simulate
+from revc.passes.schedule.plan import Action, Plan, Unit
 
 NEVER = np.int64(2**62)
 
@@ -79,7 +78,7 @@ def _extend(arcs: Arcs, known: Reach, last: int) -> None:
 
 def least_budget(arcs: Arcs) -> int:
     """Return the least budget that a plan fits."""
-    low, high = arcs.final - 1, simulate(arcs.chain, save_all(arcs.chain)).peak
+    low, high = arcs.final - 1, arcs.trace(arcs.save_all).peak
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reach(arcs, middle) else (middle, high)
@@ -91,6 +90,5 @@ def infeasible(arcs: Arcs, memory: int) -> InfeasibleError:
     least = least_budget(arcs)
     found = reach(arcs, least)
     assert found is not None  # the least budget is one that a plan fits
-    worst = simulate(arcs.chain, found.plan).highest
-    name = arcs.chain.segments[worst.segment - 1].name
-    return InfeasibleError(memory, least, worst.segment, worst.kind, name)
+    worst = arcs.trace(found.plan).highest
+    return InfeasibleError(memory, least, worst.segment, worst.kind, arcs.name(worst.segment))

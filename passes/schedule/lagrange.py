@@ -15,6 +15,7 @@ import numpy as np
 
 from revc.passes.schedule.arcs import Arcs, Floats
 from revc.passes.schedule.feasible import Reach
+from revc.passes.schedule.plan import Action
 
 _ROUNDS = 60
 
@@ -50,7 +51,7 @@ def prices(arcs: Arcs, known: Reach) -> Prices:
     best = over
     if over.kept > room:
         low = over
-        high = _Path(_cost(known), int(known.least[-1]), over.here)
+        high = _Path(_cost(arcs, known), int(known.least[-1]), over.here)
         for _ in range(_ROUNDS):
             price = (high.cost - low.cost) / (low.kept - high.kept)
             best = _shortest(arcs, known, price)
@@ -61,10 +62,13 @@ def prices(arcs: Arcs, known: Reach) -> Prices:
     return Prices(price, best.here, ahead, float(best.here[-1]) - price * room)
 
 
-def _cost(known: Reach) -> float:
+def _cost(arcs: Arcs, known: Reach) -> float:
     """Return the costs of the plan that keeps the least."""
     units = set(known.plan.units())
-    return sum(one.cost for alone in known.alone for one in alone if one.unit in units)
+    groups = (arcs.group_cost(u.last) for u in units if u.action is Action.CHECKPOINT)
+    return sum(one.cost for alone in known.alone for one in alone if one.unit in units) + sum(
+        groups
+    )
 
 
 def _shortest(arcs: Arcs, known: Reach, price: float) -> _Path:
@@ -77,7 +81,8 @@ def _shortest(arcs: Arcs, known: Reach, price: float) -> _Path:
             held = arcs.kept(first, last)
             way = here[first - 1 : last] + price * held
             index = int(way.argmin())
-            best, at, add = float(way[index]), first - 1 + index, int(held[index])
+            at, own, add = first - 1 + index, arcs.group_cost(last), int(held[index])
+            best = float(way[index]) + own
         for one in known.alone[last]:
             value = here[last - 1] + one.cost + price * one.kept
             if value < best:
@@ -96,7 +101,7 @@ def _ahead(arcs: Arcs, known: Reach, price: float) -> Floats:
         first = known.first[last]
         if first <= last:
             span = slice(first - 1, last)
-            way = ahead[last] + price * arcs.kept(first, last)
+            way = ahead[last] + arcs.group_cost(last) + price * arcs.kept(first, last)
             np.minimum(ahead[span], way, out=ahead[span])
         for one in known.alone[last]:
             way = ahead[last] + one.cost + price * one.kept

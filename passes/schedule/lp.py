@@ -70,6 +70,7 @@ def evaluate(arcs: Arcs, known: Reach, duals: Duals) -> tuple[float, list[Found]
             groups = arcs.groups(last, known.memory)
             span, part = slice(first - 1, last), slice(first - groups.first, None)
             cost = groups.need[part] * (sums[last] - sums[span]) + groups.kept[part] * behind
+            cost += groups.cost
             ways.append((here[span] + cost).min())
             gains = duals.node[span] - duals.node[last] - cost
             found += (Found(float(gains[i]), groups.arc(first + i)) for i in _best(gains))

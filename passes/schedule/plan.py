@@ -17,6 +17,7 @@ class Action(StrEnum):
     JOIN = "JOIN"
     INVERT = "INVERT"
     OFFLOAD = "OFFLOAD"
+    COMPRESS = "COMPRESS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class Plan:
             where = f"segment {number + 1} ({segment.name})"
             if action is Action.JOIN and before not in (Action.CHECKPOINT, Action.JOIN):
                 raise PlanError(f"{where}: JOIN follows a CHECKPOINT or a JOIN, not {before}")
+            if action is Action.COMPRESS:
+                raise PlanError(f"{where}: COMPRESS is for modules, a chain knows no codes")
             if action is Action.INVERT and segment.kind != "invertible":
                 raise PlanError(f"{where}: INVERT needs an invertible segment, this is opaque")
             if action is Action.OFFLOAD and chain.offload_bandwidth is None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Literal
 
@@ -12,8 +12,8 @@ from revc.passes.schedule.binned import Search
 from revc.passes.schedule.chain import Chain
 from revc.passes.schedule.feasible import Reach, infeasible, reach
 from revc.passes.schedule.lagrange import Prices, prices
-from revc.passes.schedule.plan import Plan, save_all
-from revc.passes.schedule.simulate import Trace, simulate
+from revc.passes.schedule.plan import Plan
+from revc.passes.schedule.simulate import Trace
 
 LABELS = 2048
 """The most labels a node has in the method for long chains."""
@@ -34,11 +34,10 @@ Progress = Callable[[str, float, float | None], None]
 
 
 @dataclass(frozen=True)
-class Solution:
+class Found:
     """A plan that fits a budget.
 
     Attributes:
-        chain: what was planned.
         memory: the budget.
         plan: an action for each segment.
         trace: its steps, by the simulator.
@@ -48,7 +47,6 @@ class Solution:
         in_time: whether all was done that was to be done, before the time limit.
     """
 
-    chain: Chain
     memory: int
     plan: Plan
     trace: Trace
@@ -67,6 +65,13 @@ class Solution:
         return _gap(self.extra_time, self.bound)
 
 
+@dataclass(frozen=True)
+class Solution(Found):
+    """A plan for a chain that fits a budget, and the chain."""
+
+    chain: Chain = field(kw_only=True)
+
+
 def _gap(extra: float, bound: float) -> float:
     return 0.0 if extra <= bound else extra / bound - 1 if bound > 0 else float("inf")
 
@@ -78,17 +83,18 @@ class _TimeUpError(Exception):
 class Solver:
     """One search: the best plan so far, and the clock."""
 
-    def __init__(self, chain: Chain, memory: int, limit: float | None, told: Progress | None):
-        self.arcs, self.memory = Arcs(chain), memory
+    def __init__(self, arcs: Arcs, memory: int, limit: float | None, told: Progress | None):
+        self.arcs, self.memory = arcs, memory
         self.end = None if limit is None else time.monotonic() + limit
         self.told = told
-        self.plan, self.trace = save_all(chain), simulate(chain, save_all(chain))
+        self.plan = arcs.save_all
+        self.trace = arcs.trace(self.plan)
 
     def offer(self, plan: Plan | None) -> None:
         """Keep a plan if it is better than the best so far."""
         if plan is None:
             return
-        trace = simulate(self.arcs.chain, plan)
+        trace = self.arcs.trace(plan)
         if self.trace.peak > self.memory or trace.extra_time < self.trace.extra_time:
             self.plan, self.trace = plan, trace
 
@@ -169,16 +175,23 @@ def solve(
     Raises:
         InfeasibleError: no plan fits; it has the least budget that one fits.
     """
-    solver = Solver(chain, memory, limit, progress)
+    return Solution(**vars(solve_arcs(Arcs(chain), memory, limit, progress)), chain=chain)
+
+
+def solve_arcs(
+    arcs: Arcs, memory: int, limit: float | None = None, progress: Progress | None = None
+) -> Found:
+    """Return the plan of least extra time over some arcs; see `solve`."""
+    solver = Solver(arcs, memory, limit, progress)
     if solver.trace.peak <= memory:
-        return Solution(chain, memory, solver.plan, solver.trace, 0.0, "optimum")
+        return Found(memory, solver.plan, solver.trace, 0.0, "optimum")
     known = reach(solver.arcs, memory)
     if known is None:
         raise infeasible(solver.arcs, memory)
     return _searched(solver, known, prices(solver.arcs, known))
 
 
-def _searched(solver: Solver, known: Reach, priced: Prices) -> Solution:
+def _searched(solver: Solver, known: Reach, priced: Prices) -> Found:
     """Return what the search finds and shows."""
     by: BoundBy = "price"
     bound, in_time = solver.arcs.base + priced.bound, True
@@ -192,5 +205,4 @@ def _searched(solver: Solver, known: Reach, priced: Prices) -> Solution:
     except _TimeUpError:
         in_time = False
     bound = max(0.0, min(solver.trace.extra_time, bound))
-    chain, memory = solver.arcs.chain, solver.memory
-    return Solution(chain, memory, solver.plan, solver.trace, bound, by, in_time)
+    return Found(solver.memory, solver.plan, solver.trace, bound, by, in_time)

@@ -73,30 +73,37 @@ class CompileUnit:
 
     def value(self, body: "Body", pieces: Any) -> Node:
         """Call the primal; return the value."""
-        return body.tape.item(self._call(body, pieces), 0)
+        return body.tape.item(self._call(body, self.inputs.arguments(body, pieces)), 0)
 
-    def primal(self, body: "Body", pieces: Any) -> tuple[Node, list[Node]]:
-        """Call the primal; return the value and the residuals."""
-        out = self._call(body, pieces)
+    def primal(self, body: "Body", pieces: Any) -> tuple[Node, list[Any]]:
+        """Call the primal; return the value, and what the pullback takes: arguments, residuals."""
+        args = self.inputs.arguments(body, pieces)
+        out = self._call(body, args)
         items = [body.tape.item(out, index) for index in range(self.residuals + 1)]
-        return items[0], items[1:]
+        return items[0], [*args, *items[1:]]
 
-    def _call(self, body: "Body", pieces: Any) -> Node:
+    def _call(self, body: "Body", args: list[Any]) -> Node:
         name = body.module("primal", self.primal_unit)
-        return body.graph.call_module(name, tuple(self.inputs.arguments(body, pieces)))
+        return body.graph.call_module(name, tuple(args))
 
-    def pull(self, body: "Gathering", pieces: Any, residuals: list[Node], cot: Node) -> Cotangents:
-        """Call the pullback; return the cotangents that `body` wants."""
+    def wanted(self, body: "Gathering") -> list[Place | None]:
+        """Return what it reads, None for what wants no cotangent where the program stands now."""
+        places = dict(self.inputs.places)
+        read = [places[name] for name in self.read_order]
+        return [place if body.wanted(place) else None for place in read]
+
+    def pull(
+        self, body: "Gathering", taken: list[Any], wanted: list[Place | None], cot: Node
+    ) -> Cotangents:
+        """Call the pullback with what `primal` and `wanted` gave; return the cotangents."""
         if self.pull_unit is None:
             return Cotangents([], {}, {})
         name = body.module("pullback", self.pull_unit)
-        args = (*self.inputs.arguments(body, pieces), *residuals, cot)
-        out = body.graph.call_module(name, args)
-        places = dict(self.inputs.places)
+        out = body.graph.call_module(name, (*taken, cot))
         reads = [
-            (places[name], body.tape.item(out, index))
-            for index, name in enumerate(self.read_order)
-            if body.wanted(places[name])
+            (place, body.tape.item(out, index))
+            for index, place in enumerate(wanted)
+            if place is not None
         ]
         params: dict[int, list[Node | None]] = {}
         for index, (position, item) in enumerate(self.param_order):

@@ -3,6 +3,7 @@
 import builtins
 import keyword
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
 from revc.codegen.segments import Cut, segments_of
 from revc.codegen.split import Saved
-from revc.errors import InternalError
 from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
 
@@ -96,12 +96,10 @@ class CompiledByTorch:
         return self._compiled(self._graphs.vjp(givens, nets))
 
     def saved(self, *wants: Sequence[bool]) -> Saved:
-        """Refuse: a segment that is compiled on its own rebuilds its input.
-
-        Raises:
-            InternalError: always; a run looks first.
-        """
-        raise InternalError("a segment that is compiled on its own cannot be saved")
+        """Return the graphs that keep, compiled."""
+        found = self._graphs.saved(*wants)
+        keep, pull = self._compiled(found.keep), self._compiled(found.pull)
+        return replace(found, keep=keep, pull=pull)
 
     def _compiled(self, graph: nn.Module) -> Any:
         if graph not in self._made:

@@ -6,7 +6,6 @@ on any machine. What kernels allocate inside themselves is not seen: see `worksp
 """
 
 import copy
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from revc.errors import BindError
-from revc.planning.flops import operations
+from revc.planning.held import Held
 from revc.runtime.model import ReversibleModel
-from revc.runtime.offload import hosting
 from revc.runtime.run.snapshots import watched
 from revc.runtime.schedule import Wish
 
@@ -97,7 +93,7 @@ def counted_step(model: ReversibleModel, values: Mapping[str, Tensor]) -> Step:
     for leaf in (*model.parameters(), *values.values()):
         if leaf.requires_grad and leaf.grad is None:
             leaf.grad = torch.zeros_like(leaf)
-    held = _Held()
+    held = Held()
     recorder = _Recorder(held)
     with held, watched(recorder.note), torch.enable_grad():
         train(model, values)
@@ -112,48 +108,11 @@ def train(model: ReversibleModel, values: Mapping[str, Tensor]) -> None:
     torch.autograd.backward(seen, [torch.ones((), dtype=v.dtype).expand_as(v) for v in seen])
 
 
-class _Held(TorchDispatchMode):
-    """Counts the bytes of the storages that operators make, for as long as they live, and FLOPs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.peak = self.flops = 0
-        self._sizes: dict[int, int] = {}
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
-        known = {_key(value) for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)}
-        kwargs = kwargs or {}
-        out = func(*args, **kwargs)
-        self.flops += operations(func, args, kwargs, out)
-        for value in () if hosting() else tree_leaves(out):
-            if isinstance(value, Tensor) and _key(value) not in known:
-                self._add(value.untyped_storage())
-        return out
-
-    def _add(self, storage: Any) -> None:
-        if storage._cdata in self._sizes:
-            return
-        self._sizes[storage._cdata] = storage.nbytes()
-        self.now += storage.nbytes()
-        self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._gone, storage._cdata)
-
-    def _gone(self, key: int) -> None:
-        self.now -= self._sizes.pop(key)
-
-
-def _key(value: Tensor) -> int:
-    key: int = value.untyped_storage()._cdata
-    return key
-
-
 @dataclass
 class _Recorder:
     """Cuts a step into moments where segments begin and end."""
 
-    held: _Held
+    held: Held
     moments: dict[tuple[int, bool], Moment] = field(default_factory=dict)
     _at: tuple[int, bool] = (0, False)
     _flops: int = 0

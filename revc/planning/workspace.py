@@ -28,11 +28,11 @@ def workspace(model: ReversibleModel, values: Mapping[str, Tensor]) -> int:
     device = next((value.device for value in values.values()), torch.device("cpu"))
     with untouched(model, "invert"):
         train(model, copies)  # first runs allocate what later ones find
-        held = _peak(lambda: train(model, copies), device)
+        held = peak_of(lambda: train(model, copies), device)
     return max(0, held - counted)
 
 
-def _peak(run: Callable[[], object], device: torch.device) -> int:
+def peak_of(run: Callable[[], object], device: torch.device) -> int:
     """Return the most bytes that a call allocates at once, on the device."""
     if device.type != "cuda":
         return trace(run).peak

@@ -200,7 +200,7 @@ class Segment(nn.Module):
         kind = run.schedule[position].kind
         if flow is None or kind == "invert":
             return call
-        self._refuse_compiled(run, position)
+        self._refuse_compiled(run, position, bounds)
         wants = self._wants(run, flow, bounds)
         if not any(map(any, wants[:3])):
             return call
@@ -251,16 +251,24 @@ class Segment(nn.Module):
         found = SegmentFunction.apply(run, position, call, *flow, *flat(call.bounds))
         return tuple(found)
 
-    def _refuse_compiled(self, run: Run, position: int) -> None:
-        """Refuse to keep anything of a segment that is compiled on its own.
+    def _refuse_compiled(self, run: Run, position: int, bounds: Sequence[Bound]) -> None:
+        """Refuse to keep values of a segment that is compiled on its own, or to save brought nets.
 
         Raises:
-            BindError: it is.
+            BindError: that is asked for.
         """
-        if self._how is not None:
+        if self._how is None:
+            return
+        name, kind = f"{run.interface.name}, {run.names[position]}", run.schedule[position].kind
+        if kind != "save":
             raise BindError(
-                f"{run.interface.name}, {run.names[position]}: a segment that is compiled on its "
-                f"own rebuilds its input: its action is invert, not {run.schedule[position].kind}"
+                f"{name}: a segment that is compiled on its own is rebuilt or saved: its action is "
+                f"invert or save, not {kind}"
+            )
+        if brought := [one.name for one in bounds if one.brought]:
+            raise BindError(
+                f"{name}: net {brought[0]} runs as a module, whose autograd graph compiled code "
+                "cannot hand on: its action is invert, not save"
             )
 
     def _wants(

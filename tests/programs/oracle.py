@@ -14,12 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import revc
+from revc.codegen.root import is_exact
+from revc.ir import expr as e
 from revc.ir import instructions as i
 from revc.ir.types import Label, Lattice
 from tests.model.reference import Reference
 
 LN2 = math.log(2.0)
 GATE = 1024
+KINKED = ("relu", "abs")
 
 
 class OffLattice(Exception):
@@ -32,6 +35,7 @@ class Oracle(Reference):
     def __init__(self, program: Any, model: nn.Module, drawn: list[Tensor]) -> None:
         nets = [model.get_submodule(f"nets.{slot.name}") for slot in program.model.nets]
         super().__init__(program, nets)
+        self.exact = is_exact(program)
         self.drawn = iter(drawn)
         self.lengths: dict[tuple[str, str], Tensor] = {}
 
@@ -70,6 +74,10 @@ class Oracle(Reference):
         self._fits(step, env, types)
 
     def _value(self, x, block, env, givens, slots, sizes) -> Any:
+        if not self.exact and isinstance(x, e.Elementwise) and x.function in KINKED:
+            at = self._value(x.args[0], block, env, givens, slots, sizes)
+            if (at.abs() < 1e-9).any():
+                raise OffLattice(f"float state lies at the kink of {x.function}")
         found = super()._value(x, block, env, givens, slots, sizes)
         # A number on its own would become a float32, and lose digits before it meets its partner.
         return found if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)

@@ -104,10 +104,19 @@ def test_compilers_refuse_what_is_saved() -> None:
     with pytest.raises(Exception, match=r"under torch.compile every segment rebuilds its input"):
         torch.compile(model, backend="eager", fullgraph=True)(*pair())
     model.segments[0].compile(backend="eager")
+    model.schedule = ["keep", "save", "save"]
     with pytest.raises(BindError, match="turn 0: a segment that is compiled on its own"):
         model(*pair())
     model.schedule = ["invert", "save", "save"]
     model(*pair()).a.sum().backward()
+
+
+def test_compiled_code_cannot_hand_on_what_a_brought_net_keeps() -> None:
+    model = revc.compile(specs.HOLE, nets={"F": lambda: torch.nn.Linear(8, 8)}, schedule="save")
+    for segment in model.segments:
+        segment.compile(backend="eager")
+    with pytest.raises(BindError, match=r"F runs as a module, whose autograd graph"):
+        model(torch.randn(2, 3, 8), torch.randn(2, 3, 8))
 
 
 # --- text ----------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def record(body: "Record", step: BlockCall) -> "Pulling | None":
     name = body.module(step.block.name, saved.keep)
     state = [body.state.pop(arg) for arg in step.args]
     tail = [*(body.nets[slot] for slot in step.nets), *body.sizes_for(callee)]
-    args = [*state, *(body.raw(place)[0] for place in step.givens), *tail]
+    args = [*state, *read(body, step.givens), *tail]
     args += body.tail(callee, body.options)
     emits = _emits(step, callee)
     kept = keeping(body, name, args, state, step.args, step.results, emits, saved)
@@ -56,7 +56,7 @@ def record(body: "Record", step: BlockCall) -> "Pulling | None":
     def back() -> None:
         name = body.module(f"{step.block.name}_pull", saved.pull)
         cots = coming_in(body, step.results, step.givens, emits, wants, saved)
-        pulled_back(body, name, [kept, *cots, *tail], step.args, step.givens, step.nets)
+        pulled_back(body, name, [kept, *cots, *tail], step.args, step.givens, step.nets, wants)
 
     return back
 
@@ -85,21 +85,27 @@ def coming_in(
         body.raw(place)[0] if reads else None
         for place, reads in zip(givens, saved.reads, strict=True)
     ]
-    for place, wanted in zip(givens, wants.givens, strict=True):
+    for index, (place, wanted) in enumerate(zip(givens, wants.givens, strict=True)):
         held = body.cots_with(place.name) if wanted else None
-        cots.append(None if held is None else held.view(place))
+        again = _is_again(givens, index)
+        cots.append(None if held is None else body.target.lent(held, place, again))
     return [*cots, *(body.emit_cots[emit] for emit in emits)]
 
 
 def pulled_back(
     body: "Record", name: str, args: list[Any], registers: tuple[str, ...],
-    givens: tuple[Place, ...], nets: tuple[int, ...],
+    givens: tuple[Place, ...], nets: tuple[int, ...], wants: Wants,
 ) -> None:  # fmt: skip
-    """Call a submodule that pulls, and take cotangents; those of givens were added in place."""
+    """Call a submodule that pulls what `wants` says, and take cotangents."""
     out = body.graph.call_module(name, (*args, body.dtype, body.low, body.device))
     out.meta["effect"] = True
     for index, register in enumerate(registers):
         body.cots[register] = body.tape.item(out, index)
+    for index, (place, wanted) in enumerate(zip(givens, wants.givens, strict=True)):
+        held = body.cots_with(place.name) if wanted else None
+        if held is not None:
+            total = body.tape.item(out, len(registers) + index)
+            body.target.returned(held, place, total, _is_again(givens, index))
     for index, slot in enumerate(nets, len(registers) + len(givens)):
         if body.wants.nets[slot]:
             node = body.tape.item(out, index)

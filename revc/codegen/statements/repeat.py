@@ -70,7 +70,7 @@ def record(body: "Record", step: Repeat) -> "Pulling | None":
     name, count = body.module(step.label, saved.keep), int_value(body.tape, step.count, body.size)
     state = [body.state[register] for register in step.registers]
     tail = [*(body.nets[slot] for slot in used), *body.sizes_for(step.body, step.index)]
-    args = [count, *state, *(body.raw(place)[0] for place in step.passed())]
+    args = [count, *state, *call.read(body, step.passed())]
     args += [*tail, *body.tail(step.body, body.options)]
     emits = emits_of(step.body)
     how = (step.registers, step.registers, emits)
@@ -80,7 +80,7 @@ def record(body: "Record", step: Repeat) -> "Pulling | None":
         name = body.module(f"{step.label}_pull", saved.pull)
         cots = call.coming_in(body, step.registers, step.passed(), emits, wants, saved)
         args = [count, kept, *cots, *tail]
-        call.pulled_back(body, name, args, step.registers, step.passed(), used)
+        call.pulled_back(body, name, args, step.registers, step.passed(), used, wants)
 
     return back
 

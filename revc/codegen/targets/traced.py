@@ -39,8 +39,8 @@ class Traced(Target):
         if brought_nets(value, body.block):
             return super().evaluate(body, value, pieces)
         unit = body.library.unit(value, body)
-        node, residuals = unit.primal(body, pieces)
-        return Evaluation(node, lambda cot: unit.pull(body, pieces, residuals, cot))
+        (node, taken), wanted = unit.primal(body, pieces), unit.wanted(body)
+        return Evaluation(node, lambda cot: unit.pull(body, taken, wanted, cot))
 
     def apart(self, body: "Body", nodes: Sequence[Node]) -> list[Node]:
         """Copy what shares memory with what comes before it, as slices of one register do.

@@ -1,0 +1,77 @@
+"""What a piece of code holds and computes, operator by operator, without its numbers."""
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from revc.planning.flops import operations
+from revc.runtime.offload import hosting
+
+
+class Held(TorchDispatchMode):
+    """Counts the bytes of the storages that operators make, for as long as they live, and FLOPs.
+
+    Attributes:
+        now, peak: bytes held, and the most of them; `peak` may be set back to `now`.
+        flops: floating-point operations of matrix products and attention, as torch counts them.
+        written: elements that the other operators wrote.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = self.flops = self.written = 0
+        self._sizes: dict[int, int] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        """Run the operation and count it."""
+        known = {_key(value) for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)}
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        counted = operations(func, args, kwargs, out)
+        self.flops += counted
+        for value in () if hosting() else tree_leaves(out):
+            if not isinstance(value, Tensor):
+                continue
+            fresh = _key(value) not in known
+            if not counted and (fresh or func._schema.is_mutable):
+                self.written += value.numel()
+            if fresh:
+                self._add(value.untyped_storage())
+        return out
+
+    @property
+    def operations(self) -> int:
+        """FLOPs, and one operation for each element that the other operators wrote."""
+        return self.flops + self.written
+
+    def kept_of(self, storages: dict[int, int]) -> int:
+        """Return how many bytes of some storages, by key, are held."""
+        return sum(size for key, size in storages.items() if key in self._sizes)
+
+    def _add(self, storage: Any) -> None:
+        if storage._cdata in self._sizes:
+            return
+        self._sizes[storage._cdata] = storage.nbytes()
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._gone, storage._cdata)
+
+    def _gone(self, key: int) -> None:
+        self.now -= self._sizes.pop(key)
+
+
+def storages(values: Any) -> dict[int, int]:
+    """Return the bytes of the storages of some tensors, each once, by key."""
+    found = (value for value in tree_leaves(values) if isinstance(value, Tensor))
+    return {_key(value): value.untyped_storage().nbytes() for value in found}
+
+
+def _key(value: Tensor) -> int:
+    key: int = value.untyped_storage()._cdata
+    return key

@@ -1,0 +1,1 @@
+"""Activations kept in fewer bits than they have: gradients become approximate."""
