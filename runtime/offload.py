@@ -5,7 +5,7 @@ offsets: kernels see what they would have seen, so results are the same bit for 
 
 On CUDA the host's memory is pinned, and a stream of its own copies beside the computation. What is
 copied is free at once by the allocator's books, and used again when the copy has ended. Elsewhere a
-copy is made on the spot: on the CPU that saves nothing, and is there to be tested.
+copy is made on the spot: on the CPU the memory is the same, but not torch's allocator's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
@@ -114,8 +115,11 @@ def _whole(value: Tensor) -> Tensor:
 
 
 def _to_host(flat: Tensor) -> Tensor:
-    if flat.device.type != "cuda" or isinstance(flat, FakeTensor):
+    known = flat.device.type in ("cpu", "cuda") and flat.numel() > 0
+    if isinstance(flat, FakeTensor) or not known:
         return flat.to("cpu", copy=True)
+    if flat.device.type == "cpu":
+        return torch.from_numpy(np.empty(flat.shape, np.uint8)).copy_(flat)
     host, side = torch.empty(flat.shape, dtype=flat.dtype, pin_memory=True), _stream(flat.device)
     side.wait_stream(torch.cuda.current_stream(flat.device))
     with torch.cuda.stream(side):
