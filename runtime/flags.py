@@ -11,7 +11,7 @@ keeps what it chose for each thread, while autograd has a thread of its own for 
 
 from collections.abc import Callable
 from functools import partial
-from threading import Lock
+from threading import RLock
 from typing import Any, NamedTuple
 
 import torch
@@ -144,7 +144,7 @@ class _Benchmark:
     """
 
     def __init__(self) -> None:
-        self.lock, self.was_on = Lock(), False
+        self.lock, self.was_on = RLock(), False  # a `__del__` may come while a thread has it
         self.runs: set[int] = set()
 
     def enter(self, run: int) -> None:
