@@ -48,8 +48,8 @@ def test_a_bit_flipped_in_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
     one = subject("lm")  # moves no bits: the state alone
     start = Run.start
 
-    def flipping(self: Run) -> dict[str, Tensor]:
-        state = start(self)
+    def flipping(self: Run, last: bool) -> dict[str, Tensor]:
+        state = start(self, last)
         if torch._C._current_graph_task_id() < 0:  # no backward pass, then: an inverse
             next(iter(state.values())).reshape(-1)[7] ^= 1
         return state
