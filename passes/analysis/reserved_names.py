@@ -20,9 +20,9 @@ MODULE_NAMES = frozenset([
     "_load_state_dict_pre_hooks", "_maybe_warn_non_full_backward_hook", "_modules",
     "_named_members", "_non_persistent_buffers_set", "_parameters",
     "_register_load_state_dict_pre_hook", "_register_state_dict_hook",
-    "_replicate_for_data_parallel", "_save_to_state_dict", "_saved", "_slow_forward",
-    "_state_dict_hooks", "_state_dict_pre_hooks", "_version", "_wrapped_call_impl", "add_module",
-    "apply", "bfloat16", "buffers", "call", "call_super_init", "children", "compile", "cpu", "cuda",
+    "_refuse_compiled", "_replicate_for_data_parallel", "_save_to_state_dict", "_slow_forward",
+    "_state_dict_hooks", "_state_dict_pre_hooks", "_version", "_wants", "_wrapped_call_impl",
+    "add_module", "apply", "bfloat16", "buffers", "call", "call_super_init", "children", "compile", "cpu", "cuda",
     "double",
     "dump_patches", "eval", "extra_repr", "float", "forward", "forward_graph", "get_buffer",
     "get_extra_state", "get_parameter", "get_submodule", "graphs", "half", "inverse_graph", "ipu",
@@ -32,8 +32,8 @@ MODULE_NAMES = frozenset([
     "register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook",
     "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module",
     "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook",
-    "requires_grad_", "row", "set_extra_state", "set_submodule", "share_memory", "state_dict",
-    "to", "to_empty", "train", "training", "type", "vjp_graph", "xpu", "zero_grad",
+    "requires_grad_", "row", "runs_modules", "set_extra_state", "set_submodule", "share_memory",
+    "state_dict", "to", "to_empty", "train", "training", "type", "vjp_graph", "xpu", "zero_grad",
 ])
 # fmt: on
 

@@ -1,5 +1,6 @@
 """Runs that something stopped half way: restored, or ended plainly; the model goes on."""
 
+import linecache
 import os
 import sys
 from collections.abc import Callable
@@ -31,7 +32,7 @@ def stopped_at(call: Callable[[], object], line: int) -> bool:
         nonlocal passed
         if "/runtime/" not in frame.f_code.co_filename or finalises(frame):
             return None
-        if event == "line":
+        if event == "line" and not ends_with(frame):
             passed += 1
             if passed == line:
                 raise Stop
@@ -45,6 +46,11 @@ def stopped_at(call: Callable[[], object], line: int) -> bool:
     finally:
         sys.settrace(None)
     return False
+
+
+def ends_with(frame: Any) -> bool:
+    """Say whether a frame may be at the end of a `with`: Python lets nothing in before its exit."""
+    return linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip().startswith("with ")
 
 
 def finalises(frame: Any) -> bool:
