@@ -102,7 +102,7 @@ def costs_from(
 
 def taken(step: Step, count: int) -> list[Taken]:
     """Return what each of the segments of a step took, beside what was kept of those below."""
-    kept = [_kept(step, at) for at in range(count)]
+    kept = [kept_by(step, at) for at in range(count)]
     below = list(accumulate(kept, initial=0))
     found = []
     for at in range(count):
@@ -112,7 +112,7 @@ def taken(step: Step, count: int) -> list[Taken]:
     return found
 
 
-def _kept(step: Step, at: int) -> int:
-    """Return what a step keeps of a segment, besides the state."""
+def kept_by(step: Step, at: int) -> int:
+    """Return the bytes that a step keeps of a segment, besides the state."""
     before, after = step.moments[at, False], step.moments[at + 1, False]
     return max(0, before.after - before.before - after.state + before.state)

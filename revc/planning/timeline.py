@@ -7,6 +7,7 @@ from torch import Tensor
 
 from revc.errors import ScheduleError
 from revc.passes.schedule.units import show_bytes
+from revc.planning.costs import kept_by
 from revc.planning.measured import At, measured_peaks
 from revc.planning.plan import Planned
 from revc.planning.report import operations_again, summary
@@ -89,12 +90,6 @@ def rows(one: Timeline) -> Iterator[tuple[str, ...]]:
         again = operations_again(planned, at)
         kept = show_bytes(kept_by(one.step, at))
         yield cost.name, str(action), kept, *map(_shown, (*predicted, *seen)), f"{again:.4g}"
-
-
-def kept_by(step: Step, at: int) -> int:
-    """Return the bytes that a step keeps for a segment from its forward to its backward pass."""
-    now, then = step.moments[at, False], step.moments[at + 1, False]
-    return max(0, now.after - now.before - then.state + now.state)
 
 
 def chart(one: Timeline) -> str:
