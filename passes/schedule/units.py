@@ -1,6 +1,7 @@
-"""Sizes as text: bytes, or with a unit."""
+"""What plans print: sizes in bytes, or with a unit, and columns."""
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 
 from revc.errors import ScheduleError
@@ -37,3 +38,10 @@ def show_bytes(size: int) -> str:
         return str(size)
     power = min(4, (size.bit_length() - 1) // 10)
     return f"{size / 2 ** (10 * power):.4g} {('', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
+
+
+def columns(lines: Sequence[Sequence[str]]) -> str:
+    """Return lines of cells in columns, as wide as their widest cell."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = ("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(line.rstrip() for line in text)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from revc.passes.schedule.units import show_bytes
+from revc.passes.schedule.units import columns, show_bytes
 from revc.planning.plan import Planned
 
 HEADING = ("segments", "action", "kept", "operations again")
@@ -49,10 +49,7 @@ def summary(planned: Planned) -> str:
 
 def table(planned: Planned) -> str:
     """Return the summary, and the actions in columns."""
-    lines = [HEADING, *rows(planned)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
-    return "\n".join([summary(planned), *(line.rstrip() for line in text), "", ""])
+    return f"{summary(planned)}\n{columns([HEADING, *rows(planned)])}\n\n"
 
 
 def as_object(planned: Planned) -> dict[str, Any]:

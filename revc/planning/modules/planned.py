@@ -7,7 +7,7 @@ from typing import Literal
 from revc.passes.schedule.plan import Action, Plan
 from revc.passes.schedule.solve import BoundBy
 from revc.passes.schedule.stages import Stage
-from revc.passes.schedule.units import show_bytes
+from revc.passes.schedule.units import columns, show_bytes
 from revc.planning.modules.runner import PlannedModule
 
 HEADING = ("segment", "module", "action", "kept", "again")
@@ -95,7 +95,4 @@ def summary(planned: PlannedModules) -> str:
 
 def table(planned: PlannedModules) -> str:
     """Return the summary, and the actions in columns."""
-    lines = [HEADING, *rows(planned)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
-    return "\n".join([summary(planned), *(line.rstrip() for line in text), ""])
+    return f"{summary(planned)}\n{columns([HEADING, *rows(planned)])}\n"
