@@ -14,8 +14,10 @@ from revc.runtime.metered.bits import Bits
 from revc.runtime.metered.session import Options
 from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.nets.autograd_scan import custom_function
+from revc.runtime.nets.capture.report import NetReport, report
+from revc.runtime.nets.leaf import Capture
 from revc.runtime.run import directions, gate, guard, whole
-from revc.runtime.run.bound import made
+from revc.runtime.run.bound import made, runs_as_module
 from revc.runtime.run.counts import Counts
 from revc.runtime.run.deferred import Deferred
 from revc.runtime.run.forward import run_forward
@@ -44,6 +46,8 @@ class ReversibleModel(Scheduled):
     `counts` says what was clamped or rounded because it did not fit its lattice. Float state is
     rebuilt up to rounding: `drift` is what a register may be off by, as a fraction of the largest
     norm that one had in the run, until it is an error (``float("inf")``: never looked at).
+    `capture` says whether nets that are brought run as graphs, "auto", "never" or "require"; what
+    became of each, `nets_report` says.
 
     Made by `revc.compile` or an artifact's ``load``.
 
@@ -71,6 +75,7 @@ class ReversibleModel(Scheduled):
         self.counts = Counts()
         self.deferred = Deferred()
         self.drift = TOLERANCE
+        self.capture: Capture = "auto"
         self.stacks = Bits(interface.plan, interface.sizes)
         self._enter()
 
@@ -93,6 +98,14 @@ class ReversibleModel(Scheduled):
     def net_modules(self) -> list[nn.Module]:
         """Return the net instances in program order."""
         return [self.nets.get_submodule(name) for name in self.interface.nets]
+
+    def nets_report(self) -> list[NetReport]:
+        """Return how each net ran last, in program order: as a graph or as it is, and why."""
+        named = zip(self.interface.nets, self.net_modules(), strict=True)
+        return [
+            report(name, net, not runs_as_module(net, self.made[name]), self.capture)
+            for name, net in named
+        ]
 
     @property
     def bits(self) -> BitSettings:

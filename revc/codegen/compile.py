@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from torch import nn
 
@@ -28,6 +28,7 @@ from revc.runtime import schedule as schedules
 from revc.runtime.interface import Interface, Slot
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state, import_net
+from revc.runtime.nets.leaf import Capture
 from revc.runtime.schedule import Wish
 from revc.runtime.segment_plan import SegmentPlan
 from revc.runtime.sizes import Need
@@ -43,6 +44,7 @@ def compile(
     plain: bool = False,
     allow_import: Iterable[str] | None = None,
     schedule: Wish = "invert",
+    capture: Capture = "auto",
 ) -> ReversibleModel:
     """Compile a spec into a module that trains without storing activations.
 
@@ -63,6 +65,8 @@ def compile(
             it passes (a turn of a loop is one), or one for all. `invert` keeps nothing and rebuilds
             the segment's input, `save` keeps what autograd would and evaluates nothing again. See
             `ReversibleModel.schedule`.
+        capture: whether nets that are brought are traced once and then run as graphs, which takes
+            less memory: where they can be, "never", or always ("require"). See `nets_report`.
         allow_import: modules that nets may come from, with all below them: ``["torch.nn"]``; none
             with ``[]``, any with None.
 
@@ -72,8 +76,8 @@ def compile(
     Raises:
         SpecError: the spec does not parse or check; carries located diagnostics.
         UnsupportedError: it uses a statement that cannot be compiled yet.
-        BindError: `nets`, `chunks`, `plain` or `schedule` do not fit the program, or a net comes
-            from where none may.
+        BindError: `nets`, `chunks`, `plain`, `schedule` or `capture` do not fit the program, or a
+            net comes from where none may.
     """
     check_chunks(chunks)
     given = dict(nets or {})
@@ -81,7 +85,9 @@ def compile(
     check_imports(program, allow_import)
     refuse_unsupported(program)
     modules = make_nets(program, given)
-    return assemble(scheduled(program, schedule), modules, chunks, plain)
+    found = assemble(scheduled(program, schedule), modules, chunks, plain)
+    found.capture = check_capture(capture)
+    return found
 
 
 def scheduled(program: Program, wish: Wish) -> Program:
@@ -93,6 +99,18 @@ def scheduled(program: Program, wish: Wish) -> Program:
     wanted = schedules.schedule_of(wish)
     actions = tuple(Action(kind=action.kind, values=action.values) for action in wanted)
     return program.model_copy(update={"schedule": actions})
+
+
+def check_capture(wish: Capture) -> Capture:
+    """Check how nets are captured, and return it.
+
+    Raises:
+        BindError: there is no such way.
+    """
+    known = get_args(Capture)
+    if wish not in known:
+        raise BindError(f"capture = {wish!r}: it is one of {', '.join(map(repr, known))}")
+    return wish
 
 
 def check_chunks(chunks: int) -> None:

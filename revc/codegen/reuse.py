@@ -6,7 +6,7 @@ dead when no view of it has a later use.
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,30 +16,10 @@ from torch.fx import Graph, Node
 from revc.codegen.lowered import Lowered
 from revc.runtime import cotangents, residuals
 from revc.runtime.nets import brought
+from revc.runtime.nets.written_over import OUT
 from revc.runtime.state import alloc_health, boundary, lattice
 
 aten = torch.ops.aten
-
-_GRADIENTS = ("gelu", "silu", "tanh", "sigmoid", "threshold", "softplus")
-_PLAIN = (
-    "gelu", "silu", "tanh", "sigmoid", "relu", "softplus", "neg", "exp", "log", "sin", "cos", "tan",
-    "sqrt", "abs", "sign", "reciprocal",
-)  # fmt: skip
-
-OUT: dict[Callable[..., Any], tuple[Callable[..., Any], str]] = {
-    **{
-        getattr(aten, f"{name}_backward").default: (
-            getattr(aten, f"{name}_backward").grad_input,
-            "grad_input",
-        )
-        for name in _GRADIENTS
-    },
-    **{getattr(aten, name).default: (getattr(aten, name).out, "out") for name in _PLAIN},
-    **{
-        getattr(aten, name).Tensor: (getattr(aten, name).out, "out")
-        for name in ("add", "sub", "mul", "div")
-    },
-}
 
 # Calls whose result may share its operand's memory.
 VIEWS = {
@@ -47,7 +27,7 @@ VIEWS = {
     aten.permute.default, aten.select.int, aten.slice.Tensor, aten.reshape.default,
     aten.contiguous.default, aten.to.dtype, aten.expand.default, aten.alias.default,
     aten.chunk.default, aten.split_with_sizes.default, aten.tensor_split.sections, brought.run,
-    brought.check_shape, boundary.dense, alloc_health.damp, residuals.taken,
+    brought.value, brought.check_shape, boundary.dense, alloc_health.damp, residuals.taken,
 }  # fmt: skip
 
 
@@ -56,6 +36,7 @@ def finish(modules: Mapping[str, nn.Module], graph: Graph, name: str) -> Lowered
     rebuild_cheap(graph)
     fuse_sums(graph)
     drop_dead(graph)
+    drop_handles(graph)
     reuse_buffers(graph)
     graph.lint()
     return Lowered(modules, graph, name)
@@ -82,7 +63,7 @@ def _views(owner: Node) -> bool:
 def is_fresh(node: Node) -> bool:
     """Say whether the graph itself made the memory of `node`."""
     base = base_of(node)
-    return base.op == "call_function" and base.target is not brought.run
+    return base.op == "call_function" and base.target not in (brought.run, brought.value)
 
 
 def drop_dead(graph: Graph) -> None:
@@ -91,6 +72,13 @@ def drop_dead(graph: Graph) -> None:
         effect = node.op in ("placeholder", "output") or node.meta.get("effect")
         if not node.users and not effect:
             graph.erase_node(node)
+
+
+def drop_handles(graph: Graph) -> None:
+    """Evaluate brought nets that are not pulled back without what that would need."""
+    for node in graph.nodes:
+        if node.target is brought.run and all(user.args[1] == 0 for user in node.users):
+            node.target = brought.value
 
 
 def rebuild_cheap(graph: Graph) -> None:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from revc.runtime.nets.brought import Handle
+from revc.runtime.nets.called import Handle
+from revc.runtime.nets.capture.calls import Traced
 from revc.runtime.run.snapshots import watched
 
 if TYPE_CHECKING:
@@ -104,5 +105,7 @@ def _tensors(kept: Any) -> Iterator[Tensor]:
             yield from _tensors(one)
     elif isinstance(kept, Handle):
         yield from kept.inputs
+    elif isinstance(kept, Traced):
+        yield from kept.residuals
     elif isinstance(kept, Tensor):
         yield kept

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from revc.runtime.flags import Flags, chosen, flags
 from revc.runtime.metered.session import Options
-from revc.runtime.nets.brought import set_training
+from revc.runtime.nets.called import set_training
 
 NO_OPTIONS = Options()
 

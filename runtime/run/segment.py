@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
-from revc.runtime.nets.brought import Leaf
+from revc.runtime.nets.leaf import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run.bound import Bound, bind, find, flat, runs_as_module
 from revc.runtime.run.function import SegmentFunction
@@ -216,13 +216,13 @@ class Segment(nn.Module):
         self, run: Run, bounds: Sequence[Bound], tensors: Sequence[Tensor]
     ) -> tuple[Any, ...]:
         """Return what the graphs take for nets whose tensors are `tensors`."""
-        values, cast = iter(tensors), run.mode.cast
+        values, cast, how = iter(tensors), run.mode.cast, run.model.capture
         nets: list[Any] = []
         for one in bounds:
             own = tuple(take(values, len(one.tensors)))
             if one.brought:
-                custom = run.model.custom.get(one.name)
-                nets.append(Leaf(one.module, own, one.name, cast, custom, one.names, one.training))
+                known = (run.model.custom.get(one.name), one.names, one.training, how)
+                nets.append(Leaf(one.module, own, one.name, cast, *known))
             else:
                 nets.append(own)
         return tuple(nets)

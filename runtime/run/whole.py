@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from revc.errors import BindError
 from revc.runtime.interface import Interface
 from revc.runtime.metered import run_ops
-from revc.runtime.nets.brought import Leaf
+from revc.runtime.nets.leaf import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run import guard
 from revc.runtime.run.bound import Made, bind, find

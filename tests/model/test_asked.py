@@ -10,7 +10,7 @@ from revc.codegen.library import Library
 from revc.codegen.options import Needs, Options
 from revc.errors import BindError, InternalError
 from revc.passes.spec import build
-from revc.runtime.nets.brought import Leaf
+from revc.runtime.nets.leaf import Leaf
 from revc.runtime.state.alloc_health import new_health
 
 SPEC = """dim B, T, d = 4

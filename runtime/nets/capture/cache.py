@@ -1,0 +1,91 @@
+"""What was captured of each module, and when it may be used again."""
+
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from revc.runtime.flags import flags
+from revc.runtime.nets.capture.graphs import Captured, captured
+from revc.runtime.nets.capture.held import settings
+from revc.runtime.nets.capture.refusal import Refusal
+from revc.runtime.nets.capture.trace import Sample, trace
+
+_MOST = 64
+"""How many shapes of one module are remembered; those that were used last stay."""
+
+
+class _Known(NamedTuple):
+    """What was found for a module as its settings were."""
+
+    settings: tuple[Any, ...]
+    found: Captured | Refusal
+
+
+_known: "weakref.WeakKeyDictionary[nn.Module, OrderedDict[Any, _Known]]" = (
+    weakref.WeakKeyDictionary()
+)
+_tracing = threading.RLock()
+
+
+def capture(module: nn.Module, sample: Sample) -> Captured | Refusal:
+    """Return the graphs of a module for tensors like those of `sample`, or why there are none.
+
+    What is known is used again where the tensors have the same shapes, strides, dtypes and wishes
+    for gradients, and nothing else that the module's code may ask of it has changed.
+    """
+    key, now = _key(sample), (*settings(module), _kernels(sample))
+    with _tracing:
+        rows = _known.setdefault(module, OrderedDict())
+        known = rows.get(key)
+        if known is None or known.settings != now:
+            known = rows[key] = _Known(now, _captured(module, sample))
+            while len(rows) > _MOST:
+                rows.popitem(last=False)
+        rows.move_to_end(key)
+    return known.found
+
+
+def why(found: Captured | Refusal) -> str:
+    """Return why a module is called as it is, nothing if it is captured."""
+    if isinstance(found, Refusal):
+        return str(found)
+    names = ", ".join(found.random)
+    return f"it draws from torch's generators ({names})" if names else ""
+
+
+def answer(module: nn.Module) -> Captured | Refusal | None:
+    """Return what was found for a module when it ran last, None if it never did."""
+    rows = _known.get(module)
+    return next(reversed(rows.values())).found if rows else None
+
+
+def _captured(module: nn.Module, sample: Sample) -> Captured | Refusal:
+    try:
+        return captured(trace(module, sample))
+    except Refusal as refusal:
+        return refusal
+
+
+def _key(sample: Sample) -> Any:
+    values = map(_like, (*sample.params, *sample.inputs))
+    return len(sample.params), sample.cast, *values
+
+
+def _kernels(sample: Sample) -> Any:
+    """Return what torch chooses kernels by: attention is traced as the one that it would take."""
+    device = next((x.device for x in (*sample.params, *sample.inputs)), torch.device("cpu"))
+    return None if device.type == "meta" else flags(device)
+
+
+def _like(value: Tensor) -> Any:
+    return value.shape, value.stride(), value.dtype, value.device, value.requires_grad
+
+
+def others_of(module: nn.Module, found: Captured) -> Sequence[Tensor]:
+    """Return the tensors, beside parameters, that a module holds now and its graphs take."""
+    return [place.rows(module)[place.name] for place in found.others]

@@ -1,0 +1,162 @@
+"""A joint graph cut in three: the module, the module with what pulling back needs, and the rest.
+
+What the last one reads of the second are the residuals. Elementwise results can be made again
+instead; they are where that lowers the most that is held at once.
+"""
+
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import Graph, GraphModule, Node
+
+from revc.runtime import residuals
+from revc.runtime.nets.capture.held import Place
+from revc.runtime.nets.capture.memory import Order, is_random, tensors, writes
+from revc.runtime.nets.capture.order import least
+from revc.runtime.nets.capture.peak import peak
+from revc.runtime.nets.capture.reuse import Reuse
+from revc.runtime.nets.capture.trace import Joint
+from revc.runtime.nets.written_over import OUT
+
+aten = torch.ops.aten
+
+_CHEAP = frozenset(OUT) | {
+    aten._to_copy.default, aten.mul.Scalar, aten.add.Scalar, aten.div.Scalar, aten.t.default,
+    aten.view.default, aten._unsafe_view.default, aten.transpose.int, aten.permute.default,
+    aten.expand.default, aten.unsqueeze.default, aten.squeeze.dim, aten.detach.default,
+    aten.slice.Tensor, aten.pow.Tensor_Scalar, aten.rsqrt.default,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Captured:
+    """The graphs of a module.
+
+    `value` and `front` take parameters, other tensors that the module holds, then inputs. `value`
+    returns the output, `front` the output and a tuple of residuals. `back` takes these in a list,
+    which it empties, and a cotangent of shape, dtype and strides like `cotangent`; it returns one
+    for each parameter and input that wants one, or None. Where nothing does, `back` is None and
+    there are no residuals. `random` are the operators that draw from torch's generators.
+    """
+
+    value: GraphModule
+    front: GraphModule
+    back: GraphModule | None
+    others: tuple[Place, ...]
+    cotangent: Tensor | None
+    random: tuple[str, ...]
+
+
+def captured(joint: Joint) -> Captured:
+    """Cut a joint graph."""
+    cuts = [Cut(joint, again) for again in (False, True)]
+    cut = min(cuts, key=lambda one: one.peak)
+    drawn = {str(node.target) for node in cut.value if is_random(node)}
+    value, front = cut.forward(cut.value, keeps=False), cut.forward(cut.front, keeps=True)
+    back = None if joint.cotangent is None else cut.back()
+    modules = [
+        None if graph is None else GraphModule(joint.module, graph, name)
+        for graph, name in ((value, "value"), (front, "front"), (back, "back"))
+    ]
+    like = None if joint.cotangent is None else tensors(joint.cotangent)[0]
+    return Captured(*modules, joint.others, like, tuple(sorted(drawn)))  # type: ignore
+
+
+class Cut:
+    """A joint graph and which nodes ahead of its cotangent are kept for what is behind it.
+
+    With `again`, elementwise results of what is kept are made again.
+    """
+
+    def __init__(self, joint: Joint, again: bool) -> None:
+        self.joint, self.given = joint, joint.graph.find_nodes(op="placeholder")
+        (self.out, *found), ahead, behind = _parts(joint)
+        self.found: list[Node | None] = found
+        self.place = {node: index for index, node in enumerate(ahead)}
+        self.written = {one for node in ahead for one in writes(node)}
+        order, pulling = Order(ahead), Order(behind)
+        ends = [node for node in found if node is not None]
+        needed = pulling.ancestors(ends)
+        self.behind = [node for node in behind if node in needed]
+        crossing = self._crossing({*ends, *(n for b in self.behind for n in b.all_input_nodes)})
+        self.again: set[Node] = self._again(crossing) if again else set()
+        below = {one for node in self.again for one in node.all_input_nodes}
+        self.kept = sorted((crossing | below) - self.again, key=self._at)
+        needed = order.ancestors([self.out, *self.kept])
+        self.front = [node for node in ahead if node in needed]
+        needed = order.ancestors([self.out])
+        self.value = [node for node in ahead if node in needed]
+        nodes = [*sorted(self.again, key=self._at), *self.behind]
+        most, self.pulling = least(nodes, ends, self.kept, frozenset(self.again))
+        self.peak = max(most, peak(self.front, [self.out, *self.kept]))
+
+    def forward(self, nodes: Sequence[Node], keeps: bool) -> Graph:
+        """Return what computes the output, and residuals if it keeps them."""
+        graph, new = Graph(), {}
+        for node in self.given:
+            new[node] = graph.node_copy(node)
+        reuse = Reuse(nodes, [self.out, *(self.kept if keeps else ())])
+        for node in nodes:
+            new[node] = reuse.copy(graph, node, new)
+        out = new[self.out]
+        graph.output((out, tuple(new[node] for node in self.kept)) if keeps else out)
+        return graph
+
+    def back(self) -> Graph:
+        """Return what pulls back."""
+        graph = Graph()
+        new: dict[Node, Node] = {}
+        box, cotangent = graph.placeholder("residuals"), graph.placeholder("cotangent")
+        if self.joint.cotangent is not None:
+            cotangent.meta = dict(self.joint.cotangent.meta)
+            new[self.joint.cotangent] = cotangent
+        held = graph.call_function(residuals.taken, (box,))
+        for index, node in enumerate(self.kept):
+            new[node] = graph.call_function(operator.getitem, (held, index))
+            new[node].meta = dict(node.meta)
+        reuse = Reuse(self.pulling, [node for node in self.found if node is not None])
+        for node in self.pulling:
+            new[node] = reuse.copy(graph, node, new)
+        graph.output(tuple(None if node is None else new[node] for node in self.found))
+        return graph
+
+    def _at(self, node: Node) -> int:
+        return self.place[node] if node in self.place else self.given.index(node) - len(self.given)
+
+    def _crossing(self, read: Iterable[Node]) -> set[Node]:
+        return {one for one in read if one in self.place or one.op == "placeholder"}
+
+    def _again(self, crossing: set[Node]) -> set[Node]:
+        """Return what is made again: elementwise results and views of what is kept in any case."""
+        there = {node for node in crossing if node not in self.place}
+        again: set[Node] = set()
+        for node in sorted(crossing & self.place.keys(), key=self._at):
+            chain = self._chain(node, there)
+            again |= chain or set()
+            there.add(node)
+        return again
+
+    def _chain(self, node: Node, there: set[Node]) -> set[Node] | None:
+        """Return the nodes that make a node of what is there, None if others are needed."""
+        if node.target not in _CHEAP or self.written.intersection((node, *node.all_input_nodes)):
+            return None
+        chain = {node}
+        for one in node.all_input_nodes:
+            if one not in there:
+                below = self._chain(one, there)
+                if below is None:
+                    return None
+                chain |= below
+        return chain
+
+
+def _parts(joint: Joint) -> tuple[list[Any], list[Node], list[Node]]:
+    """Return what the graph returns, its calls ahead of the cotangent, and those behind."""
+    nodes = [node for node in joint.graph.nodes if node.op not in ("placeholder", "output")]
+    end = len(nodes) if joint.cotangent is None else nodes.index(joint.cotangent)
+    (found,) = joint.graph.output_node().args
+    return list(found), nodes[:end], nodes[end + 1 :]  # type: ignore[arg-type]

@@ -1,0 +1,133 @@
+"""The tensors that a module holds, each by its place in the tree, and copies of it with others."""
+
+import copy
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from revc.runtime.nets.capture.refusal import Refusal
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_TORCHS = frozenset(nn.Module().__dict__) - {"training"}
+
+
+class Place(NamedTuple):
+    """Where a module holds a tensor: the table of a submodule that it stands in, and its name."""
+
+    path: str
+    table: str
+    name: str
+
+    @property
+    def full(self) -> str:
+        """The name with its path, as `named_parameters` has it."""
+        return f"{self.path}.{self.name}" if self.path else self.name
+
+    def rows(self, module: nn.Module) -> dict[str, Any]:
+        """Return the table in a module."""
+        owner = module.get_submodule(self.path)
+        found: dict[str, Any] = getattr(owner, self.table) if self.table else owner.__dict__
+        return found
+
+
+def places(module: nn.Module) -> Iterator[tuple[Place, Tensor]]:
+    """Yield where a module holds tensors: parameters first, then buffers and plain attributes.
+
+    A tensor that is held twice is yielded twice.
+    """
+    for table in ("_parameters", "_buffers", ""):
+        for path, part in module.named_modules():
+            rows = getattr(part, table) if table else part.__dict__
+            for name, value in rows.items():
+                if isinstance(value, Tensor):
+                    yield Place(path, table, name), value
+
+
+def settings(module: nn.Module) -> tuple[Any, ...]:
+    """Return what a module's code may ask of it beside its tensors, to be compared by `==`.
+
+    Numbers, strings and containers of them count by value, other objects themselves.
+    """
+    found: list[Any] = []
+    for part in module.modules():
+        found.append(type(part))
+        found += [(name, _mark(value)) for name, value in part.__dict__.items()
+                  if name not in _TORCHS and not isinstance(value, Tensor)]  # fmt: skip
+    return tuple(found)
+
+
+class _Itself:
+    """An object that equals itself alone, and is not kept alive."""
+
+    __slots__ = ("ref",)
+
+    def __init__(self, value: Any) -> None:
+        self.ref = weakref.ref(value)
+
+    def __eq__(self, other: object) -> bool:
+        mine = self.ref()
+        return isinstance(other, _Itself) and mine is not None and mine is other.ref()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _mark(value: Any) -> Any:
+    kind = type(value)
+    if kind in _PLAIN:
+        return kind, value
+    if kind in (list, tuple, set, frozenset):
+        return kind, [_mark(one) for one in value]
+    if kind is dict:
+        return kind, [(_mark(key), _mark(one)) for key, one in value.items()]
+    try:
+        return _Itself(value)
+    except TypeError:  # nothing refers to it weakly: objects with slots, numbers of numpy
+        return kind, id(value)
+
+
+def double(module: nn.Module, instead: Iterable[tuple[Tensor, Tensor]]) -> nn.Module:
+    """Return a copy of a module in which other tensors stand for its own.
+
+    A forward pass that notes something on its module then notes it on the copy.
+
+    Raises:
+        Refusal: the module cannot be copied.
+    """
+    memo: dict[int, Any] = {id(own): other for own, other in instead}
+    try:
+        return copy.deepcopy(module, memo)
+    except (TypeError, RuntimeError, AttributeError, NotImplementedError, ValueError) as error:
+        raise Refusal(f"it cannot be copied to be traced: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or what it is called."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def notes(module: nn.Module) -> dict[str, Any]:
+    """Return the attributes of a module and its parts by dotted name, to be compared by `==`."""
+    return {
+        f"{path}.{name}" if path else name: _mark(value)
+        for path, part in module.named_modules()
+        for name, value in part.__dict__.items()
+        if name not in _TORCHS
+    }
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> str | None:
+    """Return the name of an attribute that a call made, removed, changed or set anew."""
+    gone = before.keys() ^ after.keys()
+    other = [name for name in before.keys() & after.keys() if before[name] != after[name]]
+    return min([*gone, *other], default=None)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Say whether a part of a module has hooks, which must fire at each call."""
+    return any(
+        part._forward_hooks or part._forward_pre_hooks
+        or part._backward_hooks or part._backward_pre_hooks
+        for part in module.modules()
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""What the values of a traced graph occupy: which storages they lie in, and who writes to them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import Node
+from torch.utils import _pytree as pytree
+
+
+def tensors(node: Node) -> list[Tensor]:
+    """Return the fake tensors that a node stands for."""
+    return [
+        value for value in pytree.tree_leaves(node.meta.get("val")) if isinstance(value, Tensor)
+    ]
+
+
+def storages(node: Node) -> Iterator[tuple[int, int]]:
+    """Yield the storages that a node's tensors lie in, by number, and their bytes."""
+    for value in tensors(node):
+        storage = value.untyped_storage()
+        yield storage._cdata, storage.nbytes()
+
+
+def is_given(node: Node) -> bool:
+    """Say whether a graph takes what a node stands for, which then belongs to who calls it."""
+    return node.op in ("placeholder", "get_attr") or "given" in node.meta
+
+
+def writes(node: Node) -> list[Node]:
+    """Return the nodes whose tensors a call changes."""
+    if not isinstance(node.target, torch._ops.OpOverload) or not node.target._schema.is_mutable:
+        return []
+    changed = []
+    for index, argument in enumerate(node.target._schema.arguments):
+        if argument.is_write:
+            given = node.args[index] if index < len(node.args) else node.kwargs.get(argument.name)
+            changed += [one for one in pytree.tree_leaves(given) if isinstance(one, Node)]
+    return changed
+
+
+def is_random(node: Node) -> bool:
+    """Say whether a call draws from torch's generators."""
+    target: Any = node.target
+    return isinstance(target, torch._ops.OpOverload) and (
+        torch.Tag.nondeterministic_seeded in target.tags
+    )
+
+
+class Order:
+    """What must come before what: operands before what reads them, and writes in their place."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.before: dict[Node, set[Node]] = {}
+        inside = set(nodes)
+        written = {key for node in nodes for one in writes(node) for key, _ in storages(one)}
+        last_write: dict[int, Node] = {}
+        readers: dict[int, list[Node]] = {}
+        for node in nodes:
+            needed = {one for one in node.all_input_nodes if one in inside}
+            changes = {key for one in writes(node) for key, _ in storages(one)}
+            touched = {key for one in (node, *node.all_input_nodes) for key, _ in storages(one)}
+            for key in touched & written:
+                if key in last_write:
+                    needed.add(last_write[key])
+                if key in changes:
+                    needed.update(readers.get(key, ()))
+                    last_write[key] = node
+                    readers[key] = []
+                readers.setdefault(key, []).append(node)
+            self.before[node] = needed - {node}
+
+    def ancestors(self, wanted: Iterable[Node]) -> set[Node]:
+        """Return what must run for some nodes, themselves among them, writes to it included."""
+        found: set[Node] = set()
+        waiting = [node for node in wanted if node in self.before]
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found.add(node)
+                waiting += self.before[node]
+        return found

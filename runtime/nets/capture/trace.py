@@ -1,0 +1,172 @@
+"""Tracing a module with fake tensors: one graph of what it computes and of all that pulls it back.
+
+Autograd itself is traced, by `make_fx`, so the graph has the kernels that the module would have
+with gradients recorded, and the backward code of hand-written autograd Functions.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx import Graph, GraphModule, Node
+from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
+from torch.utils._python_dispatch import _disable_current_modes
+
+from revc.errors import InternalError
+from revc.runtime.nets.capture.held import (
+    Place,
+    changed,
+    double,
+    first_line,
+    has_hooks,
+    notes,
+    places,
+)
+from revc.runtime.nets.capture.memory import storages, writes
+from revc.runtime.nets.capture.refusal import Refusal
+
+
+class Sample(NamedTuple):
+    """What a module is traced for.
+
+    `params` stand for its parameters, in order, and of them and `inputs` those require a gradient
+    whose gradient may be asked for. `cast` is the dtype of autocast, None without.
+    """
+
+    params: Sequence[Tensor]
+    inputs: Sequence[Tensor]
+    cast: torch.dtype | None
+
+
+class Joint(NamedTuple):
+    """A graph of parameters, other tensors that the module holds (`others`), and inputs.
+
+    `cotangent` is the node that stands for the output's: what comes before it is what the module
+    computes, what comes behind pulls back. The graph returns the output, then the cotangents of
+    the parameters and inputs that want one, None for those that the output does not depend on.
+    """
+
+    module: GraphModule
+    others: tuple[Place, ...]
+    cotangent: Node | None
+
+    @property
+    def graph(self) -> Graph:
+        """The graph."""
+        return self.module.graph
+
+
+def trace(module: nn.Module, sample: Sample) -> Joint:
+    """Trace a module; nothing is computed, and the module stays as it is.
+
+    Raises:
+        Refusal: it cannot be traced, or its trace would not do what it does.
+    """
+    if has_hooks(module):
+        raise Refusal("it has hooks, which fire at each call")
+    with _disable_current_modes():
+        mode = FakeTensorMode()
+        params = [_fake(mode, value) for value in sample.params]
+        inputs = [_fake(mode, value) for value in sample.inputs]
+        own = [value for _, value in module.named_parameters()]
+        pairs: list[tuple[Tensor, Tensor]] = list(zip(own, params, strict=True))
+        seen = {id(value) for value in own}
+        others: dict[Place, Tensor] = {}
+        for place, value in places(module):
+            if id(value) not in seen:
+                seen.add(id(value))
+                others[place] = mode.from_tensor(value.detach())
+                pairs.append((value, others[place]))
+        call = _Call(double(module, pairs), sample.cast)
+        with mode:
+            found = call.traced(params, [*others.values()], inputs)
+    return Joint(found, tuple(others), call.cotangent)
+
+
+def _fake(mode: FakeTensorMode, value: Tensor) -> Tensor:
+    return mode.from_tensor(value.detach()).requires_grad_(value.requires_grad)
+
+
+_FOREIGN = (
+    RuntimeError, TypeError, ValueError, AttributeError, AssertionError, LookupError,
+    ArithmeticError, NotImplementedError,
+)  # fmt: skip
+"""What the code of a module may raise where its tensors have no numbers."""
+
+
+_BLIND = (torch.ops.aten.mkldnn_rnn_layer.default,)
+"""Operators some of whose results are tensors in C++ alone."""
+
+
+class _Call:
+    """A call of a module whose tensors are fake, and all that pulls it back."""
+
+    def __init__(self, module: nn.Module, cast: torch.dtype | None) -> None:
+        self.module, self.cast = module, cast
+        self.cotangent: Node | None = None
+
+    def traced(
+        self, params: list[Tensor], others: list[Tensor], inputs: list[Tensor]
+    ) -> GraphModule:
+        """Return the joint graph.
+
+        Raises:
+            Refusal: there is none.
+        """
+        held = [*params, *others, *inputs]
+        before, there = notes(self.module), [*map(id, _held(self.module))]
+        try:
+            with torch.enable_grad():
+                found = make_fx(lambda p, _, x: self._joint(p, x))(params, others, inputs)
+        except _FOREIGN as error:
+            raise Refusal(first_line(error)) from error
+        if name := changed(before, notes(self.module)):
+            raise Refusal(f"it keeps `{name}` from call to call")
+        if there != [*map(id, _held(self.module))] or self.writes(found, held):
+            raise Refusal("it writes to what it takes or holds")
+        for node in found.graph.nodes:
+            if node.target in _BLIND:
+                raise Refusal(f"{node.target} hands on what Python cannot hold")
+        return found
+
+    def writes(self, found: GraphModule, held: list[Tensor]) -> bool:
+        """Say whether the graph, or a kernel that hides it, writes to tensors that it is given."""
+        given = [node for node in found.graph.nodes if node.op == "placeholder"]
+        theirs = {key for node in given for key, _ in storages(node)}
+        changed = (one for node in found.graph.nodes for one in writes(node))
+        written = {key for one in changed for key, _ in storages(one)}
+        return any(x._version for x in held) or not theirs.isdisjoint(written)
+
+    def _joint(self, params: list[Tensor], inputs: list[Tensor]) -> Any:
+        """Compute with the tensors that the module holds, which are those given, and pull back."""
+        device = inputs[0].device.type if inputs else "cpu"
+        with torch.autocast(device, dtype=self.cast, enabled=self.cast is not None):
+            out = single(self.module(*inputs))
+        if not isinstance(out, Tensor):
+            raise Refusal(f"it returns no tensor, but {type(out).__name__}")
+        wanted = [x for x in (*params, *inputs) if x.requires_grad]
+        if not wanted or not out.requires_grad:
+            return [out.detach(), *(None for _ in wanted)]
+        result = out.detach()
+        cotangent = torch.empty_like(out)
+        self.cotangent = next(reversed(_tracer().graph.nodes))
+        self.cotangent.meta["given"] = True
+        return [result, *torch.autograd.grad(out, wanted, cotangent, allow_unused=True)]
+
+
+def _held(module: nn.Module) -> list[Tensor]:
+    return [value for _, value in places(module)]
+
+
+def _tracer() -> Any:
+    mode = get_proxy_mode()
+    if mode is None:
+        raise InternalError("a module is called outside of its trace")
+    return mode.tracer
+
+
+def single(out: Any) -> Any:
+    """Return the tensor; recurrent and attention layers give it first in a tuple."""
+    return out[0] if isinstance(out, tuple) else out
