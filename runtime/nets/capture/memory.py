@@ -40,12 +40,21 @@ def writes(node: Node) -> list[Node]:
     return changed
 
 
+_RATES = ("dropout_p", "dropout_probability")
+
+
 def is_random(node: Node) -> bool:
-    """Say whether a call draws from torch's generators."""
+    """Say whether a call draws from torch's generators; attention that drops nothing does not."""
     target: Any = node.target
-    return isinstance(target, torch._ops.OpOverload) and (
-        torch.Tag.nondeterministic_seeded in target.tags
-    )
+    if not isinstance(target, torch._ops.OpOverload):
+        return False
+    if torch.Tag.nondeterministic_seeded not in target.tags:
+        return False
+    for index, argument in enumerate(target._schema.arguments):
+        if argument.name in _RATES:
+            default = node.kwargs.get(argument.name, argument.default_value)
+            return bool((node.args[index] if index < len(node.args) else default) != 0.0)
+    return True
 
 
 class Order:

@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+)
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
 from torch.utils._python_dispatch import _disable_current_modes
@@ -96,6 +100,15 @@ _FOREIGN = (
 """What the code of a module may raise where its tensors have no numbers."""
 
 
+def _reason(error: Exception) -> str:
+    """Return why a module cannot be traced, in words where they are known."""
+    if isinstance(error, DataDependentOutputException | DynamicOutputShapeException):
+        return f"its numbers decide what it computes ({error.func})"
+    if "FakeTensor" in str(error):
+        return "it computes with a tensor that it neither takes nor holds in its tree"
+    return first_line(error)
+
+
 _BLIND = (torch.ops.aten.mkldnn_rnn_layer.default,)
 """Operators some of whose results are tensors in C++ alone."""
 
@@ -121,7 +134,7 @@ class _Call:
             with torch.enable_grad():
                 found = make_fx(lambda p, _, x: self._joint(p, x))(params, others, inputs)
         except _FOREIGN as error:
-            raise Refusal(first_line(error)) from error
+            raise Refusal(_reason(error)) from error
         if name := changed(before, notes(self.module)):
             raise Refusal(f"it keeps `{name}` from call to call")
         if there != [*map(id, _held(self.module))] or self.writes(found, held):
