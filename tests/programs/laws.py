@@ -25,7 +25,8 @@ from revc.passes.spec import build
 from revc.runtime.run.guard import NonFiniteError
 from tests.metered.oracle import recorded
 from tests.model.laws import gradients
-from tests.programs.case import Case, agree, close, leaf_names, lengths, objective, pulled, same
+from tests.programs.case import Case, leaf_names, lengths, objective, pulled
+from tests.programs.compare import agree, close, close_gradient, same
 from tests.programs.exclusions import known
 from tests.programs.oracle import OffLattice, Oracle
 from tests.schedule import actions
@@ -150,8 +151,7 @@ def differentiates(case: Case) -> None:
         gradients(total, leaves) if total.requires_grad else [torch.zeros_like(x) for x in leaves]
     )
     for name, one, other in zip(leaf_names(case, inputs), mine, theirs, strict=True):
-        size = max(1.0, float(other.detach().abs().max())) if other.numel() else 1.0
-        close(one, other, steep * size, f"gradient of {name}")
+        close_gradient(one, other, steep, f"gradient of {name}")
 
 
 def schedules(case: Case) -> None:
