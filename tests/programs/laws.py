@@ -28,7 +28,7 @@ from tests.model.laws import gradients
 from tests.programs.case import Case, leaf_names, lengths, objective, pulled
 from tests.programs.compare import agree, close, close_gradient, same
 from tests.programs.exclusions import known
-from tests.programs.oracle import OffLattice, Oracle
+from tests.programs.oracle import OffLattice, Oracle, squashes
 from tests.schedule import actions
 
 _numbers = itertools.count()  # a name is never used again: torch remembers modules by name
@@ -121,14 +121,14 @@ def differentiates(case: Case) -> None:
     blown_up = case.program.floats and case.program.bits and "undo apply" in case.program.source
     if case.program.coarse or blown_up:
         raise Skipped("rounding of an inexact step is too coarse to compare")
-    with recorded() as drawn:
+    with recorded() as drawn, squashes() as squashed:
         out, mine = pulled(case, case.model)
     inputs = case.inputs()
     twin = copy.deepcopy(case.model).double()
     wide = {
         n: x.detach().double().requires_grad_() if x.requires_grad else x for n, x in inputs.items()
     }
-    oracle = Oracle(case.ir, twin, drawn)
+    oracle = Oracle(case.ir, twin, drawn, squashed)
     try:
         wanted = oracle(**wide)
     except OffLattice as error:

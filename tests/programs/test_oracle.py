@@ -1,4 +1,6 @@
-"""The oracle of random programs, against mirrors and revc, and where it says nothing."""
+"""The oracle of random programs, against mirrors and revc, and what its law finds."""
+
+import math
 
 import pytest
 import torch
@@ -12,11 +14,12 @@ from tests.model.laws import gradients
 from tests.programs.compare import close, close_gradient
 from tests.programs.generate import program
 from tests.programs.laws import Case, check
-from tests.programs.oracle import OffLattice, Oracle, at_quantile
+from tests.programs.oracle import Oracle, at_quantile, squashes
 
-HEAD = "dim B\nstate lattice(Q12.20)\ntape t\nmodel Net(x: [B, 3]) {\n"
-APPLY = "  apply x by softsign()\n}\n"
-HALVE = "  scale x by 1/2 in [1/4, 1] on t\n"
+LEFT_OUT = frozenset({"escapes", "overflows"})
+SOURCE = (
+    "dim B\nstate lattice(Q12.20)\ntape t\nmodel Net(x: [B, 3]) {\n  apply x by softsign()\n}\n"
+)
 BETWEEN = (-14.0, -3.0, 0.1, 4.0, 15.0)  # values in the tails of components at -30, 0 and 31
 
 
@@ -57,21 +60,46 @@ def test_a_drawn_mixture_passes_on_what_the_oracle_does_in_both_tails() -> None:
     close(found, wanted, 1e-6, "cotangent", 0.0)
 
 
-@pytest.mark.parametrize("steps", [-3, 0, 3])
-def test_rounded_state_at_softsigns_kink_has_no_slope_to_compare(steps: int) -> None:
-    x = torch.tensor([[0.5, steps * 2.0**-20, -1.0]], dtype=torch.float64)
-    with pytest.raises(OffLattice, match="kink of softsign"):
-        _run(HEAD + HALVE + APPLY, x)
+@pytest.mark.parametrize(("step", "side"), [(-3, 1), (0, -1), (0, 0), (3, 1), (3, -1)])
+def test_near_softsigns_kink_the_slope_is_on_the_runs_side(step: int, side: int) -> None:
+    slope = _kinked(step, side)
+    close(slope, torch.full((), 2 * side / math.log(2.0)), 1e-4, "slope")
 
 
-def test_beside_the_kink_and_where_nothing_was_rounded_there_is_one() -> None:
-    beside = torch.tensor([[0.5, 10 * 2.0**-20, -1.0]], dtype=torch.float64)
-    _run(HEAD + HALVE + APPLY, beside)
-    _run(HEAD + APPLY, torch.zeros(1, 3, dtype=torch.float64))
+@pytest.mark.parametrize("step", [-10, 10])
+def test_beside_the_kink_the_slope_is_the_values_own(step: int) -> None:
+    close(_kinked(step, -1), _kinked(step, 1), 0.0, "slope")
+    close(_kinked(step, 1).sign(), torch.tensor(step).sign(), 0.0, "slope's sign")
 
 
-def _run(source: str, x: Tensor) -> None:
-    Oracle(build(source, nets=None), revc.compile(source), [])(x=x)
+def _kinked(step: int, side: int) -> Tensor:
+    """Return the slope of the bits of softsign, `step` lattice steps from zero."""
+    x = torch.tensor([[0.5, step * 2.0**-20, -1.0]], dtype=torch.float64, requires_grad=True)
+    run = [torch.tensor([[1, side, -1]], dtype=torch.int32)]
+    oracle = Oracle(build(SOURCE, nets=None), revc.compile(SOURCE), [], run)
+    oracle(x=x)
+    return gradients(sum(oracle.lengths.values()).sum(), [x])[0][0, 1]
+
+
+def test_what_softsign_gets_is_recorded_both_ways() -> None:
+    x, model = torch.tensor([[0.5, 0.0, -1.0]]), revc.compile(SOURCE)
+    with squashes() as found:
+        out = model(x=x)
+        model.inverse(out)
+    for raw in found:
+        close(raw * 2.0**-20, x, 0.0, "what softsign is applied to")
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("slope", [-1.0, 0.0, 0.5])
+def test_a_wrong_slope_of_softsigns_bits_is_found(
+    slope: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case(program(2103035, LEFT_OUT))
+    check(case, "gradient")
+    monkeypatch.setattr(counts, "LN2", math.log(2.0) / slope if slope else math.inf)
+    with pytest.raises(AssertionError, match="gradient of s2"):
+        check(case, "gradient")
 
 
 def test_a_large_gradient_is_as_wrong_as_a_small_one() -> None:
@@ -86,7 +114,7 @@ def test_half_a_factors_gradient_is_found_beside_gradients_of_1e13(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     right = counts.product_vjp
-    case = Case(program(2002350, frozenset({"escapes", "overflows"})))
+    case = Case(program(2002350, LEFT_OUT))
     check(case, "gradient")
 
     def wrong(*args: object) -> tuple[Tensor, Tensor]:
