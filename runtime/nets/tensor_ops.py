@@ -85,7 +85,7 @@ def group_norm_vjp(
 
 def mean_vjp(gradient: Tensor, x: Tensor, along: Sequence[int]) -> Tensor:
     """Return the cotangent of `x` for that of its mean, which is without the axes `along`."""
-    count = math.prod(x.shape[axis] for axis in along)
+    count = math.prod([x.shape[axis] for axis in along])  # Dynamo takes no generator
     for axis in sorted(along):
         gradient = gradient.unsqueeze(axis)
     return torch.empty_like(x).copy_(gradient / count)

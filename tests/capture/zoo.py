@@ -244,6 +244,7 @@ CAPTURED: dict[str, Case] = {
     ),
     "einsum": (lambda: Wrapped(lambda x: torch.einsum("btd,bsd,bse->bte", x, x, x)), SEQ),
     "spread": (lambda: Wrapped(lambda x: x.sum(-1, keepdim=True).expand(B, T, D)), SEQ),
+    "part": (lambda: Wrapped(lambda x: functional.silu(x.view(B, T * D)).view(B, T, D)), SEQ),
     "written within": (
         lambda: Wrapped(
             lambda x: functional.pad(x, (1, 0)).index_fill_(-1, torch.tensor([0]), 2.0)

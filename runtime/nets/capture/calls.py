@@ -84,7 +84,8 @@ def pull(leaf: Leaf, handle: Traced, cotangent: Tensor) -> tuple[Any, ...]:
         )
     box = handle.residuals
     if torch._C._autograd._get_current_graph_task_keep_graph():
-        box = [*box]
+        own = handle.graphs.own
+        box = [x.clone() if mine else x for x, mine in zip(box, own, strict=True)]
     with torch.no_grad():
         found = iter(handle.graphs.back.forward(box, _like(cotangent, handle.graphs.cotangent)))
     by_params = [next(found) if wanted else None for wanted in params]

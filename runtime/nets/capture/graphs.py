@@ -40,13 +40,15 @@ class Captured:
     returns the output, `front` the output and a tuple of residuals. `back` takes these in a list,
     which it empties, and a cotangent of shape, dtype and strides like `cotangent`; it returns one
     for each parameter and input that wants one, or None. Where nothing does, `back` is None and
-    there are no residuals. `random` are the operators that draw from torch's generators.
+    there are no residuals. `own` says of each of these whether `back` may write over it; `random`
+    are the operators that draw from torch's generators.
     """
 
     value: GraphModule
     front: GraphModule
     back: GraphModule | None
     others: tuple[Place, ...]
+    own: tuple[bool, ...]
     cotangent: Tensor | None
     random: tuple[str, ...]
 
@@ -63,7 +65,8 @@ def captured(joint: Joint) -> Captured:
         for graph, name in ((value, "value"), (front, "front"), (back, "back"))
     ]
     like = None if joint.cotangent is None else tensors(joint.cotangent)[0]
-    return Captured(*modules, joint.others, like, tuple(sorted(drawn)))  # type: ignore
+    own = tuple(node in cut.place for node in cut.kept)
+    return Captured(*modules, joint.others, own, like, tuple(sorted(drawn)))  # type: ignore
 
 
 class Cut:
@@ -73,7 +76,9 @@ class Cut:
     """
 
     def __init__(self, joint: Joint, again: bool) -> None:
-        self.joint, self.given = joint, joint.graph.find_nodes(op="placeholder")
+        self.joint = joint
+        self.given: list[Node] = list(joint.graph.find_nodes(op="placeholder"))
+        self.theirs = [*self.given, *filter(None, [joint.cotangent])]
         (self.out, *found), ahead, behind = _parts(joint)
         self.found: list[Node | None] = found
         self.place = {node: index for index, node in enumerate(ahead)}
@@ -91,15 +96,15 @@ class Cut:
         needed = order.ancestors([self.out])
         self.value = [node for node in ahead if node in needed]
         nodes = [*sorted(self.again, key=self._at), *self.behind]
-        most, self.pulling = least(nodes, ends, self.kept, frozenset(self.again))
-        self.peak = max(most, peak(self.front, [self.out, *self.kept]))
+        most, self.pulling = least(nodes, ends, self.theirs, self.kept, frozenset(self.again))
+        self.peak = max(most, peak(self.front, [self.out, *self.kept], self.theirs))
 
     def forward(self, nodes: Sequence[Node], keeps: bool) -> Graph:
         """Return what computes the output, and residuals if it keeps them."""
         graph, new = Graph(), {}
         for node in self.given:
             new[node] = graph.node_copy(node)
-        reuse = Reuse(nodes, [self.out, *(self.kept if keeps else ())])
+        reuse = Reuse(nodes, [self.out, *(self.kept if keeps else ())], self.theirs)
         for node in nodes:
             new[node] = reuse.copy(graph, node, new)
         out = new[self.out]
@@ -118,7 +123,7 @@ class Cut:
         for index, node in enumerate(self.kept):
             new[node] = graph.call_function(operator.getitem, (held, index))
             new[node].meta = dict(node.meta)
-        reuse = Reuse(self.pulling, [node for node in self.found if node is not None])
+        reuse = Reuse(self.pulling, [*filter(None, self.found)], self.theirs)
         for node in self.pulling:
             new[node] = reuse.copy(graph, node, new)
         graph.output(tuple(None if node is None else new[node] for node in self.found))

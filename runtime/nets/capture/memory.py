@@ -23,11 +23,6 @@ def storages(node: Node) -> Iterator[tuple[int, int]]:
         yield storage._cdata, storage.nbytes()
 
 
-def is_given(node: Node) -> bool:
-    """Say whether a graph takes what a node stands for, which then belongs to who calls it."""
-    return node.op in ("placeholder", "get_attr") or "given" in node.meta
-
-
 def writes(node: Node) -> list[Node]:
     """Return the nodes whose tensors a call changes."""
     if not isinstance(node.target, torch._ops.OpOverload) or not node.target._schema.is_mutable:

@@ -9,19 +9,23 @@ from revc.runtime.nets.capture.peak import peak
 
 
 def least(
-    nodes: Sequence[Node], kept: Sequence[Node], given: Sequence[Node], again: frozenset[Node]
+    nodes: Sequence[Node],
+    ends: Sequence[Node],
+    given: Sequence[Node],
+    kept: Sequence[Node],
+    again: frozenset[Node],
 ) -> tuple[int, list[Node]]:
     """Return the nodes in an order that respects what depends on what, and the bytes at its peak.
 
-    `kept` is what the graph returns, `given` what it takes and lets go; nodes of `again` are made
-    anew of what is given, best right before their use. Autograd's own order pulls through
-    weights before it makes their gradients, and so holds what those read beside the cotangent of
-    it: gradients that nothing else reads come first here, where that is less.
+    `ends` is what the graph returns, `kept` what it takes and lets go, `given` what belongs to the
+    caller; nodes of `again` are made anew, best right before their use. Autograd's own order pulls
+    through weights before it makes their gradients, and so holds what those read beside the
+    cotangent of it: gradients that nothing else reads come first here, where that is less.
     """
     order = Order(nodes)
-    ends = dict.fromkeys(node for node in kept if node in order.before)
-    found = [_Late(nodes, order, again).run(first) for first in ((), ends)]
-    return min(((peak(one, kept, given), one) for one in found), key=lambda pair: pair[0])
+    own = dict.fromkeys(node for node in ends if node in order.before)
+    found = [_Late(nodes, order, again).run(first) for first in ((), own)]
+    return min(((peak(one, ends, given, kept), one) for one in found), key=lambda pair: pair[0])
 
 
 class _Late:

@@ -4,26 +4,28 @@ from collections.abc import Iterable, Sequence
 
 from torch.fx import Node
 
-from revc.runtime.nets.capture.memory import is_given, storages
+from revc.runtime.nets.capture.memory import storages
 from revc.runtime.nets.capture.reuse import Reuse
 
 
-def peak(order: Sequence[Node], ends: Sequence[Node], given: Iterable[Node] = ()) -> int:
+def peak(
+    order: Sequence[Node],
+    ends: Sequence[Node],
+    given: Sequence[Node],
+    kept: Iterable[Node] = (),
+) -> int:
     """Return the most bytes that calls in an order hold at once.
 
-    `ends` is what the graph returns; of `given`, what it takes, each storage goes with its last
-    use. What else it takes does not count.
+    `ends` is what the graph returns; of `kept`, which it takes, each storage goes with its last
+    use. What lies in the memory of `given` belongs to the caller and does not count.
     """
-    reuse = Reuse(order, ends)
+    reuse = Reuse(order, ends, given)
     last = {key: index for key, index in reuse.last.items() if reuse.home(key) == key}
     dying: dict[float, list[int]] = {}
     for key, index in last.items():
         dying.setdefault(index, []).append(key)
-    made = {key for node in given for key, _ in storages(node)} & last.keys()
-    taken = {
-        key for node in order for one in node.all_input_nodes if is_given(one)
-        for key, _ in storages(one)
-    } - made  # fmt: skip
+    taken = {key for node in given for key, _ in storages(node)}
+    made = ({key for node in kept for key, _ in storages(node)} & last.keys()) - taken
     sizes = {key: size for node in order for one in (node, *node.all_input_nodes)
              for key, size in storages(one)}  # fmt: skip
     live = set(made)

@@ -5,27 +5,25 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch.fx import Graph, Node
 
-from revc.runtime.nets.capture.memory import is_given, storages, tensors
+from revc.runtime.nets.capture.memory import storages, tensors
 from revc.runtime.nets.written_over import OUT
 
 
 class Reuse:
     """Which calls, in an order, write over an operand, and the memory that each storage is in.
 
-    `ends` is what the graph returns. What it takes stays as it is.
+    `ends` is what the graph returns. What lies in the memory of `given` stays as it is.
     """
 
-    def __init__(self, order: Sequence[Node], ends: Iterable[Node]) -> None:
+    def __init__(self, order: Sequence[Node], ends: Iterable[Node], given: Iterable[Node]) -> None:
         self.over: dict[Node, Node] = {}
         self.last: dict[int, float] = {}
         self._home: dict[int, int] = {}
-        self._fixed: set[int] = set()
+        self._fixed = {key for node in given for key, _ in storages(node)}
         for index, node in enumerate(order):
             for one in (node, *node.all_input_nodes):
                 for key, _ in storages(one):
                     self.last[key] = index
-                    if is_given(one):
-                        self._fixed.add(key)
         self.last.update((key, len(order)) for node in ends for key, _ in storages(node))
         for index, node in enumerate(order):
             if node.op == "call_function" and node.target in OUT:

@@ -165,7 +165,6 @@ class _Call:
         result = out.detach()
         cotangent = torch.empty_like(out)
         self.cotangent = next(reversed(_tracer().graph.nodes))
-        self.cotangent.meta["given"] = True
         return [result, *torch.autograd.grad(out, wanted, cotangent, allow_unused=True)]
 
 
