@@ -63,7 +63,7 @@ class ReversibleModel(Scheduled):
                 f"{len(interface.emits)} emits: only one result without emits can be plain"
             )
         self.interface, self.graphs, self.plain = interface, graphs, plain
-        self._schedule = interface.schedule
+        self.follow(interface.schedule)
         named = list(zip(interface.nets, nets, interface.builtin, strict=True))
         self.made = {name: made(net, builtin) for name, net, builtin in named}
         self.custom = {name: None if b else custom_function(net) for name, net, b in named}
@@ -80,7 +80,7 @@ class ReversibleModel(Scheduled):
         names = tuple(slot.name for slot in at.gives) + at.emits
         self._result = result_class(at.name, names)
         self.key = guard.register(at)
-        self.code = whole.register(self.graphs)
+        self.code = whole.register(self)
 
     def __getstate__(self) -> dict[str, Any]:
         # The result's class is made as the program runs: no module has it by its name.
