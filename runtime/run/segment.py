@@ -97,16 +97,11 @@ class Graphs(Protocol):
         """Return the slots that run as modules where `brought` do."""
 
     traced_forward: nn.Module
-    """The forward graph of the whole program that keeps nothing, once it is lowered."""
-
     traced_vjp: nn.Module
-    """The VJP graph of the whole program with all cotangents, once it is lowered."""
+    """The graphs of the whole program that keep nothing, once they are lowered."""
 
     def lower_traced(self, kept: KeptTurns | None = ...) -> str:
-        """Lower the two, if they are not, for what is kept of each segment.
-
-        Returns what ends the names of those two then: nothing where nothing is kept.
-        """
+        """Lower the two for what is kept of each segment; return what ends their names then."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ A compiler takes the forward pass as one graph and the backward pass as another;
 goes from one to the other. In eager mode a run goes segment by segment instead.
 """
 
-import itertools
-import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -24,8 +22,8 @@ from revc.runtime.run import guard
 from revc.runtime.run.bound import Made, bind, find
 from revc.runtime.run.function import refuse_double
 from revc.runtime.run.intake import admit_compiled, extremes
+from revc.runtime.run.lowering import lower
 from revc.runtime.run.modes import RunMode, canonical
-from revc.runtime.schedule import kept_turns, schedule_of
 from revc.runtime.state import drift
 from revc.runtime.state.alloc_health import new_health
 
@@ -98,33 +96,6 @@ def _counts(model: "ReversibleModel", sizes: Sequence[int]) -> tuple[int, ...]:
     at = model.interface
     named = dict(zip(at.sizes, sizes, strict=True))
     return tuple([plan.count(named) for plan in at.segments])
-
-
-_models: "weakref.WeakValueDictionary[str, ReversibleModel]" = weakref.WeakValueDictionary()
-
-
-_numbers = itertools.count(1)
-
-
-def register(model: "ReversibleModel") -> str:
-    """Make a model known to the compiler; return the key that it asks by for its graphs."""
-    key = f"graphs {next(_numbers)}"
-    _models[key] = model
-    return key
-
-
-def lower(key: str, schedule: str, counts: tuple[int, ...]) -> str:
-    """Let a program's traced graphs be lowered as a compiler first asks: it cannot trace that.
-
-    Returns what ends their names: there is a pair for each choice of what is kept.
-    """
-    model = _models[key]
-    kept = kept_turns(model.interface, schedule_of(schedule.split(",")), counts)
-    return model.graphs.lower_traced(kept)
-
-
-# What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
-lower._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 class _Unrecorded:
