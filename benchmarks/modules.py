@@ -1,0 +1,92 @@
+"""Brought modules: memory and time beside checkpointing, and which classes are captured.
+
+    pip install -r benchmarks/peers.txt
+    python -m benchmarks.modules [--json] [--layers 8] [--rounds 5]
+
+Peaks are the allocator's (revc/planning/meter.py) in S, bytes of one float32 stream. Those of Llama
+layers are of a second micro-batch: gradients are there already, and what is added to them counts.
+Times are process time, medians of rounds that take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from benchmarks import classes, llama, measures
+from benchmarks.rows import Row, as_json, print_table
+from revc.planning.meter import trace
+
+TORCH_NETS = {"revc lattice, torch nets": 16.1, "revc float, torch nets": 14.1}
+
+
+def own_blocks(layers: int) -> Iterator[Row]:
+    """Yield the peaks of training.py's network with torch modules."""
+    for arm, target in TORCH_NETS.items():
+        yield Row(f"{arm}, L = {layers}: peak", measures.peak(arm, layers) / 2**20, "S", target)
+
+
+def llama_layers(layers: int, rounds: int) -> Iterator[Row]:
+    """Yield peaks and times of Llama layers, as ratios to checkpointing each layer."""
+    values = llama.inputs()
+    steps = {name: llama.step(make(layers), values) for name, make in llama.ARMS.items()}
+    peaks: dict[str, float] = {}
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for name, step in steps.items():
+        step()
+        peaks[name] = trace(step).peak / llama.STREAM
+    for _ in range(rounds):
+        for name, step in steps.items():
+            times[name].append(_seconds(step))
+    base = "checkpointed"
+    yield Row(f"Llama, L = {layers}, {base}: peak", peaks[base], "S")
+    for name in steps:
+        if name != base:
+            known = name in ("revc float", "revc lattice")
+            memory, lasts = (0.6, 1.1) if known else (None, None)
+            title = f"Llama, L = {layers}, {name}"
+            yield Row(f"{title}: peak beside checkpointing", peaks[name] / peaks[base], "x", memory)
+            ratios = [mine / its for mine, its in zip(times[name], times[base], strict=True)]
+            yield Row(f"{title}: time", statistics.median(ratios), "x", lasts)
+
+
+def _seconds(step: Callable[[], None]) -> float:
+    begun = time.process_time()
+    step()
+    return time.process_time() - begun
+
+
+def zoo() -> Iterator[Row]:
+    """Yield how many classes of modules are captured, and how many are wrong."""
+    found = [classes.judge(name, make) for name, make in classes.every()]
+    captured = sum(one.captured for one in found)
+    notes = "; ".join(f"{one.name}: {one.why}" for one in found if not one.captured)
+    share = captured / len(found)
+    yield Row(f"captured, of {len(found)} classes", share, "", 34 / 40, notes, least=True)
+    wrong = [one.name for one in found if one.wrong]
+    yield Row("captured and wrong", len(wrong), "classes", 0, ", ".join(wrong))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--json", action="store_true", help="print an array of rows")
+    parser.add_argument("--layers", type=int, nargs="*", default=[8, 32], help="depths (8 32)")
+    parser.add_argument("--rounds", type=int, default=5, help="steps that are timed (5)")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = [*zoo(), *own_blocks(6)]
+    for layers in options.layers:
+        rows += llama_layers(layers, options.rounds)
+    if options.json:
+        print(as_json(rows))
+    else:
+        print_table("brought modules", rows)
+
+
+if __name__ == "__main__":
+    main()
