@@ -108,41 +108,6 @@ def pulled(case: Case, model: nn.Module, call: Callable[..., Any] | None = None)
     return out, found
 
 
-def same(one: Tensor, other: Tensor, what: str) -> None:
-    """Check that two tensors agree in every bit."""
-    assert one.shape == other.shape, f"{what}: {one.shape}, not {other.shape}"
-    assert one.dtype == other.dtype, f"{what}: {one.dtype}, not {other.dtype}"
-    off = (one != other) & ~(one.isnan() & other.isnan())
-    assert not bool(off.any()), (
-        f"{what} differs by {float((one.double() - other.double()).abs().max()):g}"
-    )
-
-
-def close(one: Tensor, other: Tensor, tolerance: float, what: str) -> None:
-    torch.testing.assert_close(
-        one.double(), other.double(), atol=tolerance, rtol=tolerance,
-        msg=lambda text: f"{what}: {text}",
-    )  # fmt: skip
-
-
 def leaf_names(case: Case, inputs: Mapping[str, Tensor]) -> list[str]:
     names = [n for n, x in inputs.items() if x.requires_grad]
     return names + [n for n, p in case.model.named_parameters() if p.requires_grad]
-
-
-def agree(
-    case: Case, one: Any, other: Any, mine: list[Tensor], theirs: list[Tensor], tolerance: float
-) -> None:
-    """Check that two runs of one program have the same results, lengths and gradients."""
-    assert one._fields == other._fields
-    pairs = [(name, getattr(one, name), getattr(other, name)) for name in one._fields]
-    rows, others = lengths(one), lengths(other)
-    assert set(rows) == set(others)
-    pairs += [(f"code length {row}", rows[row], others[row]) for row in rows]
-    names = leaf_names(case, case.inputs())
-    pairs += [(f"gradient of {n}", a, b) for n, a, b in zip(names, mine, theirs, strict=True)]
-    for what, left, right in pairs:
-        if tolerance:
-            close(left, right, tolerance, what)
-        else:
-            same(left, right, what)

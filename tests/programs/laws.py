@@ -25,9 +25,10 @@ from revc.passes.spec import build
 from revc.runtime.run.guard import NonFiniteError
 from tests.metered.oracle import recorded
 from tests.model.laws import gradients
-from tests.programs.case import Case, agree, close, leaf_names, lengths, objective, pulled, same
+from tests.programs.case import Case, leaf_names, lengths, objective, pulled
+from tests.programs.compare import agree, close, close_gradient, same
 from tests.programs.exclusions import known
-from tests.programs.oracle import OffLattice, Oracle
+from tests.programs.oracle import OffLattice, Oracle, squashes
 from tests.schedule import actions
 
 _numbers = itertools.count()  # a name is never used again: torch remembers modules by name
@@ -120,14 +121,14 @@ def differentiates(case: Case) -> None:
     blown_up = case.program.floats and case.program.bits and "undo apply" in case.program.source
     if case.program.coarse or blown_up:
         raise Skipped("rounding of an inexact step is too coarse to compare")
-    with recorded() as drawn:
+    with recorded() as drawn, squashes() as squashed:
         out, mine = pulled(case, case.model)
     inputs = case.inputs()
     twin = copy.deepcopy(case.model).double()
     wide = {
         n: x.detach().double().requires_grad_() if x.requires_grad else x for n, x in inputs.items()
     }
-    oracle = Oracle(case.ir, twin, drawn)
+    oracle = Oracle(case.ir, twin, drawn, squashed)
     try:
         wanted = oracle(**wide)
     except OffLattice as error:
@@ -150,8 +151,7 @@ def differentiates(case: Case) -> None:
         gradients(total, leaves) if total.requires_grad else [torch.zeros_like(x) for x in leaves]
     )
     for name, one, other in zip(leaf_names(case, inputs), mine, theirs, strict=True):
-        size = max(1.0, float(other.detach().abs().max())) if other.numel() else 1.0
-        close(one, other, steep * size, f"gradient of {name}")
+        close_gradient(one, other, steep, f"gradient of {name}")
 
 
 def schedules(case: Case) -> None:

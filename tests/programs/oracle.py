@@ -6,37 +6,63 @@ and the values that are drawn give to gradients are written down anew, after doc
 """
 
 import math
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-import revc
 from revc.codegen.root import is_exact
 from revc.ir import expr as e
 from revc.ir import instructions as i
 from revc.ir.types import Label, Lattice
+from revc.runtime.metered import scaling
 from tests.model.reference import Reference
+from tests.programs.matrices import MATRICES, permutation
 
 LN2 = math.log(2.0)
 GATE = 1024
 KINKED = ("relu", "abs")
+NEAR_KINK = 4  # lattice steps, more than a scaling by 0.45 or a mix leaves a value off by
 
 
 class OffLattice(Exception):
     """A value left its lattice, where it wraps in the run and not here."""
 
 
-class Oracle(Reference):
-    """Runs a program on floats with the values that a run drew; `lengths` by (meter, side)."""
+@contextmanager
+def squashes() -> Iterator[list[Tensor]]:
+    """Record what softsign is applied to, in the order of the run; undone, what it gives."""
+    found: list[Tensor] = []
 
-    def __init__(self, program: Any, model: nn.Module, drawn: list[Tensor]) -> None:
+    def squash(session: Any, raw: Tensor, site: Any, undo: bool) -> Tensor:
+        before = raw.clone()
+        result: Tensor = right(session, raw, site, undo)
+        found.append(result.clone() if undo else before)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        right = scaling.squash
+        patch.setattr(scaling, "squash", squash)
+        yield found
+
+
+class Oracle(Reference):
+    """Runs a program on floats with the values that a run drew; `lengths` by (meter, side).
+
+    `squashed` are the raw values that the run applied softsign to, or got by undoing it.
+    """
+
+    def __init__(
+        self, program: Any, model: nn.Module, drawn: list[Tensor], squashed: list[Tensor]
+    ) -> None:
         nets = [model.get_submodule(f"nets.{slot.name}") for slot in program.model.nets]
         super().__init__(program, nets)
         self.exact = is_exact(program)
-        self.drawn = iter(drawn)
+        self.drawn, self.squashed = iter(drawn), iter(squashed)
         self.lengths: dict[tuple[str, str], Tensor] = {}
 
     def _step(self, step, block, env, givens, slots, sizes, emits, types) -> None:
@@ -62,9 +88,11 @@ class Oracle(Reference):
                 old = env[step.target.name][at]
                 fresh = old / (1 - old.abs()) if step.undo else functional.softsign(old)
                 self._replace(env, step.target.name, at, fresh)
-                bits = 2 * torch.log2(1 + (fresh if step.undo else old).abs())
+                squashed = fresh if step.undo else old
                 if isinstance(types[step.target.name].numerics, Lattice):
-                    self._book(step, bits)
+                    unit = 2.0 ** -types[step.target.name].numerics.fraction_bits
+                    side = self._side(squashed, unit)
+                    self._book(step, 2 * torch.log2(1 + side * squashed))
             case i.Mix():
                 at = self._index(step.target, sizes)
                 exact = isinstance(types[step.target.name].numerics, Lattice)
@@ -81,6 +109,15 @@ class Oracle(Reference):
         found = super()._value(x, block, env, givens, slots, sizes)
         # A number on its own would become a float32, and lose digits before it meets its partner.
         return found if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64)
+
+    def _side(self, value: Tensor, unit: float) -> Tensor:
+        """Return the signs of what softsign squashes: near zero, those that the run had there.
+
+        Steps that the run rounds, and the oracle does not, leave state lattice steps of `unit`
+        apart, and the slope of log2(1 + |x|) has another sign on either side of zero, none on it.
+        """
+        near = value.abs() < NEAR_KINK * unit
+        return torch.where(near, next(self.squashed).sign(), value.sign()).detach()
 
     def _fits(self, step: Any, env: Any, types: Any) -> None:
         for at in step.targets():
@@ -125,12 +162,8 @@ class Oracle(Reference):
         if logits is None:
             noise = ((index - loc) / scale).detach()
             smooth = loc + scale * noise
-        else:  # at a fixed quantile: d value = - d CDF / density
-            z = (index[..., None] - loc) / scale
-            weights = torch.softmax(logits, -1)
-            below = (weights * torch.sigmoid(z)).sum(-1)
-            each = weights * torch.sigmoid(z) * torch.sigmoid(-z) / scale
-            smooth = -below / each.sum(-1).detach()
+        else:
+            smooth = at_quantile(index, logits, loc, scale)
         return value + (smooth - smooth.detach())
 
     def _scale(self, step: Any, factor: Tensor, env: Any, at: Any, exact: bool) -> None:
@@ -194,6 +227,21 @@ def parameters(by: Any, params: Tensor, shape: torch.Size) -> tuple[Tensor | Non
     return tuple(part.expand(*shape, k) for part in found)  # type: ignore[return-value]
 
 
+def at_quantile(index: Tensor, logits: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+    """Return what moves as a mixture's value at a fixed quantile: d value = - d CDF / density.
+
+    Of the masses on both sides, whose slopes add up to nothing, it takes the lesser: far out the
+    greater is 1 in float64, and rounding of its slopes over the density is all that is left. So
+    is that of 1 - sigmoid, which the slope of a sigmoid has, and that of its logarithm has not.
+    """
+    z = (index[..., None] - loc) / scale
+    weights = torch.softmax(logits, -1)
+    left, right = functional.logsigmoid(z).exp(), functional.logsigmoid(-z).exp()
+    below, above = (weights * left).sum(-1), (weights * right).sum(-1)
+    density = (weights * left * right / scale).sum(-1)
+    return torch.where(below < above, -below, above) / density.detach()
+
+
 def code_length(by: Any, params: list[Tensor], numerics: Any, value: Tensor) -> Tensor:
     """Return -log2 of the mass of a value's bin, or of a label."""
     if by.family == "uniform":
@@ -224,37 +272,3 @@ def _log_mass(family: str, z: Tensor, half: Tensor) -> Tensor:
     log_cdf = torch.special.log_ndtr if family == "gaussian" else functional.logsigmoid
     top, bottom = log_cdf(high), log_cdf(low)
     return top + torch.log(-torch.expm1(bottom - top))
-
-
-# --- matrices ----------------------------------------------------------------------------------
-
-
-@cache
-def permutation(n: int, seed: int) -> Tensor:
-    """Return the matrix of `mix by permutation(seed)`, by letting a program permute."""
-    model = revc.compile(
-        f"dim B\nstate lattice(Q12.20)\nmodel P(x: [B, {n}]) {{ mix x by permutation({seed}) }}"
-    )
-    return torch.as_tensor(model(torch.eye(n))[0]).double().mT
-
-
-def _cayley(weight: Tensor) -> Tensor:
-    eye, skew = torch.eye(weight.shape[0], dtype=weight.dtype), weight - weight.mT
-    return torch.linalg.solve(eye - skew, eye + skew)
-
-
-def _reflections(weight: Tensor) -> Tensor:
-    matrix = torch.eye(weight.shape[1], dtype=weight.dtype)
-    for v in weight:
-        matrix = matrix @ (torch.eye(len(v), dtype=v.dtype) - 2 * torch.outer(v, v) / v.dot(v))
-    return matrix
-
-
-def _lu(weight: Tensor) -> Tensor:
-    """P L (U + diag s), with P the permutation of seed 0 and s within [1/64, 64]."""
-    lower = weight.tril(-1) + torch.eye(weight.shape[0], dtype=weight.dtype)
-    scale = weight.diagonal().exp().clamp(1 / 64, 64)
-    return permutation(weight.shape[0], 0) @ lower @ (weight.triu(1) + torch.diag(scale))
-
-
-MATRICES = {"orthogonal": _cayley, "householder": _reflections, "lu": _lu}
