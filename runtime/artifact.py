@@ -19,6 +19,7 @@ from revc.runtime.artifact_segments import ArtifactSegment, FullVjp, Function, k
 from revc.runtime.interface import Interface
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state
+from revc.runtime.schedule import KeptTurns
 
 FORMAT = "revc artifact 2"
 PROGRAM = "program.json"
@@ -173,8 +174,18 @@ class ArtifactGraphs:
         self.traced_forward: nn.Module = Code(code["traced"].forward, takes + givens, nets)
         self.traced_vjp: nn.Module = Code(code["traced"].vjp, last, nets)
 
-    def lower_traced(self) -> None:
-        """Leave the graphs for torch.compile as they are: an artifact has them."""
+    def lower_traced(self, kept: KeptTurns | None = None) -> str:
+        """Leave the graphs for torch.compile as they are: an artifact has those that keep nothing.
+
+        Raises:
+            BindError: something is to be kept.
+        """
+        if any(chosen for turns in kept or () for chosen in turns):
+            raise BindError(
+                f"{self.interface.name}: torch.compile of an artifact's whole model keeps nothing: "
+                'set model.schedule = "invert", or compile the spec in Python'
+            )
+        return ""
 
     def segment(
         self, name: str, brought: frozenset[int] = frozenset(),

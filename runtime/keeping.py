@@ -29,6 +29,11 @@ class Values:
         return Values(self._frames, copies=True)
 
     @property
+    def counts(self) -> list[int]:
+        """How many values each frame has."""
+        return [len(frame) for frame in self._frames]
+
+    @property
     def tensors(self) -> tuple[Tensor, ...]:
         """What is kept."""
         return tuple(value for frame in self._frames for value in frame)

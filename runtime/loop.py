@@ -71,10 +71,14 @@ class Loop(nn.Module):
         """Run all turns."""
         values = iter(args)
         del args
-        return turned(self.body, self.layout, count, values)
+        return turned(self.at, self.layout, count, values)
+
+    def at(self, position: int) -> "Body":
+        """Return what runs the turn at a position of the forward pass."""
+        return self.body
 
 
-def turned(body: "Body", at: Layout, count: int, values: Iterator[Any]) -> tuple[Any, ...]:
+def turned(at_turn: "Bodies", at: Layout, count: int, values: Iterator[Any]) -> tuple[Any, ...]:
     """Run a forward body over all turns; returns what `Loop` does."""
     state, givens, nets, sizes = (
         take(values, n) for n in (at.registers, at.givens, at.nets, at.sizes)
@@ -83,11 +87,12 @@ def turned(body: "Body", at: Layout, count: int, values: Iterator[Any]) -> tuple
     emitted: list[list[Tensor]] = [[] for _ in range(at.emits)]
     checks, trail = _Rows(count), _Rows(count)
     order = at.turns(count)
-    for turn in order:
+    for position, turn in enumerate(order):
         if at.checked:
             checks.append(_sum(state))
         row = [nets[i] for i in at.row(turn)]
         extra = at.with_turn(sizes, turn)
+        body = at_turn(position)
         *out, health = body(*state, *givens, *row, *extra, *mode, health)
         state, emits = out[: at.registers], out[at.registers :]
         trail.append(health)
@@ -176,8 +181,9 @@ class VjpLoop(nn.Module):
             row = [nets[i] for i in at.row(turn)]
             pulled = [cot[turn] for cot in emit_cots]
             extra = at.with_turn(sizes, turn)
+            body = self.at(position)
             parts = iter(
-                self.body(*state, *cots, *givens, *given_cots, *pulled, *row, *extra, *mode, health)
+                body(*state, *cots, *givens, *given_cots, *pulled, *row, *extra, *mode, health)
             )
             state, cots, given_cots, by_net = (
                 take(parts, n) for n in (at.registers, at.registers, at.givens, len(row))
@@ -192,5 +198,10 @@ class VjpLoop(nn.Module):
             return result
         return (*result, wrong.stacked(health, backwards=True).reshape(-1))
 
+    def at(self, position: int) -> "Body":
+        """Return what runs the turn at a position of the forward pass."""
+        return self.body
+
 
 Body = Callable[..., tuple[Any, ...]]
+Bodies = Callable[[int], Body]

@@ -27,7 +27,7 @@ class KeepLoop(nn.Module):
 
         values = iter(args)
         del args
-        return (*turned(body, self.layout, count, values), tuple(kept))
+        return (*turned(lambda _: body, self.layout, count, values), tuple(kept))
 
 
 class PullLoop(nn.Module):

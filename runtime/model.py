@@ -14,7 +14,7 @@ from revc.runtime.metered.bits import Bits
 from revc.runtime.metered.session import Options
 from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.nets.autograd_scan import custom_function
-from revc.runtime.run import directions, gate, guard, whole
+from revc.runtime.run import directions, gate, guard, lowering, whole
 from revc.runtime.run.bound import made
 from revc.runtime.run.counts import Counts
 from revc.runtime.run.deferred import Deferred
@@ -63,7 +63,7 @@ class ReversibleModel(Scheduled):
                 f"{len(interface.emits)} emits: only one result without emits can be plain"
             )
         self.interface, self.graphs, self.plain = interface, graphs, plain
-        self._schedule = interface.schedule
+        self.follow(interface.schedule)
         named = list(zip(interface.nets, nets, interface.builtin, strict=True))
         self.made = {name: made(net, builtin) for name, net, builtin in named}
         self.custom = {name: None if b else custom_function(net) for name, net, b in named}
@@ -80,7 +80,7 @@ class ReversibleModel(Scheduled):
         names = tuple(slot.name for slot in at.gives) + at.emits
         self._result = result_class(at.name, names)
         self.key = guard.register(at)
-        self.code = whole.register(self.graphs)
+        self.code = lowering.register(self)
 
     def __getstate__(self) -> dict[str, Any]:
         # The result's class is made as the program runs: no module has it by its name.

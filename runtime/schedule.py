@@ -183,8 +183,34 @@ def _pairs(at: "Interface") -> "list[tuple[Action, SegmentPlan]]":
     return list(zip(expand(at, at.schedule, plans), plans, strict=True))
 
 
+KeptTurns = tuple[tuple[tuple[int, ...], ...], ...]
+"""Of each segment of a program the values that are kept, by number: turn by turn, or once for all.
+"""
+
+
+def kept_turns(at: "Interface", schedule: Schedule, counts: Sequence[int]) -> KeptTurns:
+    """Return which values code of the whole program keeps of each segment under a schedule.
+
+    Such code saves nothing else: what is to be saved keeps all values that cost operations.
+    `counts` are the numbers of turns; none are needed where one action is for all.
+
+    Raises:
+        BindError: the schedule does not fit; see `expand`.
+    """
+    if len(schedule) == 1:
+        actions = expand(at, schedule, at.segments)
+        return tuple((_kept(a, p),) for a, p in zip(actions, at.segments, strict=True))
+    plans = [p for p, n in zip(at.segments, counts, strict=True) for _ in range(n)]
+    pairs = iter(zip(expand(at, schedule, plans), plans, strict=True))
+    return tuple(tuple(_kept(*next(pairs)) for _ in range(n)) for n in counts)
+
+
+def _kept(action: Action, plan: "SegmentPlan") -> tuple[int, ...]:
+    return (KEEP if action == SAVE else action).chosen(plan)
+
+
 def refuse_compiled(at: "Interface", schedule: Schedule) -> None:
-    """Refuse to trace a program that forgets, or of some of whose segments more is kept.
+    """Refuse to trace a program that forgets, or that is to lie on the host meanwhile.
 
     Raises:
         BindError: it does, or is.
@@ -194,8 +220,8 @@ def refuse_compiled(at: "Interface", schedule: Schedule) -> None:
             f"{at.name} forgets: torch.compile of the whole model takes what forgets nothing; "
             "compile its segments, or run it in eager mode"
         )
-    if any(action.kind != "invert" for action in schedule):
+    if any(action.kind == "offload" for action in schedule):
         raise BindError(
-            f"{at.name}: under torch.compile every segment rebuilds its input: set "
-            'model.schedule = "invert", or run it in eager mode'
+            f"{at.name}: torch.compile of the whole model copies nothing to the host: let those "
+            "segments be saved, keep values or invert, or run it in eager mode"
         )

@@ -58,6 +58,10 @@ Flops = Annotated[
     float | None,
     typer.Option(help="Operations a second of the device, as 1e12, to weigh copies against."),
 ]
+Compiled = Annotated[
+    bool,
+    typer.Option("--compiled", help="Plan for torch.compile: some steps are compiled, measured."),
+]
 
 
 def imports(no_import: bool, allowed: list[str] | None) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from revc.cli.options import Flops, Offload
+from revc.cli.options import Compiled, Flops, Offload
 
 if TYPE_CHECKING:
     from revc.passes.schedule.chain import Chain
@@ -58,6 +58,7 @@ def run(
     ] = "1",
     offload: Offload = None,
     flops: Flops = None,
+    compiled: Compiled = False,
 ) -> None:
     """Plan what a backward pass keeps within a budget; exits with 1 when one cannot be met."""
     from revc.cli import plan_spec
@@ -72,9 +73,11 @@ def run(
     plan_spec.check_rates(offload, flops)
     if chain is not None and offload is not None:
         raise typer.BadParameter("a chain says itself how fast copies are: offload_bandwidth")
+    if compiled and (chain is not None or output_format is Format.html or offload is not None):
+        raise typer.BadParameter("--compiled is for models, has no page, and offloads nothing")
     if spec is not None:
         where = (spec, model, parse_dims(dim or []), device, parse_chunks(chunks))
-        subject = plan_spec.Subject(*where, offload=offload, flops=flops)
+        subject = plan_spec.Subject(*where, offload=offload, flops=flops, compiled=compiled)
         shape = plan_spec.Shape(output_format, output, measure)
         met = plan_spec.planned(subject, asked, shape, time_limit)
         raise typer.Exit(0 if met else 1)

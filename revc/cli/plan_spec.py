@@ -26,6 +26,7 @@ class Subject:
 
     `offload` says how fast copies to the host are, and `flops` how many operations a second there
     are beside; without them nothing is offloaded. `chunks` None leaves their number to the plan.
+    `compiled` says that torch.compile compiles its steps.
     """
 
     spec: str
@@ -36,6 +37,7 @@ class Subject:
     allowed: tuple[str, ...] | None = None
     offload: str | None = None
     flops: float | None = None
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def planned(
     for memory in [budget_for(made, one) for one in budgets or (None,)]:
         try:
             with progress("operations again") as tell:
-                one = plans.plan(memory, limit, progress=tell, **_rates(subject))
+                one = plans.plan(memory, limit, progress=tell, **_how(subject))
             found.append(one)
         except ScheduleError as error:
             found.append((memory, error))
@@ -112,8 +114,9 @@ def _plans(subject: Subject, made: "ReversibleModel", values: "dict[str, Tensor]
     return ChunkPlans(made, values, CHUNKS if subject.chunks is None else None)
 
 
-def _rates(subject: Subject) -> dict[str, Any]:
-    return {"offload": subject.offload, "flops": subject.flops}
+def _how(subject: Subject) -> dict[str, Any]:
+    rates = {"offload": subject.offload, "flops": subject.flops}
+    return {**rates, "compiled": subject.compiled}
 
 
 def _text(
@@ -178,7 +181,7 @@ def schedule_for(subject: Subject, memory: int | str | None) -> tuple[list[str],
         typer.echo(f"note: {made.interface.name}: {text}", err=True)
         return [], subject.chunks or 1
     values = inputs_for(made, _device(subject.device))
-    found = _plans(subject, made, values).plan(memory, **_rates(subject))
+    found = _plans(subject, made, values).plan(memory, **_how(subject))
     return [str(action) for action in found.planned.schedule], found.chunks
 
 

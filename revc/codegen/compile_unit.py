@@ -5,7 +5,7 @@ It is compiled once, as one unit, so both get the same bits however the compiler
 """
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 
 from revc.codegen.expressions import Cotangents, Emitter
+from revc.codegen.holds import Key as Held
+from revc.codegen.holds import Within, noting
 from revc.codegen.interface import Names
-from revc.codegen.lowered import Lowered
-from revc.codegen.reuse import base_of, drop_dead, rebuild_cheap
-from revc.codegen.tape import Tape, copied
+from revc.codegen.partition import Finer, Parts, finer, partition
+from revc.codegen.tape import Tape
 from revc.codegen.values import place_keys
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Number, Place, slots, walk
@@ -55,36 +56,65 @@ class Unit(torch.nn.Module):
         return self._region(*args)
 
 
+def _unit(graph: GraphModule | None) -> Unit | None:
+    return None if graph is None else Unit(graph)
+
+
 @dataclass(frozen=True)
 class CompileUnit:
-    """An expression's primal and pullback, and how to call them from a block."""
+    """An expression's primal and pullback, and how to call them from a block.
+
+    `values` are the nodes of `parts` that stand for values within its nets: what can be kept.
+    """
 
     inputs: "Inputs"
+    parts: Parts
+    values: dict[Within, Node]
     primal_unit: Unit
     pull_unit: Unit | None
-    residuals: int
     read_order: tuple[Key, ...]
     param_order: tuple[tuple[int, int], ...]
+    cuts: "dict[tuple[Within, ...], Cut]" = field(default_factory=dict)
 
     def anew(self) -> "CompileUnit":
         """Return units of the same graphs, which the compiler tells from these."""
-        pull = self.pull_unit and Unit(self.pull_unit.graph)
-        return replace(self, primal_unit=Unit(self.primal_unit.graph), pull_unit=pull)
+        pull = _unit(self.parts.pull)
+        return replace(self, primal_unit=Unit(self.primal_unit.graph), pull_unit=pull, cuts={})
 
     def value(self, body: "Body", pieces: Any) -> Node:
-        """Call the primal; return the value."""
-        return body.tape.item(self._call(body, self.inputs.arguments(body, pieces)), 0)
+        """Evaluate, and put what is to be kept into the block's holds; return the value."""
+        args, keys = self.inputs.arguments(body, pieces), self._held(body, pieces)
+        if not keys:
+            return body.tape.item(_call(body, "primal", self.primal_unit, args), 0)
+        cut = self._cut(keys)
+        kept = cut.kept(body, args)
+        body.holds.nodes.update(zip(keys, kept, strict=True))
+        return cut.value(body, args, kept)[0]
 
     def primal(self, body: "Body", pieces: Any) -> tuple[Node, list[Any]]:
-        """Call the primal; return the value, and what the pullback takes: arguments, residuals."""
-        args = self.inputs.arguments(body, pieces)
-        out = self._call(body, args)
-        items = [body.tape.item(out, index) for index in range(self.residuals + 1)]
+        """Evaluate, from what was kept where something was, for a pull.
+
+        Returns the value, and what the pullback takes: arguments and residuals.
+        """
+        args, keys = self.inputs.arguments(body, pieces), self._held(body, pieces)
+        if keys:
+            kept = [body.holds.nodes[key] for key in keys]
+            out, residuals = self._cut(keys).again(body, args, kept)
+            return out, [*args, *residuals]
+        called = _call(body, "primal", self.primal_unit, args)
+        items = [body.tape.item(called, index) for index in range(len(self.parts.residuals) + 1)]
         return items[0], [*args, *items[1:]]
 
-    def _call(self, body: "Body", args: list[Any]) -> Node:
-        name = body.module("primal", self.primal_unit)
-        return body.graph.call_module(name, tuple(args))
+    def _held(self, body: "Body", pieces: Any) -> list[Held]:
+        """Return the keys of what is kept of this evaluation in a block."""
+        return body.holds.within(self.values, pieces is not None)
+
+    def _cut(self, keys: list[Held]) -> "Cut":
+        """Return the primal cut at what is kept."""
+        within = tuple(key[2:] for key in keys)
+        if within not in self.cuts:
+            self.cuts[within] = Cut.of(finer(self.parts, [self.values[one] for one in within]))
+        return self.cuts[within]
 
     def wanted(self, body: "Gathering") -> list[Place | None]:
         """Return what it reads, None for what wants no cotangent where the program stands now."""
@@ -112,6 +142,52 @@ class CompileUnit:
                 known = params.setdefault(slot, [None] * self.inputs.counts[position])
                 known[item] = body.tape.item(out, len(self.read_order) + index)
         return Cotangents(reads, params, {})
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A primal that is cut at what is kept, and how to call its parts from a block."""
+
+    finer: Finer
+    first_unit: Unit
+    value_unit: Unit | None
+    rest_unit: Unit | None
+
+    @staticmethod
+    def of(cut: Finer) -> "Cut":
+        """Make units of the graphs of a cut primal."""
+        return Cut(cut, Unit(cut.first), _unit(cut.value), _unit(cut.rest))
+
+    def kept(self, body: "Body", args: list[Any]) -> list[Node]:
+        """Call what makes the values that are kept; return them."""
+        return _items(body, "primal_first", self.first_unit, args)
+
+    def value(self, body: "Body", args: list[Any], kept: list[Node]) -> list[Node]:
+        """Return the expression's value and the residuals that come with it."""
+        if self.value_unit is None:
+            return [kept[self.finer.out]]
+        return _items(body, "primal_value", self.value_unit, [*args, *kept])
+
+    def again(self, body: "Body", args: list[Any], kept: list[Node]) -> tuple[Node, list[Node]]:
+        """Return the value and the residuals, of arguments and what was kept."""
+        made = {"kept": kept, "value": self.value(body, args, kept)}
+        if self.rest_unit is not None:
+            made["rest"] = _items(body, "primal_rest", self.rest_unit, [*args, *kept])
+        return made["value"][0], [made[part][at] for part, at in self.finer.residuals]
+
+
+def _items(body: "Body", wish: str, unit: Unit, args: list[Any]) -> list[Node]:
+    """Call a unit; return its results."""
+    out = _call(body, wish, unit, args)
+    return [body.tape.item(out, index) for index in range(len(_results(unit.graph)))]
+
+
+def _call(body: "Body", wish: str, unit: Unit, args: list[Any]) -> Node:
+    return body.graph.call_module(body.module(wish, unit), tuple(args))
+
+
+def _results(graph: GraphModule) -> Any:
+    return next(iter(reversed(graph.graph.nodes))).args[0]
 
 
 @dataclass(frozen=True)
@@ -152,13 +228,14 @@ def build_unit(
     for node in sizes.values():
         node.meta["number"] = True
     dtype, low = names.all(("dtype", "low"))
-    tape = Tape(graph, dtype, low)
+    tape, values = Tape(graph, dtype, low), dict[Within, Node]()
     emitter = Emitter(
         tape,
         nets,
         lambda place: (raws[key(place)], numerics[key(place)]),
         sizes.__getitem__,
         lambda slot: params[slot][0],
+        hold=noting(values),
     )
     for slot, nodes in params.items():
         for node in nodes:
@@ -178,12 +255,13 @@ def build_unit(
         if node is not None
     )
     results = [node for _, node in (*reads, *by_param)]
-    primal, pull, residuals = _partition(graph, out, results, cot)
+    parts = partition(graph, out, results, cot)
     return CompileUnit(
         inputs,
-        Unit(primal),
-        Unit(pull) if pull is not None else None,
-        residuals,
+        parts,
+        {name: node for name, node in values.items() if node in set(parts.early)},
+        Unit(parts.primal),
+        _unit(parts.pull),
         tuple(name for name, _ in reads),
         tuple(position for position, _ in by_param),
     )
@@ -202,65 +280,3 @@ def _inputs(value: Expr, nets: tuple[NetSlot, ...]) -> Inputs:
             names |= node.value.names
     places = tuple(place_keys(value).items())
     return Inputs(places, tuple(used), tuple(used.values()), tuple(sorted(names)))
-
-
-def _partition(
-    graph: Graph, out: Node, results: list[Node], cot: Node
-) -> tuple[GraphModule, GraphModule | None, int]:
-    """Cut a joint graph in two; what the pullback needs of the primal becomes its residuals."""
-    output = graph.output((out, *results))
-    rebuild_cheap(graph)
-    drop_dead(graph)
-    late = {cot}
-    for node in graph.nodes:
-        recomputed = node.meta.get("cheap") and any(u.meta.get("pulling") for u in node.users)
-        if node.meta.get("pulling") or (recomputed and node is not out):
-            late.add(node)
-    inputs = [n for n in graph.nodes if n.op == "placeholder" and n is not cot]
-    early = [n for n in graph.nodes if n.op == "call_function" and n not in late]
-    again = _recomputed(early, late | set(results))
-    wanted = late | again | set(results)
-    residuals = [
-        n for n in early if n not in again and (n in results or any(u in wanted for u in n.users))
-    ]
-    primal = _extract(inputs, early, (out, *residuals), "primal")
-    if not results:
-        return primal, None, len(residuals)
-    body = [n for n in graph.nodes if (n in late or n in again) and n is not cot]
-    pull = _extract([*inputs, *residuals, cot], body, tuple(results), "pullback")
-    graph.erase_node(output)
-    return primal, pull, len(residuals)
-
-
-def _recomputed(early: list[Node], late: set[Node]) -> set[Node]:
-    """Return the views and numbers that the pullback makes again from the tensors they show.
-
-    A nested region may not return two tensors that share memory.
-    """
-    found: set[Node] = set()
-    for node in reversed(early):
-        light = node.meta.get("number") or base_of(node) is not node
-        if light and (node in late or any(u in late or u in found for u in node.users)):
-            found.add(node)
-    return found
-
-
-def _extract(inputs: list[Node], body: list[Node], results: Any, name: str) -> GraphModule:
-    graph = Graph()
-    names = Names(graph)
-    copies = {node: names.placeholder(node.name) for node in inputs}
-    for node in body:
-        copies[node] = copied(graph, node, copies.__getitem__)
-    # A nested region may not return one of its inputs, nor one tensor twice.
-    made: set[Node] = set()
-    outputs = []
-    for node in results:
-        copy = copies[node]
-        if base_of(copy).op == "placeholder" or base_of(copy) in made:
-            copy = graph.call_function(aten.clone.default, (copy,))
-        made.add(base_of(copy))
-        outputs.append(copy)
-    graph.output(tuple(outputs))
-    drop_dead(graph)
-    graph.lint()
-    return Lowered({}, graph, name)

@@ -16,13 +16,14 @@ from revc.codegen.holds import offered
 from revc.codegen.library import Library
 from revc.codegen.lowered import coded
 from revc.codegen.metering import sites_of
-from revc.codegen.options import Asked, Needs, Options, Value, Wants
+from revc.codegen.options import Asked, Needs, Options, Turns, Value, Wants
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
 from revc.codegen.segments import Cut, segments_of
 from revc.codegen.split import Saved
 from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
+from revc.runtime.schedule import KeptTurns
 
 
 class BlockGraphs:
@@ -122,6 +123,7 @@ class CompiledGraphs:
         self.cuts = segments_of(program.model)
         self.library = Library(sites_of(program.model))
         self._made: dict[Any, Any] = {}
+        self._traced: dict[tuple[Turns, ...], str] = {}
 
     @cached_property
     def names(self) -> dict[str, Cut]:
@@ -187,28 +189,39 @@ class CompiledGraphs:
             self._made[key] = BlockGraphs(block, self.library, self.chunks, traced, asked, values)
         return self._made[key]
 
-    def lower_traced(self, to_run: bool = True) -> None:
+    def lower_traced(self, kept: KeptTurns | None = None, to_run: bool = True) -> str:
         """Lower the graphs of the whole program for torch.compile, if they are not.
 
-        Graphs that are only to be read (`to_run` is false) need no code.
+        Of each segment the values `kept` are kept; of all nothing where there is none. Graphs that
+        are only to be read (`to_run` is false) need no code. Returns what ends their names.
         """
-        if "traced_forward" not in self.__dict__:
-            self._lower_traced()
+        holding = tuple(map(self._values, self.cuts, kept or [((),)] * len(self.cuts)))
+        if holding not in self._traced:
+            some = any(keep for turns in holding for keep in turns)
+            ending = f"_{len(self._traced) + 1}" if some else ""
+            forward, vjp = self._lower_traced(holding)
+            setattr(self, f"traced_forward{ending}", forward)
+            setattr(self, f"traced_vjp{ending}", vjp)
+            self._traced[holding] = ending
+        ending = self._traced[holding]
         if to_run:
-            coded(self.traced_vjp)
-            coded(self.traced_forward)
+            coded(getattr(self, f"traced_vjp{ending}"))
+            coded(getattr(self, f"traced_forward{ending}"))
+        return ending
 
-    def _lower_traced(self) -> None:
-        model = self.program.model
+    def _values(self, cut: Cut, turns: tuple[tuple[int, ...], ...]) -> Turns:
+        """Return the values of a segment that are kept, by number; one set where turns agree."""
+        values = offered(cut.block)
+        found = tuple(frozenset(values[number] for number in chosen) for chosen in turns)
+        return found[:1] if len(set(found)) == 1 else found
+
+    def _lower_traced(self, holding: tuple[Turns, ...]) -> tuple[nn.Module, nn.Module]:
+        model, options = self.program.model, Options(self.chunks, traced=True)
         givens = tuple(given.type.numerics.kind != "label" for given in model.givens)
-        needs = Needs(givens, (True,) * len(model.nets))
-        pull = RootPull(model, needs, self.library, self._traced, self.exact)
-        forward = RootForward(model, self.library, self._traced, self.exact)
-        self.traced_vjp, self.traced_forward = pull.build(), forward.build()
-
-    @property
-    def _traced(self) -> Options:
-        return Options(self.chunks, traced=True)
+        needs, how = Needs(givens, (True,) * len(model.nets)), (self.library, options, self.exact)
+        forward = RootForward(model, *how, holding)
+        lowered = forward.build()
+        return lowered, RootPull(model, needs, *how, holding, forward.frames).build()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "CompiledGraphs":
         return self

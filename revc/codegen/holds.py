@@ -8,7 +8,7 @@ frame, which it puts as it ends, behind those of its callees, and takes as its w
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from torch.fx import Node
@@ -20,7 +20,12 @@ from revc.ir.memo import per_node
 from revc.ir.net_kinds import values_of
 from revc.ir.program import Block
 
+Within = tuple[int, str, int]
+"""A value within an evaluation: its slot, its name, and how many such came before it."""
+
 Key = tuple[int, int, int, str, int]
+"""A value of a block: the statement, the piece of the batch, and the value within that."""
+
 Evaluation = Callable[[int, str, Node], Node]
 
 
@@ -69,6 +74,18 @@ class Holds:
         """Stand at a statement that another needs first."""
         return self.at(next(i for i, one in enumerate(self._block.body) if one is step))
 
+    def within(self, values: Iterable[Within], of_piece: bool) -> list[Key]:
+        """Return the keys of what is kept of one evaluation, of `values` that it has, in order.
+
+        `of_piece` says that it is of the next piece of the batch.
+        """
+        at, piece = self._at, self._piece
+        self._piece += of_piece
+        if not self._keep or isinstance(self._block.body[at], Emit):
+            return []
+        keys = [(at, piece, *one) for one in values if one[:2] in self._keep]
+        return [key for key in keys if not self.taken or key in self.nodes]
+
     def evaluation(self, of_piece: bool) -> Evaluation:
         """Return what gives what stands for a value, for one evaluation of an expression.
 
@@ -94,3 +111,15 @@ class Holds:
             return held
 
         return hold
+
+
+def noting(values: dict[Within, Node]) -> Evaluation:
+    """Return what notes the values of an evaluation as they are computed."""
+    seen = Counter[Value]()
+
+    def hold(slot: int, name: str, node: Node) -> Node:
+        values[slot, name, seen[slot, name]] = node
+        seen[slot, name] += 1
+        return node
+
+    return hold

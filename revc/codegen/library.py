@@ -1,5 +1,6 @@
 """The graphs of a program, each made once: equal blocks share one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from revc.ir.instructions import Env, Repeat
 from revc.ir.keys import Key, code_key, key, nameless
 from revc.ir.program import Block
 from revc.runtime.loop import Layout, Loop, VjpLoop
+from revc.runtime.loop_kept import TurnLoop, VjpTurnLoop
 from revc.runtime.loop_saved import KeepLoop, PullLoop
 from revc.runtime.metered.plan import Site
 
@@ -110,16 +112,25 @@ class Library:
         return replace(body, keep=keep, pull=pull)
 
     def forward_loop(
-        self, step: Repeat, options: Options, asked: Asked, checked: bool = False
+        self, step: Repeat, turns: Sequence[Options], asked: Asked, checked: bool = False
     ) -> nn.Module:
-        """Return the loop of a repeat."""
-        return Loop(self.forward(step.body, options, asked), self.layout(step, checked))
+        """Return the loop of a repeat: the options of each turn as it runs, or one for all."""
+        layout, kinds = self.layout(step, checked), list(dict.fromkeys(turns))
+        bodies = [self.forward(step.body, options, asked) for options in kinds]
+        if len(kinds) == 1:
+            return Loop(bodies[0], layout)
+        return TurnLoop(bodies, *_turns(turns, kinds), layout)
 
     def vjp_loop(
-        self, step: Repeat, needs: Needs, options: Options, asked: Asked, checked: bool = False
-    ) -> nn.Module:
-        """Return the VJP loop of a repeat."""
-        return VjpLoop(self.vjp(step.body, needs, options, asked), self.layout(step, checked))
+        self, step: Repeat, needs: Needs, turns: Sequence[Options], asked: Asked,
+        checked: bool = False,
+    ) -> nn.Module:  # fmt: skip
+        """Return the VJP loop of a repeat; `turns` as of `forward_loop`."""
+        layout, kinds = self.layout(step, checked), list(dict.fromkeys(turns))
+        bodies = [self.vjp(step.body, needs, options, asked) for options in kinds]
+        if len(kinds) == 1:
+            return VjpLoop(bodies[0], layout)
+        return VjpTurnLoop(bodies, *_turns(turns, kinds), layout)
 
     def layout(self, step: Repeat, checked: bool) -> Layout:
         """Return how a repeat passes its values to its body."""
@@ -153,6 +164,14 @@ class Library:
         unit = build_unit(value, nets, numerics) if known is None else known.anew()
         self.made[made] = self.made[shared] = unit
         return unit
+
+
+def _turns(
+    turns: Sequence[Options], kinds: Sequence[Options]
+) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    """Return which kind each turn is of, and which kinds keep values."""
+    which = tuple(kinds.index(options) for options in turns)
+    return which, tuple(bool(options.keep) for options in kinds)
 
 
 def _code(block: Block, options: Options) -> Key:

@@ -7,6 +7,10 @@ from typing import Self
 Value = tuple[int, str]
 """A value within the calls of a net: its slot in the block, and its name in the net's kind."""
 
+Turns = tuple[frozenset[Value], ...]
+"""The values that are kept of a segment, by the slots of its block: turn by turn as a run passes
+them, or one set for all."""
+
 
 @dataclass(frozen=True)
 class Options:

@@ -1,26 +1,30 @@
 """The graphs of a whole program for torch.compile, which takes forward and backward pass as one.
 
 Segments are what a run in eager mode executes one by one; here they are stretches of one graph,
-each with its checksums.
+each with its checksums, and with the values within its nets that a schedule keeps: where some are,
+both graphs take, in front of the health, where they are put.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch.fx import GraphModule, Node
 
 from revc.codegen.body import Body
 from revc.codegen.forward import Forward
+from revc.codegen.holds import Holds, Key
 from revc.codegen.interface import emits_of, free_sizes
-from revc.codegen.options import Needs, Options
+from revc.codegen.options import Needs, Options, Turns, Value
 from revc.codegen.pull import Pull
-from revc.codegen.segments import Cut, segments_of
+from revc.codegen.segments import Cut, Typed, segments_of
 from revc.codegen.statements import repeat
 from revc.ir.instructions import Repeat
 from revc.ir.live_types import typed
 from revc.ir.program import Block, Program
 from revc.ir.types import Lattice, RegType
-from revc.runtime import traced
+from revc.runtime import keeping, traced
 from revc.runtime.state import boundary, drift
 
 if TYPE_CHECKING:
@@ -40,6 +44,21 @@ class _Root(Body):
     """A whole program's graphs take every free size of its interface, and mark their state."""
 
     exact: bool
+    holding: tuple[Turns, ...]
+
+    def open(self, exact: bool, holding: tuple[Turns, ...]) -> None:
+        """Note how the state is known again, and what is kept of each segment."""
+        self.exact, self.holding = exact, holding
+
+    def begin(self, cut: Cut, turns: Turns) -> None:
+        """Go on to a segment, of which its values are kept."""
+        row = cut.rows[0] if cut.count is None else ()
+        keep = frozenset((row[slot], name) for slot, name in turns[0]) if row else frozenset()
+        self.options, self.holds = replace(self.options, keep=keep), Holds(self.block, keep)
+
+    def turns(self, turns: Turns) -> list[Options]:
+        """Return the options of a loop's turns."""
+        return [replace(self.options, keep=keep) for keep in turns]
 
     def marks(self) -> Node:
         """Emit what the registers are known by again: checksums, or sketches of float state."""
@@ -56,11 +75,15 @@ class _Root(Body):
 class RootForward(_Root, Forward):
     """The forward graph: takes floats, gives views, emits, raw state, checksums and the trail."""
 
-    def __init__(self, block: Block, library: "Library", options: Options, exact: bool) -> None:
-        super().__init__(block, library, options)
-        self.exact = exact
+    def __init__(
+        self, block: Block, library: "Library", options: Options, exact: bool,
+        holding: tuple[Turns, ...],
+    ) -> None:  # fmt: skip
+        super().__init__(block, library, holding_any(options, holding))
+        self.open(exact, holding)
         self.checks: list[Node] = []
         self.trail: list[Node] = []
+        self.frames: list[tuple[Key, ...]] = []
 
     def build(self) -> GraphModule:
         """Lower the program and return the graph."""
@@ -68,8 +91,10 @@ class RootForward(_Root, Forward):
             node = self.state[register.name]
             self.state[register.name] = self.entering(node, register.type)
         enter_givens(self)
-        for cut in segments_of(self.block):
-            self._segment(cut)
+        for cut, turns in zip(segments_of(self.block), self.holding, strict=True):
+            self.begin(cut, turns)
+            self._segment(cut, turns)
+            self._put()
         raw = [self.state[r.name] for r in self.block.gives]
         views = [self.leaving(node, r.type) for node, r in zip(raw, self.block.gives, strict=True)]
         emits = [self.emitted[name] for name in emits_of(self.block)]
@@ -89,23 +114,39 @@ class RootForward(_Root, Forward):
             return self.tape.call(boundary.view, node, kind.numerics.fraction_bits, self.dtype)
         return node
 
-    def _segment(self, cut: Cut) -> None:
-        steps = cut.steps
-        if isinstance(steps[0], Repeat) and cut.count is not None and self.exact:
-            with self.marking(steps[0]):
-                self._checked_repeat(steps[0])
+    def _segment(self, cut: Cut, turns: Turns) -> None:
+        step = cut.steps[0]
+        if isinstance(step, Repeat) and cut.count is not None and self.exact:
+            with self.marking(step):
+                self._checked_repeat(step, turns)
             return
         self.checks.append(self.marks())
-        for step in steps:
-            self.step(step)
+        if isinstance(step, Repeat) and cut.count is not None:
+            with self.marking(step):
+                repeat.loop(self, step, self.turns(turns), checked=False)
+            step.step(self.types)
+        else:
+            self._steps(cut)
         self.trail.append(self.tape.call(aten.unsqueeze.default, self.health, 0))
 
-    def _checked_repeat(self, step: Repeat) -> None:
+    def _steps(self, cut: Cut) -> None:
+        for step in cut.steps:
+            with self.holds.of(step):
+                self.step(step)
+
+    def _put(self) -> None:
+        """Keep what a segment's own statements hold; callees have put theirs."""
+        keys = self.holds.order()
+        self.frames.append(keys)
+        if keys:
+            self.effect(keeping.put, self.kept, *(self.holds.nodes[key] for key in keys))
+
+    def _checked_repeat(self, step: Repeat, turns: Turns) -> None:
         """Emit a loop that checks every turn."""
         others = [name for name in sorted(self.types) if name not in step.registers]
         if others:
             step = carry(step, [(name, self.types[name]) for name in others])
-        out, count = repeat.loop(self, step, checked=True)
+        out, count = repeat.loop(self, step, self.turns(turns), checked=True)
         self.checks.append(self.tape.item(out, count))
         self.trail.append(self.tape.item(out, count + 1))
 
@@ -113,14 +154,17 @@ class RootForward(_Root, Forward):
 class RootPull(_Root, Pull):
     """The VJP graph: takes raw state, cotangents and checksums; gives cotangents and mismatches.
 
-    Of float state it takes no sketches: it gives those of the way back.
+    Of float state it takes no sketches: it gives those of the way back. `frames` are the keys of
+    what the forward graph put of each segment's own statements.
     """
 
     def __init__(
-        self, block: Block, needs: Needs, library: "Library", options: Options, exact: bool
-    ) -> None:
-        super().__init__(block, needs, library, options)
-        self.exact = exact
+        self, block: Block, needs: Needs, library: "Library", options: Options, exact: bool,
+        holding: tuple[Turns, ...], frames: Sequence[tuple[Key, ...]],
+    ) -> None:  # fmt: skip
+        self.frames = frames
+        super().__init__(block, needs, library, holding_any(options, holding))
+        self.open(exact, holding)
         count = len(segments_of(block)) if exact else 0  # sketches are compared outside
         self.checks = self.names.all(f"check_{index}" for index in range(count))
         self.wrong: list[Node] = []
@@ -132,20 +176,49 @@ class RootPull(_Root, Pull):
         steps = typed(self.block)
         for index, cut in reversed(list(enumerate(segments_of(self.block)))):
             taken = [steps.pop() for _ in cut.steps]
-            step = cut.steps[0]
-            if isinstance(step, Repeat) and cut.count is not None and self.exact:
-                with self.marking(step):
-                    self._checked_repeat(step, self.checks[index], taken[0])
-                continue
-            for step, before, after in taken:
-                self.step(step, before, after)
-            row = self.marks()
-            if self.exact:
-                row = self.tape.call(boundary.mismatches, row, self.checks[index])
-            self.wrong.append(row)
+            self.begin(cut, self.holding[index])
+            self._take_frame(self.frames[index])
+            self._segment(cut, index, taken)
         cots = [self.cots[r.name] for r in self.block.takes]
         self.graph.output((*cots, *self.other_cotangents(), *reversed(self.wrong)))
         return self.finished(f"{self.block.name}_vjp")
+
+    def _take(self) -> None:
+        """Take nothing yet: segments take their own."""
+
+    def _take_frame(self, keys: tuple[Key, ...]) -> None:
+        """Take what a segment's own statements kept."""
+        self.holds.taken = True
+        if keys:
+            frame = self.effect(keeping.take, self.kept)
+            frame.meta["results"] = len(keys)
+            items = [self.tape.item(frame, index) for index in range(len(keys))]
+            self.holds.nodes.update(zip(keys, items, strict=True))
+
+    def _segment(self, cut: Cut, index: int, taken: list[Typed]) -> None:
+        step, turns = cut.steps[0], self.holding[index]
+        if isinstance(step, Repeat) and cut.count is not None:
+            if self.exact:
+                with self.marking(step):
+                    self._checked_repeat(step, turns, self.checks[index], taken[0])
+                return
+            self._repeat(step, turns, taken[0])
+        else:
+            for one, before, after in taken:
+                with self.holds.of(one):
+                    self.step(one, before, after)
+        row = self.marks()
+        if self.exact:
+            row = self.tape.call(boundary.mismatches, row, self.checks[index])
+        self.wrong.append(row)
+
+    def _repeat(self, step: Repeat, turns: Turns, typed_step: Typed) -> None:
+        """Emit a VJP loop that checks nothing."""
+        _, before, after = typed_step
+        self.types = after
+        with self.marking(step):
+            repeat.pull_loop(self, step, self.turns(turns), None)
+        self.types = before
 
     def _own(self) -> None:
         """Copy state and cotangents, which the graph changes, away from the caller's."""
@@ -161,16 +234,21 @@ class RootPull(_Root, Pull):
         for index, name in enumerate(names):
             self.state[name] = self.tape.item(copies, index)
 
-    def _checked_repeat(self, step: Repeat, checks: Node, typed_step: Any) -> None:
+    def _checked_repeat(self, step: Repeat, turns: Turns, checks: Node, typed_step: Typed) -> None:
         """Emit a VJP loop that checks every turn."""
         _, before, after = typed_step
         self.types = after
         others = [name for name in sorted(after) if name not in step.registers]
         if others:
             step = carry(step, [(name, after[name]) for name in others])
-        out, count = repeat.pull_loop(self, step, checks)
+        out, count = repeat.pull_loop(self, step, self.turns(turns), checks)
         self.wrong.append(self.tape.item(out, count))
         self.types = before
+
+
+def holding_any(options: Options, holding: tuple[Turns, ...]) -> Options:
+    """Return the options of a root graph, which takes where values are kept if some are."""
+    return replace(options, keep=frozenset[Value]().union(*(k for turns in holding for k in turns)))
 
 
 def carry(step: Repeat, others: list[tuple[str, RegType]]) -> Repeat:

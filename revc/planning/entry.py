@@ -26,6 +26,7 @@ def plan(
     progress: Progress | None = ...,
     offload: float | str | bool = ...,
     flops: float | None = ...,
+    compiled: bool = ...,
 ) -> Planned: ...
 
 
@@ -52,6 +53,7 @@ def plan(
     known: Planned | None = None,
     limit: float | None = None,
     progress: Progress | None = None,
+    compiled: bool = False,
 ) -> Planned | PlannedModules:
     """Return the plan of least recomputation whose step holds at most so much memory.
 
@@ -75,6 +77,7 @@ def plan(
             go there in a unit of cost: a second with ``measure="time"``, else an operation. Of a
             compiled model it is bytes a second, or ``12GB/s``, and wants `flops`.
         flops: of a compiled model: operations a second of its device, to weigh copies against.
+        compiled: of a compiled model: plan for ``torch.compile(model)``, by steps that are.
         lossy: of modules: how much gradients may err, the L2 norm of the difference as a share of
             theirs, measured on the example; segments may keep codes of a few bits a value then.
             Without it nothing is approximate.
@@ -95,6 +98,8 @@ def plan(
             raise ScheduleError(
                 "a list of modules takes a budget, and no known plan, limit or progress"
             )
+        if compiled:
+            raise ScheduleError("compiled=True is for compiled models, not for lists of modules")
         if isinstance(offload, str) or flops is not None:
             raise ScheduleError("a list of modules takes a number to offload by, and no flops")
         return plan_modules(
@@ -117,4 +122,5 @@ def plan(
         progress=progress,
         offload=None if offload is False else offload,
         flops=flops,
+        compiled=compiled,
     )

@@ -1,13 +1,14 @@
 """A schedule for a model that holds no more than a budget, with the least recomputation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from revc.errors import ScheduleError
+from revc.errors import BindError, ScheduleError
 from revc.passes.schedule.segments import Choice, TooLittleError, choose
 from revc.planning.budget import budget_for
+from revc.planning.compiled import again, compiled_costs, highest, ladder
 from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.link import Link, link_of
 from revc.planning.step import fake_step
@@ -36,6 +37,8 @@ class Planned:
             those of each segment alone, and may be a little more than what a whole step holds.
         in_time: false if a limit ended the search: the plan is the best until then.
         host: the bytes that lie on the host.
+        peaks: of a plan for compiled code, the peaks that were measured, by schedule; its own among
+            them. Such a plan has no bound.
     """
 
     schedule: Schedule
@@ -47,6 +50,7 @@ class Planned:
     bound: float
     in_time: bool = True
     host: int = 0
+    peaks: Mapping[Schedule, int] = field(default_factory=dict)
 
 
 def plan(
@@ -60,6 +64,7 @@ def plan(
     known: Planned | None = None,
     offload: float | str | None = None,
     flops: float | None = None,
+    compiled: bool = False,
 ) -> Planned:
     """Return the schedule of least recomputation whose step holds at most so much memory.
 
@@ -84,19 +89,27 @@ def plan(
             it is not again.
         offload: bytes a second between device and host, or as ``12GB/s``; segments may be offloaded
             then. Needs `flops`, what the device computes in a second, to weigh the copies.
+        compiled: plan for ``torch.compile(model)``: some steps are compiled and measured, which
+            takes minutes; see `revc.planning.compiled`. Nothing is offloaded then.
 
     Raises:
-        BindError: the inputs do not fit, or the model's runs are deployed, which nothing undoes.
+        BindError: the inputs do not fit, or the model's runs are deployed, which nothing undoes; or
+            it exchanges bits, and is to be compiled.
         ScheduleError: no schedule fits (it says the least budget that one does, and what sets it),
-            or there is no budget, or one above the spec's own, or `offload` is no rate.
+            or there is no budget, or one above the spec's own, or `offload` is no rate. Or what
+            is asked for is not for compiled code.
     """
     link = link_of(offload, flops)
     values = model.interface.bind(args, inputs or {})
     memory = budget_for(model, memory)
     watch = Watch(limit, progress)
+    if compiled:
+        if not measure or link is not None:
+            raise ScheduleError("a plan for compiled code is measured, and offloads nothing")
+        return _compiled(model, values, memory, watch, known)
     costs, extra = (
         _counted(model, values, measure, watch, link)
-        if known is None or known.costs.link != link
+        if known is None or known.peaks or known.costs.link != link
         else (known.costs, known.workspace)
     )
     for _ in range(TRIES):
@@ -134,14 +147,14 @@ def _searched(
             choice, last = Choice((0,) * len(costs.segments), 0, 0.0, bound), True
         bound = _operations(costs, choice.bound) if turn == 0 else bound
         schedule = tuple(a[way] for a, way in zip(costs.actions, choice.ways, strict=True))
-        again = float(sum(a[way] for a, way in zip(costs.again, choice.ways, strict=True)))
+        more = again(costs, choice.ways)
         step = fake_step(model, values, schedule, costs.moves)
         peak = step.peak + extra
-        if peak <= memory and (best is None or again < best.flops):
+        if peak <= memory and (best is None or more < best.flops):
             best = Planned(
-                schedule, costs, peak, memory, extra, again, min(bound, again), host=step.host
+                schedule, costs, peak, memory, extra, more, min(bound, more), host=step.host
             )
-        if last or peak == choice.peak + extra or not _again(again, peak, memory, best):
+        if last or peak == choice.peak + extra or not _again(more, peak, memory, best):
             break
         if best is not None and watch.over:
             return replace(best, in_time=False)
@@ -161,6 +174,30 @@ def _counted(
     costs = costs_of(model, values, link, moves)
     watch.tell("measuring what kernels hold", 0.3)
     return costs, workspace(model, values, moves) if measure else 0
+
+
+def _compiled(
+    model: ReversibleModel, values: Mapping[str, Tensor], memory: int, watch: Watch,
+    known: Planned | None,
+) -> Planned:  # fmt: skip
+    """Return the plan of a model that is compiled as a whole.
+
+    Raises:
+        BindError: it exchanges bits.
+    """
+    if model.interface.plan:
+        raise BindError(f"{model.interface.name} exchanges bits: compiled, it is not planned")
+    watch.tell("counting what actions cost", 0.0)
+    counted = known is not None and known.peaks
+    costs = known.costs if known is not None and counted else compiled_costs(model, values)
+    peaks = dict(known.peaks) if known is not None else {}
+    rungs = ladder(costs)
+    rung, in_time = highest(model, values, rungs, memory, peaks, watch)
+    peak, flops = peaks[rung.schedule], again(costs, rung.ways)
+    extra = max(0, peak - rung.counted)
+    return Planned(
+        rung.schedule, costs, peak, memory, extra, flops, 0.0, in_time=in_time, peaks=peaks
+    )
 
 
 def _choice(costs: Costs, target: int, memory: int, extra: int) -> Choice:

@@ -18,6 +18,8 @@ class Scheduled(nn.Module):
     interface: Interface
     _paths: Paths
     _schedule: Schedule
+    spelled: str
+    """The schedule as it is written, by which compiled code knows it again."""
 
     @property
     def segments(self) -> list[nn.Module]:
@@ -56,7 +58,11 @@ class Scheduled(nn.Module):
     def schedule(self, wish: Wish) -> None:
         schedule = schedule_of(wish)
         check(self.interface, schedule)
-        self._schedule = schedule
+        self.follow(schedule)
+
+    def follow(self, schedule: Schedule) -> None:
+        """Take a schedule that fits."""
+        self._schedule, self.spelled = schedule, ",".join(map(str, schedule))
 
     def kept_bytes(self, *args: Tensor, **kwargs: Tensor) -> list[Kept]:
         """Return what a run on such inputs keeps of each segment until its backward pass, in bytes.

@@ -18,6 +18,7 @@ from revc.runtime.ports import take
 from revc.runtime.run.bound import Bound, bind, find, flat, runs_as_module
 from revc.runtime.run.function import SegmentFunction
 from revc.runtime.run.run import Run
+from revc.runtime.schedule import KeptTurns
 from revc.runtime.segment_plan import SegmentPlan
 
 if TYPE_CHECKING:
@@ -96,13 +97,11 @@ class Graphs(Protocol):
         """Return the slots that run as modules where `brought` do."""
 
     traced_forward: nn.Module
-    """The forward graph of the whole program, once it is lowered."""
-
     traced_vjp: nn.Module
-    """The VJP graph of the whole program with all cotangents, once it is lowered."""
+    """The graphs of the whole program that keep nothing, once they are lowered."""
 
-    def lower_traced(self) -> None:
-        """Lower the two, if they are not."""
+    def lower_traced(self, kept: KeptTurns | None = ...) -> str:
+        """Lower the two for what is kept of each segment; return what ends their names then."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ A compiler takes the forward pass as one graph and the backward pass as another;
 goes from one to the other. In eager mode a run goes segment by segment instead.
 """
 
-import itertools
-import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 
 from revc.errors import BindError
 from revc.runtime.interface import Interface
+from revc.runtime.keeping import Values
 from revc.runtime.metered import run_ops
 from revc.runtime.nets.brought import Leaf
 from revc.runtime.ports import take
@@ -23,8 +22,8 @@ from revc.runtime.run import guard
 from revc.runtime.run.bound import Made, bind, find
 from revc.runtime.run.function import refuse_double
 from revc.runtime.run.intake import admit_compiled, extremes
+from revc.runtime.run.lowering import lower
 from revc.runtime.run.modes import RunMode, canonical
-from revc.runtime.run.segment import Graphs
 from revc.runtime.state import drift
 from revc.runtime.state.alloc_health import new_health
 
@@ -41,7 +40,7 @@ def run_whole(
     are None where no bits are exchanged.
     """
     at = model.interface
-    lower(model.code)
+    ending = lower(model.code, model.spelled, _counts(model, mode.sizes))
     mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
     givens = [values[slot.name] for slot in at.givens]
     nets = [_tensors(model, name) for name in at.nets]
@@ -51,7 +50,7 @@ def run_whole(
     recorded = torch.is_grad_enabled() and any(value.requires_grad for value in inputs)
     # Dynamo (2.13) calls a Function that nothing flows back through without its context.
     run = Whole.apply if recorded else partial(Whole.forward, _Unrecorded())
-    out = run(model, mode, counts, *inputs)
+    out = run(model, mode, counts, ending, *inputs)
     count = len(at.gives) + len(at.emits)
     rest = [*out[count:]]
     lengths = rest.pop(0) if at.plan else None
@@ -90,27 +89,13 @@ def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
     return bound.tensors
 
 
-_graphs: "weakref.WeakValueDictionary[str, Graphs]" = weakref.WeakValueDictionary()
-
-
-_numbers = itertools.count(1)
-
-
-def register(graphs: Graphs) -> str:
-    """Make the graphs of a program known to the compiler; return the key that it asks by."""
-    key = f"graphs {next(_numbers)}"
-    _graphs[key] = graphs
-    return key
-
-
-def lower(key: str) -> bool:
-    """Let a program's traced graphs be lowered as a compiler first asks: it cannot trace that."""
-    _graphs[key].lower_traced()
-    return True
-
-
-# What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
-lower._dynamo_marked_constant = True  # type: ignore[attr-defined]
+def _counts(model: "ReversibleModel", sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return the numbers of turns of a model's loops, if its schedule tells turns apart."""
+    if len(model.schedule) == 1:
+        return ()
+    at = model.interface
+    named = dict(zip(at.sizes, sizes, strict=True))
+    return tuple([plan.count(named) for plan in at.segments])
 
 
 class _Unrecorded:
@@ -131,12 +116,14 @@ class Whole(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, model: "ReversibleModel", mode: RunMode, counts: tuple[int, ...], *tensors: Tensor
-    ) -> Any:
+        ctx: Any, model: "ReversibleModel", mode: RunMode, counts: tuple[int, ...], ending: str,
+        *tensors: Tensor,
+    ) -> Any:  # fmt: skip
         """Return views.., emits.., code lengths if there are any, raw lattice and label registers..
 
         `tensors` are the registers, the givens and the tensors of the nets, of which each net has
-        as many as `counts` says. A run with bits gives its ticket last.
+        as many as `counts` says; `ending` ends the names of the graphs. A run with bits gives its
+        ticket last.
         """
         at = model.interface
         registers = tensors[: len(at.takes) + len(at.givens)]
@@ -145,7 +132,9 @@ class Whole(torch.autograd.Function):
             nets = _nets(model, mode, counts, tensors[len(registers) :])
             sites = [at.plan.sites] if at.plan else []
             args = (*registers, *nets, *mode.sizes, *mode.tail, *bits[:1], *lengths, *sites)
-            out = list(model.graphs.traced_forward(*args, new_health(mode.device)))
+            kept = [Values()] if ending else []
+            graph = getattr(model.graphs, f"traced_forward{ending}")
+            out = list(graph(*args, *kept, new_health(mode.device)))
         views, emits, raw, checks, trail = _cut(at, out)
         ctx.rows = [int(part.shape[0]) for part in trail]
         # A label is its own raw state: Dynamo loses track of a result that is there twice.
@@ -161,12 +150,14 @@ class Whole(torch.autograd.Function):
         views, emits, lengths = (
             [value + zero.to(value.dtype) for value in values] for values in (views, emits, lengths)
         )
-        ctx.model, ctx.mode, ctx.counts = model, mode, counts
+        ctx.model, ctx.mode, ctx.counts, ctx.ending = model, mode, counts, ending
+        held = [tensor for values in kept for tensor in values.tensors]
+        ctx.frames = [count for values in kept for count in values.counts]
         ctx.dtypes = [tensor.dtype for tensor in tensors]
         ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
         ticket = bits[1:]
         ctx.tickets, ctx.lengths = len(ticket), [(x.shape, x.dtype) for x in lengths]
-        ctx.save_for_backward(*raw, *tensors[len(at.takes) :], *checks, *ticket)
+        ctx.save_for_backward(*raw, *tensors[len(at.takes) :], *held, *checks, *ticket)
         hidden = [value for value in raw if not value.is_floating_point()]
         ctx.mark_non_differentiable(*hidden, *ticket)
         ctx.set_materialize_grads(False)  # zeros for the hidden state would be two more streams
@@ -181,13 +172,13 @@ class Whole(torch.autograd.Function):
             ReconstructionError: the rebuilt state is not the forward pass's.
         """
         refuse_double()
-        needed = ctx.needs_input_grad[3:]
+        needed = ctx.needs_input_grad[4:]
         found = _pull(ctx, cotangents, needed)
         cast = [
             grad.to(dtype) if needs and grad is not None else None
             for grad, dtype, needs in zip(found, ctx.dtypes, needed, strict=True)
         ]
-        return (None, None, None, *cast)
+        return (None, None, None, None, *cast)
 
 
 def _cut(at: Interface, out: list[Tensor]) -> tuple[list[Tensor], ...]:
@@ -239,6 +230,7 @@ def _pull(
     values = iter(ctx.saved_tensors)
     groups = (len(at.gives), len(at.givens), sum(ctx.counts))
     raw, givens, tensors = (take(values, size) for size in groups)
+    kept = [Values([tuple(take(values, count)) for count in ctx.frames])] if ctx.ending else []
     checks = list(values)
     ticket = [checks.pop()] if ctx.tickets else []
     cots = iter(cotangents)
@@ -266,8 +258,9 @@ def _pull(
         )
         sites = [at.plan.sites] if at.plan else []
         known = checks if at.exact else []
-        tail = (*mode.sizes, *mode.tail, *token, *d_lengths, *sites, new_health(device), *known)
-        out = iter(model.graphs.traced_vjp(*args, *tail))
+        tail = (*mode.sizes, *mode.tail, *token, *d_lengths, *sites)
+        graph = getattr(model.graphs, f"traced_vjp{ctx.ending}")
+        out = iter(graph(*args, *tail, *kept, new_health(device), *known))
     found: list[Tensor | None] = take(out, len(at.takes) + len(at.givens))
     for count in ctx.counts:
         grads = next(out)

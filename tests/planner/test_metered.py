@@ -129,6 +129,8 @@ def test_a_plan_needs_runs_that_can_be_undone_and_leaves_settings_alone(tmp_path
     assert not (tmp_path / "tape").exists()
     assert torch.equal(state, torch.get_rng_state())
     assert model.bits == replace(model.bits, seed=None, spill=tmp_path / "tape")
+    with pytest.raises(BindError, match="exchanges bits: compiled"):
+        plan(model, memory="1GiB", inputs=values, compiled=True)
     model.bits.mode = "deployed"
     with pytest.raises(BindError, match="deployed"):
         plan(model, memory="1GiB", inputs=values)

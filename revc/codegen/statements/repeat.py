@@ -1,12 +1,13 @@
 """``repeat``: a loop over the graph of its body, or over that of its VJP."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch.fx import Node
 
 from revc.codegen.expressions import int_value
 from revc.codegen.interface import emits_of
-from revc.codegen.options import Needs, Wants
+from revc.codegen.options import Needs, Options, Wants
 from revc.codegen.statements import call
 from revc.ir.instructions import Repeat
 
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
 
 def lower(body: "Forward", step: Repeat) -> None:
     """Call a loop over the body's graph."""
-    loop(body, step, checked=False)
+    loop(body, step, (body.options.below(step.rows()),), checked=False)
 
 
-def loop(body: "Forward", step: Repeat, checked: bool) -> tuple[Node, int]:
-    """Call a loop; return its result's node and how many of its items are taken."""
-    asked = call.asked(body, step.passed())
-    options = body.options.below(step.rows())
-    module = body.library.forward_loop(step, options, asked, checked)
+def loop(
+    body: "Forward", step: Repeat, turns: Sequence[Options], checked: bool
+) -> tuple[Node, int]:
+    """Call a loop; return its result's node and how many of its items are taken.
+
+    `turns` are the options of each turn as it runs, or one for all.
+    """
+    asked, options = call.asked(body, step.passed()), _keeping(turns)
+    module = body.library.forward_loop(step, turns, asked, checked)
     name = body.module(step.label, module)
     args: list[Any] = [int_value(body.tape, step.count, body.size)]
     args += [body.state[register] for register in step.registers]
@@ -38,18 +43,19 @@ def loop(body: "Forward", step: Repeat, checked: bool) -> tuple[Node, int]:
 
 def pull(body: "Pull", step: Repeat) -> None:
     """Call a loop over the body's VJP graph."""
-    pull_loop(body, step, None)
+    pull_loop(body, step, (body.options.below(step.rows()),), None)
 
 
-def pull_loop(body: "Pull", step: Repeat, checks: Node | None) -> tuple[Node, int]:
-    """Call a VJP loop, one that compares with `checks` if there are any.
+def pull_loop(
+    body: "Pull", step: Repeat, turns: Sequence[Options], checks: Node | None
+) -> tuple[Node, int]:
+    """Call a VJP loop, one that compares with `checks` if there are any; `turns` as of `loop`.
 
     Returns its result's node and how many of its items are taken.
     """
     used, givens = used_slots(step), step.passed()
-    needs, asked = _needs(body, step), call.asked(body, givens)
-    options = body.options.below(step.rows())
-    module = body.library.vjp_loop(step, needs, options, asked, checked=checks is not None)
+    needs, asked, options = _needs(body, step), call.asked(body, givens), _keeping(turns)
+    module = body.library.vjp_loop(step, needs, turns, asked, checked=checks is not None)
     name = body.module(f"{step.label}_vjp", module)
     args: list[Any] = [int_value(body.tape, step.count, body.size)]
     args += [*call.handed(body, step.registers), *call.given(body, givens)]
@@ -58,6 +64,11 @@ def pull_loop(body: "Pull", step: Repeat, checks: Node | None) -> tuple[Node, in
     args += [*body.sizes_for(step.body, step.index), *body.tail(step.body, options)]
     args += [] if checks is None else [checks]
     return call.pulled(body, name, args, step.registers, givens, used)
+
+
+def _keeping(turns: Sequence[Options]) -> Options:
+    """Return options of some turn that keeps values, if one does: what the loop takes."""
+    return next((options for options in turns if options.keep), turns[0])
 
 
 def record(body: "Record", step: Repeat) -> "Pulling | None":

@@ -1,0 +1,102 @@
+"""Plans for compiled steps: rungs of a ladder, and what is measured of them."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+import revc
+from revc.errors import ScheduleError
+from revc.passes.schedule.segments import TooLittleError
+from revc.planning import compiled, plan
+from revc.planning.compiled import again, compiled_costs, compiled_peak, ladder
+from revc.runtime.model import ReversibleModel
+from revc.runtime.schedule import INVERT, Schedule
+from tests.model import specs
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def made() -> tuple[ReversibleModel, dict[str, Tensor]]:
+    torch.manual_seed(0)
+    model = revc.compile(specs.LAYERS, dims={"d": 32})
+    return model, {name: torch.randn(4, 16, 32) for name in "ab"}
+
+
+@pytest.fixture
+def guessed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Schedule], int]:
+    """Let peaks be made up: ten, and three bytes for each value that is kept; count costs once."""
+
+    def peak(schedule: Schedule) -> int:
+        return 10 + 3 * sum(len(action.values) for action in schedule)
+
+    costs = compiled_costs(*made())
+    monkeypatch.setattr(plan, "compiled_costs", lambda _model, _values: costs)
+    monkeypatch.setattr(compiled, "compiled_peak", lambda _model, _values, way: peak(way))
+    return peak
+
+
+def test_rungs_hold_more_and_compute_less_the_higher_they_are() -> None:
+    model, values = made()
+    costs = compiled_costs(model, values)
+    rungs = ladder(costs)
+    assert rungs[0].schedule == (INVERT,) * 3
+    assert again(costs, rungs[-1].ways) == 0
+    work = [again(costs, rung.ways) for rung in rungs]
+    assert work == sorted(set(work), reverse=True)
+    counted = [rung.counted for rung in rungs]
+    assert counted == sorted(counted)
+    for rung in rungs:
+        model.schedule = rung.schedule
+        kept = sum(one.total for one in model.kept_bytes(**values))
+        ways = [
+            (cost.ways[way], cost.ways[0])
+            for cost, way in zip(costs.segments, rung.ways, strict=True)
+        ]
+        assert kept == sum(way.kept - least.kept for way, least in ways)
+
+
+def test_plans_hold_no_more_than_their_budget_and_fall_with_it(
+    guessed: Callable[[Schedule], int],
+) -> None:
+    model, values = made()
+    last, known = None, None
+    for memory in range(60, 9, -5):
+        found = revc.plan(model, inputs=values, memory=memory, compiled=True)
+        assert found.peak == guessed(found.schedule) <= memory
+        assert last is None or (found.peak <= last.peak and found.flops >= last.flops)
+        known = revc.plan(model, inputs=values, memory=memory, compiled=True, known=known)
+        assert (known.peak, known.schedule) == (found.peak, found.schedule)
+        last = found
+    with pytest.raises(TooLittleError, match="the least is 10, which the compiled step that"):
+        revc.plan(model, inputs=values, memory=9, compiled=True)
+
+
+def test_the_time_limit_leaves_what_was_measured(guessed: Callable[[Schedule], int]) -> None:
+    model, values = made()
+    found = revc.plan(model, inputs=values, memory=30, compiled=True, limit=0.0)
+    assert not found.in_time
+    assert found.schedule == (INVERT,) * 3
+
+
+def test_what_is_not_for_compiled_code_is_refused() -> None:
+    model, values = made()
+    with pytest.raises(ScheduleError, match="measured, and offloads nothing"):
+        revc.plan(model, inputs=values, memory=1 << 20, compiled=True, measure=False)
+    with pytest.raises(ScheduleError, match="not for lists of modules"):
+        revc.plan([torch.nn.Linear(2, 2)], torch.ones(2, 2), memory=100, compiled=True)  # type: ignore[call-overload]
+
+
+def test_the_measured_peak_is_the_predicted_one(fresh_dynamo: None) -> None:
+    model, values = made()
+    before = model.schedule
+    peaks = [compiled_peak(model, values, way) for way in ((INVERT,) * 3,)]
+    memory = 3 * peaks[0] // 2
+    planned = revc.plan(model, inputs=values, memory=memory, compiled=True)
+    assert model.schedule == before
+    torch._dynamo.reset()
+    found = compiled_peak(model, values, planned.schedule)
+    assert found <= memory
+    assert abs(planned.peak / found - 1) <= 0.03
+    assert planned.flops < planned.costs.flops / 3
