@@ -85,15 +85,15 @@ def planned(
     """Give a schedule for each budget, or for the spec's own; return whether all can be met.
 
     Raises:
-        BindError: a size is not bound, or the model exchanges bits.
+        BindError: a size is not bound.
         ScheduleError: a budget is above the spec's, or there is none.
     """
     made = _made(subject)
     from revc.cli.progress import progress
     from revc.planning.budget import budget_for
-    from revc.planning.least import zeros_for
+    from revc.planning.least import inputs_for
 
-    values = zeros_for(made, _device(subject.device))
+    values = inputs_for(made, _device(subject.device))
     plans = _plans(subject, made, values)
     found: list[Chunked | tuple[int, ScheduleError]] = []
     for memory in [budget_for(made, one) for one in budgets or (None,)]:
@@ -169,18 +169,18 @@ def schedule_for(subject: Subject, memory: int | str | None) -> tuple[list[str],
     That is planned for where all sizes are bound: else there are no actions, and a note says so.
 
     Raises:
-        BindError: a size is not bound, or the model exchanges bits.
+        BindError: a size is not bound.
         ScheduleError: no schedule fits, or the budget is above the spec's.
     """
     made = _made(subject)
-    from revc.planning.least import zeros_for
+    from revc.planning.least import inputs_for
 
     if memory is None and made.interface.sizes:
         free = made.interface.sizes[0]
         text = f"nothing is planned for `budget memory`, as sizes are free: bind -D {free}=8"
         typer.echo(f"note: {made.interface.name}: {text}", err=True)
         return [], subject.chunks or 1
-    values = zeros_for(made, _device(subject.device))
+    values = inputs_for(made, _device(subject.device))
     found = _plans(subject, made, values).plan(memory, **_how(subject))
     return [str(action) for action in found.planned.schedule], found.chunks
 

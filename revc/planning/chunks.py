@@ -116,7 +116,7 @@ def plan_chunks(
             fewest on, until nothing is computed again.
 
     Raises:
-        BindError: the inputs do not fit, the model exchanges bits, comes from a package, or none
+        BindError: the inputs do not fit, the model comes from a package, or none
             of the counts divides the batch.
         ScheduleError: no schedule fits in any of them; it says the least budget that one does.
     """
@@ -137,6 +137,8 @@ def in_chunks(model: ReversibleModel, chunks: int) -> ReversibleModel:
         )
     twin = assemble(model.graphs.program, model.net_modules(), chunks, model.plain)
     twin.made, twin.custom, twin.drift = model.made, model.custom, model.drift
+    twin.stacks.settings = model.stacks.settings
+    twin.stacks.throttle.update(model.stacks.throttle)
     return twin
 
 

@@ -7,11 +7,12 @@ from itertools import accumulate
 from torch import Tensor
 
 from revc.passes.schedule.segments import Cost, Way
+from revc.planning.exchanges import Moves
 from revc.planning.levels import Level, Taken, levels_of
 from revc.planning.link import Link
 from revc.planning.step import Moment, Step, fake_step
 from revc.runtime.model import ReversibleModel
-from revc.runtime.schedule import INVERT, OFFLOAD, SAVE, Action
+from revc.runtime.schedule import INVERT, KEEP, OFFLOAD, SAVE, Action
 
 REBUILD = 0.5
 """What rebuilding costs beside operations: less than any, so that of equals what saves is taken."""
@@ -23,7 +24,7 @@ class Costs:
 
     `actions` are those of each segment, in the order of its ways, `again` the operations of each
     that saving has not, and `flops` those of a step that saves everything. Of what goes to the host
-    by `link`, `again` has the operations that could be done meanwhile.
+    by `link`, `again` has the operations that could be done meanwhile. Steps count `moves` of bits.
     """
 
     segments: list[Cost]
@@ -32,30 +33,38 @@ class Costs:
     loss: int
     flops: int = 0
     link: Link | None = None
+    moves: Moves = ()
 
 
 def costs_of(
-    model: ReversibleModel, values: Mapping[str, Tensor], link: Link | None = None
-) -> Costs:
+    model: ReversibleModel, values: Mapping[str, Tensor], link: Link | None = None,
+    moves: Moves = (),
+) -> Costs:  # fmt: skip
     """Return the costs of what may be kept of each segment of a run on inputs like `values`.
 
-    Times are floating-point operations: those that an action does more than saving. Residuals are
-    offloaded only where there is a `link`, and all nets of a segment are built in.
+    Times are floating-point operations: those that an action does more than saving, or, of what
+    exchanges bits and is never saved, than keeping all values. Residuals are offloaded only where
+    there is a `link`, and all nets of a segment are built in. `moves` are what bits hold.
 
     Raises:
         BindError: see `fake_step`.
     """
     steps = model.steps(model.interface.measure(values))
     plans, names = [step.segment.plan for step in steps], [step.name for step in steps]
-    inverting, saving = (fake_step(model, values, action) for action in ("invert", "save"))
-    measure = lambda schedule: taken(fake_step(model, values, schedule), len(names))  # noqa: E731
+    most = [KEEP if plan.metered else SAVE for plan in plans]
+    inverting, saving = (fake_step(model, values, one, moves) for one in ("invert", most))
+    run = lambda schedule: fake_step(model, values, schedule, moves)  # noqa: E731
+    measure = lambda schedule: taken(run(schedule), len(names))  # noqa: E731
     inverted = taken(inverting, len(names))
     levels = levels_of(plans, inverted, measure)
-    costs = costs_from(names, inverting, saving, levels)
+    costs = costs_from(names, inverting, saving, levels, [plan.metered for plan in plans])
+    costs = replace(costs, moves=moves)
     if link is None:
         return costs
-    wish = [SAVE if step.segment.runs_modules(model, step.turn) else OFFLOAD for step in steps]
-    return _with_host(costs, wish, fake_step(model, values, wish), link)
+    modules = [step.segment.runs_modules(model, step.turn) for step in steps]
+    wish = [best if own else OFFLOAD for best, own in zip(most, modules, strict=True)]
+    wish = [KEEP if plan.metered else one for plan, one in zip(plans, wish, strict=True)]
+    return _with_host(costs, wish, run(wish), link)
 
 
 def _with_host(costs: Costs, wish: Sequence[Action], step: Step, link: Link) -> Costs:
@@ -78,14 +87,19 @@ def _with_host(costs: Costs, wish: Sequence[Action], step: Step, link: Link) -> 
 
 
 def costs_from(
-    names: Sequence[str], inverting: Step, saving: Step, levels: Sequence[Sequence[Level]]
-) -> Costs:
-    """Return the costs that a step of either action shows, with what is between them."""
+    names: Sequence[str], inverting: Step, saving: Step, levels: Sequence[Sequence[Level]],
+    metered: Sequence[bool],
+) -> Costs:  # fmt: skip
+    """Return the costs that a step of either action shows, with what is between them.
+
+    What is `metered` keeps all its values where others are saved, which its levels have.
+    """
     count = len(names)
     inverted, saved = (taken(step, count) for step in (inverting, saving))
     costs, actions, again = [], [], list[tuple[float, ...]]()
     for at, name in enumerate(names):
-        found = [Level(INVERT, inverted[at]), *levels[at], Level(SAVE, saved[at])]
+        found = [Level(INVERT, inverted[at]), *levels[at]]
+        found += [] if metered[at] else [Level(SAVE, saved[at])]
         flops = [one.taken.flops - saved[at].flops for one in found]
         kinds = [one.action.kind != "save" for one in found]
         ways = tuple(

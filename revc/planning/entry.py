@@ -70,8 +70,9 @@ def plan(
         memory: the budget in bytes, or as ``512MiB``: what a step holds beside parameters, their
             gradients and its inputs. For a compiled model see also `revc.planning.plan.plan`, and
             for `known`, `limit` and `progress`, which are its alone.
-        measure: false takes kernels to hold nothing themselves, and runs nothing. ``"time"``
-            measures how long modules take as well, instead of counting their operations.
+        measure: false takes kernels, and stacks of bits, to hold nothing themselves, and runs
+            nothing. ``"time"`` measures how long modules take as well, instead of counting their
+            operations.
         offload: allows to move what is saved to the host. Of modules a number is the bytes that
             go there in a unit of cost: a second with ``measure="time"``, else an operation. Of a
             compiled model it is bytes a second, or ``12GB/s``, and wants `flops`.
@@ -82,7 +83,7 @@ def plan(
             Without it nothing is approximate.
 
     Raises:
-        BindError: the inputs do not fit, the model exchanges bits, or a module needs numbers.
+        BindError: the inputs do not fit, a model's runs are deployed, or a module needs numbers.
         ScheduleError: no plan fits; says the least budget that one does, and what sets it. Or an
             option is not for what is planned.
     """

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from revc.planning.exchanges import OPERATORS, Move
 from revc.planning.flops import operations
 from revc.runtime.offload import hosting
 
@@ -15,14 +16,17 @@ from revc.runtime.offload import hosting
 class Held(TorchDispatchMode):
     """Counts the bytes of the storages that operators make, for as long as they live, and FLOPs.
 
+    `moves` are what the operators that exchange bits hold themselves, in the order of their calls.
+
     Attributes:
         now, peak: bytes held, and the most of them; `peak` may be set back to `now`.
         flops: floating-point operations of matrix products and attention, as torch counts them.
         written: elements that the other operators wrote.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, moves: Sequence[Move] = ()) -> None:
         super().__init__()
+        self._moves = iter(moves)
         self.now = self.peak = self.flops = self.written = 0
         self._sizes: dict[int, int] = {}
 
@@ -33,6 +37,8 @@ class Held(TorchDispatchMode):
         known = {_key(value) for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)}
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
+        if func.name() in OPERATORS:
+            self.move(_fresh_bytes(out, known))
         counted = operations(func, args, kwargs, out)
         self.flops += counted
         for value in () if hosting() else tree_leaves(out):
@@ -54,6 +60,13 @@ class Held(TorchDispatchMode):
         """Return how many bytes of some storages, by key, are held."""
         return sum(size for key, size in storages.items() if key in self._sizes)
 
+    def move(self, out: int = 0) -> None:
+        """Count the next move of bits, of whose bytes a result is counted as it is made."""
+        one = next(self._moves, None)
+        if one is not None:
+            self.peak = max(self.peak, self.now + one.peak)
+            self.now += one.kept - out
+
     def _add(self, storage: Any) -> None:
         if storage._cdata in self._sizes:
             return
@@ -64,6 +77,10 @@ class Held(TorchDispatchMode):
 
     def _gone(self, key: int) -> None:
         self.now -= self._sizes.pop(key)
+
+
+def _fresh_bytes(values: Any, known: set[int]) -> int:
+    return sum(size for key, size in storages(values).items() if key not in known)
 
 
 def storages(values: Any) -> dict[int, int]:

@@ -20,8 +20,8 @@ from revc.runtime.sizes import evaluate
 def least_of(allowed: Sequence[str] | None) -> Callable[[Program], tuple[int, str] | None]:
     """Return what tells the least memory of programs, whose nets come from `allowed` alone.
 
-    It gives bytes and the segment that sets them, without what kernels hold themselves; None of a
-    program whose memory cannot be planned: it exchanges bits, or has nets that Python binds.
+    It gives bytes and the segment that sets them, without what kernels and stacks of bits hold
+    themselves; None of a program whose memory cannot be planned: it has nets that Python binds.
     """
 
     def least(program: Program) -> tuple[int, str] | None:
@@ -36,6 +36,27 @@ def least_of(allowed: Sequence[str] | None) -> Callable[[Program], tuple[int, st
         return least_memory(costs.segments, costs.loss)
 
     return least
+
+
+def inputs_for(model: ReversibleModel, device: torch.device | None = None) -> dict[str, Tensor]:
+    """Return inputs for a model whose sizes are all bound: zeros, or, where bits are exchanged,
+    normal numbers and labels of all classes, as tapes are filled by what the numbers are.
+
+    Raises:
+        BindError: a size is free.
+    """
+    values = zeros_for(model, device)
+    made = torch.Generator().manual_seed(0)
+    for slot in model.interface.entries if model.interface.plan else ():
+        value = values[slot.name]
+        if slot.kind == "label":
+            classes = round(evaluate(slot.classes, {}) or 1)
+            drawn = torch.randint(classes, value.shape, generator=made)
+        else:
+            drawn = torch.randn(value.shape, generator=made)
+            drawn = drawn.round() if slot.kind == "lattice" and not slot.fraction_bits else drawn
+        value.copy_(drawn)
+    return values
 
 
 def zeros_for(model: ReversibleModel, device: torch.device | None = None) -> dict[str, Tensor]:

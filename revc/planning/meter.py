@@ -1,6 +1,6 @@
 """Activation memory: the allocator's own trace of what one run holds, over time and at its peak."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,36 @@ def marked_peaks(run: Callable[[], object], mark: str) -> list[tuple[str, int]]:
         if not name:
             del found[-2]
     return found
+
+
+def span_bytes(run: Callable[[], object], names: Container[str]) -> list[tuple[int, int]]:
+    """Run once on the CPU and return, for each event with one of the names, what it holds.
+
+    In order: the bytes more than before it that are held as it ends, and the most meanwhile. Of
+    events within one another the outermost counts.
+    """
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as prof:
+        result = run()
+    found = []
+    for event in sorted(_named(_roots(prof), names), key=lambda one: one.start_time_ns):
+        held = peak = 0
+        for _, _, size in sorted(_changes([event])):
+            held += size
+            peak = max(peak, held)
+        found.append((held, peak))
+    del result
+    return found
+
+
+def _named(roots: Iterable[Any], names: Container[str]) -> Iterator[Any]:
+    """Yield the events with one of the names that are within no other."""
+    stack = list(roots)
+    while stack:
+        event = stack.pop()
+        if event.name in names:
+            yield event
+        else:
+            stack.extend(event.children)
 
 
 def _marks(roots: Iterable[Any], mark: str) -> Iterator[tuple[int, str]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from revc.errors import ScheduleError
+from revc.errors import BindError, ScheduleError
 from revc.passes.schedule.segments import Choice, TooLittleError, choose
 from revc.planning.budget import budget_for
 from revc.planning.compiled import again, compiled_costs, highest, ladder
@@ -13,7 +13,7 @@ from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.link import Link, link_of
 from revc.planning.step import fake_step
 from revc.planning.watch import Progress, Watch
-from revc.planning.workspace import workspace
+from revc.planning.workspace import moves_of, step_bytes, workspace
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import Schedule
 
@@ -70,16 +70,18 @@ def plan(
 
     ``model.schedule = revc.plan(model, x, memory="512MiB").schedule``. What a step holds is counted
     without computing anything; but what kernels hold themselves is measured, in a step of the model
-    that inverts everywhere. Segments invert, keep values of their nets, or are saved.
+    that inverts everywhere, and one of the plan. Segments invert, keep values of their nets, or are
+    saved. Those that exchange bits are not saved; what their stacks and exchanges hold is measured
+    too, on the numbers of the inputs: with other numbers a tape may hold more or less.
 
     Args:
         model: its parameters count for their shapes, dtypes and flags alone; it stays as it is.
         args, inputs: the model's inputs, by position or by name. What is planned depends on their
-            shapes, dtypes and flags.
+            shapes, dtypes and flags, and, where bits are exchanged, on what they hold.
         memory: the budget in bytes, or as ``512MiB``: what a step holds beside parameters, their
             gradients and its inputs. ``auto`` is what the model's device has free, less a sixteenth
             and gradients that are still to be made; left out, it is the spec's `budget memory`.
-        measure: false takes kernels to hold nothing themselves, and runs nothing.
+        measure: false takes kernels and stacks of bits to hold nothing, and runs nothing.
         limit: seconds; when they are over the best plan so far is given. What one plan takes is
             done whatever the limit: some steps without numbers for the costs, and one for the plan.
         progress: is told how it goes.
@@ -91,7 +93,8 @@ def plan(
             takes minutes; see `revc.planning.compiled`. Nothing is offloaded then.
 
     Raises:
-        BindError: the inputs do not fit, or the model exchanges bits.
+        BindError: the inputs do not fit, or the model's runs are deployed, which nothing undoes; or
+            it exchanges bits, and is to be compiled.
         ScheduleError: no schedule fits (it says the least budget that one does, and what sets it),
             or there is no budget, or one above the spec's own, or `offload` is no rate. Or what
             is asked for is not for compiled code.
@@ -109,6 +112,26 @@ def plan(
         if known is None or known.peaks or known.costs.link != link
         else (known.costs, known.workspace)
     )
+    for _ in range(TRIES):
+        best = _searched(model, values, memory, costs, extra, watch)
+        held = step_bytes(model, values, best.schedule) if measure else 0
+        if held <= best.peak:
+            return best
+        extra += held - best.peak
+        if held <= memory:
+            return replace(best, peak=held, workspace=extra)
+    raise ScheduleError(f"no schedule was found that holds at most {memory} bytes")
+
+
+def _searched(
+    model: ReversibleModel, values: Mapping[str, Tensor], memory: int, costs: Costs, extra: int,
+    watch: Watch,
+) -> Planned:  # fmt: skip
+    """Return the best schedule by what is counted, and `extra` bytes that kernels hold.
+
+    Raises:
+        ScheduleError: none fits.
+    """
     best: Planned | None = None
     target, bound = memory - extra, 0.0
     for turn in range(TRIES):
@@ -125,7 +148,7 @@ def plan(
         bound = _operations(costs, choice.bound) if turn == 0 else bound
         schedule = tuple(a[way] for a, way in zip(costs.actions, choice.ways, strict=True))
         more = again(costs, choice.ways)
-        step = fake_step(model, values, schedule)
+        step = fake_step(model, values, schedule, costs.moves)
         peak = step.peak + extra
         if peak <= memory and (best is None or more < best.flops):
             best = Planned(
@@ -147,16 +170,23 @@ def _counted(
 ) -> tuple[Costs, int]:  # fmt: skip
     """Return what actions cost, and what kernels hold."""
     watch.tell("counting what actions cost", 0.0)
-    costs = costs_of(model, values, link)
+    moves = moves_of(model, values) if measure else ()
+    costs = costs_of(model, values, link, moves)
     watch.tell("measuring what kernels hold", 0.3)
-    return costs, workspace(model, values) if measure else 0
+    return costs, workspace(model, values, moves) if measure else 0
 
 
 def _compiled(
     model: ReversibleModel, values: Mapping[str, Tensor], memory: int, watch: Watch,
     known: Planned | None,
 ) -> Planned:  # fmt: skip
-    """Return the plan of a model that is compiled as a whole."""
+    """Return the plan of a model that is compiled as a whole.
+
+    Raises:
+        BindError: it exchanges bits.
+    """
+    if model.interface.plan:
+        raise BindError(f"{model.interface.name} exchanges bits: compiled, it is not planned")
     watch.tell("counting what actions cost", 0.0)
     counted = known is not None and known.peaks
     costs = known.costs if known is not None and counted else compiled_costs(model, values)

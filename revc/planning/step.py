@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 
-from revc.errors import BindError
+from revc.planning.exchanges import ENDS, Moves
 from revc.planning.held import Held
 from revc.runtime.model import ReversibleModel
 from revc.runtime.run.snapshots import watched
@@ -67,33 +67,33 @@ class Step:
         return sum(one.host for one in self.moments.values())
 
 
-def fake_step(model: ReversibleModel, values: Mapping[str, Tensor], schedule: Wish) -> Step:
+def fake_step(
+    model: ReversibleModel, values: Mapping[str, Tensor], schedule: Wish, moves: Moves = ()
+) -> Step:
     """Return a step of a model under a schedule, on inputs like `values`, which are not read.
 
     It is the forward pass, the sum of the float results, and the backward pass, with gradients of
-    the parameters that exist and are added to.
+    the parameters that exist and are added to. Where bits are exchanged, the sum of the code
+    lengths belongs to the loss, and `moves` are what a run was seen to hold of them.
 
     Raises:
-        BindError: the inputs or the schedule do not fit, or the model exchanges bits, which need
-            numbers.
+        BindError: the inputs or the schedule do not fit.
     """
-    if model.interface.plan:
-        raise BindError(f"{model.interface.name} exchanges bits: its memory cannot be planned")
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     with FakeCopyMode(mode):
         twin = copy.deepcopy(model)
     twin.schedule = schedule
     with mode:
         fakes = {name: mode.from_tensor(value) for name, value in values.items()}
-        return counted_step(twin, fakes)
+        return counted_step(twin, fakes, moves)
 
 
-def counted_step(model: ReversibleModel, values: Mapping[str, Tensor]) -> Step:
+def counted_step(model: ReversibleModel, values: Mapping[str, Tensor], moves: Moves = ()) -> Step:
     """Run a step and return what it holds; gradients are left as they were found, or zero."""
     for leaf in (*model.parameters(), *values.values()):
         if leaf.requires_grad and leaf.grad is None:
             leaf.grad = torch.zeros_like(leaf)
-    held = Held()
+    held = Held(moves)
     recorder = _Recorder(held)
     with held, watched(recorder.note), torch.enable_grad():
         train(model, values)
@@ -102,10 +102,32 @@ def counted_step(model: ReversibleModel, values: Mapping[str, Tensor]) -> Step:
 
 
 def train(model: ReversibleModel, values: Mapping[str, Tensor]) -> None:
-    """Run a forward pass and the backward pass of the sum of its float results."""
+    """Run a forward pass and the backward pass of the sum of its float results and code lengths."""
     out = model(**values)
-    seen = [v for v in out if v.is_floating_point() and v.requires_grad]
-    torch.autograd.backward(seen, [torch.ones((), dtype=v.dtype).expand_as(v) for v in seen])
+    lengths = None if isinstance(out, Tensor) else out.run.lengths
+    shown = [out] if isinstance(out, Tensor) else [*out]
+    shown += [] if lengths is None else [lengths]
+    seen = [v for v in shown if v.is_floating_point() and v.requires_grad]
+    torch.autograd.backward([_Loss.apply(value) for value in seen])
+
+
+class _Loss(torch.autograd.Function):
+    """A number whose gradient is one of the value's size, as a loss makes it, gone once it is used.
+
+    That of a sum is a number that is expanded, of which some kernels make copies of their own.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        """Return a zero; nothing of the value is kept."""
+        ctx.like = value.shape, value.dtype, value.device
+        return torch.zeros((), dtype=value.dtype, device=value.device)
+
+    @staticmethod
+    def backward(ctx: Any, _gradient: Any) -> Tensor:
+        """Return ones."""
+        shape, dtype, device = ctx.like
+        return torch.ones(shape, dtype=dtype, device=device)
 
 
 @dataclass
@@ -119,6 +141,8 @@ class _Recorder:
 
     def note(self, position: int, what: str, values: Sequence[Any]) -> None:
         """Go on to another moment where a segment begins, on either way, or ends."""
+        if what in ENDS:
+            self.held.move()
         if what == "host":
             self._moment().host += sum(value.nbytes for value in values)
         if what not in ("begin", "end", "back"):

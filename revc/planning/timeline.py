@@ -35,7 +35,7 @@ def timeline_of(
     model: ReversibleModel, values: Mapping[str, Tensor], planned: Planned, measure: bool
 ) -> Timeline:
     """Return the timeline of a plan; with `measure`, of a run as well."""
-    step = fake_step(model, values, planned.schedule)
+    step = fake_step(model, values, planned.schedule, planned.costs.moves)
     found = measured_peaks(model, values, planned.schedule) if measure else None
     return Timeline(planned, step, found)
 

@@ -1,35 +1,76 @@
 """What kernels hold themselves while they run, which a step without numbers cannot see."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from revc.errors import BindError
+from revc.planning.exchanges import Moves, measured_moves
 from revc.planning.meter import trace
 from revc.planning.step import fake_step, train
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import Wish
 
 
-def workspace(model: ReversibleModel, values: Mapping[str, Tensor]) -> int:
+def workspace(model: ReversibleModel, values: Mapping[str, Tensor], moves: Moves = ()) -> int:
     """Return how much more a step holds than is counted, in bytes, where it inverts everywhere.
 
-    The step is run twice, on copies of `values`; the model, its gradients among it, stays as it is.
+    `moves` are what its bits were seen to hold.
 
     Raises:
-        BindError: the inputs do not fit, or the model exchanges bits.
+        BindError: the inputs do not fit.
     """
-    counted = fake_step(model, values, "invert").peak
-    copies = {
+    counted = fake_step(model, values, "invert", moves).peak
+    return max(0, step_bytes(model, values, "invert") - counted)
+
+
+def step_bytes(model: ReversibleModel, values: Mapping[str, Tensor], schedule: Wish) -> int:
+    """Return the most bytes that a step of a model holds under a schedule, measured.
+
+    The step is run twice, on copies of `values`; the model, its gradients among it, stays as it is.
+    """
+    copies = _copies(values)
+    with untouched(model, schedule):
+        train(model, copies)  # first runs allocate what later ones find
+        return peak_of(lambda: train(model, copies), _device(values))
+
+
+def moves_of(model: ReversibleModel, values: Mapping[str, Tensor]) -> Moves:
+    """Return what each move of bits holds in a step of a model, none if it exchanges no bits.
+
+    The step is run twice, as in `workspace`. On an accelerator the moves are not told apart: what
+    they hold is in the workspace.
+
+    Raises:
+        BindError: the inputs do not fit, or the model's runs are deployed.
+    """
+    if not model.interface.plan or _device(values).type != "cpu":
+        return ()
+    if model.bits.mode == "deployed":
+        raise BindError(
+            f"runs of {model.interface.name} are deployed, which nothing undoes: to plan its "
+            'training, set model.bits.mode = "lossless"'
+        )
+    copies = _copies(values)
+    with untouched(model, "invert"):
+        train(model, copies)
+        return measured_moves(lambda: train(model, copies))
+
+
+def _copies(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
         name: value.detach().clone().requires_grad_(value.requires_grad)
         for name, value in values.items()
     }
-    device = next((value.device for value in values.values()), torch.device("cpu"))
-    with untouched(model, "invert"):
-        train(model, copies)  # first runs allocate what later ones find
-        held = peak_of(lambda: train(model, copies), device)
-    return max(0, held - counted)
+
+
+def _device(values: Mapping[str, Tensor]) -> torch.device:
+    return next((value.device for value in values.values()), torch.device("cpu"))
 
 
 def peak_of(run: Callable[[], object], device: torch.device) -> int:
@@ -46,14 +87,23 @@ def peak_of(run: Callable[[], object], device: torch.device) -> int:
 
 @contextmanager
 def untouched(model: ReversibleModel, wish: Wish) -> Iterator[None]:
-    """Let a model follow a schedule, with gradients to add to, and give it back as it was."""
+    """Let a model follow a schedule, with gradients to add to, and give it back as it was.
+
+    Its runs have the same bits then, whatever the generator holds; a tape that streams to a file
+    has one of its own.
+    """
     schedule, grads = model.schedule, [parameter.grad for parameter in model.parameters()]
     model.schedule = wish
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
+    bits, folder = model.stacks.settings, tempfile.TemporaryDirectory()
+    spill = bits.spill if bits.spill in (None, "host") else Path(folder.name) / "tape"
+    model.stacks.settings = replace(bits, seed=bits.seed or 0, spill=spill)
     try:
         yield
     finally:
+        model.stacks.settings = bits
+        folder.cleanup()
         model.schedule = schedule
         for parameter, grad in zip(model.parameters(), grads, strict=True):
             parameter.grad = grad

@@ -61,12 +61,17 @@ def drawn_vjp(
 ) -> Tensor | None:
     """Return the cotangent of the parameters that a value was drawn by; None if it was given."""
     at, meter = sites[site].coding, sites[site].meter
-    if params is None or at.kind == "label":
-        return None
-    if not torch.compiler.is_compiling() and meter in session_of(bits).options.given:
+    if params is None or at.kind == "label" or _is_given(bits, meter):
         return None
     value = coded(raw, at, cotangent.dtype)
     return reparameterise_vjp(at.family, cotangent, value, params, at.step, at.components)
+
+
+def _is_given(bits: Tensor, meter: str) -> bool:
+    """Say whether values were given for a draw: never in traced code, or without data."""
+    if torch.compiler.is_compiling() or type(bits) is not Tensor or bits.is_meta:
+        return False
+    return meter in session_of(bits).options.given
 
 
 def total(first: Tensor | None, second: Tensor | None) -> Tensor | None:

@@ -16,6 +16,7 @@ from revc.runtime.offload import Fetched
 from revc.runtime.run import back, guard
 from revc.runtime.run.modes import restored
 from revc.runtime.run.rows import Rows
+from revc.runtime.run.snapshots import note
 from revc.runtime.state.alloc_health import new_health
 from revc.runtime.state.checksum import observed
 
@@ -61,7 +62,9 @@ class Descent:
         session = self.run.session
         self.undoing = None
         if session is not None and self.undo:
+            note(self.position, "turning", ())
             self.undoing = session.turn_back()
+            note(self.position, "turned", ())
         if observed() and not self.recorded:
             self.run.marks.of(sorted(self.state), self.state)
 

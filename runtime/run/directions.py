@@ -14,8 +14,9 @@ from revc.runtime.metered.session import Options
 from revc.runtime.run import gate
 from revc.runtime.run.guard import NonFiniteError
 from revc.runtime.run.intake import Intake
-from revc.runtime.run.inverse import go_back, open_bits, single
+from revc.runtime.run.inverse import go_back, single
 from revc.runtime.run.modes import NO_OPTIONS, mode_of
+from revc.runtime.run.opening import open_bits
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
@@ -80,6 +81,7 @@ def compress(
     if key is not None:
         seal.check_key(key)
     values = at.bind(args, kwargs)
+    gate.check_data(at, values)
     lanes = _archive_lanes(model, [values[slot.name] for slot in at.takes])
     out = model.run(values, Options(together=True, lanes=lanes, seed=0, strict=True))
     ran = out.run
@@ -230,4 +232,5 @@ def _givens(
         if not isinstance(value, Tensor):
             raise BindError(f"{name} is a {type(value).__name__}, not a tensor")
     gate.check(model.interface, values)
+    gate.check_data(model.interface, values)
     return [values[name] for name in names]

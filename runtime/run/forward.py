@@ -12,6 +12,7 @@ from revc.runtime.run.held import encoded
 from revc.runtime.run.holder import Ran
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.modes import RunMode, restored
+from revc.runtime.run.opening import open_bits
 from revc.runtime.run.run import Run
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ def run_forward(
 ) -> tuple[list[Tensor], Ran, Run]:
     """Run a program; return what the caller sees of results and emits, what it leaves, the run."""
     at, sizes, values = model.interface, intake.sizes, intake.values
-    session = None
-    if at.plan:
-        how = (mode.device, model.training, mode.options, mode.sizes)
-        session = model.stacks.open(mode.examples, *how)
+    session = open_bits(model, mode, values.values()) if at.plan else None
     run = Run(model, mode, sizes, session, intake)
     with restored(mode):
         run.give(values)

@@ -16,7 +16,7 @@ def check(at: Interface, values: Mapping[str, Tensor]) -> None:
 
     Raises:
         BindError: the model is called under ``torch.func`` transforms, in forward mode, or traced
-            by ``torch.jit``; or it codes bits, and there are no data.
+            by ``torch.jit``.
     """
     if torch.compiler.is_compiling():
         return
@@ -32,12 +32,21 @@ def check(at: Interface, values: Mapping[str, Tensor]) -> None:
             "package with `revc compile`"
         )
     for name, value in values.items():
-        if at.plan and (value.device.type == "meta" or isinstance(value, FakeTensor)):
-            raise BindError(
-                f"{name} is a {'fake' if isinstance(value, FakeTensor) else 'meta'} tensor, and "
-                f"{at.name} codes bits, which have no shape to compute: that needs data"
-            )
         if value.is_floating_point() and forward_ad.unpack_dual(value).tangent is not None:
             raise BindError(
                 f"{name} has a tangent: {at.name} differentiates backwards, not in forward mode"
+            )
+
+
+def check_data(at: Interface, values: Mapping[str, Tensor]) -> None:
+    """Refuse to code values that have shapes alone.
+
+    Raises:
+        BindError: one is a fake or a meta tensor.
+    """
+    for name, value in values.items():
+        if value.device.type == "meta" or isinstance(value, FakeTensor):
+            raise BindError(
+                f"{name} is a {'fake' if isinstance(value, FakeTensor) else 'meta'} tensor, and "
+                f"bits of {at.name} are asked for, which have no shape to compute: that needs data"
             )

@@ -14,6 +14,7 @@ from revc.runtime.run.held import encoded
 from revc.runtime.run.holder import Holder, origin_of
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.modes import RunMode, mode_of, restored
+from revc.runtime.run.opening import open_bits
 from revc.runtime.run.result import holder_of
 from revc.runtime.run.run import Run
 
@@ -119,7 +120,7 @@ def _invert_values(model: "ReversibleModel", values: dict[str, Tensor]) -> list[
     options = Options(sampling=bool(at.plan))
     found, examples = [values[name] for name in names], at.examples(sizes, values)
     mode = mode_of(model, sizes, at.sizes, found, examples, options)
-    session = open_bits(model, mode) if at.plan else None
+    session = open_bits(model, mode, found) if at.plan else None
     raw = [encoded(slot, values[slot.name]) for slot in at.gives]
     givens = {slot.name: values[slot.name] for slot in at.givens}
     return go_back(model, mode, raw, givens, session, None, undo=False)
@@ -177,11 +178,6 @@ def _findings(run: Run, descent: Descent, check: Tensor | None) -> Findings:
     if check is not None and row is not None:
         found.add(run.marks.differing(row, check.to(row.device)), start)
     return found
-
-
-def open_bits(model: "ReversibleModel", mode: RunMode) -> Session:
-    """Open the session of a run."""
-    return model.stacks.open(mode.examples, mode.device, model.training, mode.options, mode.sizes)
 
 
 def single(views: Sequence[Tensor]) -> Any:

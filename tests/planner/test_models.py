@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import revc
-from revc.errors import BindError, ScheduleError
+from revc.errors import ScheduleError
 from revc.planning.costs import costs_of
 from revc.planning.levels import LEVELS
 from revc.planning.meter import trace
@@ -165,10 +165,3 @@ def test_costs_are_those_of_the_layers() -> None:
     layers = [c for c, again in zip(costs.segments, costs.again, strict=True) if again[0]]
     assert len(layers) == 4
     assert len({replace(cost, name="") for cost in layers[1:]}) == 1
-
-
-def test_bits_cannot_be_planned() -> None:
-    body = "valve x by logistic(parameter([2*d], init = 0.5), step = 1/4) as v"
-    model = revc.compile(f"{HEAD}model Net(x: [B, T, d]) {{\n  {body}\n}}\n")
-    with pytest.raises(BindError, match="exchanges bits"):
-        plan(model, torch.randn(2, 8, 32), memory=1 << 30)
