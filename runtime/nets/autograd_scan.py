@@ -20,6 +20,8 @@ def custom_function(module: nn.Module) -> str | None:
     what is looked up at run time only (through a dict, say) escapes it.
     """
     for part in module.modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            continue  # TorchScript knows no such functions
         if not type(part).__module__.startswith("torch.nn."):
             for function in _reachable(type(part).forward, set()):
                 return function

@@ -246,6 +246,8 @@ def unshared(gradient: Tensor | None, others: set[int]) -> Tensor | None:
     # gives both one gradient, one that sums a parameter gives one number everywhere.
     if gradient is None:
         return None
+    if gradient.layout != torch.strided:
+        return gradient.clone()
     spread = any(
         step == 0 and n > 1 for step, n in zip(gradient.stride(), gradient.shape, strict=True)
     )

@@ -178,3 +178,27 @@ def test_a_module_that_was_captured_is_copied_without_its_graphs() -> None:
     twin = copy.deepcopy(model)
     for one, other in zip(grads, gradients(twin), strict=True):
         assert torch.equal(one, other)  # type: ignore[arg-type]
+
+
+class Sparse(nn.Module):
+    """It scales by rows of a table whose gradient is sparse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(T, D, sparse=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.table(torch.arange(T))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+def test_modules_that_are_scripted_compiled_or_sparse_run() -> None:
+    plain = nn.Sequential(nn.Linear(D, D), nn.Tanh())
+    wanted = gradients(model_of(copy.deepcopy(plain)))
+    compiled = torch.compile(copy.deepcopy(plain), backend="aot_eager")
+    for net in (torch.jit.script(copy.deepcopy(plain)), compiled):
+        for one, other in zip(gradients(model_of(net)), wanted, strict=True):
+            torch.testing.assert_close(one, other)
+    model = model_of(Sparse)
+    found = gradients(model)[2:]
+    assert all(one is not None and one.is_sparse for one in found)

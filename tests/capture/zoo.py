@@ -266,6 +266,11 @@ CALLED: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]
     ),
     "spectral norm": (lambda: parametrizations.spectral_norm(nn.Linear(D, D)), SEQ, "writes"),
     "hooked": (hooked, SEQ, "hooks"),
+    "sparse gradients": (
+        lambda: nn.Embedding(5, D, sparse=True),
+        lambda: (torch.randint(5, (B, T)),),
+        "sparse",
+    ),
     "no tensor": (lambda: Wrapped(lambda x: [x]), SEQ, "returns no tensor, but list"),
     "a tensor of its own": (
         lambda: Wrapped(partial(torch.mul, torch.ones(D))),

@@ -28,7 +28,7 @@ from revc.runtime.nets.capture.held import (
     notes,
     places,
 )
-from revc.runtime.nets.capture.memory import storages, writes
+from revc.runtime.nets.capture.memory import storages, tensors, writes
 from revc.runtime.nets.capture.refusal import Refusal
 
 
@@ -70,6 +70,9 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
     """
     if has_hooks(module):
         raise Refusal("it has hooks, which fire at each call")
+    for place, value in places(module):
+        if type(value) not in (Tensor, nn.Parameter):
+            raise Refusal(f"`{place.full}` is a {type(value).__name__}, not a plain tensor")
     with _disable_current_modes():
         mode = FakeTensorMode()
         params = [_fake(mode, value) for value in sample.params]
@@ -137,6 +140,8 @@ class _Call:
             raise Refusal(_reason(error)) from error
         if name := changed(before, notes(self.module)):
             raise Refusal(f"it keeps `{name}` from call to call")
+        if any(x.layout != torch.strided for n in found.graph.nodes for x in tensors(n)):
+            raise Refusal("it makes sparse tensors")
         if there != [*map(id, _held(self.module))] or self.writes(found, held):
             raise Refusal("it writes to what it takes or holds")
         for node in found.graph.nodes:
