@@ -15,7 +15,7 @@ from torch.fx import Graph, GraphModule, Node
 
 from revc.runtime import residuals
 from revc.runtime.nets.capture.held import Place
-from revc.runtime.nets.capture.memory import Order, is_random, tensors, writes
+from revc.runtime.nets.capture.memory import Order, is_random, storages, tensors, written_by
 from revc.runtime.nets.capture.order import least
 from revc.runtime.nets.capture.peak import peak
 from revc.runtime.nets.capture.reuse import Reuse
@@ -82,7 +82,7 @@ class Cut:
         (self.out, *found), ahead, behind = _parts(joint)
         self.found: list[Node | None] = found
         self.place = {node: index for index, node in enumerate(ahead)}
-        self.written = {one for node in ahead for one in writes(node)}
+        self.written = {key for node in ahead for key in written_by(node)}
         order, pulling = Order(ahead), Order(behind)
         ends = [node for node in found if node is not None]
         needed = pulling.ancestors(ends)
@@ -147,7 +147,8 @@ class Cut:
 
     def _chain(self, node: Node, there: set[Node]) -> set[Node] | None:
         """Return the nodes that make a node of what is there, None if others are needed."""
-        if node.target not in _CHEAP or self.written.intersection((node, *node.all_input_nodes)):
+        touched = {key for one in (node, *node.all_input_nodes) for key, _ in storages(one)}
+        if node.target not in _CHEAP or not self.written.isdisjoint(touched):
             return None
         chain = {node}
         for one in node.all_input_nodes:

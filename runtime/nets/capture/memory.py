@@ -35,6 +35,11 @@ def writes(node: Node) -> list[Node]:
     return changed
 
 
+def written_by(node: Node) -> set[int]:
+    """Return the storages that a call changes."""
+    return {key for one in writes(node) for key, _ in storages(one)}
+
+
 _RATES = ("dropout_p", "dropout_probability")
 
 
@@ -58,14 +63,17 @@ class Order:
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.before: dict[Node, set[Node]] = {}
         inside = set(nodes)
-        written = {key for node in nodes for one in writes(node) for key, _ in storages(one)}
+        self.writers: dict[int, list[Node]] = {}
+        for node in nodes:
+            for key in written_by(node):
+                self.writers.setdefault(key, []).append(node)
         last_write: dict[int, Node] = {}
         readers: dict[int, list[Node]] = {}
         for node in nodes:
             needed = {one for one in node.all_input_nodes if one in inside}
-            changes = {key for one in writes(node) for key, _ in storages(one)}
+            changes = written_by(node)
             touched = {key for one in (node, *node.all_input_nodes) for key, _ in storages(one)}
-            for key in touched & written:
+            for key in touched & self.writers.keys():
                 if key in last_write:
                     needed.add(last_write[key])
                 if key in changes:
@@ -76,7 +84,10 @@ class Order:
             self.before[node] = needed - {node}
 
     def ancestors(self, wanted: Iterable[Node]) -> set[Node]:
-        """Return what must run for some nodes, themselves among them, writes to it included."""
+        """Return what must run for some nodes, themselves among them.
+
+        All that writes to the memory of one of them is, whoever reads it afterwards.
+        """
         found: set[Node] = set()
         waiting = [node for node in wanted if node in self.before]
         while waiting:
@@ -84,4 +95,6 @@ class Order:
             if node not in found:
                 found.add(node)
                 waiting += self.before[node]
+                for key, _ in storages(node):
+                    waiting += self.writers.get(key, ())
         return found

@@ -28,7 +28,7 @@ from revc.runtime.nets.capture.held import (
     notes,
     places,
 )
-from revc.runtime.nets.capture.memory import storages, tensors, writes
+from revc.runtime.nets.capture.memory import storages, tensors, written_by
 from revc.runtime.nets.capture.refusal import Refusal
 
 
@@ -153,8 +153,7 @@ class _Call:
         """Say whether the graph, or a kernel that hides it, writes to tensors that it is given."""
         given = [node for node in found.graph.nodes if node.op == "placeholder"]
         theirs = {key for node in given for key, _ in storages(node)}
-        changed = (one for node in found.graph.nodes for one in writes(node))
-        written = {key for one in changed for key, _ in storages(one)}
+        written = {key for node in found.graph.nodes for key in written_by(node)}
         return any(x._version for x in held) or not theirs.isdisjoint(written)
 
     def _joint(self, params: list[Tensor], inputs: list[Tensor]) -> Any:
