@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
+    FakeTensor,
     FakeTensorMode,
 )
 from torch.fx import Graph, GraphModule, Node
@@ -71,7 +72,7 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
     if has_hooks(module):
         raise Refusal("it has hooks, which fire at each call")
     for place, value in places(module):
-        if type(value) not in (Tensor, nn.Parameter):
+        if type(value) not in (Tensor, nn.Parameter, FakeTensor):
             raise Refusal(f"`{place.full}` is a {type(value).__name__}, not a plain tensor")
     with _disable_current_modes():
         mode = FakeTensorMode()
