@@ -25,10 +25,10 @@ def run(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor, H
     Raises:
         BindError: the module changed its input in place.
     """
-    wanted = tuple(a and x.is_floating_point() for a, x in zip(asked, inputs, strict=True))
+    wanted = _wanted(asked, inputs)
     if torch.compiler.is_compiling():
         return called.run_traced(leaf, wanted, inputs)
-    own = tuple(x.detach().requires_grad_(w) for x, w in zip(inputs, wanted, strict=True))
+    own = _owned(inputs, wanted)
     found = calls.captured(leaf, own)
     return called.run(leaf, own) if found is None else calls.run(leaf, found, own)
 
@@ -41,10 +41,17 @@ def value(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor]
     """
     if torch.compiler.is_compiling():
         return run(leaf, asked, *inputs)[:1]
-    wanted = tuple(a and x.is_floating_point() for a, x in zip(asked, inputs, strict=True))
-    own = tuple(x.detach().requires_grad_(w) for x, w in zip(inputs, wanted, strict=True))
+    own = _owned(inputs, _wanted(asked, inputs))
     found = calls.captured(leaf, own)
     return called.run(leaf, own)[:1] if found is None else (calls.value(leaf, found, own),)
+
+
+def _wanted(asked: tuple[bool, ...], inputs: tuple[Tensor, ...]) -> tuple[bool, ...]:
+    return tuple(a and x.is_floating_point() for a, x in zip(asked, inputs, strict=True))
+
+
+def _owned(inputs: tuple[Tensor, ...], wanted: tuple[bool, ...]) -> tuple[Tensor, ...]:
+    return tuple(x.detach().requires_grad_(w) for x, w in zip(inputs, wanted, strict=True))
 
 
 def slim(handle: Handle | Traced) -> Handle | Traced:

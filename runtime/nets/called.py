@@ -62,7 +62,7 @@ def run(leaf: Leaf, own: tuple[Tensor, ...]) -> tuple[Tensor, Handle]:
     held = NetState(leaf.module)
     with torch.enable_grad(), _autocast(leaf, own), _as_then(leaf):
         try:
-            out = _single(_called(leaf, params, own))
+            out = single(_called(leaf, params, own))
         except RuntimeError as error:
             # Inputs that want gradients are leaves: torch itself refuses to change them.
             if "in-place" in str(error):
@@ -170,7 +170,7 @@ def run_traced(
         named, rest = dict(zip(names, params, strict=True)), list(chosen)
         args = tuple(rest.pop(0) if w else x for x, w in zip(inputs, wanted, strict=True))
         with _autocast(leaf, args):
-            return _single(torch.func.functional_call(leaf.module, named, args))
+            return single(torch.func.functional_call(leaf.module, named, args))
 
     chosen = [x for x, w in zip(inputs, wanted, strict=True) if w]
     pulled = torch.func.vjp(function, leaf.params, *chosen)
@@ -266,6 +266,6 @@ def _or_zero(cotangent: Tensor | None, x: Tensor) -> Tensor:
     return torch.zeros_like(x) if cotangent is None else cotangent
 
 
-def _single(out: Any) -> Tensor:
+def single(out: Any) -> Tensor:
     """Return the tensor; recurrent and attention layers give it first in a tuple."""
     return out[0] if isinstance(out, tuple) else out

@@ -27,3 +27,13 @@ class Leaf(NamedTuple):
     names: tuple[str, ...] = ()
     training: tuple[bool, ...] = ()
     capture: Capture = "auto"
+
+
+def is_hooked(module: nn.Module) -> bool:
+    """Say whether a module has hooks of its own; those that torch keeps for all do not count."""
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )

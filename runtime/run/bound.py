@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from revc.errors import BindError
+from revc.runtime.nets.leaf import is_hooked
 
 _PLAIN = (Tensor, nn.Parameter)
 
@@ -83,16 +84,6 @@ def runs_as_module(module: nn.Module, known: Made) -> bool:
     ):
         return True
     return is_hooked(module) or "forward" in module.__dict__
-
-
-def is_hooked(module: nn.Module) -> bool:
-    """Say whether a module has hooks of its own; those that torch keeps for all do not count."""
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
 
 
 def find(nets: nn.Module, name: str) -> nn.Module:

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from revc.errors import BindError, DoubleBackwardError
+from revc.runtime.nets.leaf import is_hooked
 from revc.runtime.offload import Offloaded
 from revc.runtime.ports import take
 from revc.runtime.residuals import Residuals
 from revc.runtime.run import back
-from revc.runtime.run.bound import is_hooked
 from revc.runtime.run.descent import Descent, reading_bits
 from revc.runtime.run.modes import restored
 from revc.runtime.run.run import Run

@@ -122,12 +122,3 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> str | None:
     gone = before.keys() ^ after.keys()
     other = [name for name in before.keys() & after.keys() if before[name] != after[name]]
     return min([*gone, *other], default=None)
-
-
-def has_hooks(module: nn.Module) -> bool:
-    """Say whether a part of a module has hooks, which must fire at each call."""
-    return any(
-        part._forward_hooks or part._forward_pre_hooks
-        or part._backward_hooks or part._backward_pre_hooks
-        for part in module.modules()
-    )  # fmt: skip

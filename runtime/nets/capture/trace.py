@@ -20,17 +20,18 @@ from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
 from torch.utils._python_dispatch import _disable_current_modes
 
 from revc.errors import InternalError
+from revc.runtime.nets.called import single
 from revc.runtime.nets.capture.held import (
     Place,
     changed,
     double,
     first_line,
-    has_hooks,
     notes,
     places,
 )
 from revc.runtime.nets.capture.memory import storages, tensors, written_by
 from revc.runtime.nets.capture.refusal import Refusal
+from revc.runtime.nets.leaf import is_hooked
 
 
 class Sample(NamedTuple):
@@ -69,7 +70,7 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
     Raises:
         Refusal: it cannot be traced, or its trace would not do what it does.
     """
-    if has_hooks(module):
+    if any(map(is_hooked, module.modules())):
         raise Refusal("it has hooks, which fire at each call")
     for place, value in places(module):
         if type(value) not in (Tensor, nn.Parameter, FakeTensor):
@@ -182,8 +183,3 @@ def _tracer() -> Any:
     if mode is None:
         raise InternalError("a module is called outside of its trace")
     return mode.tracer
-
-
-def single(out: Any) -> Any:
-    """Return the tensor; recurrent and attention layers give it first in a tuple."""
-    return out[0] if isinstance(out, tuple) else out
