@@ -9,6 +9,7 @@ import torch
 from torch.fx import Graph, Node
 
 from revc.codegen import places
+from revc.codegen.call_places import Places
 from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Emitter, decoded
 from revc.codegen.holds import Holds
@@ -58,6 +59,7 @@ class Body:
         self.given_types: dict[str, RegType] = {r.name: r.type for r in block.givens}
         self.modules: dict[str, torch.nn.Module] = {}
         self._called: dict[int, str] = {}
+        self.places = Places()
         self.holds = Holds(block, options.keep)
 
     def open_tail(self) -> None:
@@ -96,6 +98,7 @@ class Body:
         """
         last = next(iter(reversed(self.graph.nodes)))
         self._name_held()
+        self.places = Places(step)
         yield
         self._name_held()
         for node in reversed(self.graph.nodes):
@@ -210,7 +213,16 @@ class Body:
             return (node if known is None else known), numerics
 
         net, hold = self.nets.__getitem__, self.holds.evaluation(pieces is not None)
-        return Emitter(tape, self.block.nets, raw, self.size, net, asked=self.asked, hold=hold)
+        return Emitter(
+            tape,
+            self.block.nets,
+            raw,
+            self.size,
+            net,
+            asked=self.asked,
+            hold=hold,
+            place=self.places.next,
+        )
 
     def asked(self, place: Place) -> bool:
         """Say whether the cotangent of a place may be wanted in a VJP graph of this block.

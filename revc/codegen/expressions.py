@@ -38,6 +38,7 @@ class Emitter:
     whether a leaf wants a cotangent in this graph, `asked(place)` whether it might in a VJP graph:
     forward and VJP graph of a block have the same answer. `hold(slot, name, node)` gives what
     stands for a value within a net's call: what was computed, or what a run has kept of it.
+    `place()` names the next call of a brought net: a block's graphs give one call one name.
     """
 
     tape: Tape
@@ -48,6 +49,7 @@ class Emitter:
     wanted: Callable[[Place | int], bool] = lambda _leaf: True
     asked: Callable[[Place], bool] = lambda _place: True
     hold: Callable[[int, str, Node], Node] = lambda _slot, _name, node: node
+    place: Callable[[], str] = str
     leaves: dict[Key, tuple[Place, Node]] = field(default_factory=dict)
     params: dict[int, list[Node]] = field(default_factory=dict)
     nets: dict[int, Node] = field(default_factory=dict)
@@ -140,7 +142,7 @@ class Emitter:
                 self.tape.watch_whole(self.nets[slot])
         net, tape = self.nets[slot], self.tape
         args = tuple(self._apart(arg) for arg in args)
-        both = tape.call(brought.run, net, asked, *args)
+        both = tape.call(brought.run, net, asked, *args, place=self.place())
         out, handle = tape.item(both, 0), tape.item(both, 1)
 
         def vjp(g: Node) -> list[tuple[Node, Node]]:

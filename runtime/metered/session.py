@@ -105,7 +105,8 @@ class Session:
         _sessions[self.serial] = self
 
     def _stacks(self, settings: BitSettings, turn: Tensor | None) -> dict[str, BitStack]:
-        number = self._number(settings)
+        self.number = self._number(settings)
+        number = self.number or 0
         declared = {stack.name: stack.seed for stack in self.plan.stacks}
         made = {}
         for place, (name, kind) in enumerate(self.kinds.items()):
@@ -128,11 +129,14 @@ class Session:
             if mine is None or _base(mine) != _base(stack):
                 raise DamagedTapeError(f"the stack {name} of these bytes is none of this program's")
 
-    def _number(self, settings: BitSettings) -> int:
+    number: int | None = None
+    """What the run's random bits depend on; None if it has none, as far as its program tells."""
+
+    def _number(self, settings: BitSettings) -> int | None:
         """Return the number that the run's random bits depend on; drawn only if there are any."""
         if self.options.seed is not None:
             return self.options.seed
-        return settings.number() if self.plan.moves(self.training) else 0
+        return settings.number() if self.plan.moves(self.training) else None
 
     def _store(self, spill: str | Path) -> HostSpill | FileSpill:
         if spill == "host":

@@ -5,8 +5,13 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from revc.runtime.nets.keys import NO_KEYS, Keys
+
 Capture = Literal["auto", "never", "require"]
 """Whether modules run as graphs: where they can, never, or always."""
+
+Rng = Literal["refuse", "replay"]
+"""What becomes of a module that is called as it is and draws from torch's generators."""
 
 
 class Leaf(NamedTuple):
@@ -16,7 +21,8 @@ class Leaf(NamedTuple):
     the name of a hand-written autograd Function in it, if there is one. The parameters are called
     `names`; they are those that the run began with, whatever the module holds now. `training` has
     the flags of its modules then, in order (none where torch.compile traces the run). `capture`
-    says whether it may run as graphs, or must.
+    says whether it may run as graphs, or must. `keys` are those that its calls draw in a run, and
+    `rng` what is done where it draws otherwise.
     """
 
     module: nn.Module
@@ -27,13 +33,19 @@ class Leaf(NamedTuple):
     names: tuple[str, ...] = ()
     training: tuple[bool, ...] = ()
     capture: Capture = "auto"
+    keys: Keys = NO_KEYS
+    rng: Rng = "refuse"
 
 
 def is_hooked(module: nn.Module) -> bool:
-    """Say whether a module has hooks of its own; those that torch keeps for all do not count."""
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
+    """Say whether a module has hooks of its own.
+
+    Those that torch keeps for all do not count, nor do those of an audit, which only look.
+    """
+    tables = (
+        module._forward_hooks,
+        module._forward_pre_hooks,
+        module._backward_hooks,
+        module._backward_pre_hooks,
     )
+    return any(not hasattr(hook, "only_looks") for table in tables for hook in table.values())

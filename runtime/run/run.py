@@ -13,6 +13,7 @@ from revc.runtime.forgetting import Dropped, Forgotten
 from revc.runtime.interface import Interface, Slot
 from revc.runtime.keeping import Values
 from revc.runtime.metered.session import Session
+from revc.runtime.nets.keys import Keys
 from revc.runtime.offload import OnHost
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent
@@ -94,6 +95,7 @@ class Run:
         self.emitted = Emitted(self.marks)
         self.trail = Rows(count, 3, torch.float32, mode.device)
         self.unasked = {slot.name for slot in self.interface.givens} - mode.asked
+        self.keys = Keys(self._number, mode.examples, mode.device, session)
         self._descents: dict[int, Descent] = {}
         self._nothing: Tensor | None = None
         self._lock = threading.Lock()
@@ -102,6 +104,13 @@ class Run:
     def interface(self) -> Interface:
         """What the program says of itself."""
         return self.model.interface
+
+    def _number(self) -> int:
+        """Return the number that the run's random bits depend on, drawn now if nothing has yet."""
+        if self.session is not None and self.session.number is not None:
+            return self.session.number
+        seed = self.mode.options.seed
+        return self.model.bits.number() if seed is None else seed
 
     # --- the forward pass ------------------------------------------------------------------------
 
@@ -139,7 +148,7 @@ class Run:
         bits += [self.values.setdefault(position, Values())] if call.keeps else []
         args += [*call.nets, *self.sizes_of(call), *self.mode.tail, *bits, self.health]
         before = self.health
-        with self.emitted.noted():
+        with self.emitted.noted(), self.keys.passing(position, back=False):
             found = graph(*args)
         out = plan.ports.outcome(found)
         self.emitted.put(position, before, out.health, out.emits)
@@ -279,7 +288,7 @@ class Run:
     def passed_again(self, position: int, state: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """Return the raw results of the segments from `position` on, from the state before it."""
         again = Run(self.model, self.mode, self.sizes)
-        again.givens, again.state = self.givens, state
+        again.givens, again.state, again.keys = self.givens, state, self.keys
         with torch.no_grad(), restored(self.mode):
             for at in range(position, len(self.steps)):
                 again.pass_by(at, self.steps[at].segment.call(again, at))

@@ -215,13 +215,13 @@ class Segment(nn.Module):
         self, run: Run, bounds: Sequence[Bound], tensors: Sequence[Tensor]
     ) -> tuple[Any, ...]:
         """Return what the graphs take for nets whose tensors are `tensors`."""
-        values, cast, how = iter(tensors), run.mode.cast, run.model.capture
+        values, cast, model = iter(tensors), run.mode.cast, run.model
         nets: list[Any] = []
         for one in bounds:
             own = tuple(take(values, len(one.tensors)))
             if one.brought:
-                known = (run.model.custom.get(one.name), one.names, one.training, how)
-                nets.append(Leaf(one.module, own, one.name, cast, *known))
+                known = (model.custom.get(one.name), one.names, one.training, model.capture)
+                nets.append(Leaf(one.module, own, one.name, cast, *known, run.keys, model.rng))
             else:
                 nets.append(own)
         return tuple(nets)

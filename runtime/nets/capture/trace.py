@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import (
 )
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import _disable_current_modes
 
 from revc.errors import InternalError
@@ -29,7 +30,9 @@ from revc.runtime.nets.capture.held import (
     notes,
     places,
 )
+from revc.runtime.nets.capture.keyed import keyed, random_attention
 from revc.runtime.nets.capture.memory import storages, tensors, written_by
+from revc.runtime.nets.capture.others_random import unmoved
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.leaf import is_hooked
 
@@ -52,11 +55,13 @@ class Joint(NamedTuple):
     `cotangent` is the node that stands for the output's: what comes before it is what the module
     computes, what comes behind pulls back. The graph returns the output, then the cotangents of
     the parameters and inputs that want one, None for those that the output does not depend on.
+    `random` are the operators that drew; what stands for them draws from a key, the last input.
     """
 
     module: GraphModule
     others: tuple[Place, ...]
     cotangent: Node | None
+    random: tuple[str, ...] = ()
 
     @property
     def graph(self) -> Graph:
@@ -91,7 +96,12 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
         call = _Call(double(module, pairs), sample.cast)
         with mode:
             found = call.traced(params, [*others.values()], inputs)
-    return Joint(found, tuple(others), call.cotangent)
+            if random_attention(found.graph):
+                with sdpa_kernel(SDPBackend.MATH):
+                    found = call.traced(params, [*others.values()], inputs)
+            random = keyed(found.graph, call.cotangent)
+            found.recompile()
+    return Joint(found, tuple(others), call.cotangent, random)
 
 
 def _fake(mode: FakeTensorMode, value: Tensor) -> Tensor:
@@ -136,7 +146,7 @@ class _Call:
         held = [*params, *others, *inputs]
         before, there = notes(self.module), [*map(id, _held(self.module))]
         try:
-            with torch.enable_grad():
+            with torch.enable_grad(), unmoved():
                 found = make_fx(lambda p, _, x: self._joint(p, x))(params, others, inputs)
         except _FOREIGN as error:
             raise Refusal(_reason(error)) from error
