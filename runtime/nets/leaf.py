@@ -1,6 +1,7 @@
 """A net brought from Python, as graphs are given it."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,10 +43,18 @@ def is_hooked(module: nn.Module) -> bool:
 
     Those that torch keeps for all do not count, nor do those of an audit, which only look.
     """
-    tables = (
-        module._forward_hooks,
-        module._forward_pre_hooks,
-        module._backward_hooks,
-        module._backward_pre_hooks,
-    )
-    return any(not hasattr(hook, "only_looks") for table in tables for hook in table.values())
+    return any(not hasattr(hook, "only_looks") for hook in _hooks(module))
+
+
+def is_looked_at(module: nn.Module) -> bool:
+    """Say whether an audit follows a module by hooks."""
+    return any(hasattr(hook, "only_looks") for hook in _hooks(module))
+
+
+def _hooks(module: nn.Module) -> Iterator[Any]:
+    for name in HOOKS:
+        yield from getattr(module, name).values()
+
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+"""The tables of a module that hold hooks of its calls."""

@@ -11,7 +11,7 @@ from revc.runtime.nets.called import as_then, memory, unshared
 from revc.runtime.nets.capture.cache import capture, others_of, why
 from revc.runtime.nets.capture.graphs import Captured
 from revc.runtime.nets.capture.trace import Sample
-from revc.runtime.nets.leaf import Leaf
+from revc.runtime.nets.leaf import Leaf, is_looked_at
 
 
 class Traced(NamedTuple):
@@ -38,7 +38,8 @@ def captured(leaf: Leaf, inputs: tuple[Tensor, ...]) -> Captured | None:
     with as_then(leaf):
         found = capture(leaf.module, Sample(leaf.params, inputs, leaf.cast))
     if isinstance(found, Captured):
-        return found
+        looks = not found.random and any(map(is_looked_at, leaf.module.modules()))
+        return None if looks else found  # as it is called, an audit sees which part does what
     if leaf.capture == "require":
         raise BindError(f"net {leaf.name!r} is not captured, as the model requires: {why(found)}")
     return None

@@ -34,7 +34,7 @@ from revc.runtime.nets.capture.keyed import keyed, random_attention
 from revc.runtime.nets.capture.memory import storages, tensors, written_by
 from revc.runtime.nets.capture.others_random import unmoved
 from revc.runtime.nets.capture.refusal import Refusal
-from revc.runtime.nets.leaf import is_hooked
+from revc.runtime.nets.leaf import HOOKS, is_hooked
 
 
 class Sample(NamedTuple):
@@ -93,7 +93,11 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
                 seen.add(id(value))
                 others[place] = mode.from_tensor(value.detach())
                 pairs.append((value, others[place]))
-        call = _Call(double(module, pairs), sample.cast)
+        twin = double(module, pairs)
+        for part in twin.modules():
+            for name in HOOKS:  # those of an audit, which look at what is computed
+                getattr(part, name).clear()
+        call = _Call(twin, sample.cast)
         with mode:
             found = call.traced(params, [*others.values()], inputs)
             if random_attention(found.graph):
