@@ -17,6 +17,7 @@ from revc.codegen.library import Library
 from revc.codegen.lowered import coded
 from revc.codegen.metering import sites_of
 from revc.codegen.options import Asked, Needs, Options, Turns, Value, Wants
+from revc.codegen.pieces import Piece, pieces_of
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
 from revc.codegen.segments import Cut, segments_of
@@ -158,6 +159,10 @@ class CompiledGraphs:
     def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
         """Return the slots that run as brought ones where `brought` do: turns share their code."""
         return spread(self.names[name].block, brought)
+
+    def pieces(self, name: str) -> tuple[Piece, ...]:
+        """Return the calls of brought nets in a segment that run in pieces along the batch."""
+        return pieces_of(self.names[name].block) if self.chunks > 1 else ()
 
     def compiled(
         self,

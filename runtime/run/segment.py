@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from revc.errors import BindError
 from revc.runtime.nets.leaf import Leaf
 from revc.runtime.ports import take
+from revc.runtime.run.apart import coupled
 from revc.runtime.run.bound import Bound, bind, find, flat, runs_as_module
 from revc.runtime.run.function import SegmentFunction
 from revc.runtime.run.run import Run
@@ -95,6 +96,9 @@ class Graphs(Protocol):
 
     def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
         """Return the slots that run as modules where `brought` do."""
+
+    def pieces(self, name: str) -> Sequence[Any]:
+        """Return the calls of brought nets in a segment that run in pieces along the batch."""
 
     traced_forward: nn.Module
     traced_vjp: nn.Module
@@ -187,6 +191,7 @@ class Segment(nn.Module):
         known = [model.made[name] for name in row]
         pairs = enumerate(zip(modules, known, strict=True))
         called = frozenset(i for i, (m, k) in pairs if k.kind is not None and runs_as_module(m, k))
+        called |= coupled(run, self.graphs, self.plan.graph, modules)
         if called:
             called = self.graphs.spread(self.plan.graph, called)
         bounds = [
