@@ -19,6 +19,9 @@ KEY_BITS = 128
 _STREAM = 2  # of a stack's generator: words are in stream 0, heads in stream 1
 _SLAB = 1 << 20  # elements that torch's operators expand at once
 
+_OF_NUMPY = (torch.bool, torch.float32, torch.float64)
+"""The dtypes that words are compared into."""
+
 Key = tuple[int, int, int, int]
 """Four words of 32 bits."""
 
@@ -41,13 +44,18 @@ def words(key: Key, draw: int, count: int, device: torch.device) -> Tensor:
     return _by_operators(key, draw, out)
 
 
-def below(key: Key, draw: int, bound: int, count: int, device: torch.device) -> Tensor:
-    """Return which of the words are below `bound`, bool [count]."""
+def below(
+    key: Key, draw: int, bound: int, count: int, device: torch.device,
+    dtype: torch.dtype = torch.bool,
+) -> Tensor:  # fmt: skip
+    """Return which of the words are below `bound`, [count]: ones and zeros of a dtype."""
     if device.type != "cpu":
-        return words(key, draw, count, device) < bound
+        return (words(key, draw, count, device) < bound).to(dtype)
+    if dtype not in _OF_NUMPY:
+        return below(key, draw, bound, count, device).to(dtype)
     from revc.runtime.bits.cpu import expand as cpu
 
-    out = torch.empty(count, dtype=torch.bool)
+    out = torch.empty(count, dtype=dtype)
     if not _has_data(out):
         return out
     cpu.below(out.numpy(), draw, np.array(key, dtype=np.uint64), np.uint64(bound))

@@ -58,11 +58,12 @@ def _fraction(key: Key, draw: int, form: Form) -> Tensor:
     return (found >> 8).to(torch.float32) / (1 << 24)
 
 
-def bernoulli(key: Key, draw: int, p: float, *form: Any) -> Tensor:
-    """Return ones with probability `p`, to the last 2**-32, else zeros."""
+def bernoulli(key: Key, draw: int, p: float, over: float, *form: Any) -> Tensor:
+    """Return ones divided by `over` with probability `p`, to the last 2**-32, else zeros."""
     at = Form(*form)
     bound = min(_ONE, max(0, round(p * _ONE)))
-    return _shaped(below(key, draw, bound, at.elements, at.device), at)
+    found = _shaped(below(key, draw, bound, at.elements, at.device, at.dtype), at)
+    return found if over == 1 else found.div_(over)
 
 
 def bernoulli_of(key: Key, draw: int, p: Tensor, *form: Any) -> Tensor:
@@ -118,7 +119,7 @@ def dropout(key: Key, draw: int, x: Tensor, p: float, train: bool | None) -> tup
     """Return what `aten.native_dropout` does: x with elements dropped and scaled, and the mask."""
     if train is False or p == 0:
         return x.clone(), torch.ones_like(x, dtype=torch.bool)
-    mask = bernoulli(key, draw, 1 - p, *form_of(torch.empty_like(x, dtype=torch.bool)))
+    mask = bernoulli(key, draw, 1 - p, 1.0, *form_of(torch.empty_like(x, dtype=torch.bool)))
     scale = 0.0 if p == 1 else 1 / (1 - p)
     return x * mask * scale, mask
 

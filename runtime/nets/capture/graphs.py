@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 
 from revc.runtime import residuals
+from revc.runtime.nets import draws
 from revc.runtime.nets.capture.held import Place
 from revc.runtime.nets.capture.memory import Order, storages, tensors, written_by
 from revc.runtime.nets.capture.order import least
@@ -28,7 +29,7 @@ _CHEAP = frozenset(OUT) | {
     aten._to_copy.default, aten.mul.Scalar, aten.add.Scalar, aten.div.Scalar, aten.t.default,
     aten.view.default, aten._unsafe_view.default, aten.transpose.int, aten.permute.default,
     aten.expand.default, aten.unsqueeze.default, aten.squeeze.dim, aten.detach.default,
-    aten.slice.Tensor, aten.pow.Tensor_Scalar, aten.rsqrt.default,
+    aten.slice.Tensor, aten.pow.Tensor_Scalar, aten.rsqrt.default, draws.bernoulli, draws.uniform,
 }  # fmt: skip
 
 
@@ -138,6 +139,7 @@ class Cut:
     def _again(self, crossing: set[Node]) -> set[Node]:
         """Return what is made again: elementwise results and views of what is kept in any case."""
         there = {node for node in crossing if node not in self.place}
+        there |= {node for node in self.given if "val" not in node.meta}  # a key, which is small
         again: set[Node] = set()
         for node in sorted(crossing & self.place.keys(), key=self._at):
             chain = self._chain(node, there)

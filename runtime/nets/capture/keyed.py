@@ -7,7 +7,7 @@ import torch
 from torch.fx import Graph, Node
 
 from revc.runtime.nets import draws
-from revc.runtime.nets.capture.memory import is_random, tensors
+from revc.runtime.nets.capture.memory import is_random, tensors, writes
 from revc.runtime.nets.capture.refusal import Refusal
 
 aten = torch.ops.aten
@@ -19,7 +19,7 @@ Named = Callable[..., tuple[Any, Args]]
 
 
 def _bernoulli(_: Any, p: float = 0.5, **_more: Any) -> tuple[Any, Args]:
-    return draws.bernoulli, (p,)
+    return draws.bernoulli, (p, 1.0)
 
 
 def _bernoulli_of(_: Any, p: Any, **_more: Any) -> tuple[Any, Args]:
@@ -85,7 +85,22 @@ def keyed(graph: Graph, cotangent: Node | None) -> tuple[str, ...]:
         key = graph.placeholder("key")
     for number, node in enumerate(found):
         _draw(graph, node, key, number)
+    if cotangent is not None:
+        _draw_again(graph, cotangent)
     return names
+
+
+def _draw_again(graph: Graph, cotangent: Node) -> None:
+    """Let what pulls back draw its masks again: nothing is held for them, and little computed."""
+    order = {node: index for index, node in enumerate(graph.nodes)}
+    for mask in graph.find_nodes(op="call_function", target=draws.bernoulli):
+        late = [user for user in mask.users if order[user] > order[cotangent]]
+        if late and not any(map(writes, mask.users)):
+            with graph.inserting_before(min(late, key=order.__getitem__)):
+                again = graph.node_copy(mask)
+            again.meta = {"val": torch.empty_like(mask.meta["val"])}
+            for user in late:
+                user.replace_input_with(mask, again)
 
 
 def _draw(graph: Graph, node: Node, key: Node, number: int) -> None:
@@ -111,6 +126,18 @@ def _draw(graph: Graph, node: Node, key: Node, number: int) -> None:
     graph.erase_node(node)
     if isinstance(written, Node) and not written.users:
         graph.erase_node(written)
+        _scale(graph, made)
+
+
+def _scale(graph: Graph, made: Node) -> None:
+    """Let a mask that is scaled in place, first of all, be made so: it can then be made again."""
+    first = next((node for node in graph.nodes if made in node.all_input_nodes), None)
+    if first is None or first.target is not aten.div_.Scalar or made.target is not draws.bernoulli:
+        return
+    key, number, p, _, *form = made.args
+    made.args = (key, number, p, first.args[1], *form)
+    first.replace_all_uses_with(made)
+    graph.erase_node(first)
 
 
 def _is_own(written: Node, by: Node) -> bool:

@@ -103,9 +103,19 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
             if random_attention(found.graph):
                 with sdpa_kernel(SDPBackend.MATH):
                     found = call.traced(params, [*others.values()], inputs)
+            _drop_aliases(found.graph)
             random = keyed(found.graph, call.cotangent)
             found.recompile()
     return Joint(found, tuple(others), call.cotangent, random)
+
+
+def _drop_aliases(graph: Graph) -> None:
+    """Let calls read what is there under one name alone; the module's inputs keep theirs."""
+    for node in list(graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default)):
+        value = node.args[0]
+        if isinstance(value, Node) and value.op == "call_function":
+            node.replace_all_uses_with(value)
+            graph.erase_node(node)
 
 
 def _fake(mode: FakeTensorMode, value: Tensor) -> Tensor:
@@ -132,6 +142,17 @@ _BLIND = (torch.ops.aten.mkldnn_rnn_layer.default,)
 """Operators some of whose results are tensors in C++ alone."""
 
 
+def _safe_softmax(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor:
+    """Return what `aten._safe_softmax` does, bit for bit, with one temporary and not three."""
+    x = x if dtype is None else x.to(dtype)
+    out = torch.ops.aten._softmax.default(x, dim, False)
+    return out.masked_fill_(x.eq(float("-inf")).all(dim, keepdim=True), 0.0)
+
+
+_PARTS: dict[Any, Any] = {torch.ops.aten._safe_softmax.default: _safe_softmax}
+"""Operators that hold more than their result while they run, by what they are made of."""
+
+
 class _Call:
     """A call of a module whose tensors are fake, and all that pulls it back."""
 
@@ -151,7 +172,8 @@ class _Call:
         before, there = notes(self.module), [*map(id, _held(self.module))]
         try:
             with torch.enable_grad(), unmoved():
-                found = make_fx(lambda p, _, x: self._joint(p, x))(params, others, inputs)
+                tracing = make_fx(lambda p, _, x: self._joint(p, x), _PARTS)
+                found = tracing(params, others, inputs)
         except _FOREIGN as error:
             raise Refusal(_reason(error)) from error
         if name := changed(before, notes(self.module)):
