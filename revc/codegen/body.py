@@ -28,7 +28,7 @@ from revc.ir.expr import Expr, Place
 from revc.ir.instructions import Env, Instruction, forgets
 from revc.ir.keys import key
 from revc.ir.program import Block
-from revc.ir.types import Numerics, RegType
+from revc.ir.types import Label, Numerics, RegType
 from revc.runtime.state import alloc_health
 
 if TYPE_CHECKING:
@@ -222,7 +222,14 @@ class Body:
             asked=self.asked,
             hold=hold,
             place=self.places.next,
+            masks=self._masks,
         )
+
+    def _masks(self, place: Place) -> bool:
+        """Say whether a place is of a given of two labels, which may be booleans."""
+        known = self.given_types.get(place.name) if place.name not in self.state else None
+        kind = None if known is None else known.numerics
+        return isinstance(kind, Label) and kind.size.integer == 2
 
     def asked(self, place: Place) -> bool:
         """Say whether the cotangent of a place may be wanted in a VJP graph of this block.
