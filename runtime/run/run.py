@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ from revc.runtime.run.intake import Intake
 from revc.runtime.run.lent import Lender, Lent, lend
 from revc.runtime.run.marks import Marks
 from revc.runtime.run.modes import RunMode, restored
+from revc.runtime.run.opening import number_of
 from revc.runtime.run.rows import Rows
 from revc.runtime.run.snapshots import Snapshots
 from revc.runtime.schedule import expand
@@ -70,8 +72,7 @@ class Run:
         session: Session | None = None, intake: Intake | None = None,
     ) -> None:  # fmt: skip
         self.model, self.mode, self.session, self.intake = model, mode, session, intake
-        self.clamped = False
-        self.sizes = dict(sizes)
+        self.clamped, self.sizes = False, dict(sizes)
         self.steps: tuple[Step, ...] = model.steps(self.sizes)
         self.schedule = expand(self.interface, model.schedule, [s.segment.plan for s in self.steps])
         self.snapshots = Snapshots(self.steps, self.schedule)
@@ -89,13 +90,12 @@ class Run:
         self.check: Tensor | None = None
         self.lender: Callable[[], Lender | None] = _nobody
         self.lent: Callable[[], Lent | None] = _nobody
-        width = max((len(step.segment.live) for step in self.steps), default=0)
-        count = len(self.steps)
+        count, width = len(self.steps), max((len(s.segment.live) for s in self.steps), default=0)
         self.marks = Marks(self.interface.exact, model.drift, count, width, mode.device)
         self.emitted = Emitted(self.marks)
         self.trail = Rows(count, 3, torch.float32, mode.device)
         self.unasked = {slot.name for slot in self.interface.givens} - mode.asked
-        self.keys = Keys(self._number, mode.examples, mode.device, session)
+        self.keys = Keys(partial(number_of, self), mode.examples, mode.device, session)
         self._descents: dict[int, Descent] = {}
         self._nothing: Tensor | None = None
         self._lock = threading.Lock()
@@ -104,13 +104,6 @@ class Run:
     def interface(self) -> Interface:
         """What the program says of itself."""
         return self.model.interface
-
-    def _number(self) -> int:
-        """Return the number that the run's random bits depend on, drawn now if nothing has yet."""
-        if self.session is not None and self.session.number is not None:
-            return self.session.number
-        seed = self.mode.options.seed
-        return self.model.bits.number() if seed is None else seed
 
     # --- the forward pass ------------------------------------------------------------------------
 
@@ -139,10 +132,8 @@ class Run:
         if call.saved is not None:
             self.snapshots.put(position, self.state)
         graph = call.graphs.forward if call.saved is None else call.saved.keep
-        args: list[Any] = [
-            *self.taken(self.state, plan.takes),
-            *self.read(self.state, plan.givens),
-        ]
+        args: list[Any] = self.taken(self.state, plan.takes)
+        args += self.read(self.state, plan.givens)
         bits = self.bits(self.lengths) if plan.metered else []
         bits += self._keeping(position) if plan.forgets else []
         bits += [self.values.setdefault(position, Values())] if call.keeps else []

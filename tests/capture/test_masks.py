@@ -64,5 +64,5 @@ def test_a_net_gets_booleans_and_all_else_labels(state: str) -> None:
 def test_more_labels_than_two_are_no_booleans() -> None:
     model = model_of("float32", labels=3)
     mask, side = torch.ones(4, 4, dtype=torch.bool), torch.zeros(2, 4, dtype=torch.int64)
-    with pytest.raises(BindError, match="mask is torch.bool; labels are integers"):
+    with pytest.raises(BindError, match=r"mask is torch\.bool; labels are integers"):
         model(*inputs(), mask, side)

@@ -2,7 +2,7 @@
 
 Where a program runs a net in pieces along the batch, one that mixes examples must run whole. Two
 graphs of it are traced, for the whole batch and for a piece: in the first each value is followed
-from the inputs, whose first axis counts the examples (`axes`), and the second must be the same but
+from the inputs, whose first axis counts the examples (`apart`), and the second must be the same but
 for sizes, so that no number of the batch's size has come into it. What is not known mixes.
 """
 
@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.fx import Node
 
 from revc.runtime.nets import draws
-from revc.runtime.nets.capture import axes
-from revc.runtime.nets.capture.axes import EVEN, SAME, Along, Call, Form, Mixed, Rule
+from revc.runtime.nets.capture import apart
+from revc.runtime.nets.capture.apart import Rule
+from revc.runtime.nets.capture.axes import EVEN, SAME, Along, Call, Form, Mixed
 from revc.runtime.nets.capture.held import settings
 from revc.runtime.nets.capture.memory import Order, tensors, written_by
 from revc.runtime.nets.capture.refusal import Refusal
@@ -27,38 +28,38 @@ from revc.runtime.nets.capture.trace import Joint, Sample, trace
 aten = torch.ops.aten
 
 _RULES: dict[Rule, str] = {
-    axes.same: """clone.default detach.default _to_copy.default alias.default
+    apart.same: """clone.default detach.default _to_copy.default alias.default
         lift_fresh_copy.default""",
-    axes.viewed: "view.default _unsafe_view.default reshape.default",
-    axes.transposed: "transpose.int t.default",
-    axes.permuted: "permute.default",
-    axes.expanded: "expand.default",
-    axes.unsqueezed: "unsqueeze.default",
-    axes.squeezed: "squeeze.dim squeeze.dims",
-    axes.chosen: "select.int",
-    axes.cut: "slice.Tensor narrow.default",
-    axes.parted: "split.Tensor unsafe_split.Tensor split_with_sizes.default chunk.default",
-    axes.unbound: "unbind.int",
-    axes.joined: "cat.default",
-    axes.stacked: "stack.default",
-    axes.reduced: "sum.dim_IntList mean.dim amax.default amin.default logsumexp.default any.dim",
-    partial(axes.reduced, keep=3): "var.correction var_mean.correction std.correction",
-    partial(axes.reduced, place=2, keep=3): "linalg_vector_norm.default norm.ScalarOpt_dim",
-    axes.within: "_softmax.default _log_softmax.default cumsum.default sort.default glu.default",
-    axes.multiplied: "mm.default bmm.default",
-    partial(axes.multiplied, first=1): "addmm.default baddbmm.default",
-    axes.normed: "native_layer_norm.default _fused_rms_norm.default",
-    axes.first_axis: """native_group_norm.default im2col.default convolution.default
+    apart.viewed: "view.default _unsafe_view.default reshape.default",
+    apart.transposed: "transpose.int t.default",
+    apart.permuted: "permute.default",
+    apart.expanded: "expand.default",
+    apart.unsqueezed: "unsqueeze.default",
+    apart.squeezed: "squeeze.dim squeeze.dims",
+    apart.chosen: "select.int",
+    apart.cut: "slice.Tensor narrow.default",
+    apart.parted: "split.Tensor unsafe_split.Tensor split_with_sizes.default chunk.default",
+    apart.unbound: "unbind.int",
+    apart.joined: "cat.default",
+    apart.stacked: "stack.default",
+    apart.reduced: "sum.dim_IntList mean.dim amax.default amin.default logsumexp.default any.dim",
+    partial(apart.reduced, keep=3): "var.correction var_mean.correction std.correction",
+    partial(apart.reduced, place=2, keep=3): "linalg_vector_norm.default norm.ScalarOpt_dim",
+    apart.within: "_softmax.default _log_softmax.default cumsum.default sort.default glu.default",
+    apart.multiplied: "mm.default bmm.default",
+    partial(apart.multiplied, first=1): "addmm.default baddbmm.default",
+    apart.normed: "native_layer_norm.default _fused_rms_norm.default",
+    apart.first_axis: """native_group_norm.default im2col.default convolution.default
         pixel_shuffle.default pixel_unshuffle.default""",
-    partial(axes.in_front, inner=2): """max_pool2d_with_indices.default avg_pool2d.default
+    partial(apart.in_front, inner=2): """max_pool2d_with_indices.default avg_pool2d.default
         _adaptive_avg_pool2d.default upsample_bilinear2d.vec upsample_bilinear2d.default
         upsample_nearest2d.vec upsample_nearest2d.default tril.default triu.default""",
-    axes.batch_norm: "native_batch_norm.default _native_batch_norm_legit.default",
-    axes.attended: """_scaled_dot_product_flash_attention_for_cpu.default
+    apart.batch_norm: "native_batch_norm.default _native_batch_norm_legit.default",
+    apart.attended: """_scaled_dot_product_flash_attention_for_cpu.default
         _scaled_dot_product_efficient_attention.default _scaled_dot_product_flash_attention.default
         _scaled_dot_product_cudnn_attention.default""",
-    axes.looked_up: "embedding.default",
-    axes.padded: "constant_pad_nd.default",
+    apart.looked_up: "embedding.default",
+    apart.padded: "constant_pad_nd.default",
 }  # fmt: skip
 _FILLED = """
     empty_like.default zeros_like.default ones_like.default full_like.default empty.memory_format
@@ -79,11 +80,11 @@ _EVEN = {_operator(name) for name in _FILLED.split()} | {*draws.ALL} - {
 }
 _SHAPED = {
     _operator(name)
-    for rule in (axes.same, axes.viewed, axes.transposed, axes.permuted, axes.expanded,
-                 axes.unsqueezed, axes.squeezed)
+    for rule in (apart.same, apart.viewed, apart.transposed, apart.permuted, apart.expanded,
+                 apart.unsqueezed, apart.squeezed)
     for name in _RULES[rule].split()
 }  # fmt: skip
-_RESIZED = {_operator(n) for r in (axes.viewed, axes.expanded) for n in _RULES[r].split()}
+_RESIZED = {_operator(n) for r in (apart.viewed, apart.expanded) for n in _RULES[r].split()}
 
 _known: "weakref.WeakKeyDictionary[nn.Module, dict[Any, tuple[Any, str]]]" = (
     weakref.WeakKeyDictionary()
@@ -191,7 +192,7 @@ def _form(node: Node, forms: dict[Node, Form], examples: int) -> Form:
     if node.target in _OF:
         return _OF[node.target](call)
     if _each(node):
-        return axes.elementwise(call)
+        return apart.elementwise(call)
     raise Mixed
 
 
@@ -214,7 +215,7 @@ _ELEMENTWISE = {f"aten::{name}" for name in _UNTAGGED.split()}
 def _written(node: Node, forms: dict[Node, Form], call: Call) -> Form:
     """Return the form of what is written to elementwise: the one that it has."""
     form = forms[node.args[0]]  # type: ignore[index]
-    if not _each(node) or axes.elementwise(call) != form:
+    if not _each(node) or apart.elementwise(call) != form:
         raise Mixed
     return form
 
