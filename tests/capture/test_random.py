@@ -28,8 +28,9 @@ block Half(a, b: [B, 4, 8]) {{
 model Net(a: [B, 4, 8], b: [B, 4, 8]) {{
   repeat 2 {{
     let h = F(b)
+    a += 0.5 * h
     a += F(b)
-    a += h
+    a += 0.5 * h
     Half(a, b)
     repeat 2 {{ b -= F(a) }}
   }}
