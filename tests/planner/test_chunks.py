@@ -16,6 +16,7 @@ from revc.planning.chunks import TooLittleInChunksError, in_chunks, plan_chunks
 from revc.planning.costs import costs_of
 from revc.planning.plan import plan
 from revc.planning.step import fake_step
+from revc.runtime.chunks import WHOLE, Chunks
 from revc.runtime.model import ReversibleModel
 
 SPEC = """use std.nets: mlp
@@ -38,13 +39,13 @@ def least(model: ReversibleModel, values: dict[str, Tensor]) -> int:
 
 def test_a_budget_below_what_one_chunk_needs_takes_more() -> None:
     model, values = made()
-    needs = {count: least(in_chunks(model, count), values) for count in (1, 2, 4)}
+    needs = {count: least(in_chunks(model, Chunks(count)), values) for count in (1, 2, 4)}
     assert needs[1] > needs[2] > needs[4]
     for count in (1, 2, 4):
         memory = needs[count]
         found = plan_chunks(model, inputs=values, memory=memory, measure=False)
-        alone = plan(in_chunks(model, count), inputs=values, memory=memory, measure=False)
-        assert found.chunks >= count
+        alone = plan(in_chunks(model, Chunks(count)), inputs=values, memory=memory, measure=False)
+        assert found.chunks.batch >= count
         assert found.planned.peak <= memory
         assert found.planned.flops <= alone.flops
         assert found.model.interface.chunks == found.chunks
@@ -58,40 +59,45 @@ def test_of_plans_that_compute_as_much_the_fewest_chunks_are_taken() -> None:
     model, values = made()
     memory = fake_step(model, values, "save").peak
     found = plan_chunks(model, inputs=values, memory=memory, measure=False)
-    assert (found.chunks, found.model, found.planned.flops) == (1, model, 0)
+    assert (found.chunks, found.model, found.planned.flops) == (WHOLE, model, 0)
     memory, known = (memory + least(model, values)) // 2, []
     for count in (1, 2, 4, 8):
-        one = plan(in_chunks(model, count), inputs=values, memory=memory, measure=False)
+        twin = in_chunks(model, Chunks(count))
+        one = plan(twin, inputs=values, memory=memory, measure=False)
         known.append((one.costs.flops + one.flops, count))
     found = plan_chunks(model, inputs=values, memory=memory, measure=False)
-    assert (found.planned.costs.flops + found.planned.flops, found.chunks) == min(known)
+    took = found.planned.costs.flops + found.planned.flops
+    assert (took, found.chunks.pieces) == min(known)
 
 
 def test_the_least_budget_is_that_of_all_numbers_of_chunks() -> None:
     model, values = made()
-    needs = {count: least(in_chunks(model, count), values) for count in (1, 2, 4, 8)}
+    needs = {count: least(in_chunks(model, Chunks(count)), values) for count in (1, 2, 4, 8)}
     smallest, count = min((size, count) for count, size in needs.items())
     words = rf"the least is {smallest}, which segment repeat_0.* with chunks = {count} sets"
     with pytest.raises(TooLittleInChunksError, match=words) as caught:
         plan_chunks(model, inputs=values, memory=smallest - 1, measure=False)
-    assert (caught.value.least, caught.value.chunks) == (smallest, count)
-    assert plan_chunks(model, inputs=values, memory=smallest, measure=False).chunks == count
+    assert (caught.value.least, caught.value.chunks) == (smallest, Chunks(count))
+    found = plan_chunks(model, inputs=values, memory=smallest, measure=False)
+    assert needs[found.chunks.batch] == smallest
 
 
-def test_only_what_divides_the_batch_is_tried() -> None:
+def test_only_what_divides_the_inputs_is_tried() -> None:
     model, values = made()
     values = {name: value[:254] for name, value in values.items()}
     with pytest.raises(TooLittleInChunksError) as caught:
         plan_chunks(model, inputs=values, memory=1, measure=False)
-    assert caught.value.chunks == 2
-    with pytest.raises(BindError, match="divides a batch of 254"):
-        plan_chunks(model, inputs=values, memory=1, counts=(4, 5, 0))
+    assert caught.value.chunks == Chunks(2)
+    with pytest.raises(BindError, match="no chunks of 4, 5, 2x3 divide a batch of 254"):
+        plan_chunks(model, inputs=values, memory=1, counts=(4, 5, (2, 3)))
+    with pytest.raises(BindError, match="at least one"):
+        plan_chunks(model, inputs=values, memory=1, counts=(0,))
 
 
 def test_a_model_in_chunks_has_the_same_nets_and_bits() -> None:
     model, values = made()
-    twin = in_chunks(model, 4)
-    assert twin.interface.chunks == 4
+    twin = in_chunks(model, Chunks(4))
+    assert twin.interface.chunks == Chunks(4)
     assert [id(p) for p in twin.parameters()] == [id(p) for p in model.parameters()]
     twin.schedule = "save"
     found, wanted = twin(**values), model(**values)
@@ -113,11 +119,11 @@ def test_plan_and_compile_choose_chunks(tmp_path: Path) -> None:
     model, values = made()
     model = revc.compile(str(spec), dims={"B": 256})
     one = plan_chunks(model, inputs=values, memory="1GiB").planned
-    memory = least(in_chunks(model, 4), values) + one.workspace
+    memory = least(in_chunks(model, Chunks(4)), values) + one.workspace
     args = ("-D", "B=256", "--memory", memory)
     assert run("plan", spec, *args).exit_code == 1
     answer = json.loads(run("plan", spec, *args, "--chunks", "auto", "--format", "json").stdout)
-    assert answer["chunks"] >= 4
+    assert int(answer["chunks"]) >= 4
     assert answer["peak"] <= memory
     assert f"Net in {answer['chunks']} chunks: peak" in run("plan", spec, *args, "--chunks",
                                                             "auto").stdout  # fmt: skip
@@ -125,6 +131,6 @@ def test_plan_and_compile_choose_chunks(tmp_path: Path) -> None:
     assert run("compile", spec, *args, "--chunks", "auto", "-o", out).exit_code == 0
     small = run("plan", spec, "-D", "B=256", "--memory", 10, "--chunks", "auto")
     assert (small.exit_code, "with chunks = 4 sets" in small.stderr) == (1, True)
-    for bad in ("0", "many", "-1", "1.5"):
+    for bad in ("0", "many", "-1", "1.5", "2x", "2x0", "1x2x3"):
         assert run("plan", spec, *args, "--chunks", bad).exit_code == 2
     assert run("compile", spec, "-D", "B=256", "--chunks", "auto", "--emit", "ir").exit_code == 2
