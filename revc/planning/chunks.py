@@ -21,7 +21,7 @@ from revc.planning.plan import Planned, plan
 from revc.runtime.chunks import Chunks, chunks_of
 from revc.runtime.model import ReversibleModel
 
-PIECES = (1, 2, 4, 8)
+PIECES = (1, 2, 4, 8, 16)
 """The numbers of pieces that are tried where nothing else is said."""
 
 
@@ -106,8 +106,8 @@ def plan_chunks(
         model: from `revc.compile`; it is compiled anew with each number, with the same nets.
         args, inputs, memory: see `revc.plan`, which takes what is in `how` too.
         counts: the chunks that may be, as `revc.compile` takes them; those that divide the inputs
-            are tried, from the fewest on, until nothing is computed again. None tries 1, 2, 4 and
-            8 pieces, along the batch as far as they divide it, and then along the sequence.
+            are tried, from the fewest on, until nothing is computed again. None tries 1, 2, 4, 8
+            and 16 pieces, along the batch as far as they divide it, and then along the sequence.
 
     Raises:
         BindError: the inputs do not fit, the model comes from a package, or none

@@ -12,7 +12,7 @@ import revc
 from revc.cli.app import app
 from revc.errors import BindError
 from revc.passes.schedule.segments import TooLittleError, least_memory
-from revc.planning.chunks import TooLittleInChunksError, in_chunks, plan_chunks
+from revc.planning.chunks import PIECES, TooLittleInChunksError, counts_for, in_chunks, plan_chunks
 from revc.planning.costs import costs_of
 from revc.planning.plan import plan
 from revc.planning.step import fake_step
@@ -61,7 +61,7 @@ def test_of_plans_that_compute_as_much_the_fewest_chunks_are_taken() -> None:
     found = plan_chunks(model, inputs=values, memory=memory, measure=False)
     assert (found.chunks, found.model, found.planned.flops) == (WHOLE, model, 0)
     memory, known = (memory + least(model, values)) // 2, []
-    for count in (1, 2, 4, 8):
+    for count in PIECES:
         twin = in_chunks(model, Chunks(count))
         one = plan(twin, inputs=values, memory=memory, measure=False)
         known.append((one.costs.flops + one.flops, count))
@@ -72,7 +72,7 @@ def test_of_plans_that_compute_as_much_the_fewest_chunks_are_taken() -> None:
 
 def test_the_least_budget_is_that_of_all_numbers_of_chunks() -> None:
     model, values = made()
-    needs = {count: least(in_chunks(model, Chunks(count)), values) for count in (1, 2, 4, 8)}
+    needs = {count: least(in_chunks(model, Chunks(count)), values) for count in PIECES}
     smallest, count = min((size, count) for count, size in needs.items())
     words = rf"the least is {smallest}, which segment repeat_0.* with chunks = {count} sets"
     with pytest.raises(TooLittleInChunksError, match=words) as caught:
@@ -104,6 +104,33 @@ def test_a_model_in_chunks_has_the_same_nets_and_bits() -> None:
     for one, other in zip(found, wanted, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
     assert model.schedule != twin.schedule
+
+
+def test_what_is_tried_goes_on_along_the_sequence() -> None:
+    model = revc.compile(SPEC.replace("dim B, c", "dim B, T, c").replace("[B, c]", "[B, T, c]"))
+
+    def tried(batch: int, time: int) -> list[str]:
+        values = {name: torch.zeros(batch, time, 8) for name in "ab"}
+        return [str(count) for count in counts_for(model, values)]
+
+    assert tried(16, 3) == ["1", "2", "4", "8", "16"]
+    assert tried(4, 8) == ["1", "2", "4", "4x2", "4x4"]
+    assert tried(1, 16) == ["1", "1x2", "1x4", "1x8", "1x16"]
+    assert tried(6, 4) == ["1", "2", "2x2", "2x4"]
+    assert tried(3, 5) == ["1"]
+
+
+def test_one_example_is_planned_in_pieces_of_its_sequence() -> None:
+    model = revc.compile(SPEC.replace("dim B, c", "dim B, T, c").replace("[B, c]", "[B, T, c]"))
+    values = {name: torch.randn(1, 256, 8) for name in "ab"}
+    memory = least(in_chunks(model, Chunks(1, 8)), values)
+    assert memory < least(model, values)
+    found = plan_chunks(model, inputs=values, memory=memory, measure=False)
+    assert (found.chunks.batch, found.planned.peak <= memory) == (1, True)
+    assert found.chunks.sequence >= 8
+    found.model.schedule = found.planned.schedule
+    for one, other in zip(found.model(**values), model(**values), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
 # --- the command line ----------------------------------------------------------------------------
