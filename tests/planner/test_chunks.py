@@ -12,10 +12,16 @@ import revc
 from revc.cli.app import app
 from revc.errors import BindError
 from revc.passes.schedule.segments import TooLittleError, least_memory
-from revc.planning.chunks import PIECES, TooLittleInChunksError, counts_for, in_chunks, plan_chunks
+from revc.planning.chunks import (
+    ChunkPlans,
+    TooLittleInChunksError,
+    counts_for,
+    in_chunks,
+    plan_chunks,
+)
 from revc.planning.costs import costs_of
 from revc.planning.plan import plan
-from revc.planning.step import fake_step
+from revc.planning.step import Steps, fake_step
 from revc.runtime.chunks import WHOLE, Chunks
 from revc.runtime.model import ReversibleModel
 
@@ -23,17 +29,17 @@ SPEC = """use std.nets: mlp
 dim B, c = 8
 state lattice(Q12.20)
 model Net(a, b: [B, c]) {
-  repeat 2 { a += mlp(b, width = 32) }
+  repeat 2 { a += mlp(b, width = 4*c) }
 }
 """
 
 
 def made() -> tuple[ReversibleModel, dict[str, Tensor]]:
-    return revc.compile(SPEC), {name: torch.randn(256, 8) for name in "ab"}
+    return revc.compile(SPEC), {name: torch.randn(252, 8) for name in "ab"}
 
 
 def least(model: ReversibleModel, values: dict[str, Tensor]) -> int:
-    costs = costs_of(model, values)
+    costs = costs_of(Steps(model, values))
     return least_memory(costs.segments, costs.loss)[0]
 
 
@@ -41,9 +47,10 @@ def test_a_budget_below_what_one_chunk_needs_takes_more() -> None:
     model, values = made()
     needs = {count: least(in_chunks(model, Chunks(count)), values) for count in (1, 2, 4)}
     assert needs[1] > needs[2] > needs[4]
+    plans = ChunkPlans(model, values, counts_for(model, values))
     for count in (1, 2, 4):
         memory = needs[count]
-        found = plan_chunks(model, inputs=values, memory=memory, measure=False)
+        found = plans.plan(memory, measure=False)
         alone = plan(in_chunks(model, Chunks(count)), inputs=values, memory=memory, measure=False)
         assert found.chunks.batch >= count
         assert found.planned.peak <= memory
@@ -57,38 +64,38 @@ def test_a_budget_below_what_one_chunk_needs_takes_more() -> None:
 
 def test_of_plans_that_compute_as_much_the_fewest_chunks_are_taken() -> None:
     model, values = made()
-    memory = fake_step(model, values, "save").peak
-    found = plan_chunks(model, inputs=values, memory=memory, measure=False)
+    steps, plans = Steps(model, values), ChunkPlans(model, values, counts_for(model, values))
+    memory = steps("save").peak
+    found = plans.plan(memory, measure=False)
     assert (found.chunks, found.model, found.planned.flops) == (WHOLE, model, 0)
     memory, known = (memory + least(model, values)) // 2, []
-    for count in PIECES:
-        twin = in_chunks(model, Chunks(count))
-        one = plan(twin, inputs=values, memory=memory, measure=False)
+    for count in (1, 2, 4):
+        one = plan(in_chunks(model, Chunks(count)), inputs=values, memory=memory, measure=False)
         known.append((one.costs.flops + one.flops, count))
-    found = plan_chunks(model, inputs=values, memory=memory, measure=False)
+    found = plans.plan(memory, measure=False)
     took = found.planned.costs.flops + found.planned.flops
     assert (took, found.chunks.pieces) == min(known)
 
 
 def test_the_least_budget_is_that_of_all_numbers_of_chunks() -> None:
     model, values = made()
-    needs = {count: least(in_chunks(model, Chunks(count)), values) for count in PIECES}
+    needs = {count: least(in_chunks(model, Chunks(count)), values) for count in (1, 2, 4)}
+    plans = ChunkPlans(model, values, counts_for(model, values))
     smallest, count = min((size, count) for count, size in needs.items())
     words = rf"the least is {smallest}, which segment repeat_0.* with chunks = {count} sets"
     with pytest.raises(TooLittleInChunksError, match=words) as caught:
-        plan_chunks(model, inputs=values, memory=smallest - 1, measure=False)
+        plans.plan(smallest - 1, measure=False)
     assert (caught.value.least, caught.value.chunks) == (smallest, Chunks(count))
-    found = plan_chunks(model, inputs=values, memory=smallest, measure=False)
-    assert needs[found.chunks.batch] == smallest
+    assert needs[plans.plan(smallest, measure=False).chunks.batch] == smallest
 
 
 def test_only_what_divides_the_inputs_is_tried() -> None:
     model, values = made()
-    values = {name: value[:254] for name, value in values.items()}
+    values = {name: value[:246] for name, value in values.items()}
     with pytest.raises(TooLittleInChunksError) as caught:
         plan_chunks(model, inputs=values, memory=1, measure=False)
     assert caught.value.chunks == Chunks(2)
-    with pytest.raises(BindError, match="no chunks of 4, 5, 2x3 divide a batch of 254"):
+    with pytest.raises(BindError, match="no chunks of 4, 5, 2x3 divide a batch of 246"):
         plan_chunks(model, inputs=values, memory=1, counts=(4, 5, (2, 3)))
     with pytest.raises(BindError, match="at least one"):
         plan_chunks(model, inputs=values, memory=1, counts=(0,))
@@ -122,12 +129,11 @@ def test_what_is_tried_goes_on_along_the_sequence() -> None:
 
 def test_one_example_is_planned_in_pieces_of_its_sequence() -> None:
     model = revc.compile(SPEC.replace("dim B, c", "dim B, T, c").replace("[B, c]", "[B, T, c]"))
-    values = {name: torch.randn(1, 256, 8) for name in "ab"}
-    memory = least(in_chunks(model, Chunks(1, 8)), values)
+    values = {name: torch.randn(1, 252, 8) for name in "ab"}
+    memory = least(in_chunks(model, Chunks(1, 4)), values)
     assert memory < least(model, values)
     found = plan_chunks(model, inputs=values, memory=memory, measure=False)
-    assert (found.chunks.batch, found.planned.peak <= memory) == (1, True)
-    assert found.chunks.sequence >= 8
+    assert (found.chunks, found.planned.peak <= memory) == (Chunks(1, 4), True)
     found.model.schedule = found.planned.schedule
     for one, other in zip(found.model(**values), model(**values), strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
@@ -144,20 +150,20 @@ def test_plan_and_compile_choose_chunks(tmp_path: Path) -> None:
     spec = tmp_path / "net.rev"
     spec.write_text(SPEC)
     model, values = made()
-    model = revc.compile(str(spec), dims={"B": 256})
+    model = revc.compile(str(spec), dims={"B": 252})
     one = plan_chunks(model, inputs=values, memory="1GiB").planned
     memory = least(in_chunks(model, Chunks(4)), values) + one.workspace
-    args = ("-D", "B=256", "--memory", memory)
+    args = ("-D", "B=252", "--memory", memory)
     assert run("plan", spec, *args).exit_code == 1
-    answer = json.loads(run("plan", spec, *args, "--chunks", "auto", "--format", "json").stdout)
-    assert int(answer["chunks"]) >= 4
+    wanted = ("--memory", 10, "--chunks", "auto", "--format", "json")
+    both = run("plan", spec, *args, *wanted)
+    assert (both.exit_code, "with chunks = 4 sets" in both.stderr) == (1, True)
+    answer = json.loads(both.stdout)[0]
+    assert answer["chunks"] == "4"
     assert answer["peak"] <= memory
-    assert f"Net in {answer['chunks']} chunks: peak" in run("plan", spec, *args, "--chunks",
-                                                            "auto").stdout  # fmt: skip
+    assert "Net in 4 chunks: peak" in run("plan", spec, *args, "--chunks", 4).stdout
     out = tmp_path / "net"
     assert run("compile", spec, *args, "--chunks", "auto", "-o", out).exit_code == 0
-    small = run("plan", spec, "-D", "B=256", "--memory", 10, "--chunks", "auto")
-    assert (small.exit_code, "with chunks = 4 sets" in small.stderr) == (1, True)
     for bad in ("0", "many", "-1", "1.5", "2x", "2x0", "1x2x3"):
         assert run("plan", spec, *args, "--chunks", bad).exit_code == 2
-    assert run("compile", spec, "-D", "B=256", "--chunks", "auto", "--emit", "ir").exit_code == 2
+    assert run("compile", spec, "-D", "B=252", "--chunks", "auto", "--emit", "ir").exit_code == 2
