@@ -12,18 +12,19 @@ import torch
 from torch import nn
 
 from revc import runtime
+from revc.codegen.cut_calls import Piece, cut_calls
 from revc.codegen.holds import offered
 from revc.codegen.library import Library
 from revc.codegen.lowered import coded
 from revc.codegen.metering import sites_of
 from revc.codegen.options import Asked, Needs, Options, Turns, Value, Wants
-from revc.codegen.pieces import Piece, pieces_of
 from revc.codegen.replaced import replaced, spread
 from revc.codegen.root import RootForward, RootPull, is_exact
 from revc.codegen.segments import Cut, segments_of
 from revc.codegen.split import Saved
 from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
+from revc.runtime.chunks import WHOLE, Chunks
 from revc.runtime.schedule import KeptTurns
 
 
@@ -37,7 +38,7 @@ class BlockGraphs:
         self,
         block: Block,
         library: Library,
-        chunks: int,
+        chunks: Chunks,
         traced: bool = False,
         asked: Asked = None,
         keep: frozenset[Value] = frozenset(),
@@ -110,7 +111,7 @@ class CompiledByTorch:
 
 
 class CompiledGraphs:
-    """Lowers `program` with `chunks` pieces along the batch; holds no parameters.
+    """Lowers `program` with nets in pieces, `chunks`; holds no parameters.
 
     It pickles as the program, and lowers again where it is loaded; copies share it.
     """
@@ -118,7 +119,7 @@ class CompiledGraphs:
     traced_forward: nn.Module
     traced_vjp: nn.Module
 
-    def __init__(self, program: Program, chunks: int) -> None:
+    def __init__(self, program: Program, chunks: Chunks = WHOLE) -> None:
         self.program, self.chunks = program, chunks
         self.exact = is_exact(program)
         self.cuts = segments_of(program.model)
@@ -162,7 +163,13 @@ class CompiledGraphs:
 
     def pieces(self, name: str) -> tuple[Piece, ...]:
         """Return the calls of brought nets in a segment that run in pieces along the batch."""
-        return pieces_of(self.names[name].block) if self.chunks > 1 else ()
+        if self.chunks.pieces == 1:
+            return ()
+        key = name, "cut"
+        if key not in self._made:
+            self._made[key] = cut_calls(self.names[name].block, self.chunks)
+        found: tuple[Piece, ...] = self._made[key]
+        return found
 
     def compiled(
         self,

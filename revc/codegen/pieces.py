@@ -1,63 +1,86 @@
-"""Which brought nets of a block run in pieces along the batch, and on what."""
+"""Pieces of tensors in a graph: cut along the batch, and each piece along the sequence."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-from revc.ir.expr import Elementwise, Expr, NetCall, Read, walk
+import torch
+from torch.fx import Node
+
+from revc.codegen.tape import Tape
+from revc.codegen.values import view_shape
+from revc.grammar.span import Span
+from revc.ir.dims import Dim
 from revc.ir.instructions import Add
-from revc.ir.instructions.base import Env
 from revc.ir.live_types import typed
-from revc.ir.memo import per_node
-from revc.ir.nets import Builtin
 from revc.ir.program import Block
-from revc.ir.types import Shape
-from revc.passes.analysis.separable import batch_places
+from revc.ir.types import RegType
+from revc.passes.analysis.separable import Axes, Cuts, cuts_of
+from revc.runtime.chunks import Chunks
+
+aten = torch.ops.aten
+
+At = tuple[tuple[int, int, int], ...]
+"""Where a piece is in a whole: axis, index and count, one cut after the other."""
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A net that is called on pieces of what has some shapes; `labels` says which hold labels."""
-
-    slot: int
-    shapes: tuple[Shape, ...]
-    labels: tuple[bool, ...]
-
-    def sizes(self, sizes: Mapping[str, int]) -> list[list[int]] | None:
-        """Return the shapes for some sizes, None where these do not tell."""
-        found = [[dim.substitute(sizes).integer for dim in shape] for shape in self.shapes]
-        known = [[size for size in shape if size is not None] for shape in found]
-        return known if known == found else None
+def cuts_for(step: Add, kind: RegType, block: Block, chunks: Chunks) -> Cuts | None:
+    """Return how an increment of a register of type `kind` is cut, None if it runs whole."""
+    if chunks.pieces == 1:
+        return None
+    shape = view_shape(kind, step.target)
+    return cuts_of(step.value, step.target, shape, block.nets, chunks, block.turns)
 
 
-@per_node
-def pieces_of(block: Block) -> tuple[Piece, ...]:
-    """Return the calls of brought nets in a block, and in those in it, that chunks cut."""
-    return tuple(dict.fromkeys(_pieces(block)))
-
-
-def _pieces(block: Block) -> Iterator[Piece]:
-    for step, env, _ in typed(block):
-        if isinstance(step, Add):
-            yield from _of_step(block, step, env)
-        for inner in step.inner():
-            for piece in pieces_of(inner):
-                for row in step.rows():
-                    yield Piece(row[piece.slot], piece.shapes, piece.labels)
-
-
-def _of_step(block: Block, step: Add, env: Env) -> Iterator[Piece]:
-    shape = env[step.target.name].shape
-    if batch_places(step.value, step.target, shape, block.nets) is None:
+def sequences_of(model: Block, chunks: Chunks) -> Iterator[tuple[Dim, Span]]:
+    """Yield the free sizes that a model's increments are cut along as sequences, and where."""
+    if chunks.sequence == 1:
         return
-    known = {register.name: register.type for register in block.givens} | env
-    for call in walk(step.value):
-        if isinstance(call, NetCall) and not isinstance(block.nets[call.slot].source, Builtin):
-            labels = tuple(_is_label(arg, known) for arg in call.args)
-            yield Piece(call.slot, tuple(arg.shape for arg in call.args), labels)
+    for block in model.walk():
+        for step, types, _ in typed(block):
+            if not isinstance(step, Add):
+                continue
+            kind = types[step.target.name]
+            cuts = cuts_for(step, kind, block, chunks)
+            if cuts is not None and cuts.counts[1] > 1:
+                size = view_shape(kind, step.target)[1]
+                if size.integer is None:
+                    yield size, step.span
 
 
-def _is_label(arg: Expr, known: Env) -> bool:
-    if isinstance(arg, Elementwise):
-        return False
-    kind = known.get(arg.place.name) if isinstance(arg, Read) else None
-    return kind is not None and kind.numerics.kind == "label"
+def cut(tape: Tape, node: Node, cuts: Cuts, axes: Axes) -> list[Node]:
+    """Return views of the pieces of a value in order, the sequence's within the batch's.
+
+    Along an axis that the value has not, its pieces are the same.
+    """
+    batch, sequence = cuts.counts
+    rows = _along(tape, node, axes[0], batch)
+    return [piece for row in rows for piece in _along(tape, row, axes[1], sequence)]
+
+
+def joined(tape: Tape, nodes: Sequence[Node], counts: tuple[int, int]) -> Node:
+    """Return the whole, in memory of its own, of whose pieces these are all."""
+    batch, sequence = counts
+    rows = [nodes[first : first + sequence] for first in range(0, len(nodes), sequence)]
+    whole = [row[0] if sequence == 1 else tape.call(aten.cat.default, [*row], 1) for row in rows]
+    return whole[0] if batch == 1 else tape.call(aten.cat.default, whole, 0)
+
+
+def place_of(index: int, cuts: Cuts, axes: Axes) -> At:
+    """Return where the piece at an index lies in a value that is cut along its `axes`."""
+    at = divmod(index, cuts.counts[1])
+    steps = zip(axes, at, cuts.counts, strict=True)
+    return tuple((axis, one, count) for axis, one, count in steps if axis is not None)
+
+
+def view(tape: Tape, node: Node, at: At) -> Node:
+    """Return a view of one piece of a value."""
+    for axis, index, count in at:
+        pieces = tape.call(aten.tensor_split.sections, node, count, axis)
+        node = tape.item(pieces, index)
+    return node
+
+
+def _along(tape: Tape, node: Node, axis: int | None, count: int) -> list[Node]:
+    if axis is None or count == 1:
+        return [node] * count
+    whole = tape.call(aten.tensor_split.sections, node, count, axis)
+    return [tape.item(whole, index) for index in range(count)]

@@ -17,6 +17,7 @@ from revc.runtime.metered.session import Session
 from revc.runtime.nets.keys import Keys
 from revc.runtime.offload import OnHost
 from revc.runtime.run import guard
+from revc.runtime.run.calls import Calls
 from revc.runtime.run.descent import Descent
 from revc.runtime.run.emitted import Emitted
 from revc.runtime.run.held import Watched, encoded, version
@@ -82,11 +83,11 @@ class Run:
         self.final: dict[str, Tensor] | None = None
         self.lengths: Tensor | None = None
         self.health = new_health(mode.device)
-        self.calls: dict[int, Call] = {}
+        self.calls = Calls()
         self.watched: list[Watched] = []
         self.kept: dict[int, Forgotten] = {}
         self.values: dict[int, Values] = {}
-        self.offloaded = OnHost()
+        self.offloaded, self.watched = OnHost(), list[Watched]()
         self.check: Tensor | None = None
         self.lender: Callable[[], Lender | None] = _nobody
         self.lent: Callable[[], Lent | None] = _nobody
