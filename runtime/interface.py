@@ -232,6 +232,10 @@ _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 _WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
+_TWO = ((2, 1, ()),)
+"""The number of labels that booleans may stand for."""
+
+
 def _bind_sizes(slot: Slot, value: Tensor, sizes: dict[str, int]) -> None:
     for size, wanted in zip(value.shape, slot.shape, strict=True):
         if len(wanted) == 1:
@@ -242,7 +246,7 @@ def _bind_sizes(slot: Slot, value: Tensor, sizes: dict[str, int]) -> None:
 
 def _check_kind(slot: Slot, value: Tensor) -> None:
     if slot.kind == "label":
-        if value.dtype not in _WHOLE:
+        if value.dtype not in _WHOLE and not (value.dtype == torch.bool and slot.classes == _TWO):
             raise BindError(f"{slot.name} is {value.dtype}; labels are integers, best int64")
     elif not (value.dtype in _FLOATS or (slot.kind == "lattice" and value.dtype in _WHOLE)):
         raise BindError(f"{slot.name} is {value.dtype}; the spec says {slot.text}: pass floats")

@@ -30,7 +30,7 @@ from revc.runtime.chunks import WHOLE, Chunks, chunks_of
 from revc.runtime.interface import Interface, Slot
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state, import_net
-from revc.runtime.nets.leaf import Capture
+from revc.runtime.nets.leaf import Capture, Rng
 from revc.runtime.schedule import Wish
 from revc.runtime.segment_plan import SegmentPlan
 from revc.runtime.sizes import Need, Polynomial
@@ -47,6 +47,7 @@ def compile(
     allow_import: Iterable[str] | None = None,
     schedule: Wish = "invert",
     capture: Capture = "auto",
+    rng: Rng = "refuse",
 ) -> ReversibleModel:
     """Compile a spec into a module that trains without storing activations.
 
@@ -70,6 +71,9 @@ def compile(
             `ReversibleModel.schedule`.
         capture: whether nets that are brought are traced once and then run as graphs, which takes
             less memory: where they can be, "never", or always ("require"). See `nets_report`.
+        rng: what becomes of nets that draw from torch's generators and are not captured: "refuse",
+            or "replay", which saves the states of the generators and restores them when such a net
+            runs again. A net that is captured draws from a key, which is charged.
         allow_import: modules that nets may come from, with all below them: ``["torch.nn"]``; none
             with ``[]``, any with None.
 
@@ -79,8 +83,8 @@ def compile(
     Raises:
         SpecError: the spec does not parse or check; carries located diagnostics.
         UnsupportedError: it uses a statement that cannot be compiled yet.
-        BindError: `nets`, `chunks`, `plain`, `schedule` or `capture` do not fit the program, or a
-            net comes from where none may.
+        BindError: `nets`, `chunks`, `plain`, `schedule`, `capture` or `rng` do not fit the
+            program, or a net comes from where none may.
     """
     pieces = chunks_of(chunks)
     given = dict(nets or {})
@@ -89,7 +93,7 @@ def compile(
     refuse_unsupported(program)
     modules = make_nets(program, given)
     found = assemble(scheduled(program, schedule), modules, pieces, plain)
-    found.capture = check_capture(capture)
+    found.capture, found.rng = check_capture(capture), check_rng(rng)
     return found
 
 
@@ -113,6 +117,18 @@ def check_capture(wish: Capture) -> Capture:
     known = get_args(Capture)
     if wish not in known:
         raise BindError(f"capture = {wish!r}: it is one of {', '.join(map(repr, known))}")
+    return wish
+
+
+def check_rng(wish: Rng) -> Rng:
+    """Check what becomes of random nets, and return it.
+
+    Raises:
+        BindError: there is no such way.
+    """
+    known = get_args(Rng)
+    if wish not in known:
+        raise BindError(f"rng = {wish!r}: it is one of {', '.join(map(repr, known))}")
     return wish
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from revc import runtime
+from revc.codegen.cut_nets import Piece, pieces_of
 from revc.codegen.holds import offered
 from revc.codegen.library import Library
 from revc.codegen.lowered import coded
@@ -125,6 +126,7 @@ class CompiledGraphs:
         self.library = Library(sites_of(program.model))
         self._made: dict[Any, Any] = {}
         self._traced: dict[tuple[Turns, ...], str] = {}
+        self._pieces: dict[str, tuple[Piece, ...]] = {}
 
     @cached_property
     def names(self) -> dict[str, Cut]:
@@ -159,6 +161,14 @@ class CompiledGraphs:
     def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
         """Return the slots that run as brought ones where `brought` do: turns share their code."""
         return spread(self.names[name].block, brought)
+
+    def pieces(self, name: str) -> tuple[Piece, ...]:
+        """Return the calls of brought nets in a segment that run in pieces along the batch."""
+        if self.chunks.batch == 1:
+            return ()
+        if name not in self._pieces:
+            self._pieces[name] = pieces_of(self.names[name].block, self.chunks)
+        return self._pieces[name]
 
     def compiled(
         self,

@@ -15,7 +15,7 @@ from torch.fx import Graph, Node
 
 from revc.codegen.lowered import Lowered
 from revc.runtime import cotangents, residuals
-from revc.runtime.nets import brought
+from revc.runtime.nets import brought, tensor_ops
 from revc.runtime.nets.written_over import OUT
 from revc.runtime.state import alloc_health, boundary, lattice
 
@@ -27,7 +27,8 @@ VIEWS = {
     aten.permute.default, aten.select.int, aten.slice.Tensor, aten.reshape.default,
     aten.contiguous.default, aten.to.dtype, aten.expand.default, aten.alias.default,
     aten.chunk.default, aten.split_with_sizes.default, aten.tensor_split.sections, brought.run,
-    brought.value, brought.check_shape, boundary.dense, alloc_health.damp, residuals.taken,
+    brought.value, brought.check_shape, boundary.dense, tensor_ops.whole,
+    alloc_health.damp, residuals.taken,
 }  # fmt: skip
 
 
