@@ -89,7 +89,7 @@ def _noter(into: list[LayerSample]) -> Callable[..., None]:
     def note(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         call = read_call(layer, args, kwargs)
         x, y = (value.flatten(0, -2).float() for value in (call.hidden, first(out)))
-        largest = max(float(value.abs().max()) for value in (x, y, y - x))
+        largest = float(torch.stack([value.abs().max() for value in (x, y, y - x)]).max())
         into.append(LayerSample(x[:_ROWS].clone(), y[:_ROWS].clone(), largest, call.how.givens))
 
     return note

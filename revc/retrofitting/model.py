@@ -63,7 +63,7 @@ class Retrofitted(nn.Module):
         call = calls[0]
         return Program(self.stack.program(call.how), {"x": call.hidden.float(), **call.givens})
 
-    def gradient_checkpointing_enable(self, *_args: Any, **_kwargs: Any) -> None:
+    def activation_checkpointing_enable(self, *_args: Any, **_kwargs: Any) -> None:
         """Refuse to checkpoint as well.
 
         Raises:
@@ -73,6 +73,8 @@ class Retrofitted(nn.Module):
             "a retrofitted model rebuilds its activations and stores none: leave "
             "gradient_checkpointing off"
         )
+
+    gradient_checkpointing_enable = activation_checkpointing_enable
 
 
 def install(model: nn.Module, found: Found, stack: Stack, loss_chunk: int) -> None:
@@ -131,10 +133,11 @@ def _with_loss(base: Any) -> Any:
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not self.training or not torch.is_grad_enabled():
             return original(self, *args, **kwargs)
-        bound = inspect.signature(original).bind(self, *args, **kwargs).arguments
+        bound = dict(inspect.signature(original).bind(self, *args, **kwargs).arguments)
         if bound.get("labels") is None:
             return original(self, *args, **kwargs)
-        return _trained(self, {**bound, **bound.pop("kwargs", {})})
+        rest = bound.pop("kwargs", {})
+        return _trained(self, {**bound, **rest})
 
     return forward
 
