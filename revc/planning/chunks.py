@@ -16,7 +16,8 @@ from revc.errors import BindError, ScheduleError
 from revc.passes.schedule.segments import TooLittleError
 from revc.planning.budget import budget_for
 from revc.planning.link import link_of
-from revc.planning.plan import Planned, plan
+from revc.planning.plan import Counted, Planned, counted, plan
+from revc.planning.watch import Watch
 from revc.runtime.model import ReversibleModel
 
 CHUNKS = (1, 2, 4, 8)
@@ -65,20 +66,24 @@ class ChunkPlans:
             raise BindError(f"no number of chunks in {counts} divides a batch of {examples}")
         self.models = {count: in_chunks(model, count) for count in fitting}
         self._model, self._values = model, values
-        self._known: dict[int, Planned] = {}
+        self._known: dict[int, Planned | Counted] = {}
 
     def plan(self, memory: int | str | None, limit: float | None = None, **how: Any) -> Chunked:
         """Return the plan of least operations within a budget, with as few chunks as it takes.
 
         Takes and raises what `revc.plan` does; each number of chunks has its part of the `limit`.
         """
-        link_of(how.get("offload"), how.get("flops"))
+        link = link_of(how.get("offload"), how.get("flops"))
         memory = budget_for(self._model, memory)
         limit = None if limit is None else limit / len(self.models)
         best: Chunked | None = None
         refused: list[tuple[int, ScheduleError]] = []
         for count, model in self.models.items():
             known = self._known.get(count)
+            if not how.get("compiled") and (known is None or known.costs.link != link):
+                watch = Watch(limit, how.get("progress"))
+                known = counted(model, self._values, how.get("measure", True), link, watch)
+                self._known[count] = known
             try:
                 found = plan(
                     model, inputs=self._values, memory=memory, limit=limit, known=known, **how

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from revc.passes.schedule.segments import TooLittleError, choose, least_memory
 from revc.planning.costs import Costs, costs_of
-from revc.planning.step import train
+from revc.planning.step import Steps, train
 from revc.planning.watch import Watch
 from revc.planning.workspace import peak_of, untouched
 from revc.runtime.model import ReversibleModel
@@ -43,7 +43,7 @@ def compiled_costs(model: ReversibleModel, values: Mapping[str, Tensor]) -> Cost
     It keeps values, and saves nothing else. Its backward pass is one graph, which holds the
     gradients that it has made to its end.
     """
-    costs = costs_of(model, values)
+    costs = costs_of(Steps(model, values))
     steps = model.steps(model.interface.measure(values))
     segments, made, seen = [], 0, set[int]()
     for cost, step in reversed(list(zip(costs.segments, steps, strict=True))):

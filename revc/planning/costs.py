@@ -1,17 +1,13 @@
 """What the actions of a model's segments cost, from steps without numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from torch import Tensor
-
 from revc.passes.schedule.segments import Cost, Way
-from revc.planning.exchanges import Moves
 from revc.planning.levels import Level, Taken, levels_of
 from revc.planning.link import Link
-from revc.planning.step import Moment, Step, fake_step
-from revc.runtime.model import ReversibleModel
+from revc.planning.step import Moment, Step, Steps
 from revc.runtime.schedule import INVERT, KEEP, OFFLOAD, SAVE, Action
 
 REBUILD = 0.5
@@ -24,47 +20,40 @@ class Costs:
 
     `actions` are those of each segment, in the order of its ways, `again` the operations of each
     that saving has not, and `flops` those of a step that saves everything. Of what goes to the host
-    by `link`, `again` has the operations that could be done meanwhile. Steps count `moves` of bits.
+    by `link`, `again` has the operations that could be done meanwhile. `steps` counted them.
     """
 
+    steps: Steps
     segments: list[Cost]
     actions: list[tuple[Action, ...]]
     again: list[tuple[float, ...]]
     loss: int
     flops: int = 0
     link: Link | None = None
-    moves: Moves = ()
 
 
-def costs_of(
-    model: ReversibleModel, values: Mapping[str, Tensor], link: Link | None = None,
-    moves: Moves = (),
-) -> Costs:  # fmt: skip
-    """Return the costs of what may be kept of each segment of a run on inputs like `values`.
+def costs_of(steps: Steps, link: Link | None = None) -> Costs:
+    """Return the costs of what may be kept of each segment of a run.
 
     Times are floating-point operations: those that an action does more than saving, or, of what
     exchanges bits and is never saved, than keeping all values. Residuals are offloaded only where
-    there is a `link`, and all nets of a segment are built in. `moves` are what bits hold.
+    there is a `link`, and all nets of a segment are built in.
 
     Raises:
-        BindError: see `fake_step`.
+        BindError: the inputs do not fit.
     """
-    steps = model.steps(model.interface.measure(values))
-    plans, names = [step.segment.plan for step in steps], [step.name for step in steps]
+    plans = [one.plan for one in steps.passed]
     most = [KEEP if plan.metered else SAVE for plan in plans]
-    inverting, saving = (fake_step(model, values, one, moves) for one in ("invert", most))
-    run = lambda schedule: fake_step(model, values, schedule, moves)  # noqa: E731
-    measure = lambda schedule: taken(run(schedule), len(names))  # noqa: E731
-    inverted = taken(inverting, len(names))
-    levels = levels_of(plans, inverted, measure)
-    costs = costs_from(names, inverting, saving, levels, [plan.metered for plan in plans])
-    costs = replace(costs, moves=moves)
+    inverted = taken(steps("invert"), len(plans))
+    levels = levels_of(plans, inverted, lambda schedule: taken(steps(schedule), len(plans)))
+    costs = costs_from(steps, most, levels)
     if link is None:
         return costs
-    modules = [step.segment.runs_modules(model, step.turn) for step in steps]
-    wish = [best if own else OFFLOAD for best, own in zip(most, modules, strict=True)]
-    wish = [KEEP if plan.metered else one for plan, one in zip(plans, wish, strict=True)]
-    return _with_host(costs, wish, run(wish), link)
+    wish = [
+        OFFLOAD if best == SAVE and not one.modules else best
+        for best, one in zip(most, steps.passed, strict=True)
+    ]
+    return _with_host(costs, wish, steps(wish), link)
 
 
 def _with_host(costs: Costs, wish: Sequence[Action], step: Step, link: Link) -> Costs:
@@ -86,32 +75,30 @@ def _with_host(costs: Costs, wish: Sequence[Action], step: Step, link: Link) -> 
     return replace(costs, segments=segments, actions=actions, again=again, link=link)
 
 
-def costs_from(
-    names: Sequence[str], inverting: Step, saving: Step, levels: Sequence[Sequence[Level]],
-    metered: Sequence[bool],
-) -> Costs:  # fmt: skip
-    """Return the costs that a step of either action shows, with what is between them.
+def costs_from(steps: Steps, most: Sequence[Action], levels: Sequence[Sequence[Level]]) -> Costs:
+    """Return the costs that steps which invert, or keep the most, show, with what is between them.
 
-    What is `metered` keeps all its values where others are saved, which its levels have.
+    What is never saved keeps all its values where others are, which its levels have.
     """
-    count = len(names)
+    inverting, saving = steps("invert"), steps(most)
+    count = len(most)
     inverted, saved = (taken(step, count) for step in (inverting, saving))
     costs, actions, again = [], [], list[tuple[float, ...]]()
-    for at, name in enumerate(names):
+    for at, one in enumerate(steps.passed):
         found = [Level(INVERT, inverted[at]), *levels[at]]
-        found += [] if metered[at] else [Level(SAVE, saved[at])]
-        flops = [one.taken.flops - saved[at].flops for one in found]
-        kinds = [one.action.kind != "save" for one in found]
+        found += [Level(SAVE, saved[at])] if most[at] == SAVE else []
+        flops = [level.taken.flops - saved[at].flops for level in found]
+        kinds = [level.action.kind != "save" for level in found]
         ways = tuple(
-            Way(*one.taken[:3], time=more + REBUILD * rebuilds, rebuilds=rebuilds)
-            for one, more, rebuilds in zip(found, flops, kinds, strict=True)
+            Way(*level.taken[:3], time=more + REBUILD * rebuilds, rebuilds=rebuilds)
+            for level, more, rebuilds in zip(found, flops, kinds, strict=True)
         )
-        costs.append(Cost(name, inverting.moments[at, False].state, ways))
-        actions.append(tuple(one.action for one in found))
+        costs.append(Cost(one.name, inverting.moments[at, False].state, ways))
+        actions.append(tuple(level.action for level in found))
         again.append(tuple(flops))
     below = sum(one.kept for one in inverted)
     loss = inverting.moments[count, False].peak - below
-    return Costs(costs, actions, again, loss, saving.flops)
+    return Costs(steps, costs, actions, again, loss, saving.flops)
 
 
 def taken(step: Step, count: int) -> list[Taken]:

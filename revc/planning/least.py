@@ -13,6 +13,7 @@ from revc.ir.program import Program
 from revc.passes.schedule.segments import least_memory
 from revc.passes.transform.pipeline import run_pipeline
 from revc.planning.costs import costs_of
+from revc.planning.step import Steps
 from revc.runtime.model import ReversibleModel
 from revc.runtime.sizes import evaluate
 
@@ -30,7 +31,7 @@ def least_of(allowed: Sequence[str] | None) -> Callable[[Program], tuple[int, st
             check_imports(program, allowed)
             refuse_unsupported(program)
             model = assemble(program, make_nets(program, {}), 1)
-            costs = costs_of(model, zeros_for(model))
+            costs = costs_of(Steps(model, zeros_for(model)))
         except BindError:
             return None
         return least_memory(costs.segments, costs.loss)

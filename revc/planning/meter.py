@@ -1,5 +1,6 @@
 """Activation memory: the allocator's own trace of what one run holds, over time and at its peak."""
 
+import warnings
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -39,12 +40,9 @@ def trace(
     were allocated. They are told by their addresses, so a temporary that is added into a gradient
     still counts.
     """
-    cpu = [ProfilerActivity.CPU]
-    # All events are wanted: torch 2.11 warns, in its first cycle too, that it may clear them.
-    with profile(activities=cpu, profile_memory=True, acc_events=True) as profiler:
-        result = run()
+    result, roots = _profiled(run)
     left_out = {t.untyped_storage().data_ptr() for t in less() if t is not None}
-    changes = sorted(_changes(_roots(profiler)))
+    changes = sorted(_changes(roots))
     del result
     return _accumulate(changes, _last_allocations(changes, left_out))
 
@@ -55,9 +53,7 @@ def marked_peaks(run: Callable[[], object], mark: str) -> list[tuple[str, int]]:
     A mark is a `record_function` whose name begins with `mark`; what is held before the first one
     stands under an empty name.
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as prof:
-        result = run()
-    roots = _roots(prof)
+    result, roots = _profiled(run)
     marks = [(time, 0, name) for time, name in _marks(roots, mark)]
     changes = [(time, size, "") for time, _, size in _changes(roots)]
     del result
@@ -76,10 +72,9 @@ def span_bytes(run: Callable[[], object], names: Container[str]) -> list[tuple[i
     In order: the bytes more than before it that are held as it ends, and the most meanwhile. Of
     events within one another the outermost counts.
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as prof:
-        result = run()
+    result, roots = _profiled(run)
     found = []
-    for event in sorted(_named(_roots(prof), names), key=lambda one: one.start_time_ns):
+    for event in sorted(_named(roots, names), key=lambda one: one.start_time_ns):
         held = peak = 0
         for _, _, size in sorted(_changes([event])):
             held += size
@@ -110,10 +105,19 @@ def _marks(roots: Iterable[Any], mark: str) -> Iterator[tuple[int, str]]:
         stack.extend(event.children)
 
 
-def _roots(profiler: Any) -> list[Any]:
-    # The public event list has sizes but no addresses; the event tree has both.
+def _profiled(run: Callable[[], object]) -> tuple[object, list[Any]]:
+    """Run once; return the result, and the roots of the events' tree.
+
+    The public list of events has sizes but no addresses; the tree has both. The list is made when
+    somebody asks for it, which takes longer than most runs, and with `acc_events` always.
+    """
+    with warnings.catch_warnings():
+        # What torch 2.11 says of a profiler's only cycle too.
+        warnings.filterwarnings("ignore", "Warning: Profiler clears events", UserWarning)
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+            result = run()
     roots: list[Any] = profiler.profiler.kineto_results.experimental_event_tree()
-    return roots
+    return result, roots
 
 
 def _changes(roots: Iterable[Any]) -> Iterator[Change]:

@@ -11,7 +11,7 @@ from revc.planning.budget import budget_for
 from revc.planning.compiled import again, compiled_costs, highest, ladder
 from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.link import Link, link_of
-from revc.planning.step import fake_step
+from revc.planning.step import Steps
 from revc.planning.watch import Progress, Watch
 from revc.planning.workspace import moves_of, step_bytes, workspace
 from revc.runtime.model import ReversibleModel
@@ -19,6 +19,15 @@ from revc.runtime.schedule import Schedule
 
 TRIES = 4
 """How often a plan is made anew with what its own step has shown."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a model's plans start from: costs, what kernels hold, and peaks that were measured."""
+
+    costs: Costs
+    workspace: int
+    peaks: Mapping[Schedule, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ def plan(
     inputs: Mapping[str, Tensor] | None = None,
     limit: float | None = None,
     progress: Progress | None = None,
-    known: Planned | None = None,
+    known: Planned | Counted | None = None,
     offload: float | str | None = None,
     flops: float | None = None,
     compiled: bool = False,
@@ -85,8 +94,8 @@ def plan(
         limit: seconds; when they are over the best plan so far is given. What one plan takes is
             done whatever the limit: some steps without numbers for the costs, and one for the plan.
         progress: is told how it goes.
-        known: another plan of the same model on the same inputs: what was counted and measured for
-            it is not again.
+        known: another plan of the same model on the same inputs, or what one starts from: what was
+            counted and measured for it is not again.
         offload: bytes a second between device and host, or as ``12GB/s``; segments may be offloaded
             then. Needs `flops`, what the device computes in a second, to weigh the copies.
         compiled: plan for ``torch.compile(model)``: some steps are compiled and measured, which
@@ -107,13 +116,11 @@ def plan(
         if not measure or link is not None:
             raise ScheduleError("a plan for compiled code is measured, and offloads nothing")
         return _compiled(model, values, memory, watch, known)
-    costs, extra = (
-        _counted(model, values, measure, watch, link)
-        if known is None or known.peaks or known.costs.link != link
-        else (known.costs, known.workspace)
-    )
+    if known is None or known.peaks or known.costs.link != link:
+        known = counted(model, values, measure, link, watch)
+    costs, extra = known.costs, known.workspace
     for _ in range(TRIES):
-        best = _searched(model, values, memory, costs, extra, watch)
+        best = _searched(memory, costs, extra, watch)
         held = step_bytes(model, values, best.schedule) if measure else 0
         if held <= best.peak:
             return best
@@ -123,10 +130,7 @@ def plan(
     raise ScheduleError(f"no schedule was found that holds at most {memory} bytes")
 
 
-def _searched(
-    model: ReversibleModel, values: Mapping[str, Tensor], memory: int, costs: Costs, extra: int,
-    watch: Watch,
-) -> Planned:  # fmt: skip
+def _searched(memory: int, costs: Costs, extra: int, watch: Watch) -> Planned:
     """Return the best schedule by what is counted, and `extra` bytes that kernels hold.
 
     Raises:
@@ -148,7 +152,7 @@ def _searched(
         bound = _operations(costs, choice.bound) if turn == 0 else bound
         schedule = tuple(a[way] for a, way in zip(costs.actions, choice.ways, strict=True))
         more = again(costs, choice.ways)
-        step = fake_step(model, values, schedule, costs.moves)
+        step = costs.steps(schedule)
         peak = step.peak + extra
         if peak <= memory and (best is None or more < best.flops):
             best = Planned(
@@ -164,21 +168,22 @@ def _searched(
     return best
 
 
-def _counted(
-    model: ReversibleModel, values: Mapping[str, Tensor], measure: bool, watch: Watch,
-    link: Link | None,
-) -> tuple[Costs, int]:  # fmt: skip
+def counted(
+    model: ReversibleModel, values: Mapping[str, Tensor], measure: bool, link: Link | None,
+    watch: Watch,
+) -> Counted:  # fmt: skip
     """Return what actions cost, and what kernels hold."""
     watch.tell("counting what actions cost", 0.0)
     moves = moves_of(model, values) if measure else ()
-    costs = costs_of(model, values, link, moves)
+    steps = Steps(model, values, moves)
+    costs = costs_of(steps, link)
     watch.tell("measuring what kernels hold", 0.3)
-    return costs, workspace(model, values, moves) if measure else 0
+    return Counted(costs, workspace(model, values, steps) if measure else 0)
 
 
 def _compiled(
     model: ReversibleModel, values: Mapping[str, Tensor], memory: int, watch: Watch,
-    known: Planned | None,
+    known: Planned | Counted | None,
 ) -> Planned:  # fmt: skip
     """Return the plan of a model that is compiled as a whole.
 
@@ -188,9 +193,8 @@ def _compiled(
     if model.interface.plan:
         raise BindError(f"{model.interface.name} exchanges bits: compiled, it is not planned")
     watch.tell("counting what actions cost", 0.0)
-    counted = known is not None and known.peaks
-    costs = known.costs if known is not None and counted else compiled_costs(model, values)
     peaks = dict(known.peaks) if known is not None else {}
+    costs = known.costs if known is not None and peaks else compiled_costs(model, values)
     rungs = ladder(costs)
     rung, in_time = highest(model, values, rungs, memory, peaks, watch)
     peak, flops = peaks[rung.schedule], again(costs, rung.ways)

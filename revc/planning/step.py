@@ -8,7 +8,7 @@ on any machine. What kernels allocate inside themselves is not seen: see `worksp
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +18,8 @@ from revc.planning.exchanges import ENDS, Moves
 from revc.planning.held import Held
 from revc.runtime.model import ReversibleModel
 from revc.runtime.run.snapshots import watched
-from revc.runtime.schedule import Wish
+from revc.runtime.schedule import Schedule, Wish, expand, schedule_of
+from revc.runtime.segment_plan import SegmentPlan
 
 
 @dataclass
@@ -67,25 +68,68 @@ class Step:
         return sum(one.host for one in self.moments.values())
 
 
+class Passed(NamedTuple):
+    """A segment that a run passes: its name, its plan, and whether it runs nets as modules."""
+
+    name: str
+    plan: SegmentPlan
+    modules: bool
+
+
+class Steps:
+    """Steps of a model without numbers, on inputs like `values`: each schedule's is counted once.
+
+    The inputs are not read. A step is the forward pass, the sum of the float results, and the
+    backward pass, with gradients of the parameters that exist and are added to. Where bits are
+    exchanged, the sum of the code lengths belongs to the loss, and `moves` are what a run was seen
+    to hold of them. The model counts as it is now: what is changed of it later is not seen.
+
+    Attributes:
+        passed: the segments that a step passes, turn by turn.
+
+    Raises:
+        BindError: the inputs do not fit.
+    """
+
+    def __init__(
+        self, model: ReversibleModel, values: Mapping[str, Tensor], moves: Moves = ()
+    ) -> None:
+        self._mode = FakeTensorMode(allow_non_fake_inputs=True)
+        with FakeCopyMode(self._mode):
+            self._twin = copy.deepcopy(model)
+        self._values = {name: self._mode.from_tensor(value) for name, value in values.items()}
+        self._moves = moves
+        self._counted: dict[Schedule, Step] = {}
+        at = model.interface
+        self.passed = tuple(
+            Passed(one.name, one.segment.plan, one.segment.runs_modules(self._twin, one.turn))
+            for one in self._twin.steps(at.measure(values))
+        )
+
+    def __call__(self, wish: Wish) -> Step:
+        """Return the step under a schedule.
+
+        Raises:
+            BindError: the schedule does not fit.
+        """
+        at, plans = self._twin.interface, [one.plan for one in self.passed]
+        schedule = expand(at, schedule_of(wish), plans)
+        if schedule not in self._counted:
+            self._twin.schedule = schedule
+            with self._mode:
+                self._counted[schedule] = counted_step(self._twin, self._values, self._moves)
+        return self._counted[schedule]
+
+
 def fake_step(
     model: ReversibleModel, values: Mapping[str, Tensor], schedule: Wish, moves: Moves = ()
 ) -> Step:
-    """Return a step of a model under a schedule, on inputs like `values`, which are not read.
-
-    It is the forward pass, the sum of the float results, and the backward pass, with gradients of
-    the parameters that exist and are added to. Where bits are exchanged, the sum of the code
-    lengths belongs to the loss, and `moves` are what a run was seen to hold of them.
+    """Return one step of a model under a schedule; see `Steps`.
 
     Raises:
         BindError: the inputs or the schedule do not fit.
     """
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
-    with FakeCopyMode(mode):
-        twin = copy.deepcopy(model)
-    twin.schedule = schedule
-    with mode:
-        fakes = {name: mode.from_tensor(value) for name, value in values.items()}
-        return counted_step(twin, fakes, moves)
+    return Steps(model, values, moves)(schedule)
 
 
 def counted_step(model: ReversibleModel, values: Mapping[str, Tensor], moves: Moves = ()) -> Step:

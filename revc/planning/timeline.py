@@ -11,7 +11,7 @@ from revc.planning.costs import kept_by
 from revc.planning.measured import At, measured_peaks
 from revc.planning.plan import Planned
 from revc.planning.report import operations_again, summary
-from revc.planning.step import Step, fake_step
+from revc.planning.step import Step
 from revc.report import html
 from revc.report.charts import Line, line_chart, thin
 from revc.runtime.model import ReversibleModel
@@ -35,7 +35,7 @@ def timeline_of(
     model: ReversibleModel, values: Mapping[str, Tensor], planned: Planned, measure: bool
 ) -> Timeline:
     """Return the timeline of a plan; with `measure`, of a run as well."""
-    step = fake_step(model, values, planned.schedule, planned.costs.moves)
+    step = planned.costs.steps(planned.schedule)
     found = measured_peaks(model, values, planned.schedule) if measure else None
     return Timeline(planned, step, found)
 

@@ -12,21 +12,14 @@ from torch import Tensor
 from revc.errors import BindError
 from revc.planning.exchanges import Moves, measured_moves
 from revc.planning.meter import trace
-from revc.planning.step import fake_step, train
+from revc.planning.step import Steps, train
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import Wish
 
 
-def workspace(model: ReversibleModel, values: Mapping[str, Tensor], moves: Moves = ()) -> int:
-    """Return how much more a step holds than is counted, in bytes, where it inverts everywhere.
-
-    `moves` are what its bits were seen to hold.
-
-    Raises:
-        BindError: the inputs do not fit.
-    """
-    counted = fake_step(model, values, "invert", moves).peak
-    return max(0, step_bytes(model, values, "invert") - counted)
+def workspace(model: ReversibleModel, values: Mapping[str, Tensor], steps: Steps) -> int:
+    """Return how much more a step holds than is counted, in bytes, where it inverts everywhere."""
+    return max(0, step_bytes(model, values, "invert") - steps("invert").peak)
 
 
 def step_bytes(model: ReversibleModel, values: Mapping[str, Tensor], schedule: Wish) -> int:

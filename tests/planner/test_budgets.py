@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from revc.planning import plan as plan_module
 from revc.planning import report
 from revc.planning.free_memory import MARGIN, free_for, free_on
 from revc.planning.least import least_of, zeros_for
-from revc.planning.step import Moment, Step
+from revc.planning.step import Moment, Step, Steps
 
 HEAD = """use std.nets: mlp
 
@@ -179,11 +180,12 @@ def test_a_limit_ends_the_search_with_the_best_plan_so_far(monkeypatch: pytest.M
     assert [share for _, share, _ in told] == sorted(share for _, share, _ in told)
     # Whoever has time takes another look where much of the budget is left.
     monkeypatch.setattr(plan_module, "_again", lambda *what: peaks.append(what) is None)
-    monkeypatch.setattr(plan_module, "fake_step", lambda *what: Step({(0, True): Moment(0, 9)}))
-    soon = revc.plan(model, inputs=values, memory="400KiB", measure=False, limit=0)
+    monkeypatch.setattr(Steps, "__call__", lambda *what: Step({(0, True): Moment(0, 9)}))
+    how: Any = {"inputs": values, "memory": "400KiB", "measure": False, "known": whole}
+    soon = revc.plan(model, limit=0, **how)
     assert (soon.in_time, len(peaks)) == (False, 1)
     assert "the time limit ended the search" in report.summary(soon)
-    assert revc.plan(model, inputs=values, memory="400KiB", measure=False).in_time
+    assert revc.plan(model, **how).in_time
 
 
 # --- what is free -------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from revc.errors import ScheduleError
 from revc.passes.schedule.segments import TooLittleError
 from revc.planning import compiled, plan
 from revc.planning.compiled import again, compiled_costs, compiled_peak, ladder
+from revc.planning.costs import Costs
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import INVERT, Schedule
 from tests.model import specs
@@ -18,28 +19,41 @@ from tests.model import specs
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-def made() -> tuple[ReversibleModel, dict[str, Tensor]]:
+SMALL = f"""{specs.HEAD}model Net(a, b: [B, T, d]) {{
+  repeat 2 {{
+    a += mlp(norm(b), width = 2*d)
+    b += linear(norm(a))
+  }}
+}}
+"""
+
+
+def made(spec: str = specs.LAYERS) -> tuple[ReversibleModel, dict[str, Tensor]]:
     torch.manual_seed(0)
-    model = revc.compile(specs.LAYERS, dims={"d": 32})
+    model = revc.compile(spec, dims={"d": 32})
     return model, {name: torch.randn(4, 16, 32) for name in "ab"}
 
 
+@pytest.fixture(scope="module")
+def costs() -> Costs:
+    """What the layers' actions cost, counted once."""
+    return compiled_costs(*made())
+
+
 @pytest.fixture
-def guessed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Schedule], int]:
-    """Let peaks be made up: ten, and three bytes for each value that is kept; count costs once."""
+def guessed(costs: Costs, monkeypatch: pytest.MonkeyPatch) -> Callable[[Schedule], int]:
+    """Let peaks be made up: ten, and three bytes for each value that is kept."""
 
     def peak(schedule: Schedule) -> int:
         return 10 + 3 * sum(len(action.values) for action in schedule)
 
-    costs = compiled_costs(*made())
     monkeypatch.setattr(plan, "compiled_costs", lambda _model, _values: costs)
     monkeypatch.setattr(compiled, "compiled_peak", lambda _model, _values, way: peak(way))
     return peak
 
 
-def test_rungs_hold_more_and_compute_less_the_higher_they_are() -> None:
+def test_rungs_hold_more_and_compute_less_the_higher_they_are(costs: Costs) -> None:
     model, values = made()
-    costs = compiled_costs(model, values)
     rungs = ladder(costs)
     assert rungs[0].schedule == (INVERT,) * 3
     assert again(costs, rungs[-1].ways) == 0
@@ -88,11 +102,13 @@ def test_what_is_not_for_compiled_code_is_refused() -> None:
         revc.plan([torch.nn.Linear(2, 2)], torch.ones(2, 2), memory=100, compiled=True)  # type: ignore[call-overload]
 
 
-def test_the_measured_peak_is_the_predicted_one(fresh_dynamo: None) -> None:
-    model, values = made()
+def test_the_measured_peak_is_the_predicted_one(
+    fresh_dynamo: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "RUNGS", 4)
+    model, values = made(SMALL)
     before = model.schedule
-    peaks = [compiled_peak(model, values, way) for way in ((INVERT,) * 3,)]
-    memory = 3 * peaks[0] // 2
+    memory = 5 * compiled_peak(model, values, (INVERT,)) // 4
     planned = revc.plan(model, inputs=values, memory=memory, compiled=True)
     assert model.schedule == before
     torch._dynamo.reset()

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 import revc
-from revc.errors import ScheduleError
+from revc.errors import BindError
+from revc.passes.schedule.segments import TooLittleError
 from revc.planning.costs import costs_of
 from revc.planning.levels import LEVELS
 from revc.planning.meter import trace
 from revc.planning.plan import plan
-from revc.planning.step import counted_step, fake_step, train
-from revc.planning.workspace import workspace
+from revc.planning.step import Steps, counted_step, fake_step, train
 from revc.runtime.model import ReversibleModel
 
 HEAD = """use std.nets: attention, linear, mlp, norm, parameter
@@ -27,7 +27,7 @@ LAYERS = f"""{HEAD}block Layer(a, b: [B, T, c]) {{
 }}
 model Net(x: [B, T, d]) {{
   split x -> a, b
-  repeat 4 {{ Layer(a, b) }}
+  repeat 3 {{ Layer(a, b) }}
   join a, b -> x
 }}
 """
@@ -86,13 +86,24 @@ def test_a_step_without_numbers_holds_what_one_with_numbers_does(name: str, sche
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_is_counted_as_if_there_were_no_others(name: str) -> None:
+    model, values = made(name)
+    steps, wishes = Steps(model, values), ("keep", "invert", "save")
+    found = [steps(wish) for wish in wishes]
+    assert found == [fake_step(model, values, wish) for wish in wishes]
+    assert steps(["invert"] * len(steps.passed)) is found[1]
+    with pytest.raises(BindError, match="99 actions"):
+        steps(["invert"] * 99)
+
+
 @pytest.mark.parametrize("name", ["layers", "stages", "brought"])
 def test_the_budget_is_kept_and_more_memory_is_no_slower(name: str) -> None:
     model, values = made(name)
-    extra = workspace(model, values)
-    least, most = (fake_step(model, values, way).peak + extra for way in ("invert", "save"))
+    whole = plan(model, memory="1GiB", inputs=values)
+    least, most = (whole.costs.steps(way).peak + whole.workspace for way in ("invert", "save"))
     budgets = sorted({least, least + (most - least) // 3, least + (most - least) // 2, most})
-    found = [plan(model, memory=memory, inputs=values) for memory in budgets if memory >= least]
+    found = [plan(model, memory=memory, inputs=values, known=whole) for memory in budgets]
     for one, memory in zip(found, budgets, strict=True):
         assert one.peak <= memory
         assert one.bound <= one.flops
@@ -107,12 +118,13 @@ def test_the_budget_is_kept_and_more_memory_is_no_slower(name: str) -> None:
 
 def test_what_is_planned_is_what_its_step_computes() -> None:
     model, values = made("layers")
-    least, most = (fake_step(model, values, way).peak for way in ("invert", "save"))
-    known, seen = None, set()
+    known, seen = plan(model, memory="1GiB", inputs=values, measure=False), set()
+    steps = known.costs.steps
+    least, most = (steps(way).peak for way in ("invert", "save"))
     for share in range(1, 8):
         memory = least + (most - least) * share // 8
         known = plan(model, memory=memory, inputs=values, measure=False, known=known)
-        step = fake_step(model, values, known.schedule)
+        step = steps(known.schedule)
         assert step.flops == known.costs.flops + known.flops
         assert step.peak == known.peak <= memory
         seen.update(action.kind for action in known.schedule)
@@ -121,7 +133,7 @@ def test_what_is_planned_is_what_its_step_computes() -> None:
 
 def test_levels_go_from_little_to_all() -> None:
     model, values = made("stages")
-    costs = costs_of(model, values)
+    costs = costs_of(Steps(model, values))
     assert max(len(actions) for actions in costs.actions) > 4
     for cost, actions, again in zip(costs.segments, costs.actions, costs.again, strict=True):
         assert [one.kind for one in (actions[0], actions[-1])] == ["invert", "save"]
@@ -137,7 +149,7 @@ def test_a_segment_of_many_nets_has_few_levels() -> None:
     body = "".join(f"  a += mlp(b, width = {8 * at})\n" for at in range(1, 9))
     model = revc.compile(f"{HEAD}model Net(a, b: [B, T, c]) {{\n{body}}}\n")
     values = {name: torch.randn(2, 8, 16) for name in "ab"}
-    (actions,) = costs_of(model, values).actions
+    (actions,) = costs_of(Steps(model, values)).actions
     assert len(actions) == 2 + LEVELS
     assert len(actions[-2].values) == 16
 
@@ -153,15 +165,16 @@ def test_planning_leaves_the_model_as_it_was() -> None:
 
 def test_too_little_memory_names_the_least_and_what_sets_it() -> None:
     model, values = made("layers")
-    least = fake_step(model, values, "invert").peak + workspace(model, values)
-    with pytest.raises(ScheduleError, match=f"the least is {least}, which segment repeat_0"):
-        plan(model, memory=least - 1, inputs=values)
-    assert plan(model, memory=least, inputs=values).peak == least
+    with pytest.raises(TooLittleError, match=r"least is \d+, which segment repeat_0") as caught:
+        plan(model, memory=1, inputs=values)
+    found = plan(model, memory=caught.value.least, inputs=values)
+    assert caught.value.least == found.peak
+    assert found.peak == fake_step(model, values, "invert").peak + found.workspace
 
 
 def test_costs_are_those_of_the_layers() -> None:
     model, values = made("layers")
-    costs = costs_of(model, values)
+    costs = costs_of(Steps(model, values))
     layers = [c for c, again in zip(costs.segments, costs.again, strict=True) if again[0]]
-    assert len(layers) == 4
+    assert len(layers) == 3
     assert len({replace(cost, name="") for cost in layers[1:]}) == 1

@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from typer.testing import CliRunner
 
 import revc
@@ -14,32 +14,33 @@ from revc.errors import ScheduleError
 from revc.planning.costs import REBUILD, costs_of
 from revc.planning.link import link_of
 from revc.planning.plan import plan
-from revc.planning.step import fake_step
+from revc.planning.step import Steps
 from revc.planning.workspace import workspace
-from revc.runtime.model import ReversibleModel
 from tests.planner.test_models import made, measured
 
 FAST, SLOW = ("100TB/s", 1e6), ("1kB/s", 1e15)
 
 
-def between(model: ReversibleModel, values: dict[str, Tensor], share: float) -> int:
+def between(steps: Steps, share: float) -> int:
     """Return a budget between what inverting and what saving holds."""
-    least, most = (fake_step(model, values, way).peak for way in ("invert", "save"))
+    least, most = (steps(way).peak for way in ("invert", "save"))
     return int(least + (most - least) * share)
 
 
 @pytest.mark.parametrize("name", ["layers", "stages", "float state", "brought"])
 def test_the_budget_is_kept_with_the_least_copies_and_operations(name: str) -> None:
     model, values = made(name)
-    extra = workspace(model, values)
+    how: Any = {"inputs": values, "measure": False}
+    without, found = plan(model, memory="1GiB", **how), None
+    steps = Steps(model, values)
+    extra = workspace(model, values, steps)
     for share in (0.2, 0.7):
-        memory = between(model, values, share)
-        found = plan(model, memory=memory, inputs=values, measure=False, offload=FAST[0],
-                     flops=FAST[1])  # fmt: skip
-        without = plan(model, memory=memory, inputs=values, measure=False)
+        memory = between(steps, share)
+        found = plan(model, memory=memory, known=found, offload=FAST[0], flops=FAST[1], **how)
+        without = plan(model, memory=memory, known=without, **how)
         assert found.peak <= memory
         assert found.bound <= found.flops <= without.flops + REBUILD * len(found.schedule)
-        step = fake_step(model, values, found.schedule)
+        step = steps(found.schedule)
         link = link_of(*FAST)
         assert link is not None
         assert found.peak == step.peak
@@ -55,7 +56,7 @@ def test_the_budget_is_kept_with_the_least_copies_and_operations(name: str) -> N
 
 def test_cheap_copies_are_taken_and_dear_ones_are_not() -> None:
     model, values = made("layers")
-    memory = between(model, values, 0.4)
+    memory = between(Steps(model, values), 0.4)
     kinds = []
     for offload, flops in (FAST, SLOW):
         found = plan(model, memory=memory, inputs=values, measure=False, offload=offload,
@@ -68,7 +69,7 @@ def test_cheap_copies_are_taken_and_dear_ones_are_not() -> None:
 
 def test_nothing_is_kept_on_the_device_of_what_is_offloaded() -> None:
     model, values = made("layers")
-    costs = costs_of(model, values, link_of(*FAST))
+    costs = costs_of(Steps(model, values), link_of(*FAST))
     for cost, actions, again in zip(costs.segments, costs.actions, costs.again, strict=True):
         if "offload" not in map(str, actions):
             assert not again[0], "it has nothing to copy"
@@ -80,7 +81,7 @@ def test_nothing_is_kept_on_the_device_of_what_is_offloaded() -> None:
 
 def test_an_earlier_plan_is_taken_up_only_where_copies_cost_the_same() -> None:
     model, values = made("layers")
-    memory = between(model, values, 0.4)
+    memory = between(Steps(model, values), 0.4)
     first = plan(model, memory=memory, inputs=values, measure=False)
     then = plan(model, memory=memory, inputs=values, measure=False, known=first,
                 offload=FAST[0], flops=FAST[1])  # fmt: skip
@@ -116,7 +117,7 @@ def test_the_command_line_offloads(tmp_path: Path) -> None:
     )
     model = revc.compile(str(spec), dims={"B": 64})
     values = {name: torch.zeros(64, 8) for name in "ab"}
-    memory = between(model, values, 0.4)
+    memory = between(Steps(model, values), 0.4)
     args = ["-D", "B=64", "--memory", str(memory), "--offload", FAST[0], "--flops", str(FAST[1])]
     run = lambda *more: CliRunner().invoke(app, list(more))  # noqa: E731
     found = run("plan", str(spec), *args, "--format", "json")
