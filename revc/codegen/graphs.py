@@ -23,6 +23,7 @@ from revc.codegen.segments import Cut, segments_of
 from revc.codegen.split import Saved
 from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
+from revc.runtime.chunks import WHOLE, Chunks
 from revc.runtime.schedule import KeptTurns
 
 
@@ -36,7 +37,7 @@ class BlockGraphs:
         self,
         block: Block,
         library: Library,
-        chunks: int,
+        chunks: Chunks,
         traced: bool = False,
         asked: Asked = None,
         keep: frozenset[Value] = frozenset(),
@@ -109,7 +110,7 @@ class CompiledByTorch:
 
 
 class CompiledGraphs:
-    """Lowers `program` with `chunks` pieces along the batch; holds no parameters.
+    """Lowers `program` with nets in pieces, `chunks`; holds no parameters.
 
     It pickles as the program, and lowers again where it is loaded; copies share it.
     """
@@ -117,7 +118,7 @@ class CompiledGraphs:
     traced_forward: nn.Module
     traced_vjp: nn.Module
 
-    def __init__(self, program: Program, chunks: int) -> None:
+    def __init__(self, program: Program, chunks: Chunks = WHOLE) -> None:
         self.program, self.chunks = program, chunks
         self.exact = is_exact(program)
         self.cuts = segments_of(program.model)

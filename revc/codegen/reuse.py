@@ -105,17 +105,26 @@ def fuse_sums(graph: Graph) -> None:
         if node.op != "call_function" or node.target is not cotangents.add:
             continue
         total, part = node.args
-        product = isinstance(part, Node) and part.target is aten.mm.default
-        if not product or not isinstance(total, Node) or len(part.users) > 1:
+        product = _product(part)
+        if product is None or not isinstance(total, Node):
             continue
-        if order.get(total, len(order)) > order[part]:
+        if order.get(total, len(order)) > order[product]:
             continue
-        with graph.inserting_before(part):
-            fused = graph.call_function(cotangents.add_product, (total, *part.args))
+        with graph.inserting_before(product):
+            fused = graph.call_function(cotangents.add_product, (total, *product.args))
         fused.meta["effect"] = True
-        order[fused] = order[part]
+        order[fused] = order[product]
         node.replace_all_uses_with(fused)
         graph.erase_node(node)
+
+
+def _product(part: Any) -> Node | None:
+    """Return the product that a sum alone uses, cast to its dtype or not."""
+    while isinstance(part, Node) and len(part.users) == 1:
+        if part.target is aten.mm.default:
+            return part
+        part = part.args[0] if part.target is aten.to.dtype else None
+    return None
 
 
 def reuse_buffers(graph: Graph) -> None:

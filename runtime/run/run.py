@@ -15,6 +15,7 @@ from revc.runtime.keeping import Values
 from revc.runtime.metered.session import Session
 from revc.runtime.offload import OnHost
 from revc.runtime.run import guard
+from revc.runtime.run.calls import Calls
 from revc.runtime.run.descent import Descent
 from revc.runtime.run.emitted import Emitted
 from revc.runtime.run.held import Watched, encoded, version
@@ -80,7 +81,7 @@ class Run:
         self.final: dict[str, Tensor] | None = None
         self.lengths: Tensor | None = None
         self.health = new_health(mode.device)
-        self.calls: dict[int, Call] = {}
+        self.calls = Calls()
         self.watched: list[Watched] = []
         self.kept: dict[int, Forgotten] = {}
         self.values: dict[int, Values] = {}
@@ -88,8 +89,7 @@ class Run:
         self.check: Tensor | None = None
         self.lender: Callable[[], Lender | None] = _nobody
         self.lent: Callable[[], Lent | None] = _nobody
-        width = max((len(step.segment.live) for step in self.steps), default=0)
-        count = len(self.steps)
+        count, width = len(self.steps), max((len(s.segment.live) for s in self.steps), default=0)
         self.marks = Marks(self.interface.exact, model.drift, count, width, mode.device)
         self.emitted = Emitted(self.marks)
         self.trail = Rows(count, 3, torch.float32, mode.device)

@@ -133,7 +133,7 @@ class Segment(nn.Module):
     def __init__(self, plan: SegmentPlan, graphs: Graphs, live: Iterable[str]) -> None:
         super().__init__()
         self.plan, self.graphs, self.live = plan, graphs, tuple(sorted(live))
-        self._how: tuple[tuple[str, Any], ...] | None = None
+        self.compiled_with: tuple[tuple[str, Any], ...] | None = None
 
     @property
     def forward_graph(self) -> Any:
@@ -162,7 +162,7 @@ class Segment(nn.Module):
         Forward, inverse and VJP graph are compiled apart, from units that round the same in each. A
         segment that forgets stays as it is.
         """
-        self._how = tuple(sorted(how.items()))
+        self.compiled_with = tuple(sorted(how.items()))
 
     def row(self, turn: int) -> tuple[str, ...]:
         """Return the names of the nets of a turn."""
@@ -228,8 +228,8 @@ class Segment(nn.Module):
 
     def _graphs(self, called: frozenset[int], asked: tuple[bool, ...]) -> SegmentGraphs:
         name = self.plan.graph
-        if self._how is not None and not self.plan.forgets:
-            return self.graphs.compiled(name, called, self._how, asked)
+        if self.compiled_with is not None and not self.plan.forgets:
+            return self.graphs.compiled(name, called, self.compiled_with, asked)
         return self.graphs.segment(name, called, asked)
 
     def forward(self, run: Run, position: int, *flow: Tensor) -> tuple[Tensor, ...]:
@@ -246,7 +246,7 @@ class Segment(nn.Module):
         """
         call = self.call(run, position, flow if torch.is_grad_enabled() else None)
         if torch.is_grad_enabled():
-            run.calls[position] = call
+            run.calls.note(position, call)
         found = SegmentFunction.apply(run, position, call, *flow, *flat(call.bounds))
         return tuple(found)
 
@@ -256,7 +256,7 @@ class Segment(nn.Module):
         Raises:
             BindError: that is asked for.
         """
-        if self._how is None:
+        if self.compiled_with is None:
             return
         name, kind = f"{run.interface.name}, {run.names[position]}", run.schedule[position].kind
         if kind != "save":
