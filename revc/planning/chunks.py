@@ -186,6 +186,7 @@ def in_chunks(model: ReversibleModel, chunks: Chunks) -> ReversibleModel:
         )
     twin = assemble(model.graphs.program, model.net_modules(), chunks, model.plain)
     twin.made, twin.custom, twin.drift = model.made, model.custom, model.drift
+    twin.capture, twin.rng = model.capture, model.rng
     twin.stacks.settings = model.stacks.settings
     twin.stacks.throttle.update(model.stacks.throttle)
     return twin

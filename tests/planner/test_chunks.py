@@ -103,8 +103,10 @@ def test_only_what_divides_the_inputs_is_tried() -> None:
 
 def test_a_model_in_chunks_has_the_same_nets_and_bits() -> None:
     model, values = made()
+    model.capture, model.rng = "never", "replay"
     twin = in_chunks(model, Chunks(4))
     assert twin.interface.chunks == Chunks(4)
+    assert (twin.capture, twin.rng) == (model.capture, model.rng)
     assert [id(p) for p in twin.parameters()] == [id(p) for p in model.parameters()]
     twin.schedule = "save"
     found, wanted = twin(**values), model(**values)
