@@ -29,8 +29,10 @@ def cross_entropy(
         piece = slice(start, start + chunk)
         logits = _logits(flat[piece], weight, bias)
         picked = logits.gather(1, labels[piece, None]).squeeze(1)
-        highest = logits.amax(1, keepdim=True)
-        log_sum = logits.sub_(highest).exp_().sum(1).log() + highest.squeeze(1)
+        highest = logits.detach().amax(1, keepdim=True)
+        highest = highest.masked_fill(highest.isinf(), 0)  # as logsumexp: an infinite sum, not NaN
+        parts = (logits - highest).exp() if logits.requires_grad else logits.sub_(highest).exp_()
+        log_sum = parts.sum(1).log() + highest.squeeze(1)
         total = total + (log_sum - picked).sum()
     return total / labels.shape[0]
 

@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from revc.planning.meter import trace
 from revc.retrofitting.loss import IGNORED, next_token_loss
+from revc.runtime.nets.cross_entropy import cross_entropy
 
 WIDTH, VOCABULARY = 8, 50
 
@@ -67,3 +68,26 @@ def test_a_frozen_table_costs_no_gradient() -> None:
     head.requires_grad_(True)
     step()
     assert trace(step).peak < 2.5 * table  # its gradient, and nothing else as large but that sum
+
+
+def test_the_function_under_autograd_has_the_same_bits_and_the_gradients() -> None:
+    hidden, labels, head = case(bias=True)
+    x, targets = hidden.flatten(0, 1), labels.flatten().clamp(min=0)
+    leaves = [hidden, *head.parameters()]
+    mine = cross_entropy(x, targets, head.weight, head.bias, 4)
+    with torch.no_grad():
+        assert torch.equal(mine, cross_entropy(x, targets, head.weight, head.bias, 4))
+    wanted = functional.cross_entropy(head(x), targets)
+    for one, other in zip(
+        torch.autograd.grad(mine, leaves), torch.autograd.grad(wanted, leaves), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_an_infinite_logit_of_another_is_an_infinite_loss() -> None:
+    hidden, _, head = case(bias=True)
+    with torch.no_grad():
+        head.bias[3] = torch.inf
+        zeros = torch.zeros(18, dtype=torch.int64)
+        found = cross_entropy(hidden.flatten(0, 1), zeros, head.weight, head.bias, 4)
+    assert found == torch.inf
