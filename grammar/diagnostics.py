@@ -1,7 +1,7 @@
 """What the tools say of a spec: diagnostics with a code, a level and a place, and their errors."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from revc.errors import RevcError
@@ -12,14 +12,20 @@ Level = Literal["deny", "warn", "allow"]
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding: its rule, where it is, and one sentence that says what to do."""
+    """One finding: its rule, where it is, and one sentence that says what is wrong.
+
+    `notes` say more of it, `helps` how to repair it, and `witness` is inputs that show it, where
+    some were found.
+    """
 
     code: str
     name: str
     level: Level
     message: str
     span: Span
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    helps: tuple[str, ...] = ()
+    witness: str | None = None
 
 
 def syntax_error(message: str, span: Span, *notes: str) -> Diagnostic:

@@ -52,9 +52,15 @@ class Rule:
     page: Page = field(repr=False)
     waivable: bool = False
 
-    def at(self, span: Span, message: str, *notes: str, level: Level | None = None) -> Diagnostic:
-        """Return a finding of this rule at `span`."""
-        return Diagnostic(self.code, self.name, level or self.level, message, span, notes)
+    def at(
+        self, span: Span, message: str, *notes: str, level: Level | None = None,
+        help: str | None = None, witness: str | None = None,
+    ) -> Diagnostic:  # fmt: skip
+        """Return a finding of this rule at `span`; `help` names its repair."""
+        helps = () if help is None else (help,)
+        return Diagnostic(
+            self.code, self.name, level or self.level, message, span, notes, helps, witness
+        )
 
 
 def hint(name: str, known: Iterable[str]) -> str:

@@ -7,21 +7,24 @@ import typer
 from revc.cli.checking import check
 from revc.cli.options import AllowImport, NoImport, imports, parse_dims
 from revc.cli.render import Format
-from revc.passes.lint import Selection
+from revc.passes.lint import LEVELS, Selection
 
 
 def run(
-    specs: Annotated[list[str], typer.Argument(help="The .rev files to check.")],
+    specs: Annotated[
+        list[str],
+        typer.Argument(help="The .rev files to check: paths, folders, globs, or - for stdin."),
+    ],
     output_format: Annotated[Format, typer.Option(help="How findings are printed.")] = Format.full,
     select: Annotated[
-        list[str] | None, typer.Option(help="Only these codes, or codes that start so.")
+        list[str] | None, typer.Option(help="Only these: codes, their beginnings, or levels.")
     ] = None,
     ignore: Annotated[
-        list[str] | None, typer.Option(help="Not these codes, or codes that start so.")
+        list[str] | None, typer.Option(help="Not these: codes, their beginnings, or levels.")
     ] = None,
     deny: Annotated[
         list[str] | None,
-        typer.Option(help="Raise to deny: a code, `warnings`, or `unknown` verdicts."),
+        typer.Option(help="Raise these to deny: codes, `warnings`, or `unknown` verdicts."),
     ] = None,
     dim: Annotated[list[str] | None, typer.Option("--dim", "-D", help="Bind a dim: d=768.")] = None,
     proof: Annotated[bool, typer.Option("--proof", help="Print each verdict's proof.")] = False,
@@ -45,12 +48,14 @@ def run(
 
 def _codes(given: list[str] | None) -> tuple[str, ...]:
     """Return codes given one by one or with commas between them."""
-    return tuple(code for entry in given or () for code in entry.split(",") if code)
+    return tuple(code.strip() for entry in given or () for code in entry.split(","))
 
 
 def _check_codes(chosen: Selection) -> None:
-    from revc.passes.rules.registry import MODULES
-
-    for code in (*chosen.select, *chosen.ignore, *chosen.deny):
-        if code not in ("unknown", "warnings") and not any(c.startswith(code) for c in MODULES):
-            raise typer.BadParameter(f"no rule {code}: `revc explain` lists them")
+    wrong = chosen.unknown()
+    if wrong == "unknown":
+        raise typer.BadParameter("`unknown` goes with --deny: it is a verdict, and no level")
+    if wrong is not None:
+        levels = " and ".join(f"`{word}`" for word in LEVELS)
+        text = f"no rule {wrong!r}: `revc explain` lists them, and {levels} are levels"
+        raise typer.BadParameter(text)
