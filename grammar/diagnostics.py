@@ -28,9 +28,9 @@ class Diagnostic:
     witness: str | None = None
 
 
-def syntax_error(message: str, span: Span, *notes: str) -> Diagnostic:
-    """Return an S001 at `span`."""
-    return Diagnostic("S001", "syntax", "deny", message, span, notes)
+def syntax_error(message: str, span: Span, *notes: str, helps: Iterable[str] = ()) -> Diagnostic:
+    """Return an S001 at `span`; `helps` say what may have been meant."""
+    return Diagnostic("S001", "syntax", "deny", message, span, notes, tuple(helps))
 
 
 class SpecError(RevcError):

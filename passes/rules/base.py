@@ -67,5 +67,7 @@ def hint(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean `Attn`?``, or nothing when no known name is close."""
     from difflib import get_close_matches  # slow to import, and needed for findings alone
 
-    close = get_close_matches(name, list(known), n=1)
+    names = list(known)
+    other_case = [one for one in names if one.casefold() == name.casefold()]
+    close = other_case[:1] or get_close_matches(name, names, n=1)
     return f"; did you mean `{close[0]}`?" if close else ""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.foreign import RETURN
 from revc.grammar.span import Span
 from revc.passes.modules import Module
 from revc.passes.rules.base import Page, Rule, hint
@@ -52,9 +53,17 @@ def check(file: Module) -> Iterator[Diagnostic]:
 
 def unknown_name(what: str, name: str, span: Span, known: Iterable[str]) -> Diagnostic:
     """Return the finding for a `what` (net, block, register) called `name` that there is not."""
-    return RULE.at(span, f"no {what} `{name}`{hint(name, known)}")
+    help = RETURN if name == "return" else None
+    return RULE.at(span, f"no {what} `{name}`{hint(name, known)}", help=help)
+
+
+def unknown_target(name: str, span: Span, known: Iterable[str]) -> Diagnostic:
+    """Return the finding for a statement that changes a register that there is not."""
+    text = f"a statement changes state that there is: make it first, `alloc {name}: [..] = 0`"
+    return RULE.at(span, f"no register `{name}`{hint(name, known)}", help=text)
 
 
 def import_builtin(name: str, span: Span) -> Diagnostic:
     """Return the finding for a built-in net that the file does not import."""
-    return RULE.at(span, f"no net `{name}` here: import it with `use std.nets: {name}`")
+    text = f"import it: `use std.nets: {name}`"
+    return RULE.at(span, f"no net `{name}` here, but a built-in one", help=text)

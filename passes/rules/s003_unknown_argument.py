@@ -76,6 +76,6 @@ def missing_argument(callee: str, name: str, span: Span) -> Diagnostic:
     return RULE.at(span, f"`{callee}` needs `{name}`")
 
 
-def bad_argument(callee: str, message: str, span: Span) -> Diagnostic:
-    """Return the finding for an argument of the wrong sort or number."""
-    return RULE.at(span, f"`{callee}` {message}")
+def bad_argument(callee: str, message: str, span: Span, help: str | None = None) -> Diagnostic:
+    """Return the finding for an argument of the wrong sort or number; `help` names its repair."""
+    return RULE.at(span, f"`{callee}` {message}", help=help)

@@ -35,4 +35,5 @@ model M(a, b: [B, Q]) {
 
 def unbound_dim(name: str, span: Span, known: Iterable[str]) -> Diagnostic:
     """Return the finding for the undeclared dim `name`."""
-    return RULE.at(span, f"dim `{name}` is not declared{hint(name, known)}")
+    text = f"declare it: `dim {name}`, or with its size, `dim {name} = 64`"
+    return RULE.at(span, f"dim `{name}` is not declared{hint(name, known)}", help=text)
