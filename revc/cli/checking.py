@@ -71,8 +71,9 @@ def _show(run: _Run, style: Format, proof: bool) -> None:
         for spec, result in results:
             print(("\n" if result.findings else "") + _summary(spec, result))
     if proof and style is not Format.json:
+        out = sys.stderr if style in (Format.sarif, Format.github) else sys.stdout
         for tree in proofs:
-            print("\n".join(tree.lines()))
+            print("\n".join(tree.lines()), file=out)
     for line in run.unbound:
         print(line, file=sys.stderr)
     for told in run.bugs:

@@ -1,4 +1,4 @@
-"""Findings as text: `full` with the source's line and a caret, `concise`, and `json`."""
+"""Findings as text: `full` with the source's line and a caret, `concise`, and for programs."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,8 @@ class Format(StrEnum):
     full = "full"
     concise = "concise"
     json = "json"
+    sarif = "sarif"
+    github = "github"
 
 
 def render(
@@ -43,6 +45,14 @@ def render(
         from revc.cli.as_json import report  # slow to import, and needed here alone
 
         return report(findings, proofs, whole)
+    if style is Format.sarif:
+        from revc.cli.as_sarif import log
+
+        return log(findings)
+    if style is Format.github:
+        from revc.cli.as_github import commands
+
+        return commands(findings)
     if style is Format.concise:
         return "\n".join(_concise(finding) for finding in findings)
     return "\n\n".join(_full(finding, texts, colour) for finding in findings)
