@@ -143,7 +143,13 @@ class Spec:
     @cached_property
     def findings(self) -> tuple[Diagnostic, ...]:
         """All that is found in the design, sorted by place, less what its comments allow."""
-        return self._found(self.checked())
+        checked = self.checked()
+        found = self._found(checked)
+        if checked is None:
+            return found
+        places = {one.span for one in found}
+        late = [one for one in checked.unsupported() if one.span not in places]
+        return tuple(sorted([*found, *late], key=by_place))
 
     @cached_property
     def proofs(self) -> tuple[Proof, ...]:

@@ -162,9 +162,9 @@ def test_explain() -> None:
     assert page.count("\nWhy\n") == page.count("\nBad\n") == page.count("\nGood\n") == 1
     listed = revc("explain").stdout.splitlines()
     assert listed[0] == "S001  deny  syntax"
-    unknown = revc("explain", "B299")
+    unknown = revc("explain", "Z999")
     assert unknown.exit_code == 2
-    assert "no rule B299; `revc explain` lists them" in unknown.stderr
+    assert "no rule Z999; `revc explain` lists them" in unknown.stderr
 
 
 def test_new_writes_a_spec_that_compiles_and_overwrites_nothing(tmp_path: Path) -> None:
