@@ -11,11 +11,34 @@ Level = Literal["deny", "warn", "allow"]
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """`new` in the place of `old`, which stands at `span`, on one line."""
+
+    span: Span
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A repair that a tool can make; a `safe` one cannot change what a spec means."""
+
+    edits: tuple[Edit, ...]
+    safe: bool = False
+
+
+def renamed(span: Span, name: str, better: str | None) -> Fix | None:
+    """Return the repair that puts `better` for the name at the start of `span`; None for none."""
+    at = Span(span.file, span.line, span.column, span.line, span.column + len(name))
+    return None if better is None else Fix((Edit(at, name, better),))
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One finding: its rule, where it is, and one sentence that says what is wrong.
 
-    `notes` say more of it, `helps` how to repair it, and `witness` is inputs that show it, where
-    some were found.
+    `notes` say more of it, `helps` how to repair it, `fix` is a repair that a tool can make, and
+    `witness` is inputs that show it, where some were found.
     """
 
     code: str
@@ -26,6 +49,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     helps: tuple[str, ...] = ()
     witness: str | None = None
+    fix: Fix | None = None
 
 
 def syntax_error(message: str, span: Span, *notes: str, helps: Iterable[str] = ()) -> Diagnostic:

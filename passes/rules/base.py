@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from revc.grammar.diagnostics import Diagnostic, Level
+from revc.grammar.diagnostics import Diagnostic, Fix, Level
 from revc.grammar.span import Span
 
 Subject = Literal["file", "nets", "block", "model", "memory", "program", "support", "proof"]
@@ -54,20 +54,26 @@ class Rule:
 
     def at(
         self, span: Span, message: str, *notes: str, level: Level | None = None,
-        help: str | None = None, witness: str | None = None,
+        help: str | None = None, witness: str | None = None, fix: Fix | None = None,
     ) -> Diagnostic:  # fmt: skip
-        """Return a finding of this rule at `span`; `help` names its repair."""
+        """Return a finding of this rule at `span`; `help` names its repair, `fix` makes it."""
         helps = () if help is None else (help,)
         return Diagnostic(
-            self.code, self.name, level or self.level, message, span, notes, helps, witness
+            self.code, self.name, level or self.level, message, span, notes, helps, witness, fix
         )
 
 
 def hint(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean `Attn`?``, or nothing when no known name is close."""
+    close = nearest(name, known)
+    return f"; did you mean `{close}`?" if close else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` is most likely a slip for, None when none is close."""
     from difflib import get_close_matches  # slow to import, and needed for findings alone
 
     names = list(known)
     other_case = [one for one in names if one.casefold() == name.casefold()]
     close = other_case[:1] or get_close_matches(name, names, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    return close[0] if close else None

@@ -28,6 +28,11 @@ def run(
     ] = None,
     dim: Annotated[list[str] | None, typer.Option("--dim", "-D", help="Bind a dim: d=768.")] = None,
     proof: Annotated[bool, typer.Option("--proof", help="Print each verdict's proof.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Make the repairs that are safe.")] = False,
+    unsafe_fixes: Annotated[
+        bool,
+        typer.Option("--unsafe-fixes", help="Make those too that may change what a spec means."),
+    ] = False,
     probe: Annotated[
         bool,
         typer.Option(
@@ -43,7 +48,35 @@ def run(
     _check_codes(chosen)
     dims = parse_dims(dim or [])
     allowed = imports(no_import, allow_import)
+    if fix or unsafe_fixes:
+        mend(specs, chosen, dims, unsafe_fixes)
     raise typer.Exit(check(specs, output_format, chosen, dims, proof, probe, allowed))
+
+
+def mend(specs: list[str], chosen: Selection, dims: dict[str, int], unsafe: bool) -> None:
+    """Repair files, and say on standard error which have changed.
+
+    Raises:
+        typer.BadParameter: standard input is among them.
+        OutputError: a file cannot be written.
+    """
+    from revc.cli.files import STDIN, expanded, source
+    from revc.cli.options import write_text
+    from revc.grammar.diagnostics import SpecError
+    from revc.passes.fixes import fixed
+    from revc.passes.sources import DISK
+
+    if STDIN in specs:
+        raise typer.BadParameter("standard input cannot be repaired in place: name a file")
+    for spec in expanded(specs):
+        try:
+            text = DISK.main(source(spec))
+        except SpecError:
+            continue  # linting says why it cannot be read
+        repaired = fixed(text, unsafe, chosen, dims)
+        if repaired != text.text:
+            write_text(spec, repaired)
+            typer.echo(f"repaired {spec}", err=True)
 
 
 def _codes(given: list[str] | None) -> tuple[str, ...]:

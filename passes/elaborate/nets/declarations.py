@@ -107,7 +107,7 @@ def _unknown_net(scope: Scope, value: ast.Expr) -> Diagnostic | None:
         return None
     known, file = builtin_signatures(), scope.module
     if value.func in known and file.imports.get(value.func, scope) is not None:
-        return import_builtin(value.func, value.func_span)
+        return import_builtin(value.func, value.func_span, file)
     if value.func in known or file.find(value.func) or value.func in file.imports:
         return None
     names = [*scope.known_nets(), *known]
