@@ -1,6 +1,6 @@
 """Activations kept as codes: error, bytes and loss beside int8, int4 and the exact optimum.
 
-    python -m benchmarks.compress [--json] [--steps 40]
+    python -m benchmarks.compress [--json] [--layers 6] [--steps 40]
 
 A small transformer predicts sums of sines. All arms keep everything that they save, in their own
 way; the exact plan computes again instead, within the peak of the constant policy. "Adaptive" is
@@ -37,9 +37,9 @@ BITS = 4.0
 Context = Callable[[], AbstractContextManager[object]]
 
 
-def network(seed: int = 0) -> nn.Sequential:
+def network(layers: int, seed: int = 0) -> nn.Sequential:
     torch.manual_seed(seed)
-    blocks = [Block(WIDTH) for _ in range(3)]
+    blocks = [Block(WIDTH) for _ in range(layers)]
     return nn.Sequential(nn.Linear(4, WIDTH), *blocks, RootNorm(WIDTH), nn.Linear(WIDTH, 4))
 
 
@@ -174,10 +174,10 @@ def final_loss(module: nn.Module, steps: int, seed: int) -> float:
     return statistics.fmean(losses[-5:])
 
 
-def rows(steps: int) -> Iterator[Row]:
+def rows(layers: int, steps: int) -> Iterator[Row]:
     """All figures of all arms."""
     x = signals(0)[:, :-1].contiguous()
-    net = network()
+    net = network(layers)
     made = arms(net, x)
     plain = made["everything kept"]
     exact = policy.gradients(plain, [x], CPU)
@@ -189,14 +189,14 @@ def rows(steps: int) -> Iterator[Row]:
         yield Row(f"{name}, gradient error", error, "of the norm")
         yield Row(f"{name}, time", seconds(module, x) / base, "x plain")
     for name in made:
-        losses = [final_loss(arms_of(name, made, seed), steps, seed) for seed in range(3)]
+        losses = [final_loss(started(made[name], layers, seed), steps, seed) for seed in range(3)]
         yield Row(f"{name}, final loss", statistics.fmean(losses), "of three seeds")
 
 
-def arms_of(name: str, made: dict[str, nn.Module], seed: int) -> nn.Module:
+def started(arm: nn.Module, layers: int, seed: int) -> nn.Module:
     """Return an arm with the parameters that a seed starts from."""
-    twin = copy.deepcopy(made[name])
-    values = network(seed).parameters()
+    twin = copy.deepcopy(arm)
+    values = network(layers, seed).parameters()
     with torch.no_grad():
         for own, value in zip(twin.parameters(), values, strict=True):
             own.copy_(value)
@@ -207,9 +207,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="print an array of rows")
+    parser.add_argument("--layers", type=int, default=6, help="of the transformer (6)")
     parser.add_argument("--steps", type=int, default=40, help="of each training run (40)")
     options = parser.parse_args()
-    found = list(rows(options.steps))
+    found = list(rows(options.layers, options.steps))
     if options.json:
         print(as_json(found))
     else:

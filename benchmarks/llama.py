@@ -88,10 +88,10 @@ def inputs() -> list[Tensor]:
 class Plain(nn.Module):
     """The network in plain torch, each layer checkpointed or not."""
 
-    def __init__(self, count: int, checkpointed: bool) -> None:
+    def __init__(self, count: int, checkpointed: bool, dropout: float) -> None:
         super().__init__()
         self.checkpointed = checkpointed
-        self.layers = nn.ModuleList(nn.ModuleList(pair) for pair in halves(count))
+        self.layers = nn.ModuleList(nn.ModuleList(pair) for pair in halves(count, dropout))
 
     def forward(self, a: Tensor, b: Tensor, *givens: Tensor) -> tuple[Tensor, Tensor]:
         for pair in self.layers:
@@ -107,21 +107,24 @@ def _layer(pair: Any, a: Tensor, b: Tensor, *givens: Tensor) -> tuple[Tensor, Te
     return a, b + pair[1](a)
 
 
-def reversible(count: int, state: str, capture: Any = "auto") -> nn.Module:
+def reversible(count: int, state: str, dropout: float, **options: Any) -> nn.Module:
     """Return the network as revc runs it."""
-    pairs = halves(count)
+    pairs = halves(count, dropout)
     nets = {"F": [f for f, _ in pairs], "G": [g for _, g in pairs]}
     text = SPEC.format(state=state, layers=count)
     dims = {"d": WIDTH, "h": WIDTH // HEADS}
-    return revc.compile(text, dims=dims, nets=nets, capture=capture)
+    return revc.compile(text, dims=dims, nets=nets, **options)
 
 
-ARMS: dict[str, Callable[[int], nn.Module]] = {
-    "plain": lambda count: Plain(count, checkpointed=False),
-    "checkpointed": lambda count: Plain(count, checkpointed=True),
-    "revc float": lambda count: reversible(count, "float32"),
-    "revc lattice": lambda count: reversible(count, "lattice(Q12.20)"),
-    "revc lattice, called": lambda count: reversible(count, "lattice(Q12.20)", "never"),
+LATTICE = "lattice(Q12.20)"
+ARMS: dict[str, Callable[[int, float], nn.Module]] = {
+    "plain": lambda count, p: Plain(count, False, p),
+    "checkpointed": lambda count, p: Plain(count, True, p),
+    "revc float": lambda count, p: reversible(count, "float32", p),
+    "revc lattice": lambda count, p: reversible(count, LATTICE, p),
+    "revc lattice, called": lambda count, p: reversible(
+        count, LATTICE, p, capture="never", rng="replay"
+    ),
 }
 
 

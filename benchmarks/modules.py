@@ -1,7 +1,7 @@
 """Brought modules: memory and time beside checkpointing, and which classes are captured.
 
     pip install -r benchmarks/peers.txt
-    python -m benchmarks.modules [--json] [--layers 8] [--rounds 5]
+    python -m benchmarks.modules [--json] [--layers 8] [--dropout 0.1] [--rounds 5]
 
 Peaks are the allocator's (revc/planning/meter.py) in S, bytes of one float32 stream. Those of Llama
 layers are of a second micro-batch: gradients are there already, and what is added to them counts.
@@ -30,10 +30,10 @@ def own_blocks(layers: int) -> Iterator[Row]:
         yield Row(f"{arm}, L = {layers}: peak", measures.peak(arm, layers) / 2**20, "S", target)
 
 
-def llama_layers(layers: int, rounds: int) -> Iterator[Row]:
+def llama_layers(layers: int, rounds: int, dropout: float) -> Iterator[Row]:
     """Yield peaks and times of Llama layers, as ratios to checkpointing each layer."""
     values = llama.inputs()
-    steps = {name: llama.step(make(layers), values) for name, make in llama.ARMS.items()}
+    steps = {name: llama.step(make(layers, dropout), values) for name, make in llama.ARMS.items()}
     peaks: dict[str, float] = {}
     times: dict[str, list[float]] = {name: [] for name in steps}
     for name, step in steps.items():
@@ -43,12 +43,13 @@ def llama_layers(layers: int, rounds: int) -> Iterator[Row]:
         for name, step in steps.items():
             times[name].append(_seconds(step))
     base = "checkpointed"
-    yield Row(f"Llama, L = {layers}, {base}: peak", peaks[base], "S")
+    subject = f"Llama, L = {layers}" + (f", dropout {dropout:g}" if dropout else "")
+    yield Row(f"{subject}, {base}: peak", peaks[base], "S")
     for name in steps:
         if name != base:
             known = name in ("revc float", "revc lattice")
             memory, lasts = (0.6, 1.1) if known else (None, None)
-            title = f"Llama, L = {layers}, {name}"
+            title = f"{subject}, {name}"
             yield Row(f"{title}: peak beside checkpointing", peaks[name] / peaks[base], "x", memory)
             ratios = [mine / its for mine, its in zip(times[name], times[base], strict=True)]
             yield Row(f"{title}: time", statistics.median(ratios), "x", lasts)
@@ -76,12 +77,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="print an array of rows")
     parser.add_argument("--layers", type=int, nargs="*", default=[8, 32], help="depths (8 32)")
+    parser.add_argument(
+        "--dropout", type=float, nargs="*", default=[0.0, 0.1], help="of attention weights (0 0.1)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="steps that are timed (5)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = [*zoo(), *own_blocks(6)]
     for layers in options.layers:
-        rows += llama_layers(layers, options.rounds)
+        for dropout in options.dropout:
+            rows += llama_layers(layers, options.rounds, dropout)
     if options.json:
         print(as_json(rows))
     else:

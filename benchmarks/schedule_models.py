@@ -1,17 +1,22 @@
 """Plans of a model: what a step holds and computes under them, beside plain and checkpointing.
 
-    python -m benchmarks.schedule_models [--json] [--layers 24] [--budgets 10]
+    python -m benchmarks.schedule_models [--json] [--layers 24] [--budgets 10] [--rounds 7]
 
 The network is that of benchmarks/training.py. Peaks are the allocator's (revc/planning/meter.py),
 of a forward pass and the backward pass of the sum of its results, with gradients of the parameters
 that are there already, which is what `revc.plan` predicts. Inputs want no gradient, and the loss's
-takes no memory. Operations are counted: matrix products and attention. S is one stream, 1 MiB.
+takes no memory. Operations are counted: matrix products and attention. Times are ratios of pairs of
+steps. S is one stream, 1 MiB.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,8 +26,10 @@ from benchmarks.arms import Arm, build
 from benchmarks.flops import FlopCounter
 from benchmarks.nets import Size
 from benchmarks.rows import Row, as_json, print_table
+from revc.planning.chunks import in_chunks
 from revc.planning.meter import trace
 from revc.planning.step import fake_step
+from revc.runtime.chunks import Chunks
 from revc.runtime.model import ReversibleModel
 
 STREAM = 1 << 20
@@ -62,13 +69,25 @@ def operations(arm: Arm) -> int:
     return counter.total
 
 
-def rows(layers: int, count: int) -> Iterator[Row]:
+def paired(arm: Arm, peer: Arm, rounds: int) -> float:
+    """Return the median ratio of the processor times of two arms' steps, run in turns."""
+    found = []
+    for _ in range(rounds):
+        times = []
+        for one in (arm, peer):
+            start = time.process_time()
+            step(one)
+            times.append(time.process_time() - start)
+        found.append(times[0] / times[1])
+    return statistics.median(found)
+
+
+def rows(layers: int, count: int, rounds: int) -> Iterator[Row]:
     """The plans at the peaks of others, a little below, and at budgets between least and most."""
     size = Size(layers)
     arms = {name: built(name, size) for name in ("plain", "selective checkpoint", "checkpoint")}
     peaks = {name: measured(arm) for name, arm in arms.items()}
     work = {name: operations(arm) for name, arm in arms.items()}
-    del arms
     for name, peak in peaks.items():
         yield Row(f"{name}, peak", peak / STREAM, "S")
         yield Row(f"{name}, operations", work[name] / work["plain"], "x plain")
@@ -84,6 +103,10 @@ def rows(layers: int, count: int) -> Iterator[Row]:
         yield Row(f"{name}, peak", measured(arm) / memory, "of it", 1.0)
         ratio = 1 + planned.flops / planned.costs.flops
         yield Row(f"{name}, operations", ratio, "x plain", others / work["plain"])
+        peer = arms.get(name.removeprefix("at the peak of "))
+        if peer is not None and rounds:
+            yield Row(f"{name}, time", paired(arm, peer, rounds), "x its", 1.0)
+    del arms
     over, off, rises, last = 0.0, 0.0, 0, 0
     for index in range(count):
         memory = least + (most - least) * index // (count - 1)
@@ -98,11 +121,17 @@ def rows(layers: int, count: int) -> Iterator[Row]:
 
 
 def chunked() -> Iterator[Row]:
-    """The least peak with chunks, by a step without numbers."""
+    """The least peak with chunks, by a step without numbers; at the first depth, measured too."""
     for layers in (6, 24, 48):
-        _, model, values = made("revc lattice, chunks=4", Size(layers))
-        peak = fake_step(model, values, "invert").peak
-        yield Row(f"chunks = 4, L = {layers}, least peak", peak / STREAM, "S", 10.0)
+        arm, model, values = made("revc lattice", Size(layers))
+        for chunks in (Chunks(4), Chunks(4, 2)):
+            twin = in_chunks(model, chunks)
+            name = f"chunks = {chunks}, L = {layers}, least peak"
+            target = 10.0 if chunks.sequence > 1 else None
+            yield Row(name, fake_step(twin, values, "invert").peak / STREAM, "S", target)
+            if layers == 6:
+                held = measured(replace(arm, module=twin, call=partial(twin, **values)))
+                yield Row(f"{name}, measured", held / STREAM, "S", target)
 
 
 def main() -> None:
@@ -110,9 +139,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="print an array of rows")
     parser.add_argument("--layers", type=int, default=24, help="of the network (24)")
+    parser.add_argument("--rounds", type=int, default=7, help="of steps that are timed (7)")
     parser.add_argument("--budgets", type=int, default=10, help="between least and most (10)")
     options = parser.parse_args()
-    found = [*rows(options.layers, options.budgets), *chunked()]
+    found = [*rows(options.layers, options.budgets, options.rounds), *chunked()]
     if options.json:
         print(as_json(found))
     else:

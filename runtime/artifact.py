@@ -216,6 +216,10 @@ class ArtifactGraphs:
         """Return the slots that run as modules where `brought` do: there are none."""
         return brought
 
+    def pieces(self, name: str) -> tuple[Any, ...]:
+        """Return nothing: an artifact runs as it was written."""
+        return ()
+
     def compiled(
         self, name: str, brought: frozenset[int], how: tuple[tuple[str, Any], ...],
         asked: tuple[bool, ...] | None = None,

@@ -46,10 +46,15 @@ def add(total: Any, part: Any) -> Any:
 
 
 def add_product(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """Return ``total + left @ right``, in the buffer of `total` in eager mode."""
+    """Return ``total + left @ right``, in the buffer of `total` in eager mode.
+
+    The product may be of a narrower dtype, which autocast gives it: then it is rounded to that.
+    """
     if torch.compiler.is_compiling():
         return total + left @ right
-    return total.addmm_(left, right)
+    if total.dtype == left.dtype:
+        return total.addmm_(left, right)
+    return total.add_(left @ right)
 
 
 def zeros_for(value: Tensor | Like) -> Tensor:
@@ -65,8 +70,15 @@ def zeros(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Ten
     return torch.zeros(tuple(shape), dtype=wide, device=device)
 
 
-def at_piece(part: Tensor, whole: Tensor, index: int, count: int) -> Tensor:
-    """Return a cotangent of the whole that is `part` on batch piece `index` of `count`."""
-    pieces = [torch.zeros_like(p) for p in torch.tensor_split(whole, count, 0)]
-    pieces[index] = part.to(whole.dtype)
-    return torch.cat(pieces)
+def at_piece(part: Tensor, whole: Tensor, at: Sequence[tuple[int, int, int]]) -> Tensor:
+    """Return a cotangent of the whole that is `part` on one piece of it.
+
+    `at` says where that lies: axis, index and count of one cut after the other.
+    """
+    if not at:
+        return part.to(whole.dtype)
+    (axis, index, count), *within = at
+    cut = torch.tensor_split(whole, count, axis)
+    pieces = [torch.zeros_like(piece) for piece in cut]
+    pieces[index] = at_piece(part, cut[index], within)
+    return torch.cat(pieces, axis)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from revc.errors import BindError
+from revc.runtime.chunks import Chunks
 from revc.runtime.metered.plan import NO_BITS, Plan
 from revc.runtime.plain import frozen
 from revc.runtime.schedule import INVERT, Action, Schedule
@@ -55,7 +56,7 @@ class Interface:
     builtin: tuple[bool, ...]
     segments: tuple[SegmentPlan, ...]
     exact: bool
-    chunks: int
+    chunks: Chunks
     program_hash: str
     plan: Plan = NO_BITS
     needs: tuple[Need, ...] = ()
@@ -70,6 +71,7 @@ class Interface:
         """Return the interface that `to_json` gave."""
         values = {name: frozen(value) for name, value in data.items() if name != "plan"}
         values["plan"] = Plan.from_json(data["plan"])
+        values["chunks"] = Chunks(*values["chunks"])
         for name in ("takes", "gives", "givens"):
             values[name] = tuple(Slot(**slot) for slot in values[name])
         values["needs"] = tuple(Need(**need) for need in values["needs"])
@@ -144,13 +146,14 @@ class Interface:
         return sizes
 
     def check_batch(self, examples: int) -> None:
-        """Check that a batch can be run in chunks.
+        """Check that a batch can be run in pieces.
 
         Raises:
             BindError: there are fewer examples.
         """
-        if examples < self.chunks:
-            raise BindError(f"{self.chunks} chunks of a batch of {examples}: some would be empty")
+        count = self.chunks.batch
+        if examples < count:
+            raise BindError(f"{count} chunks of a batch of {examples}: some would be empty")
 
     def bound(
         self, slots: Sequence[Slot], values: Mapping[str, Tensor], known: Mapping[str, int]
@@ -229,6 +232,10 @@ _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 _WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
+_TWO = ((2, 1, ()),)
+"""The number of labels that booleans may stand for."""
+
+
 def _bind_sizes(slot: Slot, value: Tensor, sizes: dict[str, int]) -> None:
     for size, wanted in zip(value.shape, slot.shape, strict=True):
         if len(wanted) == 1:
@@ -239,7 +246,7 @@ def _bind_sizes(slot: Slot, value: Tensor, sizes: dict[str, int]) -> None:
 
 def _check_kind(slot: Slot, value: Tensor) -> None:
     if slot.kind == "label":
-        if value.dtype not in _WHOLE:
+        if value.dtype not in _WHOLE and not (value.dtype == torch.bool and slot.classes == _TWO):
             raise BindError(f"{slot.name} is {value.dtype}; labels are integers, best int64")
     elif not (value.dtype in _FLOATS or (slot.kind == "lattice" and value.dtype in _WHOLE)):
         raise BindError(f"{slot.name} is {value.dtype}; the spec says {slot.text}: pass floats")

@@ -15,7 +15,7 @@ from revc.runtime.metered.session import Options
 from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.nets.autograd_scan import custom_function
 from revc.runtime.nets.capture.report import NetReport, report
-from revc.runtime.nets.leaf import Capture
+from revc.runtime.nets.leaf import Capture, Rng
 from revc.runtime.run import directions, gate, guard, lowering, whole
 from revc.runtime.run.bound import made, runs_as_module
 from revc.runtime.run.counts import Counts
@@ -47,7 +47,8 @@ class ReversibleModel(Scheduled):
     rebuilt up to rounding: `drift` is what a register may be off by, as a fraction of the largest
     norm that one had in the run, until it is an error (``float("inf")``: never looked at).
     `capture` says whether nets that are brought run as graphs, "auto", "never" or "require"; what
-    became of each, `nets_report` says.
+    became of each, `nets_report` says. `rng` says what becomes of one that does not and draws from
+    torch's generators: "refuse", or "replay", which saves their states and restores them.
 
     Made by `revc.compile` or an artifact's ``load``.
 
@@ -76,6 +77,7 @@ class ReversibleModel(Scheduled):
         self.deferred = Deferred()
         self.drift = TOLERANCE
         self.capture: Capture = "auto"
+        self.rng: Rng = "refuse"
         self.stacks = Bits(interface.plan, interface.sizes)
         self._enter()
 

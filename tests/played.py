@@ -225,7 +225,8 @@ def played() -> Iterator[Played]:
     with (
         patch.multiple(Tensor, create=True, **members),
         patch.multiple(torch.cuda, _lazy_init=lambda: None, Event=_Event,
-                       current_stream=lambda device=None: None),
+                       current_stream=lambda device=None: None,
+                       default_stream=lambda device=None: None),
         patch("revc.runtime.bits.engine.backend", chosen),
         patch("revc.runtime.bits.stack.backend", chosen),
         patch("revc.runtime.state.device._loaded", lambda: None),  # operators stand for kernels

@@ -98,10 +98,19 @@ def _nets(block: Block, probe: Probe | None) -> Iterator[Proof]:
     seen: set[Span] = set()
     for slot in block.nets:
         looked = look(slot, probe) if slot.span not in seen else SILENT
-        if looked.verdict == "unknown":
+        if looked.verdict in _OF_NETS:
             seen.add(slot.span)
-            reason = f"a torch net may draw random numbers, or keep state: {looked.why}"
-            yield Proof(f"net {slot.name}", "UNKNOWN", reason, slot.span)
+            verdict, reason = _OF_NETS[looked.verdict]
+            yield Proof(f"net {slot.name}", verdict, f"{reason}: {looked.why}", slot.span)
+
+
+_OF_NETS: dict[str, tuple[Verdict, str]] = {
+    "unknown": ("UNKNOWN", "a torch net may draw random numbers, or keep state"),
+    "charged": (
+        "ASSUMED",
+        "it draws random numbers, from a key that is charged if it is captured, else it is refused",
+    ),
+}
 
 
 def _unproved(block: Block) -> set[int]:

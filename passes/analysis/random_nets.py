@@ -6,7 +6,7 @@ from revc.grammar.signatures import builtin_signatures
 from revc.ir.dims import Dim
 from revc.ir.memo import per_node
 from revc.ir.nets import Builtin, NetSlot, Setting, TorchClass
-from revc.passes.analysis.torch_layers import SILENT, UNKNOWN, Looked, layer
+from revc.passes.analysis.torch_layers import SILENT, UNKNOWN, Looked, is_torchs, layer
 
 Probe = Callable[[NetSlot], Looked]
 """Runs a net to see what it does; see `revc.audit.probe`."""
@@ -28,7 +28,8 @@ def look(slot: NetSlot, probe: Probe | None = None) -> Looked:
     if not isinstance(source, TorchClass):
         return SILENT
     found = _text(source)
-    return probe(slot) if found.verdict == "unknown" and probe is not None else found
+    told = found.verdict in ("random", "silent")
+    return found if told or probe is None else probe(slot)
 
 
 @per_node
@@ -39,12 +40,15 @@ def _text(source: TorchClass) -> Looked:
     module, _, name = source.target.partition(":")
     if module == "torch.nn" or module.startswith("torch.nn.modules"):
         found = layer(name, args, kwargs)
-        why = f"{source.target}: {found.why}" if found.verdict == "random" else _NOT.why
-        return Looked(found.verdict, why)
+        if found.verdict == "random":
+            return Looked("charged", f"{source.target}: {found.why}")
+        return Looked(found.verdict, _NOT.why)
     from revc.passes.analysis.source_scan import random_call
 
     call = random_call(source.target, args, kwargs)
-    return _NOT if call is None else Looked("random", f"{source.target} has {call}")
+    if call is None:
+        return _NOT
+    return Looked("charged" if is_torchs(call) else "random", f"{source.target} has {call}")
 
 
 def _plain(value: Setting) -> object:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from revc.passes.analysis.source_files import File, Found, find, open_module
-from revc.passes.analysis.torch_layers import FILLING, UNKNOWN, function, layer
+from revc.passes.analysis.torch_layers import FILLING, UNKNOWN, function, is_torchs, layer
 
 MOST = 300  # classes and functions that are followed
 _START = ("forward", "__call__")
@@ -23,6 +23,7 @@ def random_call(
 ) -> str | None:
     """Return what the class ``module:Class`` draws random numbers by, None if nothing is found.
 
+    Of several things, one that is none of torch's comes first.
     `args` and `kwargs` are what it is made with, `UNKNOWN` where that is not known. None as well
     when the class cannot be found: that is for the compiler to report.
     """
@@ -31,7 +32,8 @@ def random_call(
     found = find(file, name) if file is not None else None
     if found is None or not isinstance(found.node, ast.ClassDef):
         return None
-    return next(_Scan().made(found, list(args), dict(kwargs)), None)
+    drawn = list(_Scan().made(found, list(args), dict(kwargs)))
+    return min(drawn, key=is_torchs, default=None)
 
 
 @dataclass

@@ -14,9 +14,12 @@ UNKNOWN = object()
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What is known of a net: it draws random numbers, draws none, or was not looked into."""
+    """What is known of a net: it draws random numbers, draws none, or was not looked into.
 
-    verdict: Literal["random", "silent", "unknown"]
+    One that is "charged" draws by torch's operators alone: captured, it draws from a key.
+    """
+
+    verdict: Literal["random", "charged", "silent", "unknown"]
     why: str = ""
 
 
@@ -70,6 +73,12 @@ OTHERS = frozenset(_CLOCK.split())
 _FILLING = "uniform_ normal_ bernoulli_ random_ exponential_ log_normal_ cauchy_ geometric_"
 FILLING = frozenset(_FILLING.split())
 """Methods that fill a tensor with random numbers."""
+
+
+def is_torchs(drawn: str) -> bool:
+    """Say whether what something draws by, as `function` tells it, is torch's own."""
+    name = drawn.strip("`")
+    return name not in OTHERS and not name.startswith(_MODULES)
 
 
 def layer(name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> Looked:

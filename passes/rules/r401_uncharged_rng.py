@@ -12,9 +12,10 @@ RULE = Rule(
     "uncharged-rng",
     "deny",
     Page(
-        what="A net draws random numbers: a built-in one with `dropout` above 0, one of torch's "
-        "layers that does, or a class whose source makes such a layer or calls a random function. "
-        "With `--probe` nets are run, and what they draw is seen.",
+        what="A net draws random numbers that nobody can give again: a built-in one with `dropout` "
+        "above 0, or a class whose source calls random functions of Python or numpy, or a clock. "
+        "With `--probe` nets are run, and what they draw is seen. What torch draws in a net that "
+        "is brought is charged: the net gets a key of 128 bits for each call (docs/modules.md).",
         why="The inverse evaluates the net again and must get the same numbers. Random bits come "
         "from a reservoir, where `draw` books them and the inverse gives them back.",
         bad="""

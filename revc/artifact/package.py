@@ -14,7 +14,7 @@ from revc.artifact.nets import nets_text
 from revc.artifact.program import json_text, program_json
 from revc.artifact.runtime_calls import runtime_signatures
 from revc.artifact.write import write_package
-from revc.codegen.compile import check_chunks, interface_of, scheduled
+from revc.codegen.compile import interface_of, scheduled
 from revc.codegen.graphs import BlockGraphs, CompiledGraphs
 from revc.codegen.imports import check_imports
 from revc.codegen.interface import emits_of
@@ -27,10 +27,11 @@ from revc.ir.program import Block, Program, Register
 from revc.passes.recursion_limit import recursion_limit
 from revc.passes.spec import build
 from revc.runtime import artifact
+from revc.runtime.chunks import WHOLE, Chunks, chunks_of
 from revc.runtime.schedule import Wish, kept_graphs, kept_name, saved_graphs
 
 
-def package_files(program: Program, chunks: int = 1) -> dict[str, str]:
+def package_files(program: Program, chunks: Chunks = WHOLE) -> dict[str, str]:
     """Return the files of a program's artifact by name; equal programs give equal text.
 
     Raises:
@@ -61,7 +62,7 @@ def package(
     *,
     model: str | None = None,
     dims: Mapping[str, int] | None = None,
-    chunks: int = 1,
+    chunks: int | tuple[int, int] = 1,
     force: bool = False,
     allow_import: Iterable[str] | None = None,
     schedule: Wish = "invert",
@@ -80,11 +81,11 @@ def package(
         BindError: `model`, `dims`, `chunks` or `schedule` do not fit, or an import is not allowed.
         OutputError: the folder holds what is not ours to replace, or cannot be written.
     """
-    check_chunks(chunks)
+    pieces = chunks_of(chunks)
     with recursion_limit():
         program = build(source, model=model, dims=dims or {}, nets=None)
         check_imports(program, allow_import)
-        files = package_files(scheduled(program, schedule), chunks)
+        files = package_files(scheduled(program, schedule), pieces)
     write_package(files, Path(output), force)
 
 

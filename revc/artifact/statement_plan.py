@@ -99,12 +99,13 @@ def _sort_results(node: Node, plan: Plan) -> None:
         plan.free.add(node)
     picks: dict[int, list[Node]] = {}
     for user in node.users:
-        if user.target is not operator.getitem or not isinstance(user.args[1], int):
+        if user.target is operator.getitem and isinstance(user.args[1], int):
+            picks.setdefault(user.args[1], []).append(user)
+        elif node.op != "placeholder":
             return
-        picks.setdefault(user.args[1], []).append(user)
     if node.op == "placeholder" and picks:
         plan.parts[node] = picks
-        plan.free.update(node.users)
+        plan.free.update(user for users in picks.values() for user in users)
     if node.op == "placeholder" or not picks or len(picks) < len(node.users):
         return
     # What nobody uses would be held under some name: then each result is picked by its index. A

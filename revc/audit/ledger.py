@@ -17,6 +17,7 @@ from revc.runtime.bits.constants import UNIT
 from revc.runtime.metered.books import Books
 from revc.runtime.metered.plan import TAPE
 from revc.runtime.metered.session import Session
+from revc.runtime.nets.keys import METER as KEYS
 
 NAME = "exact ledger"
 ACCOUNTS = ("written", "drawn", "erased")
@@ -62,7 +63,7 @@ def _stacks(session: Session, watched: Watched) -> dict[str, int]:
 def _books(session: Session, books: Books, booked: list[Booking]) -> dict[str, int]:
     """Return how far the books are from what was booked, a meter and side at a time."""
     found = {}
-    for meter in sorted({one.meter for one in booked} | {*books.meters}):
+    for meter in sorted({one.meter for one in booked} | {*books.meters} - {KEYS}):
         sides = {True: session.books.written.zeros(), False: session.books.written.zeros()}
         for one in booked:
             if one.meter == meter:

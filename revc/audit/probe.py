@@ -7,7 +7,7 @@ result differed and no buffer changed. That is what was seen, at one input, and 
 
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,11 +56,11 @@ def probed(slot: NetSlot, source: TorchClass) -> Looked:
     A net that cannot be made or run is not known: compiling has the word on that.
     """
     args, kwargs = imported_with(source)
-    with _generators_kept():
+    with generators_kept():
         torch.manual_seed(0)
         try:
             net = import_net(slot.name, source.target, args, kwargs)
-            return _watched(net, source.target, [_input(kind) for kind in slot.inputs])
+            return _watched(net, source.target, [input_of(kind) for kind in slot.inputs])
         except BindError as error:
             return Looked("unknown", str(error))
         except ERRORS as error:
@@ -70,6 +70,7 @@ def probed(slot: NetSlot, source: TorchClass) -> Looked:
 
 def _watched(net: nn.Module, target: str, inputs: list[Tensor]) -> Looked:
     """Run a net in both modes, and say what it did besides reading."""
+    drew = False
     for training in (True, False):
         net.train(training)
         mode = "training" if training else "evaluation"
@@ -79,14 +80,16 @@ def _watched(net: nn.Module, target: str, inputs: list[Tensor]) -> Looked:
             before, kept = _generators(), [b.clone() for b in net.buffers()]
             with torch.no_grad():
                 seen.append([t.clone() for t in _tensors(net(*inputs))])
-            if _generators() != before:
+            torchs, *others = (a != b for a, b in zip(_generators(), before, strict=True))
+            if any(others):
                 return Looked("random", f"{target} drew some when it was run in {mode}")
+            drew = drew or torchs
             if not all(torch.equal(a, b) for a, b in zip(kept, net.buffers(), strict=True)):
                 return Looked("unknown", f"{target} changes its buffers as it runs")
         pairs = zip(*seen, strict=True)
         if not all(torch.equal(one, other) for one, other in pairs):
             return Looked("random", f"{target} gave other results when it was run again in {mode}")
-    return SILENT
+    return Looked("charged", f"{target} drew by torch as it ran") if drew else SILENT
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -97,16 +100,16 @@ def _tensors(value: Any) -> Iterator[Tensor]:
             yield from _tensors(item)
 
 
-def _input(kind: RegType) -> Tensor:
-    shape = [_size(dim) for dim in kind.shape]
+def input_of(kind: RegType, sizes: Mapping[str, Dim | int] | None = None) -> Tensor:
+    """Return random values of a type; sizes that nobody gives are `FREE`."""
+    shape = [_size(dim, sizes or {}) for dim in kind.shape]
     if isinstance(kind.numerics, Label):
-        return torch.randint(_size(kind.numerics.size), shape)
+        return torch.randint(_size(kind.numerics.size, sizes or {}), shape)
     return torch.randn(shape)
 
 
-def _size(dim: Dim) -> int:
-    """Return a size, free ones being `FREE`."""
-    known = dim.substitute(dict.fromkeys(dim.names, FREE)).constant
+def _size(dim: Dim, sizes: Mapping[str, Dim | int]) -> int:
+    known = dim.substitute({**dict.fromkeys(dim.names, FREE), **sizes}).constant
     return max(1, int(known or 1))
 
 
@@ -121,7 +124,8 @@ def _generators() -> list[bytes]:
 
 
 def _seed(seed: int) -> None:
-    torch.manual_seed(seed)
+    """Seed Python and numpy, and torch always alike: what it draws, a net gets again."""
+    torch.manual_seed(0)
     random.seed(seed)
     numpy = sys.modules.get("numpy")
     if numpy is not None:
@@ -129,7 +133,7 @@ def _seed(seed: int) -> None:
 
 
 @contextmanager
-def _generators_kept() -> Iterator[None]:
+def generators_kept() -> Iterator[None]:
     """Put the generators back as they were."""
     torch_state, python_state = torch.get_rng_state(), random.getstate()
     numpy = sys.modules.get("numpy")

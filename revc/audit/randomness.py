@@ -19,6 +19,7 @@ from revc.audit.whereabouts import Whereabouts, generators
 from revc.errors import RevcError
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.constants import WORD_BITS
+from revc.runtime.bits.expand import KEY_BITS
 
 NAME = "reservoir count"
 OFF = 1e-3
@@ -91,7 +92,9 @@ def _drawn(watched: Watched) -> tuple[float, float]:
         return 0.0, 0.0
     sources = [name for name, kind in session.kinds.items() if kind == "reservoir"]
     booked = math.fsum(bits(meter.booked) for meter in session.books.drawn.meters.values())
-    return booked, math.fsum(_given(session.stacks[name]) for name in sources)
+    keys = watched.out.run.keys
+    given = KEY_BITS * len(keys.known) if keys is not None else 0
+    return booked, given + math.fsum(_given(session.stacks[name]) for name in sources)
 
 
 def _given(stack: BitStack) -> float:

@@ -53,6 +53,7 @@ class Whereabouts(TorchDispatchMode):
                 self.left(self.net)
             self._inside.pop()
 
+        enter.only_looks = leave.only_looks = True  # type: ignore[attr-defined]
         self._handles += [part.register_forward_pre_hook(enter),
                           part.register_forward_hook(leave, always_call=True)]  # fmt: skip
 

@@ -7,6 +7,7 @@ import typer
 
 from revc.cli.emit import Stage
 from revc.cli.options import (
+    CHUNKS,
     AllowImport,
     Flops,
     NoImport,
@@ -29,10 +30,7 @@ def run(
     dim: Annotated[list[str] | None, typer.Option("--dim", "-D", help="Bind a dim: d=768.")] = None,
     chunks: Annotated[
         str,
-        typer.Option(
-            help="Run separable nets in this many pieces along the batch; auto, with a budget: as "
-            "few as it takes."
-        ),
+        typer.Option(help=CHUNKS),
     ] = "1",
     schedule: Annotated[
         str | None,
@@ -87,7 +85,7 @@ def run(
 
 
 def _print(
-    stage: Stage, spec: str, model: str | None, dims: dict[str, int], chunks: int,
+    stage: Stage, spec: str, model: str | None, dims: dict[str, int], chunks: tuple[int, int],
     schedule: list[str],
 ) -> None:  # fmt: skip
     from revc.cli.emit import emit

@@ -12,6 +12,7 @@ from revc.ir.listing import inverse_text, program_text
 from revc.ir.program import Program
 from revc.passes.recursion_limit import recursion_limit
 from revc.passes.spec import Spec
+from revc.runtime.chunks import Chunks, chunks_of
 
 
 class Stage(StrEnum):
@@ -30,7 +31,7 @@ def emit(
     *,
     model: str | None = None,
     dims: Mapping[str, int] | None = None,
-    chunks: int = 1,
+    chunks: int | tuple[int, int] = 1,
     schedule: Sequence[str] = (),
 ) -> str:
     """Return a stage of a spec's compilation as text.
@@ -42,17 +43,18 @@ def emit(
     Raises:
         SpecError: the spec does not parse, or for the other stages does not check.
         UnsupportedError: for `vjp` and `fx`, a statement cannot be compiled yet.
-        BindError: the schedule does not fit the program.
+        BindError: `chunks` are none, or the schedule does not fit the program.
     """
     with recursion_limit():
         if stage is Stage.ast:
             return tree_text(Spec(source, dims or {}).tree)
         program = Spec(source, dims or {}).program(model, nets=None)
-        program = _scheduled(program, schedule, chunks) if schedule else program
-        return _PRINTERS[stage](program, chunks)
+        pieces = chunks_of(chunks)
+        program = _scheduled(program, schedule, pieces) if schedule else program
+        return _PRINTERS[stage](program, pieces)
 
 
-def _scheduled(program: Program, schedule: Sequence[str], chunks: int) -> Program:
+def _scheduled(program: Program, schedule: Sequence[str], chunks: Chunks) -> Program:
     from revc.codegen.compile import interface_of, scheduled
     from revc.codegen.graphs import CompiledGraphs
 
@@ -61,11 +63,11 @@ def _scheduled(program: Program, schedule: Sequence[str], chunks: int) -> Progra
     return found
 
 
-def _vjp(program: Program, chunks: int) -> str:
+def _vjp(program: Program, chunks: Chunks) -> str:
     return _code(program, chunks)["vjp.py"]
 
 
-def _fx(program: Program, chunks: int) -> str:
+def _fx(program: Program, chunks: Chunks) -> str:
     files = _code(program, chunks)
     names = [name for name in _SHOWN if name in files]
     return "\n\n".join(f"# --- {name} ---\n\n{files[name]}" for name in names)
@@ -76,7 +78,7 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def _code(program: Program, chunks: int) -> dict[str, str]:
+def _code(program: Program, chunks: Chunks) -> dict[str, str]:
     from revc.artifact.package import code_files
     from revc.codegen.graphs import CompiledGraphs
     from revc.codegen.supported import refuse_unsupported
@@ -85,7 +87,7 @@ def _code(program: Program, chunks: int) -> dict[str, str]:
     return code_files(CompiledGraphs(program, chunks))
 
 
-_PRINTERS: dict[Stage, Callable[[Program, int], str]] = {
+_PRINTERS: dict[Stage, Callable[[Program, Chunks], str]] = {
     Stage.ir: lambda program, _chunks: program_text(program),
     Stage.inverse: lambda program, _chunks: inverse_text(program),
     Stage.vjp: _vjp,

@@ -1,11 +1,14 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from revc.errors import OutputError
+
+if TYPE_CHECKING:
+    from revc.runtime.chunks import Chunks
 
 
 def parse_dims(entries: list[str]) -> dict[str, int]:
@@ -37,17 +40,27 @@ AllowImport = Annotated[
 ]
 
 
-def parse_chunks(text: str) -> int | None:
-    """Return a number of chunks, None for ``auto``: as many as a plan wants.
+CHUNKS = (
+    "Run separable nets in this many pieces along the batch, 4, or along batch and sequence, 4x2; "
+    "auto, with a budget: as few as it takes."
+)
+
+
+def parse_chunks(text: str) -> "Chunks | None":
+    """Return the pieces of ``4`` or ``4x2``, None for ``auto``: as many as a plan wants.
 
     Raises:
         typer.BadParameter: it is neither.
     """
     if text == "auto":
         return None
-    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
-        raise typer.BadParameter(f"--chunks {text}: want a number from 1 on, or auto")
-    return int(text)
+    from revc.runtime.chunks import Chunks
+
+    parts = text.split("x")
+    fits = [part.isdecimal() and len(part) < 10 and int(part) > 0 for part in parts]
+    if not all(fits) or len(parts) > 2:
+        raise typer.BadParameter(f"--chunks {text}: want a number from 1 on, two as 4x2, or auto")
+    return Chunks(*map(int, parts))
 
 
 Offload = Annotated[

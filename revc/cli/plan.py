@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from revc.cli.options import Compiled, Flops, Offload
+from revc.cli.options import CHUNKS, Compiled, Flops, Offload
 
 if TYPE_CHECKING:
     from revc.passes.schedule.chain import Chain
@@ -52,10 +52,7 @@ def run(
         float | None,
         typer.Option(min=0, help="Seconds a budget; the best plan so far is given then."),
     ] = None,
-    chunks: Annotated[
-        str,
-        typer.Option(help="Pieces along the batch in which nets run; auto: as few as it takes."),
-    ] = "1",
+    chunks: Annotated[str, typer.Option(help=CHUNKS)] = "1",
     offload: Offload = None,
     flops: Flops = None,
     compiled: Compiled = False,

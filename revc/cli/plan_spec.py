@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from revc.errors import ScheduleError
+from revc.runtime.chunks import WHOLE, Chunks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +26,7 @@ class Subject:
     """Which model is planned, at which sizes, on which device; what it may import, None for all.
 
     `offload` says how fast copies to the host are, and `flops` how many operations a second there
-    are beside; without them nothing is offloaded. `chunks` None leaves their number to the plan.
+    are beside; without them nothing is offloaded. `chunks` None leaves them to the plan.
     `compiled` says that torch.compile compiles its steps.
     """
 
@@ -33,7 +34,7 @@ class Subject:
     model: str | None
     dims: dict[str, int]
     device: str = "cpu"
-    chunks: int | None = 1
+    chunks: Chunks | None = WHOLE
     allowed: tuple[str, ...] | None = None
     offload: str | None = None
     flops: float | None = None
@@ -109,9 +110,10 @@ def planned(
 
 
 def _plans(subject: Subject, made: "ReversibleModel", values: "dict[str, Tensor]") -> "ChunkPlans":
-    from revc.planning.chunks import CHUNKS, ChunkPlans
+    from revc.planning.chunks import ChunkPlans, counts_for
 
-    return ChunkPlans(made, values, CHUNKS if subject.chunks is None else None)
+    own = made.interface.chunks
+    return ChunkPlans(made, values, counts_for(made, values) if subject.chunks is None else [own])
 
 
 def _how(subject: Subject) -> dict[str, Any]:
@@ -143,7 +145,7 @@ def _text(
 
 
 def _named(name: str, one: "Chunked") -> str:
-    return name if one.chunks == 1 else f"{name} in {one.chunks} chunks"
+    return name if one.chunks.pieces == 1 else f"{name} in {one.chunks} chunks"
 
 
 def _object(one: "Chunked | tuple[int, ScheduleError]") -> dict[str, Any]:
@@ -151,7 +153,7 @@ def _object(one: "Chunked | tuple[int, ScheduleError]") -> dict[str, Any]:
 
     if isinstance(one, tuple):
         return {"memory": one[0], "schedule": None, "error": str(one[1])}
-    return {**report.as_object(one.planned), "chunks": one.chunks}
+    return {**report.as_object(one.planned), "chunks": str(one.chunks)}
 
 
 def _give(text: str, output: Path | None) -> None:
@@ -163,8 +165,8 @@ def _give(text: str, output: Path | None) -> None:
         write_text(output, text)
 
 
-def schedule_for(subject: Subject, memory: int | str | None) -> tuple[list[str], int]:
-    """Return the actions that fit a budget, None is the spec's own, and the number of chunks.
+def schedule_for(subject: Subject, memory: int | str | None) -> tuple[list[str], Chunks]:
+    """Return the actions that fit a budget, None is the spec's own, and the chunks.
 
     That is planned for where all sizes are bound: else there are no actions, and a note says so.
 
@@ -179,7 +181,7 @@ def schedule_for(subject: Subject, memory: int | str | None) -> tuple[list[str],
         free = made.interface.sizes[0]
         text = f"nothing is planned for `budget memory`, as sizes are free: bind -D {free}=8"
         typer.echo(f"note: {made.interface.name}: {text}", err=True)
-        return [], subject.chunks or 1
+        return [], made.interface.chunks
     values = inputs_for(made, _device(subject.device))
     found = _plans(subject, made, values).plan(memory, **_how(subject))
     return [str(action) for action in found.planned.schedule], found.chunks
@@ -201,7 +203,7 @@ def _made(subject: Subject) -> "ReversibleModel":
     from revc.codegen.compile import compile
 
     device = _device(subject.device)
-    how: dict[str, Any] = {"dims": subject.dims, "chunks": subject.chunks or 1}
+    how: dict[str, Any] = {"dims": subject.dims, "chunks": subject.chunks or WHOLE}
     how["allow_import"] = subject.allowed
     return compile(subject.spec, model=subject.model, **how).to(device)
 

@@ -9,6 +9,7 @@ import torch
 from torch.fx import Graph, Node
 
 from revc.codegen import places
+from revc.codegen.call_places import Places
 from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Emitter, decoded
 from revc.codegen.holds import Holds
@@ -27,7 +28,7 @@ from revc.ir.expr import Expr, Place
 from revc.ir.instructions import Env, Instruction, forgets
 from revc.ir.keys import key
 from revc.ir.program import Block
-from revc.ir.types import Numerics, RegType
+from revc.ir.types import Label, Numerics, RegType
 from revc.runtime.state import alloc_health
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Body:
         self.given_types: dict[str, RegType] = {r.name: r.type for r in block.givens}
         self.modules: dict[str, torch.nn.Module] = {}
         self._called: dict[int, str] = {}
+        self.places = Places()
         self.holds = Holds(block, options.keep)
 
     def open_tail(self) -> None:
@@ -96,6 +98,7 @@ class Body:
         """
         last = next(iter(reversed(self.graph.nodes)))
         self._name_held()
+        self.places = Places(step)
         yield
         self._name_held()
         for node in reversed(self.graph.nodes):
@@ -210,7 +213,23 @@ class Body:
             return (node if known is None else known), numerics
 
         net, hold = self.nets.__getitem__, self.holds.evaluation(pieces is not None)
-        return Emitter(tape, self.block.nets, raw, self.size, net, asked=self.asked, hold=hold)
+        return Emitter(
+            tape,
+            self.block.nets,
+            raw,
+            self.size,
+            net,
+            asked=self.asked,
+            hold=hold,
+            place=self.places.next,
+            masks=self._masks,
+        )
+
+    def _masks(self, place: Place) -> bool:
+        """Say whether a place is of a given of two labels, which may be booleans."""
+        known = self.given_types.get(place.name) if place.name not in self.state else None
+        kind = None if known is None else known.numerics
+        return isinstance(kind, Label) and kind.size.integer == 2
 
     def asked(self, place: Place) -> bool:
         """Say whether the cotangent of a place may be wanted in a VJP graph of this block.

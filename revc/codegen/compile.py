@@ -13,6 +13,7 @@ from revc.codegen.holds import offered
 from revc.codegen.imports import check_imports, located
 from revc.codegen.interface import emits_of, free_sizes, sizes_of
 from revc.codegen.metering import plan_of, polynomial
+from revc.codegen.pieces import sequences_of
 from revc.codegen.segments import Cut, changed
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import BindError, InternalError
@@ -25,13 +26,14 @@ from revc.ir.types import Label, Lattice
 from revc.passes.analysis.size_needs import SizeNeed, size_needs
 from revc.passes.spec import build
 from revc.runtime import schedule as schedules
+from revc.runtime.chunks import WHOLE, Chunks, chunks_of
 from revc.runtime.interface import Interface, Slot
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state, import_net
-from revc.runtime.nets.leaf import Capture
+from revc.runtime.nets.leaf import Capture, Rng
 from revc.runtime.schedule import Wish
 from revc.runtime.segment_plan import SegmentPlan
-from revc.runtime.sizes import Need
+from revc.runtime.sizes import Need, Polynomial
 
 
 def compile(
@@ -40,11 +42,12 @@ def compile(
     model: str | None = None,
     dims: Mapping[str, int] | None = None,
     nets: Mapping[str, Net] | None = None,
-    chunks: int = 1,
+    chunks: int | tuple[int, int] = 1,
     plain: bool = False,
     allow_import: Iterable[str] | None = None,
     schedule: Wish = "invert",
     capture: Capture = "auto",
+    rng: Rng = "refuse",
 ) -> ReversibleModel:
     """Compile a spec into a module that trains without storing activations.
 
@@ -57,8 +60,9 @@ def compile(
         dims: sizes that the spec leaves free, or other values for those that it binds.
         nets: for each net without a body: a module, a factory called once an instance, or a list
             with one module an instance, in program order.
-        chunks: pieces along the batch in which separable nets run, in every direction; the
-            transient memory is divided by it.
+        chunks: pieces along the batch in which separable nets run, in every direction, or pieces
+            along the batch and, of each, along the sequence: ``(4, 2)``, or ``(1, 8)`` where there
+            is one example. What is held while they run is divided by their number.
         plain: return the one result as a tensor, and not in a named tuple, so that the model fits
             where torch's own layers do (`nn.Sequential`).
         schedule: what a run keeps of each segment until its backward pass: an action for each that
@@ -67,6 +71,9 @@ def compile(
             `ReversibleModel.schedule`.
         capture: whether nets that are brought are traced once and then run as graphs, which takes
             less memory: where they can be, "never", or always ("require"). See `nets_report`.
+        rng: what becomes of nets that draw from torch's generators and are not captured: "refuse",
+            or "replay", which saves the states of the generators and restores them when such a net
+            runs again. A net that is captured draws from a key, which is charged.
         allow_import: modules that nets may come from, with all below them: ``["torch.nn"]``; none
             with ``[]``, any with None.
 
@@ -76,17 +83,17 @@ def compile(
     Raises:
         SpecError: the spec does not parse or check; carries located diagnostics.
         UnsupportedError: it uses a statement that cannot be compiled yet.
-        BindError: `nets`, `chunks`, `plain`, `schedule` or `capture` do not fit the program, or a
-            net comes from where none may.
+        BindError: `nets`, `chunks`, `plain`, `schedule`, `capture` or `rng` do not fit the
+            program, or a net comes from where none may.
     """
-    check_chunks(chunks)
+    pieces = chunks_of(chunks)
     given = dict(nets or {})
     program = build(source, model=model, dims=dims or {}, nets=given.keys())
     check_imports(program, allow_import)
     refuse_unsupported(program)
     modules = make_nets(program, given)
-    found = assemble(scheduled(program, schedule), modules, chunks, plain)
-    found.capture = check_capture(capture)
+    found = assemble(scheduled(program, schedule), modules, pieces, plain)
+    found.capture, found.rng = check_capture(capture), check_rng(rng)
     return found
 
 
@@ -113,18 +120,20 @@ def check_capture(wish: Capture) -> Capture:
     return wish
 
 
-def check_chunks(chunks: int) -> None:
-    """Check a number of pieces.
+def check_rng(wish: Rng) -> Rng:
+    """Check what becomes of random nets, and return it.
 
     Raises:
-        BindError: it is less than one.
+        BindError: there is no such way.
     """
-    if chunks < 1:
-        raise BindError(f"chunks = {chunks}: there must be at least one")
+    known = get_args(Rng)
+    if wish not in known:
+        raise BindError(f"rng = {wish!r}: it is one of {', '.join(map(repr, known))}")
+    return wish
 
 
 def assemble(
-    program: Program, modules: Sequence[nn.Module], chunks: int, plain: bool = False
+    program: Program, modules: Sequence[nn.Module], chunks: Chunks = WHOLE, plain: bool = False
 ) -> ReversibleModel:
     """Return the module of a program whose net instances are `modules`."""
     graphs = CompiledGraphs(program, chunks)
@@ -157,7 +166,7 @@ def interface_of(graphs: CompiledGraphs) -> Interface:
         chunks=graphs.chunks,
         program_hash=program_hash(program),
         plan=plan_of(program),
-        needs=tuple(_need(need) for need in size_needs(program.model)),
+        needs=(*map(_need, size_needs(program.model)), *_cut_needs(block, graphs.chunks)),
         schedule=tuple(schedules.Action(one.kind, one.values) for one in program.schedule),
     )
     schedules.check(made, made.schedule)
@@ -202,6 +211,16 @@ def forgotten(block: Block) -> tuple[str, ...]:
 def _need(need: SizeNeed) -> Need:
     turns = tuple(polynomial(count) for count in need.turns)
     return Need(need.kind, polynomial(need.value), turns, f"line {need.span.line}: {need.text}")
+
+
+def _cut_needs(model: Block, chunks: Chunks) -> list[Need]:
+    """Return what pieces along the sequence need: that none is empty."""
+    count, found = chunks.sequence, dict[Polynomial, Need]()
+    for size, span in sequences_of(model, chunks):
+        value = polynomial(size - count)
+        text = f"line {span.line}: {count} chunks of {size} along the sequence: some would be empty"
+        found.setdefault(value, Need("least", value, (), text))
+    return [*found.values()]
 
 
 def program_hash(program: Program) -> str:

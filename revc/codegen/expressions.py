@@ -22,7 +22,7 @@ from revc.ir.keys import Key, key
 from revc.ir.net_kinds import net_code, parameter_names, sizes_of
 from revc.ir.nets import Builtin, NetSlot, Replaced
 from revc.ir.types import Lattice, Numerics
-from revc.runtime.nets import brought
+from revc.runtime.nets import brought, tensor_ops
 from revc.runtime.state import lattice
 
 aten = torch.ops.aten
@@ -38,6 +38,8 @@ class Emitter:
     whether a leaf wants a cotangent in this graph, `asked(place)` whether it might in a VJP graph:
     forward and VJP graph of a block have the same answer. `hold(slot, name, node)` gives what
     stands for a value within a net's call: what was computed, or what a run has kept of it.
+    `place()` names the next call of a brought net: a block's graphs give one call one name.
+    `masks(place)` says of a given that it may hold booleans, which brought nets alone get as such.
     """
 
     tape: Tape
@@ -48,9 +50,12 @@ class Emitter:
     wanted: Callable[[Place | int], bool] = lambda _leaf: True
     asked: Callable[[Place], bool] = lambda _place: True
     hold: Callable[[int, str, Node], Node] = lambda _slot, _name, node: node
+    place: Callable[[], str] = str
+    masks: Callable[[Place], bool] = lambda _place: False
     leaves: dict[Key, tuple[Place, Node]] = field(default_factory=dict)
     params: dict[int, list[Node]] = field(default_factory=dict)
     nets: dict[int, Node] = field(default_factory=dict)
+    booleans: dict[Node, Node] = field(default_factory=dict)
 
     def emit(self, expr: Expr) -> Any:
         """Return the value's node, or a plain number."""
@@ -70,6 +75,9 @@ class Emitter:
             return self.leaves[name][1]
         raw, numerics = self.raw(read.place)
         node = decoded(self.tape, raw, numerics)
+        if self.masks(read.place):
+            node = self.tape.call(tensor_ops.whole, raw)
+            self.booleans[node] = raw
         if numerics.kind != "label" and self.wanted(read.place):
             self.tape.watch(node)
         node.meta["part"] = numerics.kind == "float32" and bool(read.place.index)
@@ -139,8 +147,8 @@ class Emitter:
             if self.wanted(slot):
                 self.tape.watch_whole(self.nets[slot])
         net, tape = self.nets[slot], self.tape
-        args = tuple(self._apart(arg) for arg in args)
-        both = tape.call(brought.run, net, asked, *args)
+        args = tuple(self._apart(self.booleans.get(arg, arg)) for arg in args)
+        both = tape.call(brought.run, net, asked, *args, place=self.place())
         out, handle = tape.item(both, 0), tape.item(both, 1)
 
         def vjp(g: Node) -> list[tuple[Node, Node]]:

@@ -7,6 +7,7 @@ from torch.fx import Node
 
 from revc.codegen.body import Body
 from revc.codegen.expressions import Cotangents
+from revc.codegen.pieces import At
 from revc.codegen.registers import Registers
 from revc.codegen.targets.base import Evaluation, Pieces
 from revc.ir.expr import Expr, Place
@@ -54,8 +55,8 @@ class Gathering(Body):
         """Put a new cotangent in a place's."""
         self.target.replace(self, self.cots, target, fresh)
 
-    def add_cotangent(self, place: Place, part: Node, piece: tuple[int, int] | None = None) -> None:
-        """Add to the cotangent of a register, given or let; of batch piece i of n if `piece`."""
+    def add_cotangent(self, place: Place, part: Node, piece: At = ()) -> None:
+        """Add to the cotangent of a register, given or let, or of a piece of it."""
         cots = self.cots_with(place.name)
         if cots is not None:
             self.target.accumulate(self, cots, place, part, piece)

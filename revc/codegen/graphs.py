@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from revc import runtime
+from revc.codegen.cut_nets import Piece, pieces_of
 from revc.codegen.holds import offered
 from revc.codegen.library import Library
 from revc.codegen.lowered import coded
@@ -23,6 +24,7 @@ from revc.codegen.segments import Cut, segments_of
 from revc.codegen.split import Saved
 from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
+from revc.runtime.chunks import WHOLE, Chunks
 from revc.runtime.schedule import KeptTurns
 
 
@@ -36,7 +38,7 @@ class BlockGraphs:
         self,
         block: Block,
         library: Library,
-        chunks: int,
+        chunks: Chunks,
         traced: bool = False,
         asked: Asked = None,
         keep: frozenset[Value] = frozenset(),
@@ -109,7 +111,7 @@ class CompiledByTorch:
 
 
 class CompiledGraphs:
-    """Lowers `program` with `chunks` pieces along the batch; holds no parameters.
+    """Lowers `program` with nets in pieces, `chunks`; holds no parameters.
 
     It pickles as the program, and lowers again where it is loaded; copies share it.
     """
@@ -117,13 +119,14 @@ class CompiledGraphs:
     traced_forward: nn.Module
     traced_vjp: nn.Module
 
-    def __init__(self, program: Program, chunks: int) -> None:
+    def __init__(self, program: Program, chunks: Chunks = WHOLE) -> None:
         self.program, self.chunks = program, chunks
         self.exact = is_exact(program)
         self.cuts = segments_of(program.model)
         self.library = Library(sites_of(program.model))
         self._made: dict[Any, Any] = {}
         self._traced: dict[tuple[Turns, ...], str] = {}
+        self._pieces: dict[str, tuple[Piece, ...]] = {}
 
     @cached_property
     def names(self) -> dict[str, Cut]:
@@ -158,6 +161,14 @@ class CompiledGraphs:
     def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
         """Return the slots that run as brought ones where `brought` do: turns share their code."""
         return spread(self.names[name].block, brought)
+
+    def pieces(self, name: str) -> tuple[Piece, ...]:
+        """Return the calls of brought nets in a segment that run in pieces along the batch."""
+        if self.chunks.batch == 1:
+            return ()
+        if name not in self._pieces:
+            self._pieces[name] = pieces_of(self.names[name].block, self.chunks)
+        return self._pieces[name]
 
     def compiled(
         self,

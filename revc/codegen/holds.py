@@ -1,7 +1,7 @@
 """The values that a run keeps between a block's forward graph and its VJP graph.
 
-Both graphs emit the same evaluations, so a value has the same key in both: the statement, the piece
-of the batch, the net and the value's name in it, and how many such came before it in the same
+Both graphs emit the same evaluations, so a value has the same key in both: the statement, its
+piece, the net and the value's name in it, and how many such came before it in the same
 evaluation. The forward graph hands what it computed over in the order of keys; in the VJP graph
 that stands for the value, and what nothing else needs any more is dead code. Each block has one
 frame, which it puts as it ends, behind those of its callees, and takes as its way back begins.
@@ -24,7 +24,7 @@ Within = tuple[int, str, int]
 """A value within an evaluation: its slot, its name, and how many such came before it."""
 
 Key = tuple[int, int, int, str, int]
-"""A value of a block: the statement, the piece of the batch, and the value within that."""
+"""A value of a block: the statement, its piece, and the value within that."""
 
 Evaluation = Callable[[int, str, Node], Node]
 
@@ -77,7 +77,7 @@ class Holds:
     def within(self, values: Iterable[Within], of_piece: bool) -> list[Key]:
         """Return the keys of what is kept of one evaluation, of `values` that it has, in order.
 
-        `of_piece` says that it is of the next piece of the batch.
+        `of_piece` says that it is of the next piece.
         """
         at, piece = self._at, self._piece
         self._piece += of_piece
@@ -89,7 +89,7 @@ class Holds:
     def evaluation(self, of_piece: bool) -> Evaluation:
         """Return what gives what stands for a value, for one evaluation of an expression.
 
-        `of_piece` says that it is of the next piece of the batch.
+        `of_piece` says that it is of the next piece.
         """
         at, piece, seen = self._at, self._piece, Counter[Value]()
         self._piece += of_piece

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from revc.runtime.chunks import WHOLE, Chunks
+
 Value = tuple[int, str]
 """A value within the calls of a net: its slot in the block, and its name in the net's kind."""
 
@@ -16,12 +18,12 @@ them, or one set for all."""
 class Options:
     """How to lower.
 
-    `chunks` pieces along the batch; `traced` for torch.compile; `measured` with code lengths;
-    `keep` are the values that the forward graph hands to the VJP graph, rather than that they are
-    computed again.
+    `chunks` are the pieces in which nets run; `traced` for torch.compile; `measured` with code
+    lengths; `keep` are the values that the forward graph hands to the VJP graph, rather than that
+    they are computed again.
     """
 
-    chunks: int = 1
+    chunks: Chunks = WHOLE
     traced: bool = False
     measured: bool = True
     keep: frozenset[Value] = frozenset()

@@ -4,6 +4,7 @@ Each increment is evaluated once. Its value takes the state one step back; its V
 evaluation, takes the cotangents.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch.fx import GraphModule, Node
@@ -15,8 +16,10 @@ from revc.codegen.registers import Registers
 from revc.codegen.statements import let
 from revc.codegen.statements.table import pull
 from revc.codegen.targets.base import Evaluation
+from revc.codegen.uses import is_alone, used_once
 from revc.ir.instructions import Env, Instruction, Let
 from revc.ir.live_types import typed
+from revc.ir.nets import Builtin
 from revc.ir.program import Block
 from revc.runtime import keeping
 
@@ -88,9 +91,24 @@ class Pull(Gathering):
     def step(self, step: Instruction, before: Env, after: Env) -> None:
         """Lower one instruction, between the types before and after it."""
         self.types = after
+        known = set(self.params)
         with self.marking(step):
             pull(self, step)
+            self._hand(known)
         self.types = before
+
+    def _hand(self, known: set[int]) -> None:
+        """Hand over the gradients that a statement found, where no others are added to them."""
+        for slot, parts in self.params.items():
+            if slot not in known and isinstance(parts, list) and slot in used_once(self.block):
+                self.params[slot] = self.target.hand(self, self.nets[slot], parts)
+
+    def lent_net(self, slot: int, rows: Sequence[Sequence[int]], shared: bool = False) -> Node:
+        """Return a net for a callee to pull through; see `is_alone`."""
+        net, source = self.nets[slot], self.block.nets[slot].source
+        if not isinstance(source, Builtin) or is_alone(self.block, slot, rows, shared):
+            return net
+        return self.target.unfed(self, net)
 
     def held(self) -> dict[str, Node]:
         """Return the nodes of what has a name at this point, cotangents included."""

@@ -22,7 +22,7 @@ def spread(block: Block, chosen: Slots) -> Slots:
 
 
 def replaced(block: Block, chosen: Slots) -> Block:
-    """Return the block with the nets of slots `chosen` called as modules.
+    """Return the block with the nets of slots `chosen` called as modules, each run whole.
 
     Raises:
         BindError: such a net lends its table to another, or is the matrix of a mix.
@@ -47,8 +47,8 @@ def replaced(block: Block, chosen: Slots) -> Block:
 
 
 def _slot(slot: NetSlot) -> NetSlot:
-    if not isinstance(slot.source, Builtin):
-        return slot
+    if not isinstance(slot.source, Builtin):  # brought: it is to run whole
+        return slot.model_copy(update={"source": slot.source.model_copy(update={"separable": ()})})
     return slot.model_copy(update={"source": Replaced.model_construct(builtin=slot.source)})
 
 

@@ -15,7 +15,7 @@ from torch.fx import Graph, Node
 
 from revc.codegen.lowered import Lowered
 from revc.runtime import cotangents, residuals
-from revc.runtime.nets import brought
+from revc.runtime.nets import brought, tensor_ops
 from revc.runtime.nets.written_over import OUT
 from revc.runtime.state import alloc_health, boundary, lattice
 
@@ -27,7 +27,8 @@ VIEWS = {
     aten.permute.default, aten.select.int, aten.slice.Tensor, aten.reshape.default,
     aten.contiguous.default, aten.to.dtype, aten.expand.default, aten.alias.default,
     aten.chunk.default, aten.split_with_sizes.default, aten.tensor_split.sections, brought.run,
-    brought.value, brought.check_shape, boundary.dense, alloc_health.damp, residuals.taken,
+    brought.value, brought.check_shape, boundary.dense, tensor_ops.whole,
+    alloc_health.damp, residuals.taken,
 }  # fmt: skip
 
 
@@ -105,17 +106,26 @@ def fuse_sums(graph: Graph) -> None:
         if node.op != "call_function" or node.target is not cotangents.add:
             continue
         total, part = node.args
-        product = isinstance(part, Node) and part.target is aten.mm.default
-        if not product or not isinstance(total, Node) or len(part.users) > 1:
+        product = _product(part)
+        if product is None or not isinstance(total, Node):
             continue
-        if order.get(total, len(order)) > order[part]:
+        if order.get(total, len(order)) > order[product]:
             continue
-        with graph.inserting_before(part):
-            fused = graph.call_function(cotangents.add_product, (total, *part.args))
+        with graph.inserting_before(product):
+            fused = graph.call_function(cotangents.add_product, (total, *product.args))
         fused.meta["effect"] = True
-        order[fused] = order[part]
+        order[fused] = order[product]
         node.replace_all_uses_with(fused)
         graph.erase_node(node)
+
+
+def _product(part: Any) -> Node | None:
+    """Return the product that a sum alone uses, cast to its dtype or not."""
+    while isinstance(part, Node) and len(part.users) == 1:
+        if part.target is aten.mm.default:
+            return part
+        part = part.args[0] if part.target is aten.to.dtype else None
+    return None
 
 
 def reuse_buffers(graph: Graph) -> None:

@@ -30,7 +30,7 @@ def least_of(allowed: Sequence[str] | None) -> Callable[[Program], tuple[int, st
         try:
             check_imports(program, allowed)
             refuse_unsupported(program)
-            model = assemble(program, make_nets(program, {}), 1)
+            model = assemble(program, make_nets(program, {}))
             costs = costs_of(Steps(model, zeros_for(model)))
         except BindError:
             return None

@@ -105,11 +105,11 @@ class Session:
         _sessions[self.serial] = self
 
     def _stacks(self, settings: BitSettings, turn: Tensor | None) -> dict[str, BitStack]:
-        number = self._number(settings)
+        number = self.number = self._number(settings)
         declared = {stack.name: stack.seed for stack in self.plan.stacks}
         made = {}
         for place, (name, kind) in enumerate(self.kinds.items()):
-            seed = stack_seed(number, place, kind != TAPE, declared.get(name))
+            seed = stack_seed(number or 0, place, kind != TAPE, declared.get(name))
             made[name] = BitStack(self.sequences, self.lanes, seed, self.device, turn=turn)
         if settings.spill is not None:
             store = self._store(settings.spill)
@@ -128,11 +128,13 @@ class Session:
             if mine is None or _base(mine) != _base(stack):
                 raise DamagedTapeError(f"the stack {name} of these bytes is none of this program's")
 
-    def _number(self, settings: BitSettings) -> int:
-        """Return the number that the run's random bits depend on; drawn only if there are any."""
+    number: int | None = None
+
+    def _number(self, settings: BitSettings) -> int | None:
+        """Return the number that the run's random bits depend on, None if it has none."""
         if self.options.seed is not None:
             return self.options.seed
-        return settings.number() if self.plan.moves(self.training) else 0
+        return settings.number() if self.plan.moves(self.training) else None
 
     def _store(self, spill: str | Path) -> HostSpill | FileSpill:
         if spill == "host":

@@ -17,10 +17,13 @@ from revc.runtime.nets.capture.calls import Traced
 from revc.runtime.nets.leaf import Leaf
 
 
-def run(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor, Handle | Traced]:
+def run(
+    leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor, place: str = ""
+) -> tuple[Tensor, Handle | Traced]:
     """Evaluate a brought module, with what its VJP needs.
 
     `asked` says of each input whether its gradient may be asked for; one of integers has none.
+    `place` is where in its block the call stands: it draws the same each time it is evaluated.
 
     Raises:
         BindError: the module changed its input in place.
@@ -30,10 +33,10 @@ def run(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor, H
         return called.run_traced(leaf, wanted, inputs)
     own = _owned(inputs, wanted)
     found = calls.captured(leaf, own)
-    return called.run(leaf, own) if found is None else calls.run(leaf, found, own)
+    return called.run(leaf, own, place) if found is None else calls.run(leaf, found, own, place)
 
 
-def value(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor]:
+def value(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor, place: str = "") -> tuple[Tensor]:
     """Evaluate a brought module that is not pulled back from here.
 
     Raises:
@@ -43,7 +46,9 @@ def value(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor) -> tuple[Tensor]
         return run(leaf, asked, *inputs)[:1]
     own = _owned(inputs, _wanted(asked, inputs))
     found = calls.captured(leaf, own)
-    return called.run(leaf, own)[:1] if found is None else (calls.value(leaf, found, own),)
+    if found is None:
+        return called.run(leaf, own, place)[:1]
+    return (calls.value(leaf, found, own, place),)
 
 
 def _wanted(asked: tuple[bool, ...], inputs: tuple[Tensor, ...]) -> tuple[bool, ...]:

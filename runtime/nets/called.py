@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from revc.errors import BindError
+from revc.runtime.nets.chance import drawing
 from revc.runtime.nets.leaf import Leaf
 from revc.runtime.nets.net_state import NetState
 
@@ -49,18 +50,19 @@ class Handle(NamedTuple):
     params: tuple[Tensor, ...] = ()
 
 
-def run(leaf: Leaf, own: tuple[Tensor, ...]) -> tuple[Tensor, Handle]:
+def run(leaf: Leaf, own: tuple[Tensor, ...], place: str = "") -> tuple[Tensor, Handle]:
     """Call a brought module on inputs of its own, with what its VJP needs.
 
     Those of `own` require a gradient whose gradient may be asked for.
 
     Raises:
-        BindError: the module changed its input in place, or something that it holds.
+        BindError: the module changed its input in place, or something that it holds; or it drew
+            random numbers, which nothing would repeat.
     """
     versions = _versions(own)
     params = _params(leaf)
     held = NetState(leaf.module)
-    with torch.enable_grad(), _autocast(leaf, own), _as_then(leaf):
+    with torch.enable_grad(), _autocast(leaf, own), as_then(leaf), drawing(leaf, own, place):
         try:
             out = single(_called(leaf, params, own))
         except RuntimeError as error:
@@ -118,11 +120,11 @@ _exclusive = threading.RLock()
 
 
 @contextmanager
-def _as_then(leaf: Leaf) -> Iterator[None]:
+def as_then(leaf: Leaf) -> Iterator[None]:
     """Give the module the training flags that it had when the run began."""
     modules = list(leaf.module.modules())
     now = tuple(module.training for module in modules)
-    if now == leaf.training:
+    if not leaf.training or now == leaf.training:
         yield
         return
     with _exclusive:

@@ -1,12 +1,18 @@
 """A net brought from Python, as graphs are given it."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from revc.runtime.nets.keys import NO_KEYS, Keys
+
 Capture = Literal["auto", "never", "require"]
 """Whether modules run as graphs: where they can, never, or always."""
+
+Rng = Literal["refuse", "replay"]
+"""What becomes of a module that is called as it is and draws from torch's generators."""
 
 
 class Leaf(NamedTuple):
@@ -16,7 +22,8 @@ class Leaf(NamedTuple):
     the name of a hand-written autograd Function in it, if there is one. The parameters are called
     `names`; they are those that the run began with, whatever the module holds now. `training` has
     the flags of its modules then, in order (none where torch.compile traces the run). `capture`
-    says whether it may run as graphs, or must.
+    says whether it may run as graphs, or must. `keys` are those that its calls draw in a run, and
+    `rng` what is done where it draws otherwise.
     """
 
     module: nn.Module
@@ -27,13 +34,27 @@ class Leaf(NamedTuple):
     names: tuple[str, ...] = ()
     training: tuple[bool, ...] = ()
     capture: Capture = "auto"
+    keys: Keys = NO_KEYS
+    rng: Rng = "refuse"
 
 
 def is_hooked(module: nn.Module) -> bool:
-    """Say whether a module has hooks of its own; those that torch keeps for all do not count."""
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
+    """Say whether a module has hooks of its own.
+
+    Those that torch keeps for all do not count, nor do those of an audit, which only look.
+    """
+    return any(not hasattr(hook, "only_looks") for hook in _hooks(module))
+
+
+def is_looked_at(module: nn.Module) -> bool:
+    """Say whether an audit follows a module by hooks."""
+    return any(hasattr(hook, "only_looks") for hook in _hooks(module))
+
+
+def _hooks(module: nn.Module) -> Iterator[Any]:
+    for name in HOOKS:
+        yield from getattr(module, name).values()
+
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+"""The tables of a module that hold hooks of its calls."""

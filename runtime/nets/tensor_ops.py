@@ -130,3 +130,8 @@ def rotate_pairs(x: Tensor, direction: int, base: float = 10000.0) -> Tensor:
 def embedding_vjp(gradient: Tensor, index: Tensor, size: int) -> Tensor:
     """Return the cotangent of an embedding table of `size` rows."""
     return aten.embedding_dense_backward(gradient, index, size, -1, False)
+
+
+def whole(label: Tensor) -> Tensor:
+    """Return labels as integers, which booleans may stand for."""
+    return label.to(torch.int64) if label.dtype == torch.bool else label

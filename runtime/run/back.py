@@ -27,7 +27,8 @@ def untake(run: "Run", position: int, call: "Call", descent: "Descent") -> None:
     bits = run.bits(None) if plan.metered else []
     bits += run.forgotten(position, descent) if plan.forgets else []
     args += [*run.sizes_of(call), *run.mode.tail, *bits, descent.health]
-    takes, descent.health = plan.ports.undone(call.graphs.inverse(*args))
+    with run.keys.passing(position, back=True):
+        takes, descent.health = plan.ports.undone(call.graphs.inverse(*args))
     state.update(zip(plan.takes, takes, strict=True))
     descent.position = position
 
@@ -56,7 +57,7 @@ def pull_back(
     args = [*raws, *d_raws, *givens, *d_givens, *d_emits, *call.nets, *run.sizes_of(call)]
     args += [*run.mode.tail, *bits, descent.health]
     del raws, d_raws, givens, d_givens, d_emits
-    with damping(run.clamped), run.emitted.noted():
+    with damping(run.clamped), run.emitted.noted(), run.keys.passing(position, back=True):
         out = plan.ports.pulled(graph(*args))
     state.update(zip(plan.takes, out.takes, strict=True))
     descent.position = position

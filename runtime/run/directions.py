@@ -85,6 +85,12 @@ def compress(
     lanes = _archive_lanes(model, [values[slot.name] for slot in at.takes])
     out = model.run(values, Options(together=True, lanes=lanes, seed=0, strict=True))
     ran = out.run
+    if ran.keys.known:
+        nets = sorted({call.net for call in ran.keys.known})
+        raise BindError(
+            f"compress: net {nets[0]!r} draws random numbers, which are not in the bytes: put it "
+            "in eval mode"
+        )
     now = conditions_of(model, ran.givens, ran.mode.low)
     sizes, stacks = at.measure(values), ran.session.stacks
     return seal.seal(archive.pack(now, sizes, lanes, stacks, ran.raw, ran.check), key)

@@ -42,7 +42,7 @@ def run_forward(
     lengths = views.pop() if at.plan else None
     seen = iter(views)
     shown = [r if s.kind == "label" else next(seen) for s, r in zip(at.gives, raw, strict=True)]
-    ran = Ran(raw, givens, lengths, at.plan.rows, session, mode, run.check)
+    ran = Ran(raw, givens, lengths, at.plan.rows, session, mode, run.check, None, run.keys)
     return [*shown, *(emits[name] for name in at.emits)], ran, run
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from revc.errors import BindError, DoubleBackwardError
+from revc.runtime.handing import fed
 from revc.runtime.nets.leaf import is_hooked
 from revc.runtime.offload import Offloaded
 from revc.runtime.ports import take
@@ -127,6 +128,7 @@ def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) ->
         if not descent.keeps_graph:
             run.kept.pop(ctx.position, None)
     else:
+        call = replace(call, nets=_fed(ctx, run, call))
         descent.reach(ctx.position + 1)
         wanted = [*(by_name.get(name, False) for name in plan.givens), *(any(w) for w in by_net)]
         takes, givens, grads_of = back.pull_back(
@@ -140,6 +142,19 @@ def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) ->
         pairs = zip(grads, bound.tensors, flags, strict=True)
         found += [g.to(t.dtype) if want and g is not None else None for g, t, want in pairs]
     return found
+
+
+def _fed(ctx: Any, run: Run, call: "Call") -> tuple[Any, ...]:
+    """Return the nets of a segment, of which what no other segment uses is fed."""
+    if call.segment.compiled_with is not None:
+        return call.nets
+    nodes = iter(ctx.next_functions[sum(ctx.layout) :])
+    found = []
+    for bound, net in zip(call.bounds, call.nets, strict=True):
+        own = zip(bound.tensors, take(nodes, len(bound.tensors)), strict=True)
+        alone = [node if run.calls.is_alone(t) else None for t, (node, _) in own]
+        found.append(net if bound.brought else fed(net, alone))
+    return tuple(found)
 
 
 def _held(

@@ -11,6 +11,7 @@ from revc.runtime.run import guard
 
 if TYPE_CHECKING:
     from revc.runtime.metered.session import Session
+    from revc.runtime.nets.keys import Keys
     from revc.runtime.run.lent import Lent
     from revc.runtime.run.modes import RunMode
 
@@ -21,7 +22,7 @@ class Ran(NamedTuple):
     Raw results and givens; code lengths [rows, B] (None without any) and their rows; its session,
     or what owns it (a ticket) in compiled code, if it exchanged bits; its mode (None if
     torch.compile's code made it, whose nets round differently); the checksums of its inputs, where
-    state is exact.
+    state is exact; the keys that its nets drew.
     """
 
     raw: tuple[Tensor, ...]
@@ -32,6 +33,7 @@ class Ran(NamedTuple):
     mode: "RunMode | None" = None
     check: Tensor | None = None
     ticket: Tensor | None = None
+    keys: "Keys | None" = None
 
     def side(self, side: str) -> dict[str, Tensor]:
         """Return the code lengths of one side by meter, [B] each, in bits."""

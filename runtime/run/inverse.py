@@ -8,6 +8,7 @@ from torch import Tensor
 from revc.errors import BindError, ReconstructionError
 from revc.runtime.findings import Findings
 from revc.runtime.metered.session import Options, Session
+from revc.runtime.nets.keys import Keys
 from revc.runtime.run import guard
 from revc.runtime.run.descent import Descent, reading_bits
 from revc.runtime.run.held import encoded
@@ -70,7 +71,7 @@ def invert(model: "ReversibleModel", out: Any, values: Mapping[str, Tensor]) -> 
         for slot, value in zip(at.gives, ran.raw, strict=True)
     ]
     check = None if edited or set(values) else ran.check
-    return single(go_back(model, ran.mode, raw, givens, ran.session, check))
+    return single(go_back(model, ran.mode, raw, givens, ran.session, check, ran.keys))
 
 
 def _check_names(model: "ReversibleModel", values: Mapping[str, Tensor]) -> None:
@@ -128,12 +129,13 @@ def _invert_values(model: "ReversibleModel", values: dict[str, Tensor]) -> list[
 
 def go_back(
     model: "ReversibleModel", mode: RunMode, raw: Sequence[Tensor], givens: Mapping[str, Tensor],
-    session: Session | None, check: Tensor | None, undo: bool = True,
+    session: Session | None, check: Tensor | None,
+    keys: Keys | None = None, undo: bool = True,
 ) -> list[Tensor]:  # fmt: skip
     """Take a run back from its raw results; return the inputs, which have checksums `check`.
 
     `undo` says that `session` is a run's own, which is turned around for the time; else the inverse
-    is a run itself.
+    is a run itself. `keys` are those that the nets of that run drew.
 
     Raises:
         NonFiniteError: an allocated register does not come back to its value.
@@ -141,6 +143,7 @@ def go_back(
     """
     at = model.interface
     run = Run(model, mode, dict(zip(at.sizes, mode.sizes, strict=True)), session)
+    run.keys = run.keys if keys is None else keys
     run.final = {slot.name: value for slot, value in zip(at.gives, raw, strict=True)}
     if check is not None:
         run.marks.allow(run.final, check)

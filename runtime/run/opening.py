@@ -13,6 +13,7 @@ from revc.runtime.run.snapshots import note
 
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
+    from revc.runtime.run.run import Run
 
 
 def open_bits(model: "ReversibleModel", mode: RunMode, values: Iterable[Tensor] = ()) -> Session:
@@ -26,3 +27,11 @@ def open_bits(model: "ReversibleModel", mode: RunMode, values: Iterable[Tensor] 
         session = StillSession(plan, mode.examples, mode.device, mode.options)
     note(0, "opened", ())
     return session
+
+
+def number_of(run: "Run") -> int:
+    """Return the number that a run's random bits depend on, drawn now if nothing has drawn it."""
+    if run.session is not None and run.session.number is not None:
+        return run.session.number
+    seed = run.mode.options.seed
+    return run.model.bits.number() if seed is None else seed

@@ -53,9 +53,12 @@ def _ledger(result: Any) -> "Books":
     """What each meter wrote, drew and erased: exact, int64 [B] in 2**-20 bit.
 
     Raises:
-        BindError: the program exchanges no bits, or the result was copied without them.
+        BindError: the program exchanges no bits and its nets drew no keys, or the result was
+            copied without them.
     """
     ran = result.run
+    if ran.keys is not None and ran.keys.known:
+        return ran.keys.books
     if not ran.rows:
         raise BindError("this program exchanges no bits: there is no ledger")
     if ran.session is None and ran.ticket is None:
@@ -186,7 +189,7 @@ def _reduce(result: Any) -> tuple[Any, ...]:
     holder = result.__dict__.get("_holder")
     ran = None
     if holder is not None:  # bits stay behind: `compress` is what saves them
-        ran = tuple(holder.ran._replace(session=None, ticket=None))
+        ran = tuple(holder.ran._replace(session=None, ticket=None, keys=None))
     return _rebuild, (name, fields, tuple(result), ran)
 
 

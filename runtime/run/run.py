@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -13,8 +14,10 @@ from revc.runtime.forgetting import Dropped, Forgotten
 from revc.runtime.interface import Interface, Slot
 from revc.runtime.keeping import Values
 from revc.runtime.metered.session import Session
+from revc.runtime.nets.keys import Keys
 from revc.runtime.offload import OnHost
 from revc.runtime.run import guard
+from revc.runtime.run.calls import Calls
 from revc.runtime.run.descent import Descent
 from revc.runtime.run.emitted import Emitted
 from revc.runtime.run.held import Watched, encoded, version
@@ -22,6 +25,7 @@ from revc.runtime.run.intake import Intake
 from revc.runtime.run.lent import Lender, Lent, lend
 from revc.runtime.run.marks import Marks
 from revc.runtime.run.modes import RunMode, restored
+from revc.runtime.run.opening import number_of
 from revc.runtime.run.rows import Rows
 from revc.runtime.run.snapshots import Snapshots
 from revc.runtime.schedule import expand
@@ -69,8 +73,7 @@ class Run:
         session: Session | None = None, intake: Intake | None = None,
     ) -> None:  # fmt: skip
         self.model, self.mode, self.session, self.intake = model, mode, session, intake
-        self.clamped = False
-        self.sizes = dict(sizes)
+        self.clamped, self.sizes = False, dict(sizes)
         self.steps: tuple[Step, ...] = model.steps(self.sizes)
         self.schedule = expand(self.interface, model.schedule, [s.segment.plan for s in self.steps])
         self.snapshots = Snapshots(self.steps, self.schedule)
@@ -80,7 +83,7 @@ class Run:
         self.final: dict[str, Tensor] | None = None
         self.lengths: Tensor | None = None
         self.health = new_health(mode.device)
-        self.calls: dict[int, Call] = {}
+        self.calls = Calls()
         self.watched: list[Watched] = []
         self.kept: dict[int, Forgotten] = {}
         self.values: dict[int, Values] = {}
@@ -88,12 +91,12 @@ class Run:
         self.check: Tensor | None = None
         self.lender: Callable[[], Lender | None] = _nobody
         self.lent: Callable[[], Lent | None] = _nobody
-        width = max((len(step.segment.live) for step in self.steps), default=0)
-        count = len(self.steps)
+        count, width = len(self.steps), max((len(s.segment.live) for s in self.steps), default=0)
         self.marks = Marks(self.interface.exact, model.drift, count, width, mode.device)
         self.emitted = Emitted(self.marks)
         self.trail = Rows(count, 3, torch.float32, mode.device)
         self.unasked = {slot.name for slot in self.interface.givens} - mode.asked
+        self.keys = Keys(partial(number_of, self), mode.examples, mode.device, session)
         self._descents: dict[int, Descent] = {}
         self._nothing: Tensor | None = None
         self._lock = threading.Lock()
@@ -130,16 +133,14 @@ class Run:
         if call.saved is not None:
             self.snapshots.put(position, self.state)
         graph = call.graphs.forward if call.saved is None else call.saved.keep
-        args: list[Any] = [
-            *self.taken(self.state, plan.takes),
-            *self.read(self.state, plan.givens),
-        ]
+        args: list[Any] = self.taken(self.state, plan.takes)
+        args += self.read(self.state, plan.givens)
         bits = self.bits(self.lengths) if plan.metered else []
         bits += self._keeping(position) if plan.forgets else []
         bits += [self.values.setdefault(position, Values())] if call.keeps else []
         args += [*call.nets, *self.sizes_of(call), *self.mode.tail, *bits, self.health]
         before = self.health
-        with self.emitted.noted():
+        with self.emitted.noted(), self.keys.passing(position, back=False):
             found = graph(*args)
         out = plan.ports.outcome(found)
         self.emitted.put(position, before, out.health, out.emits)
@@ -279,7 +280,7 @@ class Run:
     def passed_again(self, position: int, state: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """Return the raw results of the segments from `position` on, from the state before it."""
         again = Run(self.model, self.mode, self.sizes)
-        again.givens, again.state = self.givens, state
+        again.givens, again.state, again.keys = self.givens, state, self.keys
         with torch.no_grad(), restored(self.mode):
             for at in range(position, len(self.steps)):
                 again.pass_by(at, self.steps[at].segment.call(again, at))

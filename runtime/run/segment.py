@@ -16,6 +16,7 @@ from revc.errors import BindError
 from revc.runtime.nets.leaf import Leaf
 from revc.runtime.ports import take
 from revc.runtime.run.bound import Bound, bind, find, flat, runs_as_module
+from revc.runtime.run.coupled import coupled
 from revc.runtime.run.function import SegmentFunction
 from revc.runtime.run.run import Run
 from revc.runtime.schedule import KeptTurns
@@ -96,6 +97,9 @@ class Graphs(Protocol):
     def spread(self, name: str, brought: frozenset[int]) -> frozenset[int]:
         """Return the slots that run as modules where `brought` do."""
 
+    def pieces(self, name: str) -> Sequence[Any]:
+        """Return the calls of brought nets in a segment that run in pieces along the batch."""
+
     traced_forward: nn.Module
     traced_vjp: nn.Module
     """The graphs of the whole program that keep nothing, once they are lowered."""
@@ -133,7 +137,7 @@ class Segment(nn.Module):
     def __init__(self, plan: SegmentPlan, graphs: Graphs, live: Iterable[str]) -> None:
         super().__init__()
         self.plan, self.graphs, self.live = plan, graphs, tuple(sorted(live))
-        self._how: tuple[tuple[str, Any], ...] | None = None
+        self.compiled_with: tuple[tuple[str, Any], ...] | None = None
 
     @property
     def forward_graph(self) -> Any:
@@ -162,7 +166,7 @@ class Segment(nn.Module):
         Forward, inverse and VJP graph are compiled apart, from units that round the same in each. A
         segment that forgets stays as it is.
         """
-        self._how = tuple(sorted(how.items()))
+        self.compiled_with = tuple(sorted(how.items()))
 
     def row(self, turn: int) -> tuple[str, ...]:
         """Return the names of the nets of a turn."""
@@ -171,8 +175,7 @@ class Segment(nn.Module):
 
     def runs_modules(self, model: "ReversibleModel", turn: int) -> bool:
         """Say whether a net of a turn runs as a module: brought, replaced or hooked."""
-        nets, made = model.nets, model.made
-        return any(runs_as_module(find(nets, name), made[name]) for name in self.row(turn))
+        return any(runs_as_module(find(model.nets, n), model.made[n]) for n in self.row(turn))
 
     def call(self, run: Run, position: int, flow: Sequence[Tensor] | None = None) -> Call:
         """Return the segment with its nets as they are now.
@@ -181,14 +184,13 @@ class Segment(nn.Module):
         wants gradients.
         """
         turn, model = run.steps[position].turn, run.model
-        nets = model.nets
         row = self.row(turn)
-        modules = [find(nets, name) for name in row]
+        modules = [find(model.nets, name) for name in row]
         known = [model.made[name] for name in row]
         pairs = enumerate(zip(modules, known, strict=True))
         called = frozenset(i for i, (m, k) in pairs if k.kind is not None and runs_as_module(m, k))
-        if called:
-            called = self.graphs.spread(self.plan.graph, called)
+        called |= coupled(run, self.graphs, self.plan.graph, modules)
+        called = self.graphs.spread(self.plan.graph, called) if called else called
         bounds = [
             bind(name, module, one, index in called)
             for index, (name, module, one) in enumerate(zip(row, modules, known, strict=True))
@@ -215,21 +217,20 @@ class Segment(nn.Module):
         self, run: Run, bounds: Sequence[Bound], tensors: Sequence[Tensor]
     ) -> tuple[Any, ...]:
         """Return what the graphs take for nets whose tensors are `tensors`."""
-        values, cast, how = iter(tensors), run.mode.cast, run.model.capture
-        nets: list[Any] = []
+        values, cast, model, nets = iter(tensors), run.mode.cast, run.model, list[Any]()
         for one in bounds:
             own = tuple(take(values, len(one.tensors)))
             if one.brought:
-                known = (run.model.custom.get(one.name), one.names, one.training, how)
-                nets.append(Leaf(one.module, own, one.name, cast, *known))
+                known = (model.custom.get(one.name), one.names, one.training, model.capture)
+                nets.append(Leaf(one.module, own, one.name, cast, *known, run.keys, model.rng))
             else:
                 nets.append(own)
         return tuple(nets)
 
     def _graphs(self, called: frozenset[int], asked: tuple[bool, ...]) -> SegmentGraphs:
         name = self.plan.graph
-        if self._how is not None and not self.plan.forgets:
-            return self.graphs.compiled(name, called, self._how, asked)
+        if self.compiled_with is not None and not self.plan.forgets:
+            return self.graphs.compiled(name, called, self.compiled_with, asked)
         return self.graphs.segment(name, called, asked)
 
     def forward(self, run: Run, position: int, *flow: Tensor) -> tuple[Tensor, ...]:
@@ -246,7 +247,7 @@ class Segment(nn.Module):
         """
         call = self.call(run, position, flow if torch.is_grad_enabled() else None)
         if torch.is_grad_enabled():
-            run.calls[position] = call
+            run.calls.note(position, call)
         found = SegmentFunction.apply(run, position, call, *flow, *flat(call.bounds))
         return tuple(found)
 
@@ -256,7 +257,7 @@ class Segment(nn.Module):
         Raises:
             BindError: that is asked for.
         """
-        if self._how is None:
+        if self.compiled_with is None:
             return
         name, kind = f"{run.interface.name}, {run.names[position]}", run.schedule[position].kind
         if kind != "save":

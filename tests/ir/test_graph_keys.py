@@ -110,7 +110,7 @@ def lowered(monkeypatch: pytest.MonkeyPatch) -> list[Body]:
 
 @pytest.mark.parametrize("blocks", [2, 7])
 def test_blocks_that_differ_in_widths_are_lowered_once(blocks: int, lowered: list[Body]) -> None:
-    graphs = CompiledGraphs(build(long_spec(blocks, alike=False)), 1)
+    graphs = CompiledGraphs(build(long_spec(blocks, alike=False)))
     assert len(graphs.names) == blocks
     segments = [graphs.segment(name) for name in graphs.names]
     needs = (), (True,) * 4
@@ -121,6 +121,6 @@ def test_blocks_that_differ_in_widths_are_lowered_once(blocks: int, lowered: lis
 
 
 def test_a_compiler_gets_a_graph_for_each_width() -> None:
-    graphs = CompiledGraphs(build(long_spec(3, alike=False)), 1)
+    graphs = CompiledGraphs(build(long_spec(3, alike=False)))
     found = [graphs._of(name, frozenset(), True, None).forward for name in graphs.names]
     assert len({id(graph) for graph in found}) == 3

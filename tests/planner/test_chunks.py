@@ -13,15 +13,16 @@ from revc.cli.app import app
 from revc.errors import BindError
 from revc.passes.schedule.segments import TooLittleError, least_memory
 from revc.planning.chunks import (
-    CHUNKS,
     ChunkPlans,
     TooLittleInChunksError,
+    counts_for,
     in_chunks,
     plan_chunks,
 )
 from revc.planning.costs import costs_of
 from revc.planning.plan import plan
 from revc.planning.step import Steps, fake_step
+from revc.runtime.chunks import WHOLE, Chunks
 from revc.runtime.model import ReversibleModel
 
 SPEC = """use std.nets: mlp
@@ -44,14 +45,14 @@ def least(model: ReversibleModel, values: dict[str, Tensor]) -> int:
 
 def test_a_budget_below_what_one_chunk_needs_takes_more() -> None:
     model, values = made()
-    needs = {count: least(in_chunks(model, count), values) for count in (1, 2, 4)}
+    needs = {count: least(in_chunks(model, Chunks(count)), values) for count in (1, 2, 4)}
     assert needs[1] > needs[2] > needs[4]
-    plans = ChunkPlans(model, values, CHUNKS)
+    plans = ChunkPlans(model, values, counts_for(model, values))
     for count in (1, 2, 4):
         memory = needs[count]
         found = plans.plan(memory, measure=False)
-        alone = plan(in_chunks(model, count), inputs=values, memory=memory, measure=False)
-        assert found.chunks >= count
+        alone = plan(in_chunks(model, Chunks(count)), inputs=values, memory=memory, measure=False)
+        assert found.chunks.batch >= count
         assert found.planned.peak <= memory
         assert found.planned.flops <= alone.flops
         assert found.model.interface.chunks == found.chunks
@@ -63,50 +64,81 @@ def test_a_budget_below_what_one_chunk_needs_takes_more() -> None:
 
 def test_of_plans_that_compute_as_much_the_fewest_chunks_are_taken() -> None:
     model, values = made()
-    steps, plans = Steps(model, values), ChunkPlans(model, values, CHUNKS)
+    steps, plans = Steps(model, values), ChunkPlans(model, values, counts_for(model, values))
     memory = steps("save").peak
     found = plans.plan(memory, measure=False)
-    assert (found.chunks, found.model, found.planned.flops) == (1, model, 0)
+    assert (found.chunks, found.model, found.planned.flops) == (WHOLE, model, 0)
     memory, known = (memory + least(model, values)) // 2, []
     for count in (1, 2, 4):
-        one = plan(in_chunks(model, count), inputs=values, memory=memory, measure=False)
+        one = plan(in_chunks(model, Chunks(count)), inputs=values, memory=memory, measure=False)
         known.append((one.costs.flops + one.flops, count))
     found = plans.plan(memory, measure=False)
-    assert (found.planned.costs.flops + found.planned.flops, found.chunks) == min(known)
+    took = found.planned.costs.flops + found.planned.flops
+    assert (took, found.chunks.pieces) == min(known)
 
 
 def test_the_least_budget_is_that_of_all_numbers_of_chunks() -> None:
     model, values = made()
-    needs = {count: least(in_chunks(model, count), values) for count in (1, 2, 4)}
-    plans = ChunkPlans(model, values, CHUNKS)
+    needs = {count: least(in_chunks(model, Chunks(count)), values) for count in (1, 2, 4)}
+    plans = ChunkPlans(model, values, counts_for(model, values))
     smallest, count = min((size, count) for count, size in needs.items())
     words = rf"the least is {smallest}, which segment repeat_0.* with chunks = {count} sets"
     with pytest.raises(TooLittleInChunksError, match=words) as caught:
         plans.plan(smallest - 1, measure=False)
-    assert (caught.value.least, caught.value.chunks) == (smallest, count)
-    assert plans.plan(smallest, measure=False).chunks == count
+    assert (caught.value.least, caught.value.chunks) == (smallest, Chunks(count))
+    assert needs[plans.plan(smallest, measure=False).chunks.batch] == smallest
 
 
-def test_only_what_divides_the_batch_is_tried() -> None:
+def test_only_what_divides_the_inputs_is_tried() -> None:
     model, values = made()
     values = {name: value[:246] for name, value in values.items()}
     with pytest.raises(TooLittleInChunksError) as caught:
         plan_chunks(model, inputs=values, memory=1, measure=False)
-    assert caught.value.chunks == 2
-    with pytest.raises(BindError, match="divides a batch of 246"):
-        plan_chunks(model, inputs=values, memory=1, counts=(4, 5, 0))
+    assert caught.value.chunks == Chunks(2)
+    with pytest.raises(BindError, match="no chunks of 4, 5, 2x3 divide a batch of 246"):
+        plan_chunks(model, inputs=values, memory=1, counts=(4, 5, (2, 3)))
+    with pytest.raises(BindError, match="at least one"):
+        plan_chunks(model, inputs=values, memory=1, counts=(0,))
 
 
 def test_a_model_in_chunks_has_the_same_nets_and_bits() -> None:
     model, values = made()
-    twin = in_chunks(model, 4)
-    assert twin.interface.chunks == 4
+    model.capture, model.rng = "never", "replay"
+    twin = in_chunks(model, Chunks(4))
+    assert twin.interface.chunks == Chunks(4)
+    assert (twin.capture, twin.rng) == (model.capture, model.rng)
     assert [id(p) for p in twin.parameters()] == [id(p) for p in model.parameters()]
     twin.schedule = "save"
     found, wanted = twin(**values), model(**values)
     for one, other in zip(found, wanted, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
     assert model.schedule != twin.schedule
+
+
+def test_what_is_tried_goes_on_along_the_sequence() -> None:
+    model = revc.compile(SPEC.replace("dim B, c", "dim B, T, c").replace("[B, c]", "[B, T, c]"))
+
+    def tried(batch: int, time: int) -> list[str]:
+        values = {name: torch.zeros(batch, time, 8) for name in "ab"}
+        return [str(count) for count in counts_for(model, values)]
+
+    assert tried(16, 3) == ["1", "2", "4", "8", "16"]
+    assert tried(4, 8) == ["1", "2", "4", "4x2", "4x4"]
+    assert tried(1, 16) == ["1", "1x2", "1x4", "1x8", "1x16"]
+    assert tried(6, 4) == ["1", "2", "2x2", "2x4"]
+    assert tried(3, 5) == ["1"]
+
+
+def test_one_example_is_planned_in_pieces_of_its_sequence() -> None:
+    model = revc.compile(SPEC.replace("dim B, c", "dim B, T, c").replace("[B, c]", "[B, T, c]"))
+    values = {name: torch.randn(1, 252, 8) for name in "ab"}
+    memory = least(in_chunks(model, Chunks(1, 4)), values)
+    assert memory < least(model, values)
+    found = plan_chunks(model, inputs=values, memory=memory, measure=False)
+    assert (found.chunks, found.planned.peak <= memory) == (Chunks(1, 4), True)
+    found.model.schedule = found.planned.schedule
+    for one, other in zip(found.model(**values), model(**values), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
 # --- the command line ----------------------------------------------------------------------------
@@ -122,18 +154,18 @@ def test_plan_and_compile_choose_chunks(tmp_path: Path) -> None:
     model, values = made()
     model = revc.compile(str(spec), dims={"B": 252})
     one = plan_chunks(model, inputs=values, memory="1GiB").planned
-    memory = least(in_chunks(model, 4), values) + one.workspace
+    memory = least(in_chunks(model, Chunks(4)), values) + one.workspace
     args = ("-D", "B=252", "--memory", memory)
     assert run("plan", spec, *args).exit_code == 1
     wanted = ("--memory", 10, "--chunks", "auto", "--format", "json")
     both = run("plan", spec, *args, *wanted)
     assert (both.exit_code, "with chunks = 4 sets" in both.stderr) == (1, True)
     answer = json.loads(both.stdout)[0]
-    assert answer["chunks"] == 4
+    assert answer["chunks"] == "4"
     assert answer["peak"] <= memory
     assert "Net in 4 chunks: peak" in run("plan", spec, *args, "--chunks", 4).stdout
     out = tmp_path / "net"
     assert run("compile", spec, *args, "--chunks", "auto", "-o", out).exit_code == 0
-    for bad in ("0", "many", "-1", "1.5"):
+    for bad in ("0", "many", "-1", "1.5", "2x", "2x0", "1x2x3"):
         assert run("plan", spec, *args, "--chunks", bad).exit_code == 2
     assert run("compile", spec, "-D", "B=252", "--chunks", "auto", "--emit", "ir").exit_code == 2

@@ -158,6 +158,6 @@ def test_chunks_are_searched_for_them() -> None:
     model, values = made("valves")
     model.bits.seed = 5
     found = revc.plan_chunks(model, inputs=values, memory="1GiB", counts=(2,))
-    assert found.chunks == 2
+    assert found.chunks == (2, 1)
     assert found.model.bits.seed == 5
     assert found.planned.flops == 0

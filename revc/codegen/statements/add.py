@@ -1,4 +1,4 @@
-"""``y += e``: evaluated, in pieces along the batch if asked for, rounded and added.
+"""``y += e``: evaluated, in pieces if asked for, rounded and added.
 
 Its pull evaluates once: the value takes the state back, its VJP takes the target's cotangent.
 """
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch.fx import Node
 
+from revc.codegen import pieces as cutting
 from revc.codegen.expressions import Cotangents
 from revc.codegen.targets.base import Evaluation, Pieces
 from revc.codegen.values import brought_nets, place_keys, view_shape
 from revc.ir.instructions import Add
-from revc.ir.keys import Key, key
-from revc.passes.analysis.separable import batch_places
+from revc.ir.keys import key
+from revc.passes.analysis.separable import Cuts
 from revc.runtime import cotangents
 from revc.runtime.nets import brought
 
@@ -28,34 +29,33 @@ aten = torch.ops.aten
 
 def lower(body: "Body", step: Add) -> None:
     """Evaluate and add."""
-    views, pieces, _ = _views(body, step)
+    views, pieces, cuts = _views(body, step)
     kind = body.types[step.target.name].numerics
     changed = []
     for view, piece in zip(views, pieces, strict=True):
         value = _fitting(body, step, view, piece)
         changed.append(body.target.add(body, kind, view, value, step.sign))
-    body.target.settle(body.state, step.target, changed)
+    body.target.settle(body.state, step.target, changed, cuts)
 
 
 def pull(body: "Pull", step: Add) -> None:
     """Take the state back, and the target's cotangent through the increment."""
-    views, pieces, cut = _views(body, step)
-    cots = [body.cotangent(step.target)]
-    cots = cots if cut is None else _cut(body, cots[0])
+    views, pieces, cuts = _views(body, step)
+    cots = _cut_target(body, body.cotangent(step.target), cuts)
     changed = []
     for index, (view, cot, piece) in enumerate(zip(views, cots, pieces, strict=True)):
         node, found = _retracted(body, step, view, cot, piece)
         changed.append(node)
-        if cut is not None:
-            _gather_piece(body, found, index, cut)
-    body.target.settle(body.state, step.target, changed)
-    if cut is None:
+        if cuts is not None:
+            _gather_piece(body, found, index, cuts)
+    body.target.settle(body.state, step.target, changed, cuts)
+    if cuts is None:
         body.gather(found)
 
 
 def record(body: "Record", step: Add) -> "Pulling | None":
     """Evaluate on a tape and add; the pull takes the target's cotangent through the same tape."""
-    views, pieces, cut = _views(body, step)
+    views, pieces, cuts = _views(body, step)
     kind = body.types[step.target.name].numerics
     evaluations, changed = [], []
     for view, piece in zip(views, pieces, strict=True):
@@ -63,54 +63,45 @@ def record(body: "Record", step: Add) -> "Pulling | None":
         value = _checked(body, step, view, found.node)
         changed.append(body.target.add(body, kind, view, value, step.sign))
         evaluations.append(found)
-    body.target.settle(body.state, step.target, changed)
+    body.target.settle(body.state, step.target, changed, cuts)
     if not any(found.active for found in evaluations):
         return None
     body.activate(step.target.name)
 
     def back() -> None:
-        cots = [body.cotangent(step.target)]
-        cots = cots if cut is None else _cut(body, cots[0])
+        cots = _cut_target(body, body.cotangent(step.target), cuts)
         for index, (found, cot) in enumerate(zip(evaluations, cots, strict=True)):
             pulled = _pulled(body, step, cot, found)
-            if cut is None:
+            if cuts is None:
                 body.gather(pulled)
             else:
-                _gather_piece(body, pulled, index, cut)
+                _gather_piece(body, pulled, index, cuts)
 
     return back
 
 
-def _views(
-    body: "Body", step: Add
-) -> tuple[list[Node], list[Pieces | None], frozenset[Key] | None]:
-    """Return the batch pieces of the target, of what its value reads, and which reads are cut.
+def _views(body: "Body", step: Add) -> tuple[list[Node], list[Pieces | None], Cuts | None]:
+    """Return the pieces of the target, of what its value reads, and how they were cut.
 
     An increment that runs whole is one piece, and nothing is cut.
     """
-    cut = _cut_places(body, step)
-    if cut is None:
-        return [body.raw(step.target)[0]], [None], None
-    reads: list[Pieces | None] = [{} for _ in range(body.options.chunks)]
+    target = body.raw(step.target)[0]
+    cuts = cutting.cuts_for(step, body.types[step.target.name], body.block, body.options.chunks)
+    if cuts is None:
+        return [target], [None], None
+    views = _cut_target(body, target, cuts)
+    reads: list[Pieces] = [{} for _ in views]
     for name, place in place_keys(step.value).items():
-        if name in cut:
-            for read, node in zip(reads, _cut(body, body.raw(place)[0]), strict=True):
-                if read is not None:
-                    read[name] = node
-    return _cut(body, body.raw(step.target)[0]), reads, cut
+        if name in cuts.places:
+            nodes = cutting.cut(body.tape, body.raw(place)[0], cuts, cuts.places[name])
+            for read, node in zip(reads, nodes, strict=True):
+                read[name] = node
+    return views, [*reads], cuts
 
 
-def _cut_places(body: "Body", step: Add) -> frozenset[Key] | None:
-    """Return which reads of an increment are cut along the batch, None if it runs whole."""
-    if body.options.chunks == 1:
-        return None
-    shape = body.types[step.target.name].shape
-    return batch_places(step.value, step.target, shape, body.block.nets)
-
-
-def _cut(body: "Body", node: Node) -> list[Node]:
-    whole = body.tape.call(aten.tensor_split.sections, node, body.options.chunks, 0)
-    return [body.tape.item(whole, index) for index in range(body.options.chunks)]
+def _cut_target(body: "Body", node: Node, cuts: Cuts | None) -> list[Node]:
+    """Return the pieces of a target, or of its cotangent."""
+    return [node] if cuts is None else cutting.cut(body.tape, node, cuts, cuts.target)
 
 
 def _fitting(body: "Body", step: Add, view: Node, pieces: Pieces | None) -> Node:
@@ -149,9 +140,9 @@ def _pulled(body: "Gathering", step: Add, cot: Node, found: Evaluation) -> Cotan
     return found.pull(cot)
 
 
-def _gather_piece(body: "Gathering", found: Cotangents, index: int, cut: frozenset[Key]) -> None:
+def _gather_piece(body: "Gathering", found: Cotangents, index: int, cuts: Cuts) -> None:
     """Gather one piece's cotangents: those of reads that were cut go to their piece."""
-    piece = (index, body.options.chunks)
     for place, part in found.reads:
-        body.add_cotangent(place, part, piece if key(place) in cut else None)
+        axes = cuts.places.get(key(place), (None, None))
+        body.add_cotangent(place, part, cutting.place_of(index, cuts, axes))
     body.gather(Cotangents([], found.params, found.nets))

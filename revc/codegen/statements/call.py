@@ -150,7 +150,7 @@ def pull(body: "Pull", step: BlockCall) -> None:
     name = body.module(f"{step.block.name}_vjp", graph)
     args = [*handed(body, step.results), *given(body, step.givens)]
     args += [body.emit_cots[emit] for emit in _emits(step, callee)]
-    args += [body.nets[slot] for slot in step.nets]
+    args += [body.lent_net(slot, (step.nets,)) for slot in step.nets]
     args += [*body.sizes_for(callee), *body.tail(callee, options)]
     pulled(body, name, args, step.args, step.givens, step.nets)
 

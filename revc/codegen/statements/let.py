@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from revc.codegen.call_places import Places
 from revc.ir.expr import Expr
 from revc.ir.instructions import Let
 from revc.ir.make import make
@@ -43,9 +44,11 @@ def evaluated(body: "Pull", name: str) -> None:
     """Evaluate the let called `name`, if there is one and nothing has asked for it yet."""
     if name not in body.pending or name in body.givens:
         return
-    value = body.pending[name].value
+    value, around = body.pending[name].value, body.places
+    body.places = Places(body.pending[name])
     with body.holds.of(body.pending[name]):
         found = body.evaluate(value)
+    body.places = around
     body.givens[name] = found.node
     body.given_types[name] = _type(value)
     body.let_values[name] = found

@@ -60,7 +60,7 @@ def pull_loop(
     args: list[Any] = [int_value(body.tape, step.count, body.size)]
     args += [*call.handed(body, step.registers), *call.given(body, givens)]
     args += [body.emit_cots[emit] for emit in emits_of(step.body)]
-    args += [body.nets[slot] for slot in used]
+    args += [body.lent_net(slot, step.nets, step.share) for slot in used]
     args += [*body.sizes_for(step.body, step.index), *body.tail(step.body, options)]
     args += [] if checks is None else [checks]
     return call.pulled(body, name, args, step.registers, givens, used)

@@ -3,16 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch.fx import Node
 
 from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Cotangents, int_value
+from revc.codegen.pieces import At
 from revc.codegen.registers import Registers
 from revc.ir.expr import Expr, Place
 from revc.ir.keys import Key
 from revc.ir.types import Label, Lattice, Numerics
+from revc.passes.analysis.separable import Cuts
 from revc.runtime.state import alloc_health, lattice
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Evaluation:
 
 
 class Target(ABC):
-    """A kind of graph. `pieces` are batch pieces of places, by key, that stand for the whole."""
+    """A kind of graph. `pieces` are pieces of places, by key, that stand for the whole."""
 
     def value(self, body: "Body", value: Expr, pieces: Pieces | None = None) -> Node:
         """Evaluate; a plain number becomes a 0-dim tensor."""
@@ -72,6 +74,14 @@ class Target(ABC):
             return self.retract_lattice(body, kind, view, value, sign)
         return self.retract_float(body, view, value, sign)
 
+    def hand(self, body: "Gathering", net: Node, parts: Sequence[Node | None]) -> Any:
+        """Hand over the gradients of a net's parameters; return those that are returned."""
+        return [*parts]
+
+    def unfed(self, body: "Gathering", net: Node) -> Node:
+        """Return a net of which all gradients are returned."""
+        return net
+
     @abstractmethod
     def add_lattice(self, body: "Body", kind: Lattice, view: Node, value: Node, sign: int) -> Node:
         """Add a rounded value, of which the health takes note."""
@@ -99,8 +109,10 @@ class Target(ABC):
         """Subtract from float state."""
 
     @abstractmethod
-    def settle(self, registers: Registers, place: Place, changed: list[Node]) -> None:
-        """Let a register be what changed views of a place, in batch pieces, make of it."""
+    def settle(
+        self, registers: Registers, place: Place, changed: list[Node], cuts: Cuts | None = None
+    ) -> None:
+        """Let a register be what changed views of a place, its pieces, make of it."""
 
     @abstractmethod
     def negate(self, body: "Body", registers: Registers, place: Place) -> None:
@@ -117,9 +129,9 @@ class Target(ABC):
         cots: Registers,
         place: Place,
         part: Node,
-        piece: tuple[int, int] | None = None,
+        piece: At = (),
     ) -> None:
-        """Add to the cotangent of a place; of batch piece i of n if `piece` is (i, n)."""
+        """Add to the cotangent of a place, or of a piece of it."""
 
     @abstractmethod
     def lent(self, cots: Registers, place: Place, again: bool) -> Node:

@@ -1,19 +1,24 @@
 """Graphs that run as they are: state and cotangents belong to the graph and change in place."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.fx import Node
 
-from revc.codegen import places
+from revc.codegen import pieces, places
+from revc.codegen.pieces import At
 from revc.codegen.registers import Registers
 from revc.codegen.targets.base import Target
 from revc.ir.expr import Place
 from revc.ir.types import Lattice, Numerics
+from revc.passes.analysis.separable import Cuts
+from revc.runtime import handing
 from revc.runtime.state import alloc_health, lattice
 
 if TYPE_CHECKING:
     from revc.codegen.body import Body
+    from revc.codegen.gather import Gathering
 
 aten = torch.ops.aten
 
@@ -51,8 +56,20 @@ class Eager(Target):
         """Subtract in place."""
         return body.effect(aten.sub_.Tensor, view, value, alpha=sign)
 
-    def settle(self, registers: Registers, place: Place, changed: list[Node]) -> None:
+    def settle(
+        self, registers: Registers, place: Place, changed: list[Node], cuts: Cuts | None = None
+    ) -> None:
         """Do nothing: the register changed with its views."""
+
+    def hand(self, body: "Gathering", net: Node, parts: Sequence[Node | None]) -> Any:
+        """Hand them over as the graph runs."""
+        left = body.effect(handing.hand, net, tuple(parts))
+        left.meta["hint"] = f"d_{net.target}"
+        return left
+
+    def unfed(self, body: "Gathering", net: Node) -> Node:
+        """Forget who takes them, as the graph runs."""
+        return body.tape.call(handing.unfed, net)
 
     def negate(self, body: "Body", registers: Registers, place: Place) -> None:
         """Negate in place."""
@@ -71,13 +88,10 @@ class Eager(Target):
         cots: Registers,
         place: Place,
         part: Node,
-        piece: tuple[int, int] | None = None,
+        piece: At = (),
     ) -> None:
         """Add in place, through a view."""
-        view = cots.view(place)
-        if piece is not None:
-            pieces = body.tape.call(aten.tensor_split.sections, view, piece[1], 0)
-            view = body.tape.item(pieces, piece[0])
+        view = pieces.view(body.tape, cots.view(place), piece)
         body.effect(aten.add_.Tensor, view, part)
 
     def lent(self, cots: Registers, place: Place, again: bool) -> Node:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch.fx import Node
 
+from revc.codegen.pieces import At, joined
 from revc.codegen.registers import Registers
 from revc.codegen.reuse import base_of
 from revc.codegen.targets.base import Evaluation, Pieces, Target
 from revc.codegen.values import brought_nets
 from revc.ir.expr import Expr, Place
 from revc.ir.types import Lattice, Numerics
+from revc.passes.analysis.separable import Cuts
 from revc.runtime import cotangents, traced
 
 if TYPE_CHECKING:
@@ -84,12 +86,12 @@ class Traced(Target):
         """Return the difference."""
         return body.effect(aten.sub.Tensor, view, value, alpha=sign)
 
-    def settle(self, registers: Registers, place: Place, changed: list[Node]) -> None:
+    def settle(
+        self, registers: Registers, place: Place, changed: list[Node], cuts: Cuts | None = None
+    ) -> None:
         """Write the changed pieces."""
-        first, *others = changed
-        if others:
-            first = registers.tape.call(aten.cat.default, changed, 0)
-        registers.write(place, first)
+        counts = (1, 1) if cuts is None else cuts.counts
+        registers.write(place, joined(registers.tape, changed, counts))
 
     def negate(self, body: "Body", registers: Registers, place: Place) -> None:
         """Write the negative."""
@@ -105,12 +107,12 @@ class Traced(Target):
         cots: Registers,
         place: Place,
         part: Node,
-        piece: tuple[int, int] | None = None,
+        piece: At = (),
     ) -> None:
         """Write the sum."""
         view = cots.view(place)
-        if piece is not None:
-            part = body.tape.call(cotangents.at_piece, part, view, *piece)
+        if piece:
+            part = body.tape.call(cotangents.at_piece, part, view, piece)
         cots.write(place, body.tape.call(traced.accumulate, view, part))
 
     def lent(self, cots: Registers, place: Place, again: bool) -> Node:

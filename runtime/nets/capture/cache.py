@@ -52,10 +52,7 @@ def capture(module: nn.Module, sample: Sample) -> Captured | Refusal:
 
 def why(found: Captured | Refusal) -> str:
     """Return why a module is called as it is, nothing if it is captured."""
-    if isinstance(found, Refusal):
-        return str(found)
-    names = ", ".join(found.random)
-    return f"it draws from torch's generators ({names})" if names else ""
+    return str(found) if isinstance(found, Refusal) else ""
 
 
 def answer(module: nn.Module) -> Captured | Refusal | None:

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from revc.errors import BindError, ReconstructionError
-from revc.runtime.nets.called import memory, unshared
+from revc.runtime.bits.expand import Key
+from revc.runtime.nets.called import as_then, memory, unshared
 from revc.runtime.nets.capture.cache import capture, others_of, why
 from revc.runtime.nets.capture.graphs import Captured
 from revc.runtime.nets.capture.trace import Sample
-from revc.runtime.nets.leaf import Leaf
+from revc.runtime.nets.leaf import Leaf, is_looked_at
 
 
 class Traced(NamedTuple):
@@ -34,31 +35,44 @@ def captured(leaf: Leaf, inputs: tuple[Tensor, ...]) -> Captured | None:
     """
     if leaf.capture == "never":
         return None
-    found = capture(leaf.module, Sample(leaf.params, inputs, leaf.cast))
-    if isinstance(found, Captured) and not found.random:
-        return found
+    with as_then(leaf):
+        found = capture(leaf.module, Sample(leaf.params, inputs, leaf.cast))
+    if isinstance(found, Captured):
+        looks = not found.random and any(map(is_looked_at, leaf.module.modules()))
+        return None if looks else found  # as it is called, an audit sees which part does what
     if leaf.capture == "require":
         raise BindError(f"net {leaf.name!r} is not captured, as the model requires: {why(found)}")
     return None
 
 
-def value(leaf: Leaf, graphs: Captured, inputs: tuple[Tensor, ...]) -> Tensor:
+def value(leaf: Leaf, graphs: Captured, inputs: tuple[Tensor, ...], place: str = "") -> Tensor:
     """Return the output."""
     with torch.no_grad():
-        out: Tensor = graphs.value.forward(*_taken(leaf, graphs, inputs))
+        out: Tensor = graphs.value.forward(*_taken(leaf, graphs, inputs, place))
     return out
 
 
-def run(leaf: Leaf, graphs: Captured, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Traced]:
+def run(
+    leaf: Leaf, graphs: Captured, inputs: tuple[Tensor, ...], place: str = ""
+) -> tuple[Tensor, Traced]:
     """Return the output and what pulls it back."""
     with torch.no_grad():
-        out, kept = graphs.front.forward(*_taken(leaf, graphs, inputs))
+        out, kept = graphs.front.forward(*_taken(leaf, graphs, inputs, place))
     likes = tuple((x.shape, x.dtype, x.device) if x.requires_grad else None for x in inputs)
     return out, Traced(graphs, [*kept], _versions(kept), likes)
 
 
-def _taken(leaf: Leaf, graphs: Captured, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return *leaf.params, *others_of(leaf.module, graphs), *inputs
+def _taken(leaf: Leaf, graphs: Captured, inputs: tuple[Tensor, ...], place: str) -> tuple[Any, ...]:
+    key = (_key(leaf, inputs, place),) if graphs.random else ()
+    return *leaf.params, *others_of(leaf.module, graphs), *inputs, *key
+
+
+def _key(leaf: Leaf, inputs: tuple[Tensor, ...], place: str) -> Key:
+    """Return the key that a call of a net draws from; shapes alone need none."""
+    if any(type(x) is not Tensor or x.device.type == "meta" for x in inputs):
+        return 0, 0, 0, 0
+    device = next((x.device for x in (*inputs, *leaf.params)), torch.device("cpu"))
+    return leaf.keys.of(leaf.keys.call(leaf.name, place), device)
 
 
 def _versions(values: Any) -> tuple[int, ...]:

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 
 from revc.runtime import residuals
+from revc.runtime.nets import draws
 from revc.runtime.nets.capture.held import Place
-from revc.runtime.nets.capture.memory import Order, is_random, storages, tensors, written_by
+from revc.runtime.nets.capture.memory import Order, storages, tensors, written_by
 from revc.runtime.nets.capture.order import least
 from revc.runtime.nets.capture.peak import peak
 from revc.runtime.nets.capture.reuse import Reuse
@@ -28,7 +29,7 @@ _CHEAP = frozenset(OUT) | {
     aten._to_copy.default, aten.mul.Scalar, aten.add.Scalar, aten.div.Scalar, aten.t.default,
     aten.view.default, aten._unsafe_view.default, aten.transpose.int, aten.permute.default,
     aten.expand.default, aten.unsqueeze.default, aten.squeeze.dim, aten.detach.default,
-    aten.slice.Tensor, aten.pow.Tensor_Scalar, aten.rsqrt.default,
+    aten.slice.Tensor, aten.pow.Tensor_Scalar, aten.rsqrt.default, draws.bernoulli, draws.uniform,
 }  # fmt: skip
 
 
@@ -40,8 +41,9 @@ class Captured:
     returns the output, `front` the output and a tuple of residuals. `back` takes these in a list,
     which it empties, and a cotangent of shape, dtype and strides like `cotangent`; it returns one
     for each parameter and input that wants one, or None. Where nothing does, `back` is None and
-    there are no residuals. `own` says of each of these whether `back` may write over it; `random`
-    are the operators that draw from torch's generators.
+    there are no residuals. `own` says of each of these whether `back` may write over it. `random`
+    are the operators that draw random numbers: `value` and `front` then take a key behind the
+    inputs.
     """
 
     value: GraphModule
@@ -57,7 +59,6 @@ def captured(joint: Joint) -> Captured:
     """Cut a joint graph."""
     cuts = [Cut(joint, again) for again in (False, True)]
     cut = min(cuts, key=lambda one: one.peak)
-    drawn = {str(node.target) for node in cut.value if is_random(node)}
     value, front = cut.forward(cut.value, keeps=False), cut.forward(cut.front, keeps=True)
     back = None if joint.cotangent is None else cut.back()
     modules = [
@@ -66,7 +67,7 @@ def captured(joint: Joint) -> Captured:
     ]
     like = None if joint.cotangent is None else tensors(joint.cotangent)[0]
     own = tuple(node in cut.place for node in cut.kept)
-    return Captured(*modules, joint.others, own, like, tuple(sorted(drawn)))  # type: ignore
+    return Captured(*modules, joint.others, own, like, joint.random)  # type: ignore
 
 
 class Cut:
@@ -138,6 +139,7 @@ class Cut:
     def _again(self, crossing: set[Node]) -> set[Node]:
         """Return what is made again: elementwise results and views of what is kept in any case."""
         there = {node for node in crossing if node not in self.place}
+        there |= {node for node in self.given if "val" not in node.meta}  # a key, which is small
         again: set[Node] = set()
         for node in sorted(crossing & self.place.keys(), key=self._at):
             chain = self._chain(node, there)

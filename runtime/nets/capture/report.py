@@ -4,18 +4,25 @@ from typing import NamedTuple
 
 from torch import nn
 
+from revc.runtime.bits.expand import KEY_BITS
 from revc.runtime.nets.capture.cache import answer, why
+from revc.runtime.nets.capture.coupling import told
+from revc.runtime.nets.capture.graphs import Captured
 
 
 class NetReport(NamedTuple):
     """How one net ran last.
 
     `how` is "built in", "captured", "called" or "not run"; `why` says why it was called as it is.
+    `whole` says why it ran whole, where the program would have it run in pieces of the batch;
+    `bits` are those that each call of it draws.
     """
 
     name: str
     how: str
     why: str = ""
+    whole: str = ""
+    bits: int = 0
 
 
 def report(name: str, net: nn.Module, builtin: bool, capture: str) -> NetReport:
@@ -27,5 +34,6 @@ def report(name: str, net: nn.Module, builtin: bool, capture: str) -> NetReport:
     found = answer(net)
     if found is None:
         return NetReport(name, "not run")
-    reason = why(found)
-    return NetReport(name, "called" if reason else "captured", reason)
+    reason, mixing = why(found), told(net)
+    bits = KEY_BITS if isinstance(found, Captured) and found.random else 0
+    return NetReport(name, "called" if reason else "captured", reason, mixing, bits)

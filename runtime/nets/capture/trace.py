@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import (
 )
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import _disable_current_modes
 
 from revc.errors import InternalError
@@ -29,9 +30,11 @@ from revc.runtime.nets.capture.held import (
     notes,
     places,
 )
+from revc.runtime.nets.capture.keyed import keyed, random_attention
 from revc.runtime.nets.capture.memory import storages, tensors, written_by
+from revc.runtime.nets.capture.others_random import unmoved
 from revc.runtime.nets.capture.refusal import Refusal
-from revc.runtime.nets.leaf import is_hooked
+from revc.runtime.nets.leaf import HOOKS, is_hooked
 
 
 class Sample(NamedTuple):
@@ -52,11 +55,13 @@ class Joint(NamedTuple):
     `cotangent` is the node that stands for the output's: what comes before it is what the module
     computes, what comes behind pulls back. The graph returns the output, then the cotangents of
     the parameters and inputs that want one, None for those that the output does not depend on.
+    `random` are the operators that drew; what stands for them draws from a key, the last input.
     """
 
     module: GraphModule
     others: tuple[Place, ...]
     cotangent: Node | None
+    random: tuple[str, ...] = ()
 
     @property
     def graph(self) -> Graph:
@@ -88,10 +93,29 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
                 seen.add(id(value))
                 others[place] = mode.from_tensor(value.detach())
                 pairs.append((value, others[place]))
-        call = _Call(double(module, pairs), sample.cast)
+        twin = double(module, pairs)
+        for part in twin.modules():
+            for name in HOOKS:  # those of an audit, which look at what is computed
+                getattr(part, name).clear()
+        call = _Call(twin, sample.cast)
         with mode:
             found = call.traced(params, [*others.values()], inputs)
-    return Joint(found, tuple(others), call.cotangent)
+            if random_attention(found.graph):
+                with sdpa_kernel(SDPBackend.MATH):
+                    found = call.traced(params, [*others.values()], inputs)
+            _drop_aliases(found.graph)
+            random = keyed(found.graph, call.cotangent)
+            found.recompile()
+    return Joint(found, tuple(others), call.cotangent, random)
+
+
+def _drop_aliases(graph: Graph) -> None:
+    """Let calls read what is there under one name alone; the module's inputs keep theirs."""
+    for node in list(graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default)):
+        value = node.args[0]
+        if isinstance(value, Node) and value.op == "call_function":
+            node.replace_all_uses_with(value)
+            graph.erase_node(node)
 
 
 def _fake(mode: FakeTensorMode, value: Tensor) -> Tensor:
@@ -118,6 +142,17 @@ _BLIND = (torch.ops.aten.mkldnn_rnn_layer.default,)
 """Operators some of whose results are tensors in C++ alone."""
 
 
+def _safe_softmax(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor:
+    """Return what `aten._safe_softmax` does, bit for bit, with one temporary and not three."""
+    x = x if dtype is None else x.to(dtype)
+    out = torch.ops.aten._softmax.default(x, dim, False)
+    return out.masked_fill_(x.eq(float("-inf")).all(dim, keepdim=True), 0.0)
+
+
+_PARTS: dict[Any, Any] = {torch.ops.aten._safe_softmax.default: _safe_softmax}
+"""Operators that hold more than their result while they run, by what they are made of."""
+
+
 class _Call:
     """A call of a module whose tensors are fake, and all that pulls it back."""
 
@@ -136,8 +171,9 @@ class _Call:
         held = [*params, *others, *inputs]
         before, there = notes(self.module), [*map(id, _held(self.module))]
         try:
-            with torch.enable_grad():
-                found = make_fx(lambda p, _, x: self._joint(p, x))(params, others, inputs)
+            with torch.enable_grad(), unmoved():
+                tracing = make_fx(lambda p, _, x: self._joint(p, x), _PARTS)
+                found = tracing(params, others, inputs)
         except _FOREIGN as error:
             raise Refusal(_reason(error)) from error
         if name := changed(before, notes(self.module)):

@@ -1,0 +1,86 @@
+"""Modules that are called as they are and draw from torch's generators: refused, or replayed."""
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from revc.errors import BindError
+from revc.runtime.bits import host
+from revc.runtime.nets.leaf import Leaf
+
+_draws: "weakref.WeakKeyDictionary[nn.Module, bool]" = weakref.WeakKeyDictionary()
+"""Of modules that were called in training mode, whether their first call drew."""
+
+States = tuple[Tensor, dict[torch.device, Tensor]]
+"""The state of the generator of the CPU, and of those of other devices."""
+
+
+@contextmanager
+def drawing(leaf: Leaf, inputs: tuple[Tensor, ...], place: str) -> Iterator[None]:
+    """Call a module that may draw.
+
+    With ``rng = "replay"`` generators are set to where they stood in the forward pass when a call
+    is evaluated again, and back behind it, as `torch.utils.checkpoint` does.
+
+    Raises:
+        BindError: it drew, and is not to be replayed.
+    """
+    if not _trains(leaf) or not all(type(x) is Tensor and x.device.type != "meta" for x in inputs):
+        yield
+    elif leaf.rng == "replay":
+        with _replayed(leaf, inputs, place):
+            yield
+    else:
+        _refuse(leaf, _draws.get(leaf.module, False))
+        looks = leaf.module not in _draws and not any(host.captures(x.device) for x in inputs)
+        before = _states(inputs) if looks else None
+        yield
+        if before is not None:
+            _draws[leaf.module] = not _same(before, _states(inputs))
+            _refuse(leaf, _draws[leaf.module])
+
+
+def _trains(leaf: Leaf) -> bool:
+    return any(part.training for part in leaf.module.modules())
+
+
+@contextmanager
+def _replayed(leaf: Leaf, inputs: tuple[Tensor, ...], place: str) -> Iterator[None]:
+    states, call = leaf.keys.states, leaf.keys.call(leaf.name, place)
+    known: Any = states.get(call)
+    if known is None:
+        states[call] = _states(inputs)
+        yield
+        return
+    kind = next((device.type for device in known[1]), "cuda")
+    with torch.random.fork_rng([*known[1]], device_type=kind):
+        torch.set_rng_state(known[0])
+        for device, state in known[1].items():
+            torch.get_device_module(device).set_rng_state(state, device)
+        yield
+
+
+def _states(inputs: tuple[Tensor, ...]) -> States:
+    """Return where the generators of the CPU and of the inputs' devices stand."""
+    devices = {x.device for x in inputs if x.device.type != "cpu"}
+    there = {d: torch.get_device_module(d).get_rng_state(d) for d in sorted(devices, key=str)}
+    return torch.get_rng_state(), there
+
+
+def _same(one: States, other: States) -> bool:
+    pairs = zip((one[0], *one[1].values()), (other[0], *other[1].values()), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def _refuse(leaf: Leaf, draws: bool) -> None:
+    if draws:
+        raise BindError(
+            f"net {leaf.name!r} is called as it is and draws from torch's generators, so that it "
+            "would draw other numbers when its input is rebuilt. A net that is captured draws from "
+            "a key of 128 bits that is charged (`capture`; `nets_report` says why this one is "
+            'not); `rng = "replay"` saves the states of generators and restores them'
+        )
