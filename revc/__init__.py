@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from revc.picture.show import show
     from revc.planning.chunks import plan_chunks
     from revc.planning.entry import plan
+    from revc.retrofitting.entry import retrofit
     from revc.runtime.model import ReversibleModel
 
     __version__: str
@@ -35,6 +36,7 @@ _HOMES = {
     "lint": "revc.passes.lint",
     "plan": "revc.planning.entry",
     "plan_chunks": "revc.planning.chunks",
+    "retrofit": "revc.retrofitting.entry",
     "ReversibleModel": "revc.runtime.model",
     "SpecError": "revc.grammar.diagnostics",
     "UnsupportedError": "revc.grammar.diagnostics",
@@ -66,6 +68,7 @@ __all__ = [
     "lint",
     "plan",
     "plan_chunks",
+    "retrofit",
     "show",
 ]
 

@@ -53,7 +53,7 @@ def add_product(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
     if torch.compiler.is_compiling():
         return total + left @ right
     if total.dtype == left.dtype:
-        return total.addmm_(left, right)
+        return torch.addmm(total, left, right, out=total)  # counted as a product, as addmm_ is not
     return total.add_(left @ right)
 
 

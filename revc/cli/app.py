@@ -20,6 +20,7 @@ COMMANDS = {
     "audit": "revc.cli.audit",
     "show": "revc.cli.show",
     "plan": "revc.cli.plan",
+    "retrofit": "revc.cli.retrofit",
 }
 
 _HELP = {"help_option_names": ["--help", "-h"]}

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from revc import runtime
-from revc.codegen.cut_nets import Piece, pieces_of
+from revc.codegen.cut_calls import Piece, cut_calls
 from revc.codegen.holds import offered
 from revc.codegen.library import Library
 from revc.codegen.lowered import coded
@@ -126,7 +126,6 @@ class CompiledGraphs:
         self.library = Library(sites_of(program.model))
         self._made: dict[Any, Any] = {}
         self._traced: dict[tuple[Turns, ...], str] = {}
-        self._pieces: dict[str, tuple[Piece, ...]] = {}
 
     @cached_property
     def names(self) -> dict[str, Cut]:
@@ -164,11 +163,13 @@ class CompiledGraphs:
 
     def pieces(self, name: str) -> tuple[Piece, ...]:
         """Return the calls of brought nets in a segment that run in pieces along the batch."""
-        if self.chunks.batch == 1:
+        if self.chunks.pieces == 1:
             return ()
-        if name not in self._pieces:
-            self._pieces[name] = pieces_of(self.names[name].block, self.chunks)
-        return self._pieces[name]
+        key = name, "cut"
+        if key not in self._made:
+            self._made[key] = cut_calls(self.names[name].block, self.chunks)
+        found: tuple[Piece, ...] = self._made[key]
+        return found
 
     def compiled(
         self,

@@ -248,7 +248,8 @@ def token_loss(
     out = hold(tape.call(cross_entropy.cross_entropy, x, targets, weight, None, chunk))
 
     def vjp(g: Node) -> list[tuple[Node, Node]]:
-        back = tape.call(cross_entropy.cross_entropy_vjp, g, x, targets, weight, None, chunk)
+        rest = (weight, None, chunk, tape.wants(weight))
+        back = tape.call(cross_entropy.cross_entropy_vjp, g, x, targets, *rest)
         return [(weight, tape.item(back, 1)), (x, tape.item(back, 0))]
 
     return tape.record(out, (x, weight), vjp)

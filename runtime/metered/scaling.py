@@ -38,8 +38,10 @@ def scale(
     tape, meter = session.stacks[site.stack], site.meter
     finite = torch.isfinite(factor).all()
     tape.engine.faults.parameter(~finite, f"{meter}: a scale's factor has to be finite")
-    n = gate(torch.nan_to_num(factor), *bounds).expand(raw.shape).contiguous()
-    wide, n = session.arranged(raw).to(torch.int32), session.arranged(n)
+    n = gate(torch.nan_to_num(factor), *bounds)
+    wide = session.arranged(raw).to(torch.int32)
+    shared = n.numel() == 1  # one for all: the coder takes it as it is
+    n = n.reshape(1, 1) if shared else session.arranged(n.expand(raw.shape).contiguous())
     run, back = (tape.unscale, tape.scale) if undo else (tape.scale, tape.unscale)
     result = run(wide, n, GATE_BITS)
     if raw.dtype == torch.int16:
@@ -48,7 +50,7 @@ def scale(
             back(result, n, GATE_BITS)
         tape.engine.faults.report(ScaleOverflowError, bad, f"{meter}: a value leaves int16")
     session.moved(site.stack, meter)
-    refill(session, meter, n.shape)
+    refill(session, meter, wide.shape)
     return result.to(raw.dtype).reshape(raw.shape)
 
 

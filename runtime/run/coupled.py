@@ -1,7 +1,7 @@
 """Which nets of a segment must run whole where the program says that they run in pieces."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,24 +23,26 @@ def coupled(
         module, sizes = modules[piece.slot], piece.sizes(run.sizes)
         if piece.slot in found or run.model.capture == "never":
             continue
-        if sizes is None or _mixes(run, module, sizes, piece.labels):
+        if sizes is None or _mixes(run, module, sizes, piece):
             found.add(piece.slot)
     return frozenset(found)
 
 
-def _mixes(
-    run: "Run", module: nn.Module, sizes: Sequence[Sequence[int]], labels: Sequence[bool]
-) -> bool:
-    batch = sizes[0][0]
-    part = -(-batch // run.interface.chunks.batch)
-    if batch < 2 or part == batch:
+def _mixes(run: "Run", module: nn.Module, sizes: Sequence[Sequence[int]], piece: Any) -> bool:
+    axis = piece.axis
+    whole = next(shape[axis] for shape, cut in zip(sizes, piece.cut, strict=True) if cut)
+    part = -(-whole // piece.count)
+    if whole < 2 or part == whole:
         return False
-    made = [
-        [_input(run, (rows, *shape[1:]), label) for shape, label in zip(sizes, labels, strict=True)]
-        for rows in (batch, part)
-    ]
+    made = []
+    for rows in (whole, part):
+        shapes = [
+            (*shape[:axis], rows, *shape[axis + 1 :]) if cut else shape
+            for shape, cut in zip(sizes, piece.cut, strict=True)
+        ]
+        made.append([_input(run, s, lab) for s, lab in zip(shapes, piece.labels, strict=True)])
     sample = Sample(tuple(module.parameters()), made[0], run.mode.cast)
-    return bool(mixes(module, sample, made[1]))
+    return bool(mixes(module, sample, made[1], axis, piece.cut))
 
 
 def _input(run: "Run", shape: Sequence[int], label: bool) -> Tensor:

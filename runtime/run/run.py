@@ -73,7 +73,7 @@ class Run:
         session: Session | None = None, intake: Intake | None = None,
     ) -> None:  # fmt: skip
         self.model, self.mode, self.session, self.intake = model, mode, session, intake
-        self.clamped, self.sizes = False, dict(sizes)
+        self.clamped, self.sizes, self.health = False, dict(sizes), new_health(mode.device)
         self.steps: tuple[Step, ...] = model.steps(self.sizes)
         self.schedule = expand(self.interface, model.schedule, [s.segment.plan for s in self.steps])
         self.snapshots = Snapshots(self.steps, self.schedule)
@@ -82,12 +82,11 @@ class Run:
         self.givens: dict[str, Tensor] = {}
         self.final: dict[str, Tensor] | None = None
         self.lengths: Tensor | None = None
-        self.health = new_health(mode.device)
         self.calls = Calls()
         self.watched: list[Watched] = []
         self.kept: dict[int, Forgotten] = {}
         self.values: dict[int, Values] = {}
-        self.offloaded = OnHost()
+        self.offloaded, self.watched = OnHost(), list[Watched]()
         self.check: Tensor | None = None
         self.lender: Callable[[], Lender | None] = _nobody
         self.lent: Callable[[], Lent | None] = _nobody

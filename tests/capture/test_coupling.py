@@ -118,3 +118,17 @@ def test_what_an_example_draws_is_its_own() -> None:
     values = [torch.randn(rows, T, D) for rows in (4, 2)]
     for net in (nn.Dropout(0.3), Wrapped(lambda x: x * torch.rand(len(x), 1, 1))):
         assert mixes(net, Sample((), values[:1], None), values[1:]) == ""
+
+
+@pytest.mark.parametrize(("name", "mixing"), [("swiglu", False), ("softmax", True)])
+def test_pieces_of_the_sequence_are_looked_at_too(name: str, mixing: bool) -> None:
+    torch.manual_seed(0)
+    net, source = ALL[name](), SPEC.replace("separable batch", "separable batch, sequence")
+    values = [torch.randn(4, T, D) for _ in range(2)]
+    found = []
+    for chunks in (1, (2, 2)):
+        model = revc.compile(source.format(state="float32"), nets={"F": net}, chunks=chunks)
+        found.append(model(*values))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    assert any(row.whole for row in model.nets_report()) == mixing

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch.fx import Node
 
 from revc.codegen.metering import exchanges
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from revc.codegen.body import Body
     from revc.codegen.pull import Pull
     from revc.codegen.record import Pulling, Record
+
+aten = torch.ops.aten
 
 
 def lower(body: "Body", step: Scale) -> None:
@@ -31,6 +34,10 @@ def pull(body: "Pull", step: Scale) -> None:
     factor = found.node
     view, cot = body.raw(step.target)[0], body.cotangent(step.target)
     old = _scaled(body, step, view, factor, not step.undo)
+    if not found.active:  # a constant, say: only the place has a cotangent, the product's
+        body.replace(step.target, old)
+        body.replace_cotangent(step.target, _times(body, step, cot, factor))
+        return
     value, bounds = body.floats(step.target.name, old), (step.lo, step.hi)
     if exchanges(step, body.types):
         how = (body.lengths, body.sites, body.site(step), sign(step.undo))
@@ -58,6 +65,14 @@ def record(body: "Record", step: Scale) -> "Pulling | None":
         body.gather(found.pull(body.tape.item(both, 1)))
 
     return back
+
+
+def _times(body: "Body", step: Scale, cot: Node, factor: Node) -> Node:
+    """Emit a cotangent times the factor as it counts, or over it."""
+    if not exchanges(step, body.types):
+        return body.tape.call(floats.scale, cot, factor, step.lo, step.hi, step.undo)
+    held = body.tape.call(counts.held_factor, factor, step.lo, step.hi)
+    return body.tape.call(aten.div.Tensor if step.undo else aten.mul.Tensor, cot, held)
 
 
 def _scaled(body: "Body", step: Scale, view: Node, factor: Node, undo: bool) -> Node:

@@ -91,7 +91,10 @@ _known: "weakref.WeakKeyDictionary[nn.Module, dict[Any, tuple[Any, str]]]" = (
 )
 
 
-def mixes(module: nn.Module, sample: Sample, piece: Sequence[Tensor]) -> str:
+def mixes(
+    module: nn.Module, sample: Sample, piece: Sequence[Tensor], axis: int = 0,
+    cut: Sequence[bool] = (True,),
+) -> str:  # fmt: skip
     """Return what mixes examples in a module, in words; nothing if it keeps them apart.
 
     A module that cannot be captured is taken at its word: whoever declared it said so.
@@ -99,11 +102,13 @@ def mixes(module: nn.Module, sample: Sample, piece: Sequence[Tensor]) -> str:
     Args:
         module, sample: the module, and what it is traced for: the whole batch.
         piece: inputs of a piece of the batch.
+        axis: that of the inputs which counts the examples, or the places of a sequence.
+        cut: which inputs have it.
     """
-    key = (sample.cast, *((x.shape, x.dtype) for x in (*sample.inputs, *piece)))
+    key = (sample.cast, axis, *cut, *((x.shape, x.dtype) for x in (*sample.inputs, *piece)))
     now, rows = settings(module), _known.setdefault(module, {})
     if key not in rows or rows[key][0] != now:
-        rows[key] = now, _found(module, sample, piece)
+        rows[key] = now, _found(module, sample, piece, axis, cut)
     return rows[key][1]
 
 
@@ -112,7 +117,9 @@ def told(module: nn.Module) -> str:
     return next((why for _, why in reversed(_known.get(module, {}).values())), "")
 
 
-def _found(module: nn.Module, sample: Sample, piece: Sequence[Tensor]) -> str:
+def _found(
+    module: nn.Module, sample: Sample, piece: Sequence[Tensor], axis: int, cut: Sequence[bool]
+) -> str:
     try:
         whole = trace(module, sample)
     except Refusal:
@@ -123,7 +130,7 @@ def _found(module: nn.Module, sample: Sample, piece: Sequence[Tensor]) -> str:
         return "it cannot be traced on a piece of the batch"
     nodes, others = _ahead(whole), _ahead(part)
     try:
-        forms, also = (_followed(*one, len(piece)) for one in ((nodes, whole), (others, part)))
+        forms, also = (_followed(*one, axis, cut) for one in ((nodes, whole), (others, part)))
     except Mixed as mixed:
         return str(mixed)
     if forms != also or _constants(whole) != _constants(part):
@@ -156,20 +163,21 @@ def _ends(joint: Joint) -> list[Node]:
     return [out] if isinstance(out, Node) else []
 
 
-def _followed(nodes: Iterable[Node], joint: Joint, inputs: int) -> list[Form]:
+def _followed(nodes: Iterable[Node], joint: Joint, axis: int, cut: Sequence[bool]) -> list[Form]:
     """Return the form of each value, in order."""
     given = list(joint.graph.find_nodes(op="placeholder"))
     held = given[:-1] if joint.random else given
     forms: dict[Node, Form] = dict.fromkeys(joint.graph.nodes, SAME)
-    examples = held[-1].meta["val"].shape[0]
-    forms.update({node: Along(0) for node in held[len(held) - inputs :]})
+    counted = [n for n, own in zip(held[len(held) - len(cut) :], cut, strict=True) if own]
+    examples = counted[0].meta["val"].shape[axis]
+    forms.update(dict.fromkeys(counted, Along(axis)))
     for node in nodes:
         try:
             forms[node] = node.meta["form"] = _form(node, forms, examples)
         except Mixed:
             raise Mixed(f"{_name(node)} mixes examples, or may") from None
-    if any(forms[end] != Along(0) for end in _ends(joint)):
-        raise Mixed("its result does not count the examples in front")
+    if any(forms[end] != Along(axis) for end in _ends(joint)):
+        raise Mixed("its result does not count the examples where its inputs do")
     return [forms[node] for node in nodes]
 
 

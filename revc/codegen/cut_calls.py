@@ -1,9 +1,10 @@
-"""Which brought nets of a block run in pieces along the batch, and on what."""
+"""Which brought nets of a block run in pieces along the batch or the sequence, and on what."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from revc.codegen.pieces import cuts_for
+from revc.codegen.values import view_shape
 from revc.ir.expr import Elementwise, Expr, NetCall, Read, walk
 from revc.ir.instructions import Add
 from revc.ir.instructions.base import Env
@@ -16,9 +17,15 @@ from revc.runtime.chunks import Chunks
 
 @dataclass(frozen=True)
 class Piece:
-    """A net that is called on pieces of what has some shapes; `labels` says which hold labels."""
+    """A net that is called on pieces of what has some shapes; `labels` says which hold labels.
+
+    It is cut along `axis`, in at most `count` pieces, and so are those of its arguments in `cut`.
+    """
 
     slot: int
+    axis: int
+    count: int
+    cut: tuple[bool, ...]
     shapes: tuple[Shape, ...]
     labels: tuple[bool, ...]
 
@@ -29,8 +36,8 @@ class Piece:
         return known if known == found else None
 
 
-def pieces_of(block: Block, chunks: Chunks) -> tuple[Piece, ...]:
-    """Return the calls of brought nets in a block, and in those in it, that are cut."""
+def cut_calls(block: Block, chunks: Chunks) -> tuple[Piece, ...]:
+    """Return the calls of brought nets in a block, and in those in it, that chunks cut."""
     return tuple(dict.fromkeys(_pieces(block, chunks)))
 
 
@@ -39,20 +46,26 @@ def _pieces(block: Block, chunks: Chunks) -> Iterator[Piece]:
         if isinstance(step, Add):
             yield from _of_step(block, step, env, chunks)
         for inner in step.inner():
-            for piece in pieces_of(inner, chunks):
+            for piece in cut_calls(inner, chunks):
                 for row in step.rows():
-                    yield Piece(row[piece.slot], piece.shapes, piece.labels)
+                    yield replace(piece, slot=row[piece.slot])
 
 
 def _of_step(block: Block, step: Add, env: Env, chunks: Chunks) -> Iterator[Piece]:
-    cuts = cuts_for(step, env[step.target.name], block, chunks)
-    if cuts is None or cuts.counts[0] == 1:
+    kind = env[step.target.name]
+    cuts = cuts_for(step, kind, block, chunks)
+    if cuts is None:
         return
+    whole = view_shape(kind, step.target)
     known = {register.name: register.type for register in block.givens} | env
     for call in walk(step.value):
         if isinstance(call, NetCall) and not isinstance(block.nets[call.slot].source, Builtin):
             labels = tuple(_is_label(arg, known) for arg in call.args)
-            yield Piece(call.slot, tuple(arg.shape for arg in call.args), labels)
+            shapes = tuple(arg.shape for arg in call.args)
+            for axis, count in enumerate(cuts.counts):
+                cut = tuple(len(s) > axis and s[axis] == whole[axis] for s in shapes)
+                if count > 1 and any(cut):
+                    yield Piece(call.slot, axis, count, cut, shapes, labels)
 
 
 def _is_label(arg: Expr, known: Env) -> bool:
