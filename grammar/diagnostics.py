@@ -1,7 +1,7 @@
 """What the tools say of a spec: diagnostics with a code, a level and a place, and their errors."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from revc.errors import RevcError
@@ -11,20 +11,50 @@ Level = Literal["deny", "warn", "allow"]
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """`new` in the place of `old`, which stands at `span`, on one line."""
+
+    span: Span
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A repair that a tool can make; a `safe` one cannot change what a spec means."""
+
+    edits: tuple[Edit, ...]
+    safe: bool = False
+
+
+def renamed(span: Span, name: str, better: str | None) -> Fix | None:
+    """Return the repair that puts `better` for the name at the start of `span`; None for none."""
+    at = Span(span.file, span.line, span.column, span.line, span.column + len(name))
+    return None if better is None else Fix((Edit(at, name, better),))
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding: its rule, where it is, and one sentence that says what to do."""
+    """One finding: its rule, where it is, and one sentence that says what is wrong.
+
+    `notes` say more of it, `helps` how to repair it, `fix` is a repair that a tool can make, and
+    `witness` is inputs that show it, where some were found.
+    """
 
     code: str
     name: str
     level: Level
     message: str
     span: Span
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    helps: tuple[str, ...] = ()
+    witness: str | None = None
+    fix: Fix | None = None
 
 
-def syntax_error(message: str, span: Span, *notes: str) -> Diagnostic:
-    """Return an S001 at `span`."""
-    return Diagnostic("S001", "syntax", "deny", message, span, notes)
+def syntax_error(message: str, span: Span, *notes: str, helps: Iterable[str] = ()) -> Diagnostic:
+    """Return an S001 at `span`; `helps` say what may have been meant."""
+    return Diagnostic("S001", "syntax", "deny", message, span, notes, tuple(helps))
 
 
 class SpecError(RevcError):

@@ -3,6 +3,7 @@
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, syntax_error
 from revc.grammar.engine import Engine, TooDeepError
+from revc.grammar.foreign import is_bare_loop
 from revc.grammar.lexer import MAX_NESTING, Lexer, Place, Token
 from revc.grammar.recovery import Repair, Wrong, drop_statement, find_repair, open_now
 from revc.grammar.span import Span
@@ -65,6 +66,8 @@ class Reader:
             repair: Repair | None = Repair((), True, ())
         elif kind in _STAND_INS:
             repair = self._stand_in(wrong)
+        elif is_bare_loop(self._engine, wrong) and not self._closes_on_line(wrong):
+            repair = None
         else:
             repair = find_repair(self._engine, wrong)
         self._report(wrong, repair)
@@ -82,6 +85,15 @@ class Reader:
             ahead.append(self._lexer.next())
         self._lexer.go_back(after)
         return Wrong(token, kind, before, after, self._previous, tuple(ahead))
+
+    def _closes_on_line(self, wrong: Wrong) -> bool:
+        """Say whether more braces close than open on the rest of a token's line."""
+        depth, token, back = 0, wrong.token, self._lexer.mark()
+        while token.type not in (END, "TOO_DEEP") and token.line == wrong.token.line:
+            depth += (token.type == "LBRACE") - (token.type == "RBRACE")
+            token = self._lexer.next()
+        self._lexer.go_back(back)
+        return depth < 0
 
     def _stand_in(self, wrong: Wrong) -> Repair | None:
         """Take a broken number or string for a good one, if there may be one."""
@@ -107,7 +119,7 @@ class Reader:
     def _too_deep(self, at: Span) -> None:
         message = f"this nests more than {MAX_NESTING} levels deep"
         self.findings.append(
-            syntax_error(message, at, "name parts of it with `let`, or use blocks")
+            syntax_error(message, at, helps=["name parts of it with `let`, or use blocks"])
         )
 
     def _span(self, token: Token) -> Span:

@@ -17,7 +17,15 @@ def read(path: str | Path) -> str:
             `MAX_BYTES`, binary (it holds a zero byte) or not UTF-8.
     """
     file = str(path)
-    data = _bytes(file)
+    return decode(_bytes(file), file)
+
+
+def decode(data: bytes, file: str) -> str:
+    """Return the text of a spec whose bytes are `data`; findings name it `file`.
+
+    Raises:
+        SpecError: S001: the bytes are none, over `MAX_BYTES`, binary or not UTF-8.
+    """
     if len(data) > MAX_BYTES:
         _refuse(
             file, f"the file is larger than {MAX_BYTES >> 20} MiB: a spec is a text of a few kB"

@@ -6,6 +6,7 @@ from functools import cache
 
 from revc.grammar.diagnostics import Diagnostic, syntax_error
 from revc.grammar.engine import Engine
+from revc.grammar.foreign import foreign, is_bare_loop
 from revc.grammar.lexer import BRACKETS, Token
 from revc.grammar.messages import FORMS, TOKENS
 from revc.grammar.recovery import Repair, Wrong
@@ -35,11 +36,11 @@ _FOREIGN = {
     "!": "comments start with `#`",
     "^": "there are no powers: multiply",
 }
-_NO_FLOW = frozenset({"if", "else", "elif", "for", "while", "def", "return", "class", "import"})
+_NO_FLOW = frozenset({"if", "else", "elif", "for", "while", "def", "class", "import"})
 
 
 def wrong_text(token: Token) -> tuple[str, ...]:
-    """Return the message for a token that is none, then its notes; nothing for a good token."""
+    """Return the message for a token that is none, then its help; nothing for a good token."""
     if token.type not in _BAD:
         return ()
     shown = token.text if token.text.isprintable() else repr(token.text)[1:-1]
@@ -101,20 +102,24 @@ def diagnose(file: str, engine: Engine, wrong: Wrong, repair: Repair | None) -> 
     """
     token, before = wrong.token, wrong.previous
     at = Span(file, token.line, token.column, token.line, token.end_column)
-    if text := wrong_text(token):
-        return syntax_error(text[0], at, *text[1:])
+    if queer := wrong_text(token):
+        return syntax_error(queer[0], at, helps=queer[1:])
+    if (other := foreign(engine, wrong)) is not None:
+        return syntax_error(other.message, other.span(file), helps=[other.help])
     expected = _expected(engine, repair)
     notes = (
         form(engine.before(min(_likely(expected), key=_rank))),
-        *_hints(engine, wrong),
         *_opened(engine, wrong, repair),
     )
+    helps = tuple(_hints(engine, wrong))
     if _closes_nothing(engine, wrong, repair):
-        return syntax_error(f"{_shown(wrong)} closes no bracket", at, *notes)
+        return syntax_error(f"{_shown(wrong)} closes no bracket", at, *notes, helps=helps)
     if before is None or not _missing(wrong, repair):
-        return syntax_error(f"expected {phrase(expected)}, found {_shown(wrong)}", at, *notes)
+        text = f"expected {phrase(expected)}, found {_shown(wrong)}"
+        return syntax_error(text, at, *notes, helps=helps)
     behind = Span(file, before.line, before.end_column, before.line, before.end_column)
-    return syntax_error(f"expected {phrase(expected)} after `{before.text}`", behind, *notes)
+    text = f"expected {phrase(expected)} after `{before.text}`"
+    return syntax_error(text, behind, *notes, helps=helps)
 
 
 def _closes_nothing(engine: Engine, wrong: Wrong, repair: Repair | None) -> bool:
@@ -161,6 +166,8 @@ def _hints(engine: Engine, wrong: Wrong) -> Iterator[str]:
         yield f"what `{before}` holds would be lost: `{before} += e` adds, `let v = e` names a read"
     if not _NO_FLOW.isdisjoint((before, wrong.token.text)):
         yield "there are no conditions, functions and imports as in Python; a loop is `repeat`"
+    if is_bare_loop(engine, wrong):
+        yield f"the body of a loop stands in braces: `repeat .. {{ {wrong.token.text}.. }}`"
     meant = _meant(engine, wrong)
     if meant:
         yield f"did you mean `{meant}`?"

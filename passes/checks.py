@@ -63,6 +63,15 @@ class Checked:
         built = [self.built[id(decl)] for decl in self.decls]
         return tuple(one for one in built if one is not None)
 
+    def unsupported(self) -> Iterator[Diagnostic]:
+        """Yield what cannot be compiled yet in any block or model of the main file, each once."""
+        found = dict(self.elaboration.refused)
+        for built in self.roots:
+            for rule in checks("support") if built.whole else ():
+                for one in rule(built.block):
+                    found.setdefault(one.span, one)
+        yield from found.values()
+
     def proofs(self) -> Iterator[Proof]:
         """Yield the proof of every block and model of the main file."""
         done: dict[int, Proof] = {}

@@ -4,22 +4,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from revc.grammar.diagnostics import Diagnostic, SpecError
+from revc.grammar.diagnostics import Diagnostic, Level, SpecError
 from revc.passes.analysis.proof import Proof
 from revc.passes.analysis.random_nets import Probe
 from revc.passes.rules.m508_memory_infeasible import Least
-from revc.passes.rules.registry import checks
+from revc.passes.rules.registry import MODULES, checks
 from revc.passes.rules.report import by_place
-from revc.passes.sources import DISK, Sources
+from revc.passes.sources import DISK, Sources, Text
 from revc.passes.spec import Spec
+
+SYNTAX = "S001"
+LEVELS: dict[str, Level] = {"warnings": "warn", "denied": "deny"}
+"""What a selector calls the findings of a level."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which findings count: codes or their beginnings (``S``, ``L10``, ``B203``).
+    """Which findings count: codes, their beginnings (``S``, ``L10``), or levels (``warnings``).
 
-    `deny` raises findings to level deny: codes, ``warnings`` for all, ``unknown`` for blocks whose
-    verdict is UNKNOWN.
+    `deny` raises findings to level deny; ``unknown`` there are blocks whose verdict is UNKNOWN.
+    That a text does not parse (S001) always counts: nothing else was looked at.
     """
 
     select: tuple[str, ...] = ()
@@ -28,18 +32,34 @@ class Selection:
 
     def keeps(self, finding: Diagnostic) -> bool:
         """Say whether a finding counts."""
-        chosen = not self.select or finding.code.startswith(self.select)
-        return chosen and not (self.ignore and finding.code.startswith(self.ignore))
+        chosen = not self.select or _meant(self.select, finding)
+        return finding.code == SYNTAX or (chosen and not _meant(self.ignore, finding))
 
     def raised(self, finding: Diagnostic) -> Diagnostic:
         """Return the finding at the level that it has here."""
-        denied = "warnings" in self.deny or finding.code in self.deny
-        return replace(finding, level="deny") if denied else finding
+        return replace(finding, level="deny") if _meant(self.deny, finding) else finding
 
     def of(self, findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """Return those of some findings that count, sorted by place."""
         counted = [self.raised(finding) for finding in findings if self.keeps(finding)]
         return tuple(sorted(counted, key=by_place))
+
+    def unknown(self) -> str | None:
+        """Return a selector that means no rule and no level, None if all do."""
+        for given in (self.select, self.ignore, self.deny):
+            words = (*LEVELS, "unknown") if given is self.deny else LEVELS
+            for one in given:
+                if one not in words and not (one and any(c.startswith(one) for c in MODULES)):
+                    return one
+        return None
+
+
+def _meant(selectors: tuple[str, ...], finding: Diagnostic) -> bool:
+    """Say whether a finding is what some of the selectors mean."""
+    codes = tuple(one for one in selectors if one not in LEVELS)
+    return finding.code.startswith(codes) or any(
+        finding.level == LEVELS[one] for one in selectors if one in LEVELS
+    )
 
 
 EVERYTHING = Selection()
@@ -60,7 +80,7 @@ class LintResult:
 
 
 def lint(
-    source: str | Path,
+    source: str | Path | Text,
     selection: Selection = EVERYTHING,
     dims: Mapping[str, int] = {},
     sources: Sources = DISK,
@@ -70,7 +90,7 @@ def lint(
     """Check a spec; all that is wrong with it is in the findings, also what does not parse.
 
     Args:
-        source: a path to a `.rev` file, or source text.
+        source: a path to a `.rev` file, or source text: see `Sources.main`.
         selection: which findings count, and at which level.
         dims: sizes that the file leaves free, or other values for those that it binds.
         sources: where the texts of the file, and of those that it uses, are read.

@@ -23,12 +23,16 @@ class Sources:
         """Take the texts of some files; they need not be on the disk."""
         self._buffers = {Path(path).resolve(): text for path, text in (buffers or {}).items()}
 
-    def main(self, source: str | Path) -> Text:
+    def main(self, source: str | Path | Text) -> Text:
         """Return the text of a spec: `source` is its path, or the text itself.
+
+        A string is a text if it has a newline or a brace; a `Path` never is.
 
         Raises:
             SpecError: the file cannot be read.
         """
+        if isinstance(source, Text):
+            return source
         if isinstance(source, str) and is_text(source):
             return Text(source, "<string>")
         path = Path(source)

@@ -26,7 +26,7 @@ from revc.passes.rules.m508_memory_infeasible import Least
 from revc.passes.rules.registry import checks
 from revc.passes.rules.report import Findings, by_place
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
-from revc.passes.sources import DISK, Sources
+from revc.passes.sources import DISK, Sources, Text
 from revc.passes.transform.pipeline import run_pipeline
 from revc.unforeseen import ours
 
@@ -41,13 +41,13 @@ class Spec:
     """
 
     def __init__(
-        self, source: str | Path, dims: Mapping[str, int] = {}, sources: Sources = DISK,
+        self, source: str | Path | Text, dims: Mapping[str, int] = {}, sources: Sources = DISK,
         probe: Probe | None = None, least: Least | None = None,
     ) -> None:  # fmt: skip
         """Read a spec, and the files that it uses.
 
         Args:
-            source: a path, or the text of a spec (anything with a newline or a brace).
+            source: a path, or the text of a spec (a string with a newline or a brace, or a `Text`).
             dims: values for dims of the file, over those that it gives; a dim of a used file goes
                 by ``file.dim``.
             sources: where texts come from.
@@ -143,7 +143,13 @@ class Spec:
     @cached_property
     def findings(self) -> tuple[Diagnostic, ...]:
         """All that is found in the design, sorted by place, less what its comments allow."""
-        return self._found(self.checked())
+        checked = self.checked()
+        found = self._found(checked)
+        if checked is None:
+            return found
+        places = {one.span for one in found}
+        late = [one for one in checked.unsupported() if one.span not in places]
+        return tuple(sorted([*found, *late], key=by_place))
 
     @cached_property
     def proofs(self) -> tuple[Proof, ...]:

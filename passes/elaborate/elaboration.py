@@ -9,7 +9,6 @@ from typing import Any
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
-from revc.ir.instructions.base import unsupported
 from revc.ir.types import Numerics
 from revc.passes.analysis.random_nets import Probe
 from revc.passes.elaborate.bodies import Specialised
@@ -17,6 +16,7 @@ from revc.passes.elaborate.nets.slots import Net
 from revc.passes.elaborate.scope.names import Names, file_dims
 from revc.passes.elaborate.scope.types import DEFAULT, numerics
 from revc.passes.modules import Module
+from revc.passes.rules.c901_not_yet_supported import unsupported
 from revc.passes.rules.m508_memory_infeasible import Least
 from revc.passes.rules.report import Findings, Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument

@@ -18,9 +18,9 @@ RULE = Rule(
 use std.nets: mlp
 dim B, c = 8
 state lattice(Q12.20)
-block Contract(a: [B, c]) {
-  net F(x: [B, c]) -> [B, c] = mlp(x, width = 4*c)
-  residual a by F
+block Couple(a, b: [B, c]) {
+  net F(x: [B, c]) -> [B, c] = torch "my_nets:Net"
+  a += F(b)
 }
 """,
         good="""

@@ -57,6 +57,6 @@ def clash(
 def self_read(name: str, span: Span, via: str | None = None) -> Diagnostic:
     """Return the finding that the update of `name` reads it, perhaps by the let `via`."""
     how = f" by `{via}`" if via else ""
-    return RULE.at(
-        span, f"the update of `{name}` reads `{name}`{how}; its inverse is not available"
-    )
+    text = f"the update of `{name}` reads `{name}`{how}; its inverse is not available"
+    halves = f"`split {name} -> {name}1, {name}2`, then `{name}1 += F({name}2)`"
+    return RULE.at(span, text, help=f"read another register, or halve this one: {halves}")

@@ -40,4 +40,4 @@ def simultaneous(span: Span, names: Sequence[str], collision: str | None) -> Dia
     """Return the finding, with the collision where one was found."""
     found = f"; collision found: {collision}" if collision else ""
     text = f"`{', '.join(names)} <- ..`: both updates read old values{found}; sequence them"
-    return RULE.at(span, text)
+    return RULE.at(span, text, witness=collision)

@@ -60,4 +60,4 @@ def angle_reads(span: Span, name: str, collision: str | None) -> Diagnostic:
     """Return the finding that the angle reads `name`, which it changes."""
     found = f"; collision found: {collision}" if collision else ""
     text = f"the angle reads `{name}`, which it changes{found}; see std Rotate"
-    return RULE.at(span, text)
+    return RULE.at(span, text, witness=collision)

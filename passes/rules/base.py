@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from revc.grammar.diagnostics import Diagnostic, Level
+from revc.grammar.diagnostics import Diagnostic, Fix, Level
 from revc.grammar.span import Span
 
-Subject = Literal["file", "nets", "block", "model", "memory", "program", "proof"]
+Subject = Literal["file", "nets", "block", "model", "memory", "program", "support", "proof"]
 """What a check looks at.
 
 ``file``: the main file, a `Module`. ``nets``: the `NetSlot`s of a block or file, and what may run
 them. ``block``: a `Block`, and the places that are checked as they run. ``model``: the `Program` of
 each model, before any pass. ``memory``: that, and what counts a step. ``program``: the one that is
-compiled, whose sizes must be bound.
+compiled, whose sizes must be bound. ``support``: a `Block`, when nothing else is wrong with it.
 ``proof``: the `Proof` of each block and model, where unknown verdicts are denied.
 """
 Check = Callable[..., Iterator[Diagnostic]]
@@ -52,14 +52,28 @@ class Rule:
     page: Page = field(repr=False)
     waivable: bool = False
 
-    def at(self, span: Span, message: str, *notes: str, level: Level | None = None) -> Diagnostic:
-        """Return a finding of this rule at `span`."""
-        return Diagnostic(self.code, self.name, level or self.level, message, span, notes)
+    def at(
+        self, span: Span, message: str, *notes: str, level: Level | None = None,
+        help: str | None = None, witness: str | None = None, fix: Fix | None = None,
+    ) -> Diagnostic:  # fmt: skip
+        """Return a finding of this rule at `span`; `help` names its repair, `fix` makes it."""
+        helps = () if help is None else (help,)
+        return Diagnostic(
+            self.code, self.name, level or self.level, message, span, notes, helps, witness, fix
+        )
 
 
 def hint(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean `Attn`?``, or nothing when no known name is close."""
+    close = nearest(name, known)
+    return f"; did you mean `{close}`?" if close else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` is most likely a slip for, None when none is close."""
     from difflib import get_close_matches  # slow to import, and needed for findings alone
 
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    names = list(known)
+    other_case = [one for one in names if one.casefold() == name.casefold()]
+    close = other_case[:1] or get_close_matches(name, names, n=1)
+    return close[0] if close else None

@@ -32,4 +32,7 @@ model M(a: [B, c], given t: [B, c]) {
 
 def write_given(name: str, what: str, span: Span) -> Diagnostic:
     """Return the finding that `name` is a `what` (`given`, `let`)."""
-    return RULE.at(span, f"`{name}` is `{what}` (read-only)")
+    copy = f"`alloc s: [..] = {name}`, and change `s`"
+    state = f"take it as state, without `given`, or change a copy: {copy}"
+    text = state if what == "given" else f"a `let` only names a read: to change a copy, {copy}"
+    return RULE.at(span, f"`{name}` is `{what}` (read-only)", help=text)

@@ -58,7 +58,7 @@ def check(block: Block, checked: Collection[Span]) -> Iterator[Diagnostic]:
             if step.span not in checked:
                 found = f"; witness: {free.witness}" if free.witness else ""
                 text = f"`{step.name}` is not provably {_claim(step.value)}{found}"
-                yield RULE.at(step.span, text)
+                yield RULE.at(step.span, text, witness=free.witness)
 
 
 def _claim(value: Expr) -> str:

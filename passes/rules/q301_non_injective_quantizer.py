@@ -49,4 +49,5 @@ def quantiser_loss(lattice: Lattice, step: float, span: Span) -> Diagnostic | No
         span,
         f"raw 0 and 1 both map to 0; loses {log2(raws):.4g} bits an element; "
         "say residue = carry, write or drop(m)",
+        witness="raw 0 and 1 both map to 0",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from revc.grammar.diagnostics import Diagnostic
-from revc.ir.nets import NetSlot
+from revc.ir.nets import Builtin, NetSlot
 from revc.passes.analysis.random_nets import Probe, look
 from revc.passes.rules.base import Page, Rule
 
@@ -45,6 +45,19 @@ def check(nets: Iterable[NetSlot], probe: Probe | None = None) -> Iterator[Diagn
     for slot in nets:
         looked = look(slot, probe)
         if looked.verdict == "random":
-            name = slot.name.rpartition(".")[2]
-            text = f"`{name}` draws random numbers ({looked.why}) that no reservoir is charged for"
-            yield RULE.at(slot.span, text)
+            yield _finding(slot, looked.why)
+
+
+def _finding(slot: NetSlot, why: str) -> Diagnostic:
+    if isinstance(slot.source, Builtin):
+        name, unit = slot.source.name, f"`{why}` of `{slot.source.name}`"
+        rate = why.rpartition(" ")[2]
+        help = f"drop what the net gives, in its update: `dropout({name}(..), p = {rate})`"
+    else:
+        unit, help = f"`{slot.name.rpartition('.')[2]}`", _OUTSIDE
+        unit += f" ({why})"
+    text = f"{unit} draws random numbers that no reservoir is charged for"
+    return RULE.at(slot.span, text, help=help)
+
+
+_OUTSIDE = "make the net a function of what it reads; masks are drawn by `dropout(F(b), p = 0.1)`"

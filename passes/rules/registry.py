@@ -32,6 +32,7 @@ MODULES = {
     "B204": "b204_angle_reads_rotated",
     "B205": "b205_scale_may_vanish",
     "B206": "b206_singular_mix",
+    "B209": "b209_declared_only",
     "B210": "b210_one_stack",
     "B211": "b211_clamped_factor",
     "B212": "b212_outside_domain",
@@ -49,16 +50,21 @@ MODULES = {
     "M506": "m506_drop_unbudgeted",
     "M507": "m507_drop_undone",
     "M508": "m508_memory_infeasible",
+    "P703": "p703_no_op",
+    "Y801": "y801_naming",
+    "Y802": "y802_unused_net",
     "Y803": "y803_unused_allow",
+    "C901": "c901_not_yet_supported",
 }
 
 CHECKS: dict[Subject, tuple[str, ...]] = {
-    "file": ("S002", "Q303", "M501", "M503", "M506"),
+    "file": ("S002", "B209", "Q303", "M501", "M503", "M506", "Y801", "Y802"),
     "nets": ("R401",),
-    "block": ("L107", "L110", "B212"),
+    "block": ("L107", "L110", "B212", "P703"),
     "model": ("S009", "M502", "M504", "M507", "R402"),
     "memory": ("M508",),
     "program": ("S008",),
+    "support": ("C901",),
     "proof": ("B200",),
 }
 """The rules whose file has a `check`; elaboration makes the findings of the others."""

@@ -1,11 +1,14 @@
 """S002: a name that nothing in reach declares."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from revc.grammar.diagnostics import Diagnostic
+from revc.grammar import ast
+from revc.grammar.diagnostics import Diagnostic, Edit, Fix, renamed
+from revc.grammar.foreign import RETURN
 from revc.grammar.span import Span
-from revc.passes.modules import Module
-from revc.passes.rules.base import Page, Rule, hint
+from revc.passes.modules import Module, nowhere
+from revc.passes.rules.base import Page, Rule, hint, nearest
 
 RULE = Rule(
     "S002",
@@ -52,9 +55,32 @@ def check(file: Module) -> Iterator[Diagnostic]:
 
 def unknown_name(what: str, name: str, span: Span, known: Iterable[str]) -> Diagnostic:
     """Return the finding for a `what` (net, block, register) called `name` that there is not."""
-    return RULE.at(span, f"no {what} `{name}`{hint(name, known)}")
+    help = RETURN if name == "return" else None
+    names = list(known)
+    fix = renamed(span, name, nearest(name, names))
+    return RULE.at(span, f"no {what} `{name}`{hint(name, names)}", help=help, fix=fix)
 
 
-def import_builtin(name: str, span: Span) -> Diagnostic:
-    """Return the finding for a built-in net that the file does not import."""
-    return RULE.at(span, f"no net `{name}` here: import it with `use std.nets: {name}`")
+def unknown_target(name: str, span: Span, known: Iterable[str]) -> Diagnostic:
+    """Return the finding for a statement that changes a register that there is not."""
+    text = f"a statement changes state that there is: make it first, `alloc {name}: [..] = 0`"
+    names = list(known)
+    fix = renamed(span, name, nearest(name, names))
+    return RULE.at(span, f"no register `{name}`{hint(name, names)}", help=text, fix=fix)
+
+
+def import_builtin(name: str, span: Span, file: Module) -> Diagnostic:
+    """Return the finding for a built-in net that `file` does not import."""
+    text = f"import it: `use std.nets: {name}`"
+    return RULE.at(
+        span, f"no net `{name}` here, but a built-in one", help=text, fix=_imported(name, file)
+    )
+
+
+def _imported(name: str, file: Module) -> Fix:
+    """Return the repair that imports a built-in net, beside others or at the top of the file."""
+    uses = (use for use in file.items(ast.Use) if getattr(use, "module", "") == "std.nets")
+    for use in uses:
+        return Fix((Edit(use.span.after(), "", f", {name}"),), safe=True)
+    top = nowhere(file.file.span.file)
+    return Fix((Edit(replace(top, end_column=1), "", f"use std.nets: {name}\n"),), safe=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.diagnostics import Diagnostic, renamed
 from revc.grammar.span import Span
 from revc.passes.analysis.arguments import Formals, Matched
-from revc.passes.rules.base import Page, Rule, hint
+from revc.passes.rules.base import Page, Rule, hint, nearest
 
 RULE = Rule(
     "S003",
@@ -62,7 +62,9 @@ def _most(formals: Formals) -> str:
 
 def unknown_argument(callee: str, name: str, span: Span, known: Iterable[str]) -> Diagnostic:
     """Return the finding for an argument that `callee` does not have."""
-    return RULE.at(span, f"`{callee}` has no `{name}`{hint(name, known)}")
+    names = list(known)
+    fix = renamed(span, name, nearest(name, names))
+    return RULE.at(span, f"`{callee}` has no `{name}`{hint(name, names)}", fix=fix)
 
 
 def not_given_back(block: str, register: str, span: Span) -> Diagnostic:
@@ -76,6 +78,6 @@ def missing_argument(callee: str, name: str, span: Span) -> Diagnostic:
     return RULE.at(span, f"`{callee}` needs `{name}`")
 
 
-def bad_argument(callee: str, message: str, span: Span) -> Diagnostic:
-    """Return the finding for an argument of the wrong sort or number."""
-    return RULE.at(span, f"`{callee}` {message}")
+def bad_argument(callee: str, message: str, span: Span, help: str | None = None) -> Diagnostic:
+    """Return the finding for an argument of the wrong sort or number; `help` names its repair."""
+    return RULE.at(span, f"`{callee}` {message}", help=help)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.diagnostics import Diagnostic, renamed
 from revc.grammar.span import Span
-from revc.passes.rules.base import Page, Rule, hint
+from revc.passes.rules.base import Page, Rule, hint, nearest
 
 RULE = Rule(
     "S006",
@@ -35,4 +35,8 @@ model M(a, b: [B, Q]) {
 
 def unbound_dim(name: str, span: Span, known: Iterable[str]) -> Diagnostic:
     """Return the finding for the undeclared dim `name`."""
-    return RULE.at(span, f"dim `{name}` is not declared{hint(name, known)}")
+    text = f"declare it: `dim {name}`, or with its size, `dim {name} = 64`"
+    names = list(known)
+    fix = renamed(span, name, nearest(name, names))
+    said = f"dim `{name}` is not declared{hint(name, names)}"
+    return RULE.at(span, said, help=text, fix=fix)

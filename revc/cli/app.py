@@ -23,6 +23,8 @@ COMMANDS = {
     "retrofit": "revc.cli.retrofit",
 }
 
+_HELP = {"help_option_names": ["--help", "-h"]}
+
 
 class LazyGroup(TyperGroup):
     """The commands of `COMMANDS`, each imported on its first use."""
@@ -38,7 +40,7 @@ class LazyGroup(TyperGroup):
         single = typer.Typer(
             add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
         )
-        single.command(cmd_name)(import_module(COMMANDS[cmd_name]).run)
+        single.command(cmd_name, context_settings=_HELP)(import_module(COMMANDS[cmd_name]).run)
         return typer.main.get_command(single)
 
 
@@ -47,6 +49,7 @@ app = typer.Typer(
     name="revc",
     add_completion=False,
     no_args_is_help=True,
+    context_settings=_HELP,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

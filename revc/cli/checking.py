@@ -2,13 +2,31 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from revc.cli.bugs import BUG, print_bug
+from revc.cli.files import expanded, source
 from revc.cli.render import Format, print_findings
-from revc.errors import InternalError
+from revc.errors import BindError, InternalError
+from revc.grammar.diagnostics import SpecError
 from revc.passes.analysis.random_nets import Probe
 from revc.passes.lint import EVERYTHING, LintResult, Selection, lint
 from revc.passes.rules.m508_memory_infeasible import Least
+from revc.passes.sources import DISK
+
+
+@dataclass
+class _Run:
+    """What came of the files so far: their results, and what kept some from having one."""
+
+    results: list[tuple[str, LintResult]] = field(default_factory=list)
+    unbound: list[str] = field(default_factory=list)
+    bugs: list[InternalError] = field(default_factory=list)
+
+    def code(self) -> int:
+        """Return the exit code."""
+        denied = any(result.denied for _, result in self.results)
+        return BUG if self.bugs else int(denied or bool(self.unbound))
 
 
 def check(
@@ -22,36 +40,44 @@ def check(
 ) -> int:
     """Lint files, print the findings, and return the exit code: 1 when one is at level deny.
 
-    A file that a bug of ours keeps from being linted is told, and the code is `BUG`; the others are
-    linted all the same.
+    A file that does not declare a dim of `dims` is told, and so is one that a bug of ours keeps
+    from being linted, where the code is `BUG`; the others are linted all the same.
     With `probe`, which imports torch and the nets of the specs, torch nets are run, with `allowed`
     only those from these modules, or from below; and budgets of memory are checked.
-
-    Raises:
-        BindError: `dims` has a dim that a file does not declare.
     """
-    results: list[tuple[str, LintResult]] = []
-    bugs: list[InternalError] = []
-    for spec in specs:
+    run = _Run()
+    for spec in expanded(specs):
         try:
-            run, least = _probes(allowed) if probe else (None, None)
-            results.append((spec, lint(spec, selection, dims, probe=run, least=least)))
+            nets, least = _probes(allowed) if probe else (None, None)
+            run.results.append((spec, lint(source(spec), selection, dims, DISK, nets, least)))
+        except SpecError as error:
+            run.results.append((spec, LintResult(error.diagnostics)))
+        except BindError as error:
+            run.unbound.append(f"error: {spec}: {error}")
         except InternalError as bug:
-            bugs.append(bug)
+            run.bugs.append(bug)
+    _show(run, style, proof)
+    return run.code()
+
+
+def _show(run: _Run, style: Format, proof: bool) -> None:
+    """Print what came of the files; what has no place in them goes to standard error."""
+    results = run.results
     findings = [finding for _, result in results for finding in result.findings]
     texts = {file: text for _, result in results for file, text in result.texts.items()}
-    print_findings(findings, style, texts)
+    proofs = [tree for _, result in results for tree in result.proofs]
+    print_findings(findings, style, texts, proofs, proof)
     if style is Format.full:
         for spec, result in results:
             print(("\n" if result.findings else "") + _summary(spec, result))
-    if proof:
-        out = sys.stderr if style is Format.json else sys.stdout
-        for _, result in results:
-            for tree in result.proofs:
-                print("\n".join(tree.lines()), file=out)
-    for told in bugs:
+    if proof and style is not Format.json:
+        out = sys.stderr if style in (Format.sarif, Format.github) else sys.stdout
+        for tree in proofs:
+            print("\n".join(tree.lines()), file=out)
+    for line in run.unbound:
+        print(line, file=sys.stderr)
+    for told in run.bugs:
         print_bug(told)
-    return BUG if bugs else int(any(result.denied for _, result in results))
 
 
 def _probes(allowed: Sequence[str] | None) -> tuple[Probe, Least]:

@@ -12,6 +12,8 @@ def run(
     ] = None,
 ) -> None:
     """Print the spec whose models undo those of a spec; it loads the same parameters."""
+    from pathlib import Path
+
     from revc.passes.invert import invert
 
-    typer.echo(invert(spec, model=model), nl=False)
+    typer.echo(invert(Path(spec), model=model), nl=False)

@@ -7,24 +7,32 @@ import typer
 from revc.cli.checking import check
 from revc.cli.options import AllowImport, NoImport, imports, parse_dims
 from revc.cli.render import Format
-from revc.passes.lint import Selection
+from revc.passes.lint import LEVELS, Selection
 
 
 def run(
-    specs: Annotated[list[str], typer.Argument(help="The .rev files to check.")],
+    specs: Annotated[
+        list[str],
+        typer.Argument(help="The .rev files to check: paths, folders, globs, or - for stdin."),
+    ],
     output_format: Annotated[Format, typer.Option(help="How findings are printed.")] = Format.full,
     select: Annotated[
-        list[str] | None, typer.Option(help="Only these codes, or codes that start so.")
+        list[str] | None, typer.Option(help="Only these: codes, their beginnings, or levels.")
     ] = None,
     ignore: Annotated[
-        list[str] | None, typer.Option(help="Not these codes, or codes that start so.")
+        list[str] | None, typer.Option(help="Not these: codes, their beginnings, or levels.")
     ] = None,
     deny: Annotated[
         list[str] | None,
-        typer.Option(help="Raise to deny: a code, `warnings`, or `unknown` verdicts."),
+        typer.Option(help="Raise these to deny: codes, `warnings`, or `unknown` verdicts."),
     ] = None,
     dim: Annotated[list[str] | None, typer.Option("--dim", "-D", help="Bind a dim: d=768.")] = None,
     proof: Annotated[bool, typer.Option("--proof", help="Print each verdict's proof.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Make the repairs that are safe.")] = False,
+    unsafe_fixes: Annotated[
+        bool,
+        typer.Option("--unsafe-fixes", help="Make those too that may change what a spec means."),
+    ] = False,
     probe: Annotated[
         bool,
         typer.Option(
@@ -40,17 +48,47 @@ def run(
     _check_codes(chosen)
     dims = parse_dims(dim or [])
     allowed = imports(no_import, allow_import)
+    if fix or unsafe_fixes:
+        mend(specs, chosen, dims, unsafe_fixes)
     raise typer.Exit(check(specs, output_format, chosen, dims, proof, probe, allowed))
+
+
+def mend(specs: list[str], chosen: Selection, dims: dict[str, int], unsafe: bool) -> None:
+    """Repair files, and say on standard error which have changed.
+
+    Raises:
+        typer.BadParameter: standard input is among them.
+        OutputError: a file cannot be written.
+    """
+    from revc.cli.files import STDIN, expanded, source
+    from revc.cli.options import write_text
+    from revc.grammar.diagnostics import SpecError
+    from revc.passes.fixes import fixed
+    from revc.passes.sources import DISK
+
+    if STDIN in specs:
+        raise typer.BadParameter("standard input cannot be repaired in place: name a file")
+    for spec in expanded(specs):
+        try:
+            text = DISK.main(source(spec))
+        except SpecError:
+            continue  # linting says why it cannot be read
+        repaired = fixed(text, unsafe, chosen, dims)
+        if repaired != text.text:
+            write_text(spec, repaired)
+            typer.echo(f"repaired {spec}", err=True)
 
 
 def _codes(given: list[str] | None) -> tuple[str, ...]:
     """Return codes given one by one or with commas between them."""
-    return tuple(code for entry in given or () for code in entry.split(",") if code)
+    return tuple(code.strip() for entry in given or () for code in entry.split(","))
 
 
 def _check_codes(chosen: Selection) -> None:
-    from revc.passes.rules.registry import MODULES
-
-    for code in (*chosen.select, *chosen.ignore, *chosen.deny):
-        if code not in ("unknown", "warnings") and not any(c.startswith(code) for c in MODULES):
-            raise typer.BadParameter(f"no rule {code}: `revc explain` lists them")
+    wrong = chosen.unknown()
+    if wrong == "unknown":
+        raise typer.BadParameter("`unknown` goes with --deny: it is a verdict, and no level")
+    if wrong is not None:
+        levels = " and ".join(f"`{word}`" for word in LEVELS)
+        text = f"no rule {wrong!r}: `revc explain` lists them, and {levels} are levels"
+        raise typer.BadParameter(text)

@@ -1,14 +1,16 @@
-"""Findings as text: `full` with the source's line and a caret, `concise`, and `json`."""
+"""Findings as text: `full` with the source's line and a caret, `concise`, and for programs."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from revc.grammar.diagnostics import Diagnostic, SpecError, concise
+from revc.cli.streams import in_colour
+from revc.grammar.diagnostics import Diagnostic, SpecError
 from revc.grammar.source import read
+from revc.passes.analysis.proof import Proof
 
 _COLOURS = {"deny": "\x1b[1;31m", "warn": "\x1b[1;33m", "allow": "\x1b[1;34m"}
-_DIM, _RESET = "\x1b[2m", "\x1b[0m"
+_DIM, _BOLD, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 _TAB = 4
 
 
@@ -18,46 +20,60 @@ class Format(StrEnum):
     full = "full"
     concise = "concise"
     json = "json"
+    sarif = "sarif"
+    github = "github"
 
 
 def render(
-    findings: Sequence[Diagnostic], style: Format, texts: Mapping[str, str], colour: bool = False
+    findings: Sequence[Diagnostic],
+    style: Format,
+    texts: Mapping[str, str],
+    colour: bool = False,
+    proofs: Sequence[Proof] = (),
+    whole: bool = False,
 ) -> str:
-    """Return findings as text; `texts` holds the files' sources for the excerpts of `full`."""
-    if style is Format.json:
-        import json  # slow to import, and needed here alone
+    """Return findings as text.
 
-        return json.dumps([as_object(finding) for finding in findings], indent=2)
+    Args:
+        findings: what is shown.
+        style: how.
+        texts: the files' sources, for the excerpts of `full`.
+        colour: whether `full` is in colour.
+        proofs: the verdicts that `json` has beside findings, with their steps if `whole`.
+    """
+    if style is Format.json:
+        from revc.cli.as_json import report  # slow to import, and needed here alone
+
+        return report(findings, proofs, whole)
+    if style is Format.sarif:
+        from revc.cli.as_sarif import log
+
+        return log(findings)
+    if style is Format.github:
+        from revc.cli.as_github import commands
+
+        return commands(findings)
     if style is Format.concise:
-        return "\n".join(concise(finding) for finding in findings)
+        return "\n".join(_concise(finding) for finding in findings)
     return "\n\n".join(_full(finding, texts, colour) for finding in findings)
 
 
-def as_object(finding: Diagnostic) -> dict[str, str | int]:
-    """Return the JSON object of a finding."""
+def _concise(finding: Diagnostic) -> str:
     at = finding.span
-    return {
-        "code": finding.code,
-        "name": finding.name,
-        "level": finding.level,
-        "message": finding.message,
-        "file": at.file,
-        "line": at.line,
-        "column": at.column,
-        "end_line": at.end_line,
-        "end_column": at.end_column,
-    }
+    message = "; help: ".join((finding.message, *finding.helps))
+    return f"{at.file}:{at.line}:{at.column}: {finding.level}[{finding.code}] {message}"
 
 
 def _full(finding: Diagnostic, texts: Mapping[str, str], colour: bool) -> str:
     at = finding.span
     paint = _COLOURS[finding.level] if colour else ""
-    reset, dim = (_RESET, _DIM) if colour else ("", "")
+    reset, dim, bold = (_RESET, _DIM, _BOLD) if colour else ("", "", "")
     lines = [
         f"{paint}{finding.level}[{finding.code}]{reset} {finding.name}: {finding.message}",
         f"  {dim}-->{reset} {at.file}:{at.line}:{at.column}",
         *_excerpt(finding, texts.get(at.file, ""), paint, reset),
         *(f"   = {note}" for note in finding.notes),
+        *(f"   = {bold}help{reset}: {line}" for line in finding.helps),
     ]
     return "\n".join(lines)
 
@@ -97,9 +113,11 @@ def print_findings(
     findings: Iterable[Diagnostic],
     style: Format = Format.full,
     texts: Mapping[str, str] | None = None,
+    proofs: Sequence[Proof] = (),
+    whole: bool = False,
 ) -> None:
-    """Print findings to standard output, in colour when it is a terminal."""
+    """Print findings to standard output, in colour where it shows any; see `render`."""
     known = texts if texts is not None else {}
-    shown = render(list(findings), style, known, sys.stdout.isatty())
+    shown = render(list(findings), style, known, in_colour(sys.stdout), proofs, whole)
     if shown:
         print(shown)

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from revc.cli.bugs import BUG, print_bug
+from revc.cli.files import STDIN
+from revc.cli.streams import whole_output
 from revc.errors import InternalError, RevcError
 from revc.grammar.diagnostics import SpecError
 from revc.unforeseen import ours
@@ -18,7 +20,7 @@ from revc.unforeseen import ours
 
 def start() -> None:
     """Run the command line and exit."""
-    with exits():
+    with exits(), whole_output(), exits():  # the outer is for output that failed at its end
         if sys.argv[1:2] in (["lint"], ["compile"]):
             _keep_all()
         if _is_plain_lint(sys.argv[1:]):
@@ -41,7 +43,8 @@ def _keep_all() -> None:
 
 
 def _is_plain_lint(args: Sequence[str]) -> bool:
-    return len(args) > 1 and args[0] == "lint" and not any(arg.startswith("-") for arg in args)
+    options = (arg for arg in args[1:] if arg.startswith("-") and arg != STDIN)
+    return len(args) > 1 and args[0] == "lint" and not any(options)
 
 
 @contextmanager

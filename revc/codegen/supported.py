@@ -1,12 +1,9 @@
 """Refuse what cannot be compiled yet, all at once, before anything is made."""
 
 from revc.grammar.diagnostics import UnsupportedError
-from revc.ir.instructions import Apply
-from revc.ir.instructions.base import unsupported
-from revc.ir.net_kinds import signature_of
-from revc.ir.nets import Builtin
 from revc.ir.program import Program
-from revc.runtime.metered.floats import BIJECTIONS
+from revc.passes.rules.c901_not_yet_supported import check
+from revc.passes.rules.report import by_place
 
 
 def refuse_unsupported(program: Program) -> None:
@@ -15,23 +12,6 @@ def refuse_unsupported(program: Program) -> None:
     Raises:
         UnsupportedError: some cannot yet; tells each of them and where it stands.
     """
-    found = {
-        step.span: unsupported("apply by a declared bijection", step.span)
-        for step in program.model.instructions()
-        if isinstance(step, Apply) and step.bijection not in BIJECTIONS
-    }
-    for slot in program.model.nets:
-        option = _own_randomness(slot.source)
-        if option is not None:
-            text = f"`{option}` of a built-in net; `dropout(net, p)` of std.nets around it"
-            found[slot.span] = unsupported(text, slot.span)
+    found = sorted(check(program.model), key=by_place)
     if found:
-        raise UnsupportedError(sorted(found.values(), key=lambda d: (d.span.file, d.span.line)))
-
-
-def _own_randomness(source: object) -> str | None:
-    """Return the option by which a built-in net would draw random numbers that nobody books."""
-    if not isinstance(source, Builtin):
-        return None
-    option = signature_of(source).random
-    return option if option is not None and source.settings.get(option) else None
+        raise UnsupportedError(found)

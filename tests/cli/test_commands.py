@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from revc.cli.app import app
 from revc.passes.lint import lint
+from revc.passes.rules.registry import rule
 from revc.passes.spec import build
 from tests.conftest import Golden
 from tests.passes.specs import BIJECTIVE, FOLDER
@@ -41,18 +42,41 @@ def test_output_formats(bad: str, style: str, golden: Golden) -> None:
     golden(f"cli/bad.{style}", result.stdout)
 
 
-def test_json_is_an_array_of_objects(bad: str) -> None:
-    found = json.loads(revc("lint", bad, "--output-format", "json").stdout)
-    keys = ["code", "name", "level", "message", "file", "line", "column", "end_line", "end_column"]
+def in_json(*args: str | Path) -> dict[str, list[dict[str, object]]]:
+    found = json.loads(revc("lint", *args, "--output-format", "json").stdout)
+    assert list(found) == ["findings", "verdicts"]
+    return found  # type: ignore[no-any-return]
+
+
+def test_json_holds_all_of_each_finding(bad: str) -> None:
+    found = in_json(bad)["findings"]
+    place = ["file", "line", "column", "end_line", "end_column"]
+    keys = ["code", "name", "level", "message", "notes", "help", "witness", *place]
     assert [list(entry) for entry in found] == [keys] * len(found)
     first = found[0]
     assert (first["code"], first["file"], first["line"], first["column"]) == ("S002", bad, 5, 7)
     assert (first["end_line"], first["end_column"]) == (5, 10)
 
 
-def test_json_of_a_clean_spec_is_an_empty_array() -> None:
-    result = revc("lint", FOLDER / "lm.rev", "--output-format", "json")
-    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+def test_json_has_verdicts_and_proofs_if_asked() -> None:
+    found = in_json(FOLDER / "lm.rev")
+    assert found["findings"] == []
+    assert [(one["subject"], one["verdict"]) for one in found["verdicts"]] == [
+        ("Layer", "PROVED"),
+        ("LM", "PROVED"),
+    ]
+    assert all("steps" not in one for one in found["verdicts"])
+    layer = in_json(FOLDER / "lm.rev", "--proof")["verdicts"][0]
+    assert [(one["subject"], one["steps"]) for one in layer["steps"]][:1] == [("add a", [])]  # type: ignore[attr-defined]
+
+
+def test_json_has_witnesses(tmp_path: Path) -> None:
+    for code in ("B203", "B204", "Q301"):
+        spec = tmp_path / f"{code}.rev"
+        spec.write_text(rule(code).page.bad)
+        (found,) = in_json(spec)["findings"]
+        assert found["code"] == code
+        assert "both" in str(found["witness"])
 
 
 def test_exit_codes(bad: str) -> None:
@@ -61,7 +85,11 @@ def test_exit_codes(bad: str) -> None:
     assert revc("lint", FOLDER / "digits.rev", "--deny", "warnings").exit_code == 1
     assert revc("lint", bad).exit_code == 1
     assert revc("lint").exit_code == 2
-    assert revc("lint", bad, "--select", "X").exit_code == 2
+    for option in ("--select", "--ignore", "--deny"):
+        for wrong in ("X", "Q9", "S0011", "s001", "warning", ""):
+            done = revc("lint", bad, option, wrong)
+            assert (done.exit_code, f"no rule {wrong!r}" in done.stderr) == (2, True)
+    assert revc("lint", bad, "--select", "unknown").exit_code == 2
     assert revc("lint", bad, "-D", "c").exit_code == 2
     assert revc("nonsense").exit_code == 2
 
@@ -69,12 +97,29 @@ def test_exit_codes(bad: str) -> None:
 def test_selection(bad: str) -> None:
     def concise(*options: str) -> list[str]:
         lines = revc("lint", bad, "--output-format", "concise", *options).stdout.splitlines()
-        return [line.split()[1] for line in lines]
+        return [line.partition("[")[2].partition("]")[0] for line in lines]
 
     assert concise() == ["S002", "M501", "S004", "B201"]
     assert concise("--select", "S") == ["S002", "S004"]
     assert concise("--select", "S002,B") == ["S002", "B201"]
     assert concise("--ignore", "S,M") == ["B201"]
+    assert concise("--select", "warnings") == ["M501"]
+    assert concise("--ignore", "warnings,B") == ["S002", "S004"]
+    assert concise("--select", "denied", "--ignore", "S00") == ["B201"]
+
+
+def test_levels_are_raised_by_code_beginning_and_level(bad: str) -> None:
+    for chosen in ("M501", "M5", "M", "warnings"):
+        out = revc("lint", bad, "--output-format", "concise", "--deny", chosen).stdout
+        assert "bad.rev:6:3: deny[M501] `va` has no budget" in out
+
+
+@pytest.mark.parametrize("options", [("--ignore", "S001"), ("--ignore", "S"), ("--select", "M")])
+def test_what_does_not_parse_never_passes(tmp_path: Path, options: tuple[str, str]) -> None:
+    spec = tmp_path / "spec.rev"
+    spec.write_text("dim B\nmodel M(a: [B]) { a += }\n")
+    result = revc("lint", spec, *options)
+    assert (result.exit_code, "deny[S001]" in result.stdout) == (1, True)
 
 
 def test_several_files_and_their_verdicts() -> None:
@@ -85,10 +130,7 @@ def test_several_files_and_their_verdicts() -> None:
     ]
 
 
-def test_proof_goes_to_stderr_beside_json() -> None:
-    result = revc("lint", FOLDER / "lm.rev", "--proof", "--output-format", "json")
-    assert json.loads(result.stdout) == []
-    assert result.stderr.startswith("PROVED   Layer: every statement has an inverse")
+def test_proof_is_printed() -> None:
     assert "PROVED   Layer" in revc("lint", FOLDER / "lm.rev", "--proof").stdout
 
 
@@ -120,9 +162,9 @@ def test_explain() -> None:
     assert page.count("\nWhy\n") == page.count("\nBad\n") == page.count("\nGood\n") == 1
     listed = revc("explain").stdout.splitlines()
     assert listed[0] == "S001  deny  syntax"
-    unknown = revc("explain", "B299")
+    unknown = revc("explain", "Z999")
     assert unknown.exit_code == 2
-    assert "no rule B299; `revc explain` lists them" in unknown.stderr
+    assert "no rule Z999; `revc explain` lists them" in unknown.stderr
 
 
 def test_new_writes_a_spec_that_compiles_and_overwrites_nothing(tmp_path: Path) -> None:
@@ -153,6 +195,22 @@ def test_fmt_formats_and_checks(tmp_path: Path) -> None:
     assert revc("fmt", path).exit_code == 0
     assert "a += 1  # one" in path.read_text()
     assert revc("fmt", "--check", path).exit_code == 0
+
+
+def test_fmt_shows_a_diff_and_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "spec.rev"
+    text = "dim B\nmodel M( a:[B] ){  a+=1   # one\n}"
+    path.write_text(text)
+    shown = revc("fmt", "--diff", path)
+    assert (shown.exit_code, path.read_text()) == (1, text)
+    assert shown.stdout == (
+        f"--- {path}\n+++ {path}\n@@ -1,3 +1,5 @@\n dim B\n"
+        "-model M( a:[B] ){  a+=1   # one\n-}\n\\ No newline at end of file\n"
+        "+\n+model M(a: [B]) {\n+  a += 1  # one\n+}\n"
+    )
+    revc("fmt", path)
+    again = revc("fmt", "--diff", path)
+    assert (again.exit_code, again.stdout) == (0, "")
 
 
 def test_help_lists_the_commands_that_there_are() -> None:

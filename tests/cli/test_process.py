@@ -87,7 +87,7 @@ def test_a_path_that_is_no_file(tmp_path: Path, command: str) -> None:
 def test_dims_that_do_not_bind() -> None:
     done = run("lint", FOLDER / "lm.rev", "-D", "q=3")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: no dim `q`")
+    assert done.stderr == f"error: {FOLDER / 'lm.rev'}: no dim `q`\n"
 
 
 def test_no_colour_when_it_is_no_terminal() -> None:

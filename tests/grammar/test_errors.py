@@ -73,11 +73,19 @@ def test_a_wrong_item_is_one_finding(text, message):
         ("a = b", "what `a` holds would be lost: `a += e` adds, `let v = e` names a read"),
         ("if a", "there are no conditions, functions and imports as in Python; a loop is `repeat`"),
         ("swap a, b;", "a new line ends a statement"),
-        ("a += F(\n    b,\n    c", "`(` was opened on line 2"),
+        (
+            "for i",
+            "there are no conditions, functions and imports as in Python; a loop is `repeat`",
+        ),
     ],
 )
 def test_findings_say_what_may_be_meant(statement, hint):
-    assert hint in parse(in_body(statement)).diagnostics[0].notes
+    assert hint in parse(in_body(statement)).diagnostics[0].helps
+
+
+def test_findings_say_where_a_bracket_was_opened():
+    found = parse(in_body("a += F(\n    b,\n    c")).diagnostics[0]
+    assert "`(` was opened on line 2" in found.notes
 
 
 def test_one_run_finds_several_errors():

@@ -79,7 +79,7 @@ def test_deny_unknown_names_the_blocks() -> None:
     assert lint(spec).findings == ()
     (finding,) = lint(spec, Selection(deny=("unknown",))).findings
     assert (finding.code, finding.level) == ("B200", "deny")
-    assert "`Contract` is not proved" in finding.message
+    assert "`Couple` is not proved" in finding.message
 
 
 def test_selections() -> None:

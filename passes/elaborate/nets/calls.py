@@ -61,7 +61,7 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
             raise Reported  # the file that it comes from was not found, and reported
         return inline(scope, node, builtin, expected)
     if builtin is not None and scope.module.find(node.func) is None:
-        raise scope.findings.reject(import_builtin(node.func, node.func_span))
+        raise scope.findings.reject(import_builtin(node.func, node.func_span, scope.module))
     check_declared(scope, node.func, node.func_span)
     if scope.module.find(node.func) is not None:
         text = f"`{node.func}` is no net: a block is called as a statement of its own"

@@ -4,7 +4,9 @@ from dataclasses import replace
 from typing import get_args
 
 from revc.grammar import ast
+from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.signatures import Separable, Signature, builtin_signatures
+from revc.ir.expr import FUNCTIONS
 from revc.ir.instructions import Instruction
 from revc.ir.make import make
 from revc.ir.net_kinds import MATRICES
@@ -20,6 +22,8 @@ from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.registers import Registers
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.types import regtype
+from revc.passes.rules.report import Reported
+from revc.passes.rules.s002_unknown_name import import_builtin, unknown_name
 from revc.passes.rules.s003_unknown_argument import bad_argument, missing_argument
 from revc.passes.rules.s004_shape_mismatch import other_shape
 from revc.passes.rules.s009_redefined_name import redefined
@@ -36,7 +40,11 @@ def declare(scope: Scope, decl: ast.NetDecl) -> None:
     if (earlier := scope.visible(decl.name)) is not None:
         raise scope.findings.reject(redefined(decl.name, earlier, decl.span))
     scope.claim(decl.name, "a net of this body", decl.span)
-    scope.nets[decl.name] = build(scope, decl, decl.name)
+    try:
+        scope.nets[decl.name] = build(scope, decl, decl.name)
+    except Reported:
+        scope.refused.add(decl.name)
+        raise
 
 
 def declaration(scope: Scope, decl: ast.NetDecl, undo: bool) -> list[Instruction]:
@@ -75,6 +83,7 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
         text = "is made of nets that say themselves along what they are separable"
         raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))
     if params is None:
+        scope.findings.demand(_unknown_net(scope, decl.value))
         text = "needs parameters, as in `net F(x: [..]) -> [..] = ...`, or options alone"
         raise scope.findings.reject(bad_argument(f"net {decl.name}", text, decl.span))
     return _composite(scope, decl, name, params)
@@ -90,6 +99,19 @@ def _plain_builtin(scope: Scope, decl: ast.NetDecl) -> Signature | None:
     if signature is None or not imported:
         return None
     return None if sort_args(scope, signature, node.args)[1] else signature
+
+
+def _unknown_net(scope: Scope, value: ast.Expr) -> Diagnostic | None:
+    """Return the finding for ``net F = mpl(width = 64)``, a call of what is no net here."""
+    if not isinstance(value, ast.Call) or value.func in FUNCTIONS:
+        return None
+    known, file = builtin_signatures(), scope.module
+    if value.func in known and file.imports.get(value.func, scope) is not None:
+        return import_builtin(value.func, value.func_span, file)
+    if value.func in known or file.find(value.func) or value.func in file.imports:
+        return None
+    names = [*scope.known_nets(), *known]
+    return None if value.func in names else unknown_name("net", value.func, value.func_span, names)
 
 
 def _configured(scope: Scope, node: ast.Call, signature: Signature, name: str) -> Net:

@@ -51,12 +51,20 @@ def check_declared(scope: Scope, name: str, span: Span) -> None:
     Raises:
         Reported: it is being declared, and calls itself; or it was refused where it stands.
     """
+    if _refused(scope, name):
+        raise Reported
     found = scope.module.find(name)
     if found is None or not isinstance(found[1], ast.NetDecl):
         return
     if id(found[1]) in scope.elaboration.building:
         raise scope.findings.reject(UNKNOWN.at(span, f"`{name}` calls itself: nets do not recurse"))
     raise Reported
+
+
+def _refused(scope: Scope, name: str) -> bool:
+    """Say whether a net of this body, or of one around it, was found wrong where it stands."""
+    outer = scope.parent is not None and _refused(scope.parent, name)
+    return outer or (name in scope.refused and name not in scope.nets)
 
 
 def shared_net(scope: Scope, module: Module, decl: ast.NetDecl) -> Net | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from revc.grammar import ast
+from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.signatures import Option, Signature
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -79,6 +80,8 @@ def _net(scope: Scope, signature: Signature, arg: ast.Arg) -> Net:
 
 def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr) -> Setting:
     findings = scope.findings
+    if option.kind in ("int", "number") and isinstance(expr, ast.Name):
+        findings.demand(_holds_state(scope, signature, option, expr))
     match option.kind, expr:
         case "int", _:
             value = size(expr, scope.names, findings, least=0)
@@ -103,6 +106,18 @@ def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr)
     wanted = " or ".join(option.choices) or _KINDS[option.kind]
     text = f"takes {wanted} for `{option.name}`"
     raise findings.reject(bad_argument(signature.name, text, expr.span))
+
+
+def _holds_state(
+    scope: Scope, signature: Signature, option: Option, expr: ast.Name
+) -> Diagnostic | None:
+    """Return the finding for what holds values and stands where an option is a number."""
+    if expr.id in scope.names or not scope.regs.knows(expr.id):
+        return None
+    text = f"takes a number for `{option.name}`, and `{expr.id}` holds values"
+    first = ", ".join(signature.leading)
+    help = f"`{first}` comes before what is read: `{signature.name}({first}, {expr.id})`"
+    return bad_argument(signature.name, text, expr.span, help if first else None)
 
 
 def _axes(scope: Scope, signature: Signature, option: Option, expr: ast.Expr) -> Setting:

@@ -19,7 +19,7 @@ from revc.passes.rules.l104_overwrite_live import overwrites
 from revc.passes.rules.l106_write_given import write_given
 from revc.passes.rules.l109_stale_let import stale
 from revc.passes.rules.report import Findings, Reported
-from revc.passes.rules.s002_unknown_name import unknown_name
+from revc.passes.rules.s002_unknown_name import unknown_name, unknown_target
 from revc.passes.rules.s009_redefined_name import redefined
 
 
@@ -108,6 +108,10 @@ class Registers:
         if name in self.givens or name in self.lets:
             what = "given" if name in self.givens else "let"
             raise self.findings.reject(write_given(name, what, span))
+        if name not in self.lost and name not in self.gone:
+            known = [*self.live, *self.givens, *self.lets]
+            self.lost.add(name)  # what would have made it is missing once, however often it is used
+            raise self.findings.reject(unknown_target(name, span, known))
         self._absent(name, span)
         raise Reported
 

@@ -29,7 +29,7 @@ class Scope:
     `names` are the sizes and numbers in reach, `turns` those of them that count turns, with the
     number of turns that each counts. A repeat's body has a `parent`, whose nets it sees. `numerics`
     is what a bare `[..]` type means, `path` what the body is called. `numbered` are the calls that
-    have no label, by the names of their nets.
+    have no label, by the names of their nets. `refused` are nets that could not be made.
     """
 
     elaboration: Elaboration
@@ -49,6 +49,7 @@ class Scope:
     emissions: list[Emission] = field(default_factory=list)
     emitted: dict[str, None] = field(default_factory=dict)
     claimed: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
 
     @property
     def findings(self) -> Findings:

@@ -41,8 +41,9 @@ def alloc(scope: Scope, node: ast.Alloc, undo: bool) -> Steps:
 def free(scope: Scope, node: ast.Free, undo: bool) -> Steps:
     """`free a, b = e`: the value is checked, then the registers end."""
     if undo:
-        text = "does not say the type: write `alloc y: [..] = e`"
-        raise scope.findings.reject(bad_argument("undo free", text, node.span))
+        text = "makes what was freed again, and needs its type"
+        help = f"make it by its own statement: `alloc {node.names[0].id}: [..] = ..`"
+        raise scope.findings.reject(bad_argument("undo free", text, node.span, help))
     return _free(scope, node)
 
 

@@ -7,6 +7,7 @@ from revc.grammar import ast
 from revc.grammar.signatures import builtin_signatures
 from revc.ir.expr import Expr, NetCall
 from revc.ir.instructions import Apply, Instruction, Mix
+from revc.ir.instructions.linear_maps import NAMED
 from revc.ir.make import make
 from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin, Hole
@@ -31,7 +32,6 @@ from revc.passes.rules.s009_redefined_name import redefined
 
 Steps = list[Instruction]
 MIXES = ("permutation", *MATRICES)
-BIJECTIONS = ("softsign", "tanh", "sigmoid", "exp", "log", "softplus", "sinh", "arcsinh")
 
 
 def mix(scope: Scope, node: ast.Mix, undo: bool) -> Steps:
@@ -129,8 +129,8 @@ def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
     """`apply y by softsign()`, or by a declared bijection, which is taken on trust."""
     at, kind = target(scope, node.target)
     found = {n: d for n, d in scope.module.decls.items() if isinstance(d, ast.BijectionDecl)}
-    call = _named(scope, "apply", node.by, {**dict.fromkeys(BIJECTIONS), **found})
-    if call.func in found and call.func in BIJECTIONS:
+    call = _named(scope, "apply", node.by, {**dict.fromkeys(NAMED), **found})
+    if call.func in found and call.func in NAMED:
         raise scope.findings.reject(redefined(call.func, "a named map", found[call.func].span))
     if call.args:
         raise scope.findings.reject(bad_argument(call.func, "takes no argument here", call.span))

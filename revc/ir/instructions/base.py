@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self
 
 from revc.errors import InternalError
-from revc.grammar.diagnostics import Diagnostic
-from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Place, reads, renumber, slots
 from revc.ir.types import Located, RegType
@@ -112,14 +110,3 @@ def live(env: Env, name: str) -> RegType:
     if name not in env:
         raise InternalError(f"register {name!r} is not live; live: {sorted(env)}")
     return env[name]
-
-
-def unsupported(kind: str, span: Span) -> Diagnostic:
-    """Return the diagnostic for a statement that cannot be compiled yet."""
-    return Diagnostic(
-        code="C901",
-        name="not-yet-supported",
-        level="deny",
-        message=f"`{kind}` cannot be compiled yet: lint and invert know it, its runtime is to come",
-        span=span,
-    )

@@ -54,6 +54,10 @@ class Mix(Instruction):
         return (self.target,)
 
 
+NAMED = ("softsign", "tanh", "sigmoid", "exp", "log", "softplus", "sinh", "arcsinh")
+"""The bijections that have code; a spec may declare others, on trust."""
+
+
 class Apply(Instruction):
     """Apply a named bijection to `target`, or its inverse when `undo`."""
 

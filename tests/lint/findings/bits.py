@@ -71,7 +71,7 @@ BITS: dict[str, tuple[str, str]] = {
     ),
     "dropout": (
         "a += @@mlp(b, width = 8, dropout = 0.1)",
-        "R401 `mlp_0` draws random numbers (dropout = 0.1) that no reservoir is charged for",
+        "R401 `dropout = 0.1` of `mlp` draws random numbers that no reservoir is charged for",
     ),
     "no budget": ("@@valve a by logistic(linear(b)) as m", "M501 `m` has no budget"),
     "no meter's name": (

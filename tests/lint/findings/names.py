@@ -90,7 +90,7 @@ NAMES: dict[str, tuple[str, str]] = {
     ),
     "undo of a free": (
         "undo @@free b = 0",
-        "S003 `undo free` does not say the type: write `alloc y: [..] = e`",
+        "S003 `undo free` makes what was freed again, and needs its type",
     ),
     # --- names declared twice
     "a net twice": (
