@@ -48,6 +48,24 @@ def test_gradients_are_those_of_the_same_function(kind: str, form: str) -> None:
         assert (mine[name] - wanted).norm() <= 3e-3 * wanted.norm() + 1e-7, name
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_dropout_in_training_draws_from_keys_and_comes_back(form: str) -> None:
+    plain, ids = made("gpt2")
+    for block in plain.h:
+        block.mlp.append(nn.Dropout(0.25))
+    model = revc.retrofit(plain, form, calibration={"input_ids": ids})  # type: ignore[arg-type]
+    program, inputs = model.program(input_ids=ids)
+    found = []
+    for at in range(3):
+        program.bits.seed = at // 2
+        out = program(**inputs)
+        assert program.inverse(out).sub(inputs["x"]).abs().max() <= 2.0**-24
+        out = program(**inputs)
+        found.append([out.x, *torch.autograd.grad(_weighted(out.x), plain.h[0].mlp.parameters())])
+    assert all(map(torch.equal, *found[:2]))
+    assert not torch.equal(found[1][0], found[2][0])
+
+
 def _weighted(out: Tensor) -> Tensor:
     """Return a loss in which each element has a weight of its own: norms make others constant."""
     return (out * torch.linspace(-1, 1, out.numel()).sin().view(out.shape)).sum()
