@@ -10,9 +10,9 @@ from revc.codegen.imports import check_imports
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import BindError
 from revc.ir.program import Program
-from revc.passes.schedule.segments import least_memory
 from revc.passes.transform.pipeline import run_pipeline
 from revc.planning.costs import costs_of
+from revc.planning.lowest import lowest
 from revc.planning.step import Steps
 from revc.runtime.model import ReversibleModel
 from revc.runtime.sizes import evaluate
@@ -34,7 +34,8 @@ def least_of(allowed: Sequence[str] | None) -> Callable[[Program], tuple[int, st
             costs = costs_of(Steps(model, zeros_for(model)))
         except BindError:
             return None
-        return least_memory(costs.segments, costs.loss)
+        found = lowest(costs)
+        return found.step.peak, found.name
 
     return least
 

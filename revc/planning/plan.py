@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from revc.errors import BindError, ScheduleError
-from revc.passes.schedule.segments import Choice, TooLittleError, choose
+from revc.passes.schedule.segments import TooLittleError, choose
 from revc.planning.budget import budget_for
 from revc.planning.compiled import again, compiled_costs, highest, ladder
 from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.link import Link, link_of
+from revc.planning.lowest import lowest
 from revc.planning.step import Steps
 from revc.planning.watch import Progress, Watch
 from revc.planning.workspace import moves_of, step_bytes, workspace
@@ -134,21 +135,16 @@ def _searched(memory: int, costs: Costs, extra: int, watch: Watch) -> Planned:
     """Return the best schedule by what is counted, and `extra` bytes that kernels hold.
 
     Raises:
-        ScheduleError: none fits.
+        TooLittleError: none fits.
     """
     best: Planned | None = None
     target, bound = memory - extra, 0.0
     for turn in range(TRIES):
         watch.tell("choosing", 0.5 + turn / (2 * TRIES), None if best is None else best.flops)
         try:
-            choice, last = _choice(costs, target, memory, extra), False
+            choice = choose(costs.segments, costs.loss, target)
         except TooLittleError:
-            if turn == 0:
-                raise
-            if best is not None:
-                break
-            # Levels are measured on one of many that are alike; inverting is, everywhere.
-            choice, last = Choice((0,) * len(costs.segments), 0, 0.0, bound), True
+            break
         bound = _operations(costs, choice.bound) if turn == 0 else bound
         schedule = tuple(a[way] for a, way in zip(costs.actions, choice.ways, strict=True))
         more = again(costs, choice.ways)
@@ -158,14 +154,26 @@ def _searched(memory: int, costs: Costs, extra: int, watch: Watch) -> Planned:
             best = Planned(
                 schedule, costs, peak, memory, extra, more, min(bound, more), host=step.host
             )
-        if last or peak == choice.peak + extra or not _again(more, peak, memory, best):
+        if peak == choice.peak + extra or not _again(more, peak, memory, best):
             break
         if best is not None and watch.over:
             return replace(best, in_time=False)
         target += memory - peak
-    if best is None:
-        raise ScheduleError(f"no schedule was found that holds at most {memory} bytes")
-    return best
+    return best or _least(memory, costs, extra, bound)
+
+
+def _least(memory: int, costs: Costs, extra: int, bound: float) -> Planned:
+    """Return the plan that holds least.
+
+    Raises:
+        TooLittleError: it holds more than the budget.
+    """
+    least = lowest(costs)
+    peak, more = least.step.peak + extra, again(costs, least.ways)
+    if peak > memory:
+        raise TooLittleError(memory, peak, least.name)
+    host = least.step.host
+    return Planned(least.schedule, costs, peak, memory, extra, more, min(bound, more), host=host)
 
 
 def counted(
@@ -202,14 +210,6 @@ def _compiled(
     return Planned(
         rung.schedule, costs, peak, memory, extra, flops, 0.0, in_time=in_time, peaks=peaks
     )
-
-
-def _choice(costs: Costs, target: int, memory: int, extra: int) -> Choice:
-    """Return the best choice, or say what the least budget is with what kernels hold."""
-    try:
-        return choose(costs.segments, costs.loss, target)
-    except TooLittleError as error:
-        raise TooLittleError(memory, error.least + extra, error.name) from None
 
 
 def _operations(costs: Costs, bound: float) -> float:

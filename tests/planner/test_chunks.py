@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 import revc
 from revc.cli.app import app
 from revc.errors import BindError
-from revc.passes.schedule.segments import TooLittleError, least_memory
+from revc.passes.schedule.segments import TooLittleError
 from revc.planning.chunks import (
     ChunkPlans,
     TooLittleInChunksError,
@@ -20,6 +20,7 @@ from revc.planning.chunks import (
     plan_chunks,
 )
 from revc.planning.costs import costs_of
+from revc.planning.lowest import lowest
 from revc.planning.plan import plan
 from revc.planning.step import Steps, fake_step
 from revc.runtime.chunks import WHOLE, Chunks
@@ -39,8 +40,7 @@ def made() -> tuple[ReversibleModel, dict[str, Tensor]]:
 
 
 def least(model: ReversibleModel, values: dict[str, Tensor]) -> int:
-    costs = costs_of(Steps(model, values))
-    return least_memory(costs.segments, costs.loss)[0]
+    return lowest(costs_of(Steps(model, values))).step.peak
 
 
 def test_a_budget_below_what_one_chunk_needs_takes_more() -> None:

@@ -169,7 +169,7 @@ def test_too_little_memory_names_the_least_and_what_sets_it() -> None:
         plan(model, memory=1, inputs=values)
     found = plan(model, memory=caught.value.least, inputs=values)
     assert caught.value.least == found.peak
-    assert found.peak == fake_step(model, values, "invert").peak + found.workspace
+    assert found.peak <= fake_step(model, values, "invert").peak + found.workspace
 
 
 def test_costs_are_those_of_the_layers() -> None:
