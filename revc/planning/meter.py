@@ -42,7 +42,7 @@ def trace(
     """
     result, roots = _profiled(run)
     left_out = {t.untyped_storage().data_ptr() for t in less() if t is not None}
-    changes = sorted(_changes(roots))
+    changes = _own(sorted(_changes(roots)))
     del result
     return _accumulate(changes, _last_allocations(changes, left_out))
 
@@ -55,7 +55,7 @@ def marked_peaks(run: Callable[[], object], mark: str) -> list[tuple[str, int]]:
     """
     result, roots = _profiled(run)
     marks = [(time, 0, name) for time, name in _marks(roots, mark)]
-    changes = [(time, size, "") for time, _, size in _changes(roots)]
+    changes = [(time, size, "") for time, _, size in _own(sorted(_changes(roots)))]
     del result
     found, held = [("", 0)], 0
     for _, size, name in sorted([*marks, *changes]):
@@ -129,6 +129,25 @@ def _changes(roots: Iterable[Any]) -> Iterator[Change]:
         if kind == _EventType.Allocation and fields.device.type == "cpu":
             yield event.start_time_ns, fields.ptr, fields.alloc_size
         stack.extend(event.children)
+
+
+def _own(changes: list[Change]) -> list[Change]:
+    """Return the changes without releases of what was there before, as garbage of earlier runs is.
+
+    The profiler tells of those whose allocation an earlier trace saw.
+    """
+    held: set[int] = set()
+    found = []
+    for change in changes:
+        _, address, size = change
+        if size > 0:
+            held.add(address)
+        elif address not in held:
+            continue
+        else:
+            held.remove(address)
+        found.append(change)
+    return found
 
 
 def _last_allocations(changes: list[Change], addresses: set[int]) -> set[int]:

@@ -97,3 +97,14 @@ def test_times_rise_and_an_empty_run_has_no_peak() -> None:
     assert found.seconds[0] == 0
     assert trace(lambda: None) == Trace((), ())
     assert trace(lambda: None).peak == 0
+
+
+def test_what_an_earlier_trace_saw_made_and_this_one_released_is_not_counted() -> None:
+    left: list[torch.Tensor] = []
+    trace(lambda: left.append(block(8)))
+
+    def run() -> None:
+        left.clear()
+        block(1)
+
+    assert trace(run).held == (MIB, 0)
