@@ -71,12 +71,8 @@ def ladder(costs: Costs) -> list[Rung]:
         target = least + (most - least) * index // RUNGS
         choice = choose(costs.segments, costs.loss, target)
         found.setdefault(choice.ways, choice.peak)
-    rungs = [Rung(_schedule(costs, ways), ways, peak) for ways, peak in found.items()]
+    rungs = [Rung(costs.schedule(ways), ways, peak) for ways, peak in found.items()]
     return sorted(rungs, key=lambda rung: -again(costs, rung.ways))
-
-
-def _schedule(costs: Costs, ways: Sequence[int]) -> Schedule:
-    return tuple(actions[way] for actions, way in zip(costs.actions, ways, strict=True))
 
 
 def again(costs: Costs, ways: Sequence[int]) -> float:

@@ -8,7 +8,7 @@ from revc.passes.schedule.segments import Cost, Way
 from revc.planning.levels import Level, Taken, levels_of
 from revc.planning.link import Link
 from revc.planning.step import Moment, Step, Steps
-from revc.runtime.schedule import INVERT, KEEP, OFFLOAD, SAVE, Action
+from revc.runtime.schedule import INVERT, KEEP, OFFLOAD, SAVE, Action, Schedule
 
 REBUILD = 0.5
 """What rebuilding costs beside operations: less than any, so that of equals what saves is taken."""
@@ -30,6 +30,10 @@ class Costs:
     loss: int
     flops: int = 0
     link: Link | None = None
+
+    def schedule(self, ways: Sequence[int]) -> Schedule:
+        """Return the action of each segment, by the number of its way."""
+        return tuple(actions[way] for actions, way in zip(self.actions, ways, strict=True))
 
 
 def costs_of(steps: Steps, link: Link | None = None) -> Costs:

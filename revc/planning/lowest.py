@@ -29,7 +29,7 @@ def lowest(costs: Costs) -> Lowest:
 
 
 def _counted(costs: Costs, ways: tuple[int, ...]) -> Lowest:
-    schedule = tuple(actions[way] for actions, way in zip(costs.actions, ways, strict=True))
+    schedule = costs.schedule(ways)
     step = costs.steps(schedule)
     at, _ = max(step.moments, key=lambda key: step.moments[key].peak, default=(0, False))
     name = costs.segments[at].name if at < len(costs.segments) else "the loss"

@@ -146,7 +146,7 @@ def _searched(memory: int, costs: Costs, extra: int, watch: Watch) -> Planned:
         except TooLittleError:
             break
         bound = _operations(costs, choice.bound) if turn == 0 else bound
-        schedule = tuple(a[way] for a, way in zip(costs.actions, choice.ways, strict=True))
+        schedule = costs.schedule(choice.ways)
         more = again(costs, choice.ways)
         step = costs.steps(schedule)
         peak = step.peak + extra

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def coupled(
     run: "Run", graphs: "Graphs", name: str, modules: Sequence[nn.Module]
 ) -> frozenset[int]:
-    """Return the slots of a segment's graphs whose nets mix examples along the batch."""
+    """Return the slots of a segment's graphs whose nets mix what chunks cut apart."""
     found = set()
     for piece in graphs.pieces(name):
         module, sizes = modules[piece.slot], piece.sizes(run.sizes)
