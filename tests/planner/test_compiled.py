@@ -13,7 +13,7 @@ from revc.cli.app import app
 from revc.errors import ScheduleError
 from revc.passes.schedule.segments import TooLittleError
 from revc.planning import compiled, plan
-from revc.planning.compiled import again, compiled_costs, compiled_peak, ladder
+from revc.planning.compiled import compiled_costs, compiled_peak, ladder
 from revc.planning.costs import Costs
 from revc.runtime.artifact import read_program
 from revc.runtime.model import ReversibleModel
@@ -60,8 +60,8 @@ def test_rungs_hold_more_and_compute_less_the_higher_they_are(costs: Costs) -> N
     model, values = made()
     rungs = ladder(costs)
     assert rungs[0].schedule == (INVERT,) * 3
-    assert again(costs, rungs[-1].ways) == 0
-    work = [again(costs, rung.ways) for rung in rungs]
+    assert costs.operations(rungs[-1].ways) == 0
+    work = [costs.operations(rung.ways) for rung in rungs]
     assert work == sorted(set(work), reverse=True)
     counted = [rung.counted for rung in rungs]
     assert counted == sorted(counted)
