@@ -1,9 +1,13 @@
 """Fixtures that every test folder shares."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+# Inductor's pool would import torch in each of its workers, for a few small kernels.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 GOLDEN = Path(__file__).parent / "golden"
 Golden = Callable[[str, str], None]

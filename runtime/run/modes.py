@@ -20,8 +20,8 @@ class RunMode:
     """How one forward pass ran, to be restored in its backward pass.
 
     `dtype` is the nets' dtype, `low` that of matmuls (another under autocast only), `examples` the
-    batch size; `options` say how its bits run. `training` has the training flag of every module of
-    the nets, in order, where torch.compile traces the run; else each net keeps its own. `asked`
+    batch size; `options` say how its bits run. `training` has the training flags of the modules of
+    brought nets, in order, where torch.compile traces the run; else each net keeps its own. `asked`
     are the givens whose gradient may be asked for. `kernels` are the flags that torch chose kernels
     by, None where torch.compile traces the run.
     """
@@ -97,9 +97,8 @@ def without_autocast(device: torch.device) -> Any:
 
 
 @contextmanager
-def canonical(nets: nn.Module, mode: RunMode) -> Iterator[None]:
-    """Restore the mode of a traced forward pass."""
-    modules = list(nets.modules())
+def canonical(modules: Sequence[nn.Module], mode: RunMode) -> Iterator[None]:
+    """Restore the mode of a traced forward pass, to which `modules` are those of brought nets."""
     now = [module.training for module in modules]
     set_training(modules, now, mode.training)
     try:

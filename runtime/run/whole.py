@@ -41,7 +41,7 @@ def run_whole(
     """
     at = model.interface
     ending = lower(model.code, model.spelled, _counts(model, mode.sizes))
-    mode = replace(mode, training=tuple(module.training for module in model.nets.modules()))
+    mode = replace(mode, training=tuple([module.training for module in _brought(model)]))
     givens = [values[slot.name] for slot in at.givens]
     nets = [_tensors(model, name) for name in at.nets]
     counts = tuple([len(tensors) for tensors in nets])
@@ -128,7 +128,7 @@ class Whole(torch.autograd.Function):
         at = model.interface
         registers = tensors[: len(at.takes) + len(at.givens)]
         bits, lengths = _open(model, mode)
-        with canonical(model.nets, mode):
+        with canonical(_brought(model), mode):
             nets = _nets(model, mode, counts, tensors[len(registers) :])
             sites = [at.plan.sites] if at.plan else []
             args = (*registers, *nets, *mode.sizes, *mode.tail, *bits[:1], *lengths, *sites)
@@ -213,6 +213,13 @@ def _nets(
     return nets
 
 
+def _brought(model: "ReversibleModel") -> list[nn.Module]:
+    """Return the modules whose flags count; tracing a walk over all would take much of the time."""
+    known = model.made
+    nets = [find(model.nets, name) for name in model.interface.nets if known[name].kind is None]
+    return [module for net in nets for module in net.modules()]
+
+
 def _names(net: nn.Module) -> tuple[str, ...]:
     return tuple(name for name, _ in net.named_parameters())
 
@@ -247,7 +254,7 @@ def _pull(
     d_givens = [_zeros(value.shape, wide, value.device) for value in givens]
     first = [*d_views, *d_emits, *d_lengths][:1]
     token = [run_ops.turn_back(one, first[0]) for one in ticket]
-    with canonical(model.nets, mode):
+    with canonical(_brought(model), mode):
         args = (
             *raw,
             *d_views,

@@ -61,7 +61,7 @@ def test_a_compiled_step_is_the_eager_one(name: str) -> None:
 
 
 def test_inductor_rebuilds_what_it_ran() -> None:
-    model, inputs = make(SPECS["in a repeat"])
+    model, inputs = make(SPECS["in a repeat"].replace("repeat 3", "repeat 2"))
     compiled = torch.compile(model.float(), fullgraph=True)
     values = {name: x.detach().float().requires_grad_() for name, x in inputs.items()}
     out = compiled(**values)

@@ -56,6 +56,34 @@ def test_brought_module_hooks_fire_and_modes_come_back() -> None:
     assert not net.training
 
 
+class Moded(nn.Module):
+    """Another function in training than in evaluation, as dropout within it would be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight if self.training else x + self.weight.tanh()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Dynamo's, of the Function class
+def test_compiled_code_follows_the_modes_of_brought_modules(fresh_dynamo: None) -> None:
+    """Each call runs as its module says, and its backward pass as the call did."""
+    model, (a, b) = make(specs.HOLE, nets={"F": Moded}), pair()
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager", dynamic=False)
+    leaves = [a, b, *model.parameters()]
+    inner = model.nets.get_submodule("repeat_0.1.F")
+    for training in (True, False):
+        found = []
+        for run in (compiled, model):
+            inner.train(training)
+            out = run(a, b)
+            inner.train(not training)
+            found.append(gradients(weighted(out._asdict()), leaves))
+        close(*found)
+
+
 def test_one_module_an_instance() -> None:
     modules = [nn.Linear(8, 8) for _ in range(2)]
     model = make(specs.HOLE, nets={"F": modules})
