@@ -59,7 +59,10 @@ def check_health(dtype: torch.dtype, device: str) -> None:
 
 
 def check_sums(device: str) -> None:
-    for count in (1, 1023, 1024, 5000, 3 << 20):
+    # On the device as many programs as there are; interpreted, few of as many turns.
+    few = kernels.PROGRAMS if device == "cuda" else 8
+    kernels.PROGRAMS, most = few, 3 * few * kernels.BLOCK // 2
+    for count in (1, 1023, 1024, 5000, most, most + 1025):
         words = torch.randint(-(2**63), 2**63 - 1, (count,), generator=RANDOM)
         total = torch.zeros((), dtype=torch.int64, device=device)
         kernels.add_checksum(words.to(device), total)
