@@ -24,7 +24,10 @@ use std.nets: mlp
 dim B = 64, c = 256
 state lattice(Q12.20)
 model M(a, b: [B, c]) {
-  repeat 4 { a += mlp(b, width = 4*c) }
+  repeat 4 {
+    a += mlp(b, width = 4*c)
+    b += mlp(a, width = 4*c)
+  }
 }
 budget memory <= 64 KiB
 """,
@@ -33,7 +36,10 @@ use std.nets: mlp
 dim B = 64, c = 256
 state lattice(Q12.20)
 model M(a, b: [B, c]) {
-  repeat 4 { a += mlp(b, width = 4*c) }
+  repeat 4 {
+    a += mlp(b, width = 4*c)
+    b += mlp(a, width = 4*c)
+  }
 }
 budget memory <= 4 MiB
 """,

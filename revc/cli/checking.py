@@ -81,10 +81,10 @@ def _show(run: _Run, style: Format, proof: bool) -> None:
 
 
 def _probes(allowed: Sequence[str] | None) -> tuple[Probe, Least]:
-    from revc.audit.probe import prober  # these two import torch
+    from revc.audit.probe import Prober  # these two import torch
     from revc.planning.least import least_of
 
-    return prober(allowed), least_of(allowed)
+    return Prober(allowed), least_of(allowed)
 
 
 def _summary(spec: str, result: LintResult) -> str:

@@ -4,14 +4,23 @@ from pathlib import Path
 
 import pytest
 
+from revc.audit.probe import Prober
 from revc.grammar.diagnostics import Diagnostic, SpecError
 from revc.passes import rules
 from revc.passes.lint import Selection, lint
 from revc.passes.rules.registry import MODULES, rule
+from revc.passes.sources import DISK
 from revc.passes.spec import build
 from revc.planning.least import least_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "lint.md"
+BROUGHT = Path(__file__).parent / "brought"
+
+
+@pytest.fixture(autouse=True)
+def odd_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let specs name what is in the folder of odd layers."""
+    monkeypatch.syspath_prepend(str(BROUGHT))
 
 
 def findings(code: str, spec: str) -> list[Diagnostic]:
@@ -24,8 +33,9 @@ def findings(code: str, spec: str) -> list[Diagnostic]:
             return list(error.diagnostics)
         return []
     deny = ("unknown",) if when == "deny unknown" else ()
-    least = least_of(None) if when == "probe" else None
-    return list(lint(spec, Selection(deny=deny), least=least).findings)
+    run = (Prober(), least_of(None)) if when == "probe" else (None, None)
+    found = lint(spec, Selection(deny=deny), {}, DISK, *run).findings
+    return list(found)
 
 
 @pytest.mark.parametrize("code", MODULES)

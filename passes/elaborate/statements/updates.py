@@ -10,12 +10,14 @@ from revc.ir.instructions import Add, Instruction, Negate
 from revc.ir.make import make
 from revc.ir.types import Float, Label, Numerics, RegType
 from revc.passes.analysis.doubts import Doubt
+from revc.passes.analysis.lipschitz import lipschitz
 from revc.passes.analysis.shapes import indexed
 from revc.passes.elaborate.expressions import float_state, has_labels, places_read, value
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.state_places import name_of, place
 from revc.passes.elaborate.statements.dropouts import masked
 from revc.passes.rules.b201_self_read import clash
+from revc.passes.rules.b202_residual_contraction import not_contracting
 from revc.passes.rules.s004_shape_mismatch import too_wide
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
@@ -55,7 +57,7 @@ def negate(scope: Scope, node: ast.Negate, undo: bool) -> Steps:
 
 
 def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
-    """`residual y by F`: invertible only if F contracts, which no rule of this version bounds."""
+    """`residual y by F`: invertible if F contracts."""
     at, kind = target(scope, node.target)
     call = node.net
     if isinstance(call, ast.Name):
@@ -63,12 +65,23 @@ def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
         call = ast.Call.model_construct(
             span=call.span, func=call.id, func_span=call.span, args=(arg,)
         )
-    check_fits(scope, call.span, value(scope, call, kind.shape), at.name, kind)
+    change = value(scope, call, kind.shape)
+    check_fits(scope, call.span, change, at.name, kind)
     scope.regs.change(at.name, node.span, at)
-    reason = "x + F(x) is invertible only if F contracts; no bound on F is known"
-    scope.doubts.append(Doubt("UNKNOWN", reason, node.span))
+    bound = lipschitz(change, at.name)
+    steep = not_contracting(bound, node.span)
+    if steep is not None:
+        scope.findings.add(steep)
+    scope.doubts.append(_contraction(bound, node.span))
     scope.elaboration.unsupported("residual", node.span)
     return []
+
+
+def _contraction(bound: float, span: Span) -> Doubt:
+    if bound < 1:
+        reason = f"x + F(x) has one x for each value: F has the Lipschitz bound {bound:.4g}"
+        return Doubt("BOUNDED", reason, span)
+    return Doubt("UNKNOWN", "x + F(x) is invertible only if F contracts; no bound shows it", span)
 
 
 def check_fits(scope: Scope, span: Span, expr: Expr, name: str, kind: RegType) -> None:
