@@ -1,6 +1,6 @@
 """The front door: from the source of a spec to its tree, its findings and its programs."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -149,7 +149,14 @@ class Spec:
             return found
         places = {one.span for one in found}
         late = [one for one in checked.unsupported() if one.span not in places]
-        return tuple(sorted([*found, *late], key=by_place))
+        return self._repaired(sorted([*found, *late], key=by_place))
+
+    def _repaired(self, findings: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+        if not findings:
+            return ()
+        from revc.passes.repairs.table import repaired  # clean specs need none
+
+        return tuple(repaired(one, self.main) for one in findings)
 
     @cached_property
     def proofs(self) -> tuple[Proof, ...]:

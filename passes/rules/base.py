@@ -60,12 +60,17 @@ class Rule:
     def at(
         self, span: Span, message: str, *notes: str, level: Level | None = None,
         help: str | None = None, witness: str | None = None, fix: Fix | None = None,
+        about: tuple[object, ...] = (),
     ) -> Diagnostic:  # fmt: skip
-        """Return a finding of this rule at `span`; `help` names its repair, `fix` makes it."""
+        """Return a finding of this rule at `span`; `help` names its repair, `fix` makes it.
+
+        A repair that is worked out on the tree (`passes/repairs`) is told what it is `about`.
+        """
         helps = () if help is None else (help,)
         return Diagnostic(
-            self.code, self.name, level or self.level, message, span, notes, helps, witness, fix
-        )
+            self.code, self.name, level or self.level, message, span, notes, helps, witness, fix,
+            about,
+        )  # fmt: skip
 
 
 def hint(name: str, known: Iterable[str]) -> str:
