@@ -19,6 +19,7 @@ def fixed(
     unsafe: bool = False,
     selection: Selection = EVERYTHING,
     dims: Mapping[str, int] = {},
+    defaults: Mapping[str, int] = {},
 ) -> str:
     """Return a spec's text with all repairs made that its findings carry, those of repairs too.
 
@@ -28,8 +29,9 @@ def fixed(
     text = source.text
     for _ in range(_MOST_ROUNDS):
         try:
-            findings = lint(Text(text, source.file, source.folder), selection, dims).findings
-            changed = _round(text, source.file, findings, unsafe)
+            now = Text(text, source.file, source.folder)
+            found = lint(now, selection, dims, defaults=defaults).findings
+            changed = _round(text, source.file, found, unsafe)
         except (SpecError, BindError):
             return text
         if changed == text:

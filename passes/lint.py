@@ -86,6 +86,7 @@ def lint(
     sources: Sources = DISK,
     probe: Probe | None = None,
     least: Least | None = None,
+    defaults: Mapping[str, int] = {},
 ) -> LintResult:
     """Check a spec; all that is wrong with it is in the findings, also what does not parse.
 
@@ -93,6 +94,7 @@ def lint(
         source: a path to a `.rev` file, or source text: see `Sources.main`.
         selection: which findings count, and at which level.
         dims: sizes that the file leaves free, or other values for those that it binds.
+        defaults: the same, for those dims of these that the file has.
         sources: where the texts of the file, and of those that it uses, are read.
 
     `probe` runs torch nets to see whether they draw random numbers; without it they are judged by
@@ -103,7 +105,7 @@ def lint(
         BindError: `dims` has a dim that the file does not declare.
     """
     try:
-        spec = Spec(source, dims, sources, probe, least)
+        spec = Spec(source, dims, sources, probe, least, defaults)
     except SpecError as error:
         return LintResult(selection.of(error.diagnostics))
     findings = list(spec.findings)

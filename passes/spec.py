@@ -42,7 +42,7 @@ class Spec:
 
     def __init__(
         self, source: str | Path | Text, dims: Mapping[str, int] = {}, sources: Sources = DISK,
-        probe: Probe | None = None, least: Least | None = None,
+        probe: Probe | None = None, least: Least | None = None, defaults: Mapping[str, int] = {},
     ) -> None:  # fmt: skip
         """Read a spec, and the files that it uses.
 
@@ -54,6 +54,7 @@ class Spec:
             probe: what runs torch nets to see whether they draw random numbers; None judges them by
                 their text alone.
             least: what counts the least memory of a model's step; None checks no budget of it.
+            defaults: values for those dims of the file that are among them and not in `dims`.
 
         Raises:
             SpecError: the file cannot be read.
@@ -67,10 +68,11 @@ class Spec:
         with ours(lambda: text.file):
             self.main = loader.main(text)
         self.modules = tuple(loader.modules)
-        self._bind()
+        self._bind(defaults)
 
-    def _bind(self) -> None:
+    def _bind(self, defaults: Mapping[str, int]) -> None:
         known = [m.prefix + name for m in self.modules for name in declared_dims(m)]
+        self._dims = {name: defaults[name] for name in defaults if name in known} | self._dims
         for name, size in self._dims.items():
             if name not in known and not self._loaded.denied:
                 raise BindError(f"no dim `{name}`{hint(name, known)}")
