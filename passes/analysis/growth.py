@@ -61,17 +61,8 @@ class Overflow(NamedTuple):
 
 def overflows(block: Block) -> Iterator[Overflow]:
     """Yield the statements of a block, and of what it runs, behind which a register may wrap."""
-    if any(map(_counts, block.instructions())):
-        takes = {one.name: Held(0.0, 0.0, False, one.type.numerics) for one in block.takes}
-        yield from _Walk().body(block, takes)
-
-
-def _counts(step: Instruction) -> bool:
-    """Say whether a statement moves a register by what is known: without one nothing is said."""
-    if not isinstance(step, Add | Alloc):
-        return False
-    low, high = bounds(step.value)
-    return max(abs(low), abs(high)) < inf and (low, high) != (0, 0)
+    takes = {one.name: Held(0.0, 0.0, False, one.type.numerics) for one in block.takes}
+    yield from _Walk().body(block, takes)
 
 
 @dataclass

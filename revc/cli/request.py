@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from revc.cli.files import STDIN
 from revc.cli.render import Format
@@ -75,13 +76,23 @@ def codes(given: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(code.strip() for entry in given or () for code in entry.split(","))
 
 
+def _has_table(folder: Path) -> bool:
+    """Say whether a folder's project file speaks of revc's table; most projects have none."""
+    try:
+        return b"tool.revc" in (folder / "pyproject.toml").read_bytes()
+    except OSError:
+        return False
+
+
 def with_settings(request: Request) -> Request:
     """Return a request with what the project's `pyproject.toml` says where it says nothing itself.
 
     Raises:
         SettingsError: the file says something that it cannot.
     """
-    from revc.cli.settings import found  # most projects have none
+    if not any(map(_has_table, (Path.cwd(), *Path.cwd().parents))):
+        return request
+    from revc.cli.settings import found
 
     known = found()
     if known is None:

@@ -148,6 +148,7 @@ REACH = {
         ("alloc t: [B, c] = 1500", "a += 2 * t", "free t = 1500"), [("a", 3000.0)]
     ),
     "an input's read": (("a += 1000", "d += a"), []),
+    "nothing that is known": (("d += a", "a += mlp(b, width = 8)"), []),
     "a net": (("a += mlp(b, width = 8)", "a += 1"), []),
     "a call": (("repeat 30 { Up(a, b) }",), [("x", 2049.0)]),
     "a loop of no known length": (("repeat B share { a += tanh(b) }", "a += 1"), []),
