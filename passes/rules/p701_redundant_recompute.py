@@ -8,7 +8,7 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.expr import Elementwise, Expr, NetCall, reads
 from revc.ir.instructions import Emit, Instruction, Let
-from revc.ir.keys import Key, key
+from revc.ir.keys import key
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.program import Block
 from revc.passes.rules.base import Page, Rule
@@ -51,8 +51,9 @@ model M(a, b, d: [B, c]) {
 
 
 class _Known(NamedTuple):
-    """An evaluation that would give the same now: where it stands, and what it reads."""
+    """An evaluation that would give the same now: it, where it stands, what it reads."""
 
+    call: NetCall
     span: Span
     reads: frozenset[str]
 
@@ -78,29 +79,36 @@ def _in(body: Iterable[Instruction]) -> Iterator[NetCall]:
 
 def _body(body: Block, often: Collection[int]) -> Iterator[Diagnostic]:
     """Look at those calls of a body whose slots are called `often`."""
-    known: dict[Key, _Known] = {}
-    done: set[Key] = set()
-    for step in body.body:
+    known: list[_Known] = []
+    for number, step in enumerate(body.body):
         if step.inner():
             known.clear()  # no value is kept over what is called
-        undoes = _undoes(step, done)
         for call in (call for call in _in([step]) if call.slot in often):
-            earlier = known.get(key(call))
+            earlier = _same(call, known)
             if earlier is None:
-                known[key(call)] = _Known(step.span, frozenset(r.place.name for r in reads(call)))
-            elif not undoes:
+                reading = frozenset(read.place.name for read in reads(call))
+                known.append(_Known(call, step.span, reading))
+            elif not _undoes(step, body.body[:number]):
                 yield _finding(body.nets[call.slot], call, earlier.span)
                 break
-        changed = {place.name for place in step.targets()}
-        known = {one: seen for one, seen in known.items() if seen.reads.isdisjoint(changed)}
+        if known:
+            changed = {place.name for place in step.targets()}
+            known = [one for one in known if one.reads.isdisjoint(changed)]
 
 
-def _undoes(step: Instruction, done: set[Key]) -> bool:
-    """Say whether a statement takes back one that was made before; notes it."""
+def _same(call: NetCall, known: Iterable[_Known]) -> _Known | None:
+    """Return the evaluation that a call would do again; keys are made of one slot's alone."""
+    alike = (one for one in known if one.call.slot == call.slot)
+    return next((one for one in alike if key(one.call) == key(call)), None)
+
+
+def _undoes(step: Instruction, earlier: Iterable[Instruction]) -> bool:
+    """Say whether a statement takes back one of those before it."""
     if isinstance(step, Let | Emit):
         return False
-    done.add(key(step))
-    return key(step.inverse()) in done
+    undone = step.inverse()
+    back, kind = key(undone), type(undone)
+    return any(isinstance(one, kind) and key(one) == back for one in earlier)
 
 
 def _calls(expr: Expr) -> Iterator[NetCall]:
