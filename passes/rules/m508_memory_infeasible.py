@@ -18,7 +18,8 @@ RULE = Rule(
         "where all sizes are bound.",
         why="Saving less and computing more again has an end: some segment's own pass holds the "
         "state, its cotangents and what its nets work on. The finding names that segment and the "
-        "least budget. To know it a step is run without its numbers, which needs torch.",
+        "least budget. To know it a step is run without its numbers, which needs torch; compiling "
+        "makes the plan itself.",
         bad="""
 use std.nets: mlp
 dim B = 64, c = 256
