@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from revc.errors import BindError
 from revc.grammar import ast
@@ -30,6 +31,9 @@ from revc.passes.sources import DISK, Sources, Text
 from revc.passes.transform.pipeline import run_pipeline
 from revc.unforeseen import ours
 
+if TYPE_CHECKING:
+    from revc.passes.analysis.lipschitz import NetWeights
+
 MOST_SIZE = 2**63 - 1  # what PyTorch counts elements with
 
 
@@ -43,6 +47,7 @@ class Spec:
     def __init__(
         self, source: str | Path | Text, dims: Mapping[str, int] = {}, sources: Sources = DISK,
         probe: Probe | None = None, least: Least | None = None, defaults: Mapping[str, int] = {},
+        weights: "NetWeights | None" = None,
     ) -> None:  # fmt: skip
         """Read a spec, and the files that it uses.
 
@@ -54,13 +59,14 @@ class Spec:
             probe: what runs torch nets to see whether they draw random numbers; None judges them by
                 their text alone.
             least: what counts the least memory of a model's step; None checks no budget of it.
+            weights: what bounds built-in nets by their parameters; None bounds none.
             defaults: values for those dims of the file that are among them and not in `dims`.
 
         Raises:
             SpecError: the file cannot be read.
             BindError: `dims` has a dim that the file does not declare, or a negative size.
         """
-        self._dims, self._probe, self._least = dict(dims), probe, least
+        self._dims, self._probe, self._least, self._weights = dict(dims), probe, least, weights
         self._loaded = Findings()
         self._passes: dict[str | None, Checked] = {}
         loader = Loader(self._loaded, sources)
@@ -103,7 +109,7 @@ class Spec:
     def elaboration(self) -> Elaboration:
         """Return a new elaboration of the spec, with the findings of its reading."""
         elaboration = Elaboration(
-            self._loaded.copy(), self.main, self._dims, self._probe, self._least
+            self._loaded.copy(), self.main, self._dims, self._probe, self._least, self._weights
         )
         for module in self.modules:
             elaboration.names(module)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 
 from revc.ir.expr import Elementwise, Expr, NetCall, Read
+from revc.ir.nets import Builtin
 from revc.passes.analysis.interval import bounds
 
 INF = math.inf
@@ -20,6 +21,10 @@ _SLOPES = {
     "softplus": 1.0, "relu": 1.0, "abs": 1.0, "gelu": 1.13, "silu": 1.1,
 }  # fmt: skip
 """The steepest slopes of elementwise functions, rounded up."""
+
+
+NetWeights = Callable[[str, Builtin], float]
+"""Returns a bound of a built-in net of a body by its name; see `revc.audit.weights`."""
 
 
 def unknown(_: NetCall) -> float:

@@ -12,8 +12,8 @@ RULE = Rule(
     "deny",
     Page(
         what="`residual y by F` for an F whose Lipschitz bound is known and is not below 1. The "
-        "bound is made of the slopes of functions and the ranges of factors; of nets none is "
-        "known. Or two states were found that go to one.",
+        "bound is made of the slopes of functions and the ranges of factors; of nets it is "
+        "known where `--weights` has their parameters. Or two states were found that go to one.",
         why="x + F(x) has an inverse if F contracts, found by iteration. If it does not, two states"
         ' may go to one: the published "superposition" layer y1 = x1 + S(x1) is this. Weigh F down,'
         " or let it read another register: y2 = x2 + M(S(x1)) is undone whatever S is.",

@@ -15,7 +15,8 @@ from revc.audit.generators import seed_others, states
 from revc.passes.analysis.torch_layers import SILENT, Looked, Seen
 from revc.runtime.nets.capture.coupling import mixes
 from revc.runtime.nets.capture.held import changed, notes
-from revc.runtime.nets.capture.trace import Sample
+from revc.runtime.nets.capture.refusal import Refusal
+from revc.runtime.nets.capture.trace import Sample, trace
 
 ERRORS = (AssertionError, LookupError, RuntimeError, TypeError, ValueError)
 
@@ -56,8 +57,25 @@ def watched(net: nn.Module, target: str, inputs: list[Tensor]) -> Looked:
         why = "; ".join(one.what for one in seen.values())
         return Looked("unknown", f"{target}: {why}", tuple(seen.values()))
     if drew:
-        return Looked("charged", f"{target} drew by torch as it ran")
+        return _charged(net.train(), target, inputs)
     return Looked("silent", SILENT.why, tuple(_more(net, inputs, results)))
+
+
+def _charged(net: nn.Module, target: str, inputs: list[Tensor]) -> Looked:
+    """Return what is known of a net that drew by torch: capture gives it keys, or says why not."""
+    try:
+        drawn = trace(net, _sample(net, inputs)).random
+    except Refusal as refusal:
+        return Looked(
+            "unknown", f"{target} drew by torch as it ran, and is not captured: {refusal}"
+        )
+    by = f" ({', '.join(drawn)})" if drawn else ""
+    return Looked("charged", f"{target} drew by torch as it ran{by}")
+
+
+def _sample(net: nn.Module, inputs: Sequence[Tensor]) -> Sample:
+    own = [x.detach().requires_grad_(x.is_floating_point()) for x in inputs]
+    return Sample(tuple(net.parameters()), own, None)
 
 
 def _ran(net: nn.Module, inputs: list[Tensor]) -> _Ran:
@@ -139,9 +157,8 @@ def _apart(net: nn.Module, inputs: list[Tensor], whole: list[Tensor]) -> str | N
 
 def _mixing(net: nn.Module, inputs: Sequence[Tensor]) -> str:
     """Return what mixes the examples of a batch, as far as its graph tells."""
-    sample = Sample(tuple(net.parameters()), inputs, None)
-    half = [x[: x.shape[0] // 2] for x in inputs]
-    found = mixes(net, sample, half, 0, (True,) * len(half))
+    half = _sample(net, [x[: x.shape[0] // 2] for x in inputs]).inputs
+    found = mixes(net, _sample(net, inputs), half, 0, (True,) * len(half))
     return found or "its kernels go by the size of the batch"
 
 

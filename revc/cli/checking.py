@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from revc.cli.bugs import BUG, print_bug
 from revc.cli.files import expanded, source
@@ -14,6 +15,9 @@ from revc.passes.analysis.random_nets import Probe
 from revc.passes.lint import LintResult, lint
 from revc.passes.rules.m508_memory_infeasible import Least
 from revc.passes.sources import DISK
+
+if TYPE_CHECKING:
+    from revc.passes.analysis.lipschitz import NetWeights
 
 
 @dataclass
@@ -41,10 +45,10 @@ def check(request: Request) -> int:
 
 def shown(request: Request) -> tuple[int, set[str]]:
     """Lint files, print the findings, and return the exit code and which files were read."""
-    run = _Run()
+    run, weights = _Run(), _weights(request)
     for spec in expanded(request.specs, request.exclude):
         try:
-            run.results.append((spec, _linted(spec, request)))
+            run.results.append((spec, _linted(spec, request, weights)))
         except SpecError as error:
             run.results.append((spec, LintResult(error.diagnostics)))
         except BindError as error:
@@ -55,10 +59,18 @@ def shown(request: Request) -> tuple[int, set[str]]:
     return run.code(), {file for _, result in run.results for file in result.texts}
 
 
-def _linted(spec: str, request: Request) -> LintResult:
+def _weights(request: Request) -> "NetWeights | None":
+    if request.weights is None:
+        return None
+    from revc.audit.weights import read_weights  # imports torch
+
+    return read_weights(request.weights)
+
+
+def _linted(spec: str, request: Request, weights: "NetWeights | None") -> LintResult:
     nets, least = _probes(request.allowed) if request.probe else (None, None)
     chosen, dims = request.selection, request.dims
-    return lint(source(spec), chosen, dims, DISK, nets, least, request.defaults)
+    return lint(source(spec), chosen, dims, DISK, nets, least, request.defaults, weights)
 
 
 def _show(run: _Run, style: Format, proof: bool) -> None:

@@ -1,5 +1,6 @@
 """`revc lint`: check specs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,6 +42,10 @@ def run(
             help="Run torch nets to see if they draw random numbers; count a step's memory.",
         ),
     ] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Bound nets by these parameters: safetensors, or a saved state dict."),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Lint again whenever a file changes, until Ctrl-C.")
     ] = False,
@@ -51,7 +56,9 @@ def run(
     chosen = Selection(codes(select), codes(ignore), codes(deny))
     _check_codes(chosen)
     dims, allowed = parse_dims(dim or []), imports(no_import, allow_import)
-    asked = Request(tuple(specs), output_format, chosen, dims, {}, (), proof, probe, allowed)
+    asked = Request(
+        tuple(specs), output_format, chosen, dims, {}, (), proof, probe, allowed, weights
+    )
     request = with_settings(asked)
     if fix or unsafe_fixes:
         mend(request, unsafe_fixes)

@@ -16,7 +16,7 @@ class Request:
     `dims` must be dims of every file; `defaults` bind those that a file has. `exclude` are patterns
     of files that a folder or pattern does not mean. With `probe`, which imports torch and the nets
     of the specs, torch nets are run, with `allowed` only those from these modules, or from below;
-    and budgets of memory are checked.
+    and budgets of memory are checked. `weights` is a file of parameters that bound nets.
     """
 
     specs: tuple[str, ...]
@@ -28,6 +28,7 @@ class Request:
     proof: bool = False
     probe: bool = False
     allowed: Sequence[str] | None = None
+    weights: Path | None = None
 
 
 _LISTS = {"--select": "select", "--ignore": "ignore", "--deny": "deny"}

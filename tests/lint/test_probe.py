@@ -86,6 +86,15 @@ def test_the_reason_is_what_capture_knows() -> None:
     assert "the first of 4 examples, run alone, differs in 8 of 8 values" in sized.what
 
 
+def test_what_draws_is_charged_if_capture_has_a_key_for_it() -> None:
+    found = watched(nn.Dropout(0.5), "m:Net", [torch.randn(4, D)])
+    assert (found.verdict, "bernoulli" in found.why) == ("charged", True)
+    branch = Own(lambda s, x: torch.rand_like(x) if x.sum() > 1e9 else x + torch.rand_like(x))
+    found = watched(branch, "m:Net", [torch.randn(4, D)])
+    assert found.verdict == "unknown"
+    assert "not captured: its numbers decide what it computes" in found.why
+
+
 SOURCE = """
 import torch
 from torch import nn

@@ -1,9 +1,11 @@
 """`residual y by F`: a contraction, one that need not be, or one that certainly is no bijection."""
 
+from functools import partial
 from math import inf
 
 from revc.grammar import ast
-from revc.ir.expr import Expr, Place
+from revc.ir.expr import Expr, NetCall, Place
+from revc.ir.nets import Builtin
 from revc.ir.types import RegType
 from revc.passes.analysis.doubts import Doubt
 from revc.passes.analysis.lipschitz import lipschitz
@@ -31,9 +33,17 @@ def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
     return []
 
 
+def _net_bound(scope: Scope, call: NetCall) -> float:
+    """Return a bound of a built-in net whose weights are known, infinity for any other."""
+    draft, weights = scope.slots.drafts[call.slot], scope.elaboration.weights
+    if weights is None or not isinstance(draft.source, Builtin):
+        return inf
+    return weights(draft.name, draft.source)
+
+
 def _contraction(scope: Scope, node: ast.Residual, at: Place, kind: RegType, change: Expr) -> None:
     """Note what is known of x + F(x): that F contracts, that it does not, or neither."""
-    bound = lipschitz(with_lets(scope, change), at.name)
+    bound = lipschitz(with_lets(scope, change), at.name, partial(_net_bound, scope))
     if bound < 1:
         reason = f"x + F(x) has one x for each value: F has the Lipschitz bound {bound:.4g}"
         scope.doubts.append(Doubt("BOUNDED", reason, node.span))
