@@ -8,7 +8,7 @@ from torch import Tensor
 from revc.errors import BindError, ScheduleError
 from revc.passes.schedule.segments import TooLittleError, choose
 from revc.planning.budget import budget_for
-from revc.planning.compiled import again, compiled_costs, highest, ladder
+from revc.planning.compiled import compiled_costs, highest, ladder
 from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.link import Link, link_of
 from revc.planning.lowest import lowest
@@ -147,7 +147,7 @@ def _searched(memory: int, costs: Costs, extra: int, watch: Watch) -> Planned:
             break
         bound = _operations(costs, choice.bound) if turn == 0 else bound
         schedule = costs.schedule(choice.ways)
-        more = again(costs, choice.ways)
+        more = costs.operations(choice.ways)
         step = costs.steps(schedule)
         peak = step.peak + extra
         if peak <= memory and (best is None or more < best.flops):
@@ -169,7 +169,7 @@ def _least(memory: int, costs: Costs, extra: int, bound: float) -> Planned:
         TooLittleError: it holds more than the budget.
     """
     least = lowest(costs)
-    peak, more = least.step.peak + extra, again(costs, least.ways)
+    peak, more = least.step.peak + extra, costs.operations(least.ways)
     if peak > memory:
         raise TooLittleError(memory, peak, least.name)
     host = least.step.host
@@ -205,7 +205,7 @@ def _compiled(
     costs = known.costs if known is not None and peaks else compiled_costs(model, values)
     rungs = ladder(costs)
     rung, in_time = highest(model, values, rungs, memory, peaks, watch)
-    peak, flops = peaks[rung.schedule], again(costs, rung.ways)
+    peak, flops = peaks[rung.schedule], costs.operations(rung.ways)
     extra = max(0, peak - rung.counted)
     return Planned(
         rung.schedule, costs, peak, memory, extra, flops, 0.0, in_time=in_time, peaks=peaks
