@@ -155,7 +155,7 @@ class Spec:
         found = self._found(checked)
         if checked is None:
             return found
-        places = {one.span for one in found}
+        places = {one.span for one in found if one.level == "deny"}
         late = [one for one in checked.unsupported() if one.span not in places]
         return self._repaired(sorted([*found, *late], key=by_place))
 

@@ -68,6 +68,6 @@ def colliding(finding: Diagnostic, collision: str | None, note: str) -> Diagnost
     if finding.code != RULE.code:
         return finding
     if collision is None:
-        return replace(finding, notes=(*finding.notes, note))
+        return replace(finding, notes=(note,)) if note else finding
     message = f"{finding.message}; collision found: {collision}"
     return replace(finding, message=message, witness=collision)

@@ -105,4 +105,13 @@ def _summary(spec: str, result: LintResult) -> str:
     levels = [finding.level for finding in result.findings]
     counts = ", ".join(f"{levels.count(x)} {x}" for x in ("deny", "warn") if x in levels)
     verdicts = ", ".join(f"{tree.subject} {tree.verdict}" for tree in result.proofs)
-    return f"{spec}: {counts or 'no findings'}" + (f"; {verdicts}" if verdicts else "")
+    parts = (counts or "no findings", _mendable(result), verdicts)
+    return f"{spec}: " + "; ".join(part for part in parts if part)
+
+
+def _mendable(result: LintResult) -> str:
+    """Say how many findings have repairs, and which option makes them."""
+    fixes = [finding.fix for finding in result.findings if finding.fix is not None]
+    safe = sum(fix.safe for fix in fixes)
+    counts = (safe, "--fix"), (len(fixes) - safe, "--unsafe-fixes")
+    return ", ".join(f"{count} to mend with {option}" for count, option in counts if count)

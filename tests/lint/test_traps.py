@@ -89,7 +89,6 @@ def test_a_repaired_trap_is_proved(name: str) -> None:
 NO_WITNESS = {
     "an injective one": ("a += tanh(a)", "no collision was found near folds of the map between"),
     "one that reads another": ("a += tanh(a) * b", "on a grid of 12 points a register, b held at"),
-    "a net": ("a += mlp(a, width = 8)", "nets, slices and long lets are not worked out"),
     "two nets": ("a, b <- a + mlp(b, width = 8), b + mlp(a, width = 8)", "nets, slices"),
 }
 
@@ -103,6 +102,11 @@ def test_a_search_without_a_find_says_what_it_did_not_search(name: str) -> None:
         return
     assert found.witness is None
     assert note in found.notes[0]
+
+
+def test_an_update_by_a_net_has_no_note_on_a_search_that_was_not_made() -> None:
+    (found,) = linted("a += mlp(a, width = 8)").findings
+    assert (found.code, found.notes, found.witness) == ("B201", (), None)
 
 
 def told(result: LintResult) -> list[tuple[str, str | None]]:

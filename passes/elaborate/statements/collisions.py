@@ -17,10 +17,14 @@ Places = Sequence[tuple[Place, RegType]]
 
 
 class Sought(NamedTuple):
-    """What came of a search: a collision as text, else what was searched and what was not."""
+    """What came of a search: a collision as text, else what was searched and what was not.
+
+    `tried` says that there was one.
+    """
 
     collision: str | None
     note: str = ""
+    tried: bool = False
 
 
 def added(at: Place, kind: RegType, value: Expr, sign: int) -> Expr:
@@ -61,6 +65,7 @@ def _searched(places: Places, values: Sequence[Expr], bits: int) -> Sought:
             None,
             f"no collision was found near folds of the map between {GRID[0]:g} and {GRID[-1]:g}, on"
             f" a grid of {len(GRID)} points a register{fixed}; nothing beyond was searched",
+            tried=True,
         )
     one, two, image = (_text(raw, bits) for raw in (found.first, found.second, found.image))
     given = "".join(f" (with {name} = {held})" for name, held in others.items())

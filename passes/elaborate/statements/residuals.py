@@ -50,6 +50,6 @@ def _contraction(scope: Scope, node: ast.Residual, at: Place, kind: RegType, cha
         return
     found = sought(scope, [(at, kind)], [added(at, kind, change, 1)])
     if bound < inf or found.collision:
-        scope.findings.add(not_contracting(bound, node.span, *found))
+        scope.findings.add(not_contracting(bound, node.span, *found[:2]))
     reason = found.collision or "x + F(x) is invertible only if F contracts; no bound shows it"
     scope.doubts.append(Doubt("REFUTED" if found.collision else "UNKNOWN", reason, node.span))

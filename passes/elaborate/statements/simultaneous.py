@@ -44,7 +44,7 @@ def _refuse(
     values: Sequence[Expr],
 ) -> None:
     names = [at.name for at, _ in places]
-    collision, note = sought(scope, places, values)
+    collision, note, _ = sought(scope, places, values)
     angle = rotated(names, values)
     if angle is not None:
         scope.findings.add(angle_reads(node.span, angle, collision, note))

@@ -48,7 +48,8 @@ def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
         whole = sought(scope, [(at, kind)], [added(at, kind, increment, sign)])
         if whole.collision:
             scope.doubts.append(Doubt("REFUTED", whole.collision, node.span))
-        raise scope.findings.reject(colliding(wrong, *whole))
+        note = whole.note if whole.tried else ""  # else there is nothing to say beyond the finding
+        raise scope.findings.reject(colliding(wrong, whole.collision, note))
     scope.regs.change(at.name, node.span, at)
     step = make(Add, span=node.span, target=at, sign=sign, value=increment)
     return masked(scope, step, kind.shape[:1], undo)
