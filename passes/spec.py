@@ -1,6 +1,6 @@
 """The front door: from the source of a spec to its tree, its findings and its programs."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -157,14 +157,11 @@ class Spec:
             return found
         places = {one.span for one in found if one.level == "deny"}
         late = [one for one in checked.unsupported() if one.span not in places]
-        return self._repaired(sorted([*found, *late], key=by_place))
-
-    def _repaired(self, findings: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
-        if not findings:
+        if not (every := sorted([*found, *late], key=by_place)):
             return ()
         from revc.passes.repairs.table import repaired  # clean specs need none
 
-        return tuple(repaired(one, self.main) for one in findings)
+        return tuple(repaired(one, self.main) for one in every)
 
     @cached_property
     def proofs(self) -> tuple[Proof, ...]:
