@@ -38,9 +38,10 @@ class Planned:
     Attributes:
         schedule: an action for each segment that a run passes.
         costs: what each action of each segment costs.
-        peak: the bytes that a step holds under it, beside parameters, their gradients and inputs.
+        peak: the bytes that a step holds under it, beside parameters, their gradients and inputs;
+            measured, where anything is.
         memory: the budget.
-        workspace: of the peak, what kernels hold themselves, as it was measured.
+        workspace: what kernels hold themselves at most, as it was measured.
         flops: what it computes beyond a step that saves everything; copies to the host and back
             count as what could be computed in their time.
         bound: by the costs, no schedule of these actions within the budget computes less. They are
@@ -122,10 +123,8 @@ def plan(
     costs, extra = known.costs, known.workspace
     for _ in range(TRIES):
         best = _searched(memory, costs, extra, watch)
-        held = step_bytes(model, values, best.schedule) if measure else 0
-        if held <= best.peak:
-            return best
-        extra += held - best.peak
+        held = step_bytes(model, values, best.schedule) if measure else best.peak
+        extra += max(0, held - best.peak)
         if held <= memory:
             return replace(best, peak=held, workspace=extra)
     raise ScheduleError(f"no schedule was found that holds at most {memory} bytes")
