@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 from torch.fx import Graph, GraphModule, Node
 
 from revc.errors import BindError
@@ -75,7 +76,7 @@ PAIRS = Pairs()
 
 _numbers = itertools.count(1)
 
-_found: dict[Hashable, tuple[Any, str]] = {}
+_found: dict[Hashable, tuple[Any, str, str]] = {}
 
 
 def attributes(code: str, name: str) -> tuple[tuple[str, str, Any], ...]:
@@ -96,10 +97,10 @@ def pair(code: str, name: str, cast: torch.dtype | None, forms: tuple[tuple[Any,
     if key not in _found or _found[key][0] != now:
         if not any(one[0] == code for one in _found):  # type: ignore[index]
             weakref.finalize(model, _forget, code)
-        _found[key] = now, _made(code, name, module, cast, [Form(*one) for one in forms])
-    found = _found[key][1]
-    if not found and model.capture == "require":
-        raise BindError(f"net {name!r} is not captured, as the model requires")
+        _found[key] = now, *_made(code, name, module, cast, [Form(*one) for one in forms])
+    _, found, why = _found[key]
+    if why and model.capture == "require":
+        raise BindError(f"net {name!r} is not captured, as the model requires: {why}")
     return found
 
 
@@ -110,7 +111,7 @@ pair._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]) -> str:
     """Return the key of the regions of a net, where a compiler traces; nothing if it has none."""
-    if leaf.capture == "never":
+    if leaf.capture == "never" or not leaf.code:
         return ""
     forms = tuple(
         (_fixed(x.shape), _fixed(x.stride()), x.dtype, x.device, w)
@@ -145,7 +146,7 @@ def pull(leaf: Leaf, handle: InRegion, cotangent: Tensor) -> tuple[Any, ...]:
     pair: Pair = getattr(PAIRS, handle.pair)
     found: list[Tensor] = []
     if pair.back is not None and pair.cotangent is not None:
-        found = [*pair.back(*handle.values, _like(cotangent, pair.cotangent))]
+        found = [*pair.back(*handle.values, like(cotangent, pair.cotangent))]
     rest = [found.pop(0) if gives else None for gives in pair.gives]
     count = len(leaf.params)
     by_inputs = [
@@ -155,7 +156,8 @@ def pull(leaf: Leaf, handle: InRegion, cotangent: Tensor) -> tuple[Any, ...]:
     return (tuple(rest[:count]), *by_inputs)
 
 
-def _like(cotangent: Tensor, form: Form) -> Tensor:
+def like(cotangent: Tensor, form: Form) -> Tensor:
+    """Return a cotangent with shape, dtype and strides as they were traced."""
     out = torch.empty_strided(form.shape, form.stride, dtype=form.dtype, device=cotangent.device)
     return out.copy_(cotangent)
 
@@ -171,8 +173,8 @@ def _forget(code: str) -> None:
 
 def _made(
     code: str, name: str, module: nn.Module, cast: torch.dtype | None, forms: Sequence[Form]
-) -> str:
-    """Make a net's regions; return their key.
+) -> tuple[str, str]:
+    """Make a net's regions; return their key, or else why there are none.
 
     Raises:
         BindError: it draws random numbers.
@@ -185,8 +187,8 @@ def _made(
     ]
     try:
         joint = trace(module, Sample([*module.parameters()], inputs, cast))
-    except Refusal:
-        return ""
+    except Refusal as refusal:
+        return "", str(refusal)
     if joint.random:
         raise BindError(
             f"net {name!r} draws random numbers ({', '.join(joint.random)}), which code of a "
@@ -195,14 +197,18 @@ def _made(
         )
     key = f"pair_{next(_numbers)}"
     wants = [x.requires_grad for x in (*module.parameters(), *inputs)]
-    setattr(PAIRS, key, _paired(joint, wants))
-    return key
+    setattr(PAIRS, key, paired(joint, wants))
+    return key, ""
 
 
-def _paired(joint: Joint, wants: Sequence[bool]) -> Pair:
+def paired(joint: Joint, wants: Sequence[bool]) -> Pair:
+    """Return the regions of a joint graph; `wants` are the parameters' and inputs' wishes."""
     cut = Cut(joint, again=True)
-    fresh = [node for node in cut.kept if node in cut.place]
-    direct = [node for node in cut.kept if node not in cut.place]
+    views = {node: chain for node in cut.kept if (chain := _chain(node, cut.given))}
+    fresh = [node for node in cut.kept if node in cut.place and node not in views]
+    direct = list(dict.fromkeys(
+        views[node][0] if node in views else node for node in cut.kept if node not in fresh
+    ))  # fmt: skip
     front = Graph()
     new = {node: front.node_copy(node) for node in cut.given}
     for node in cut.front:
@@ -212,7 +218,8 @@ def _paired(joint: Joint, wants: Sequence[bool]) -> Pair:
     rest = iter(cut.found)
     gives = tuple(w and next(rest) is not None for w in wants)
     (like,) = [None] if joint.cotangent is None else tensors(joint.cotangent)
-    back = _back(cut, [*direct, *fresh], ends) if ends else None
+    again = [node for chain in views.values() for node in chain[1:]]
+    back = _back(cut, [*direct, *fresh], [*again, *cut.pulling], ends) if ends else None
     return Pair(
         region(GraphModule(joint.module, front, "front")),
         None if back is None else region(GraphModule(joint.module, back, "back")),
@@ -222,14 +229,26 @@ def _paired(joint: Joint, wants: Sequence[bool]) -> Pair:
     )  # fmt: skip
 
 
-def _back(cut: Cut, kept: Sequence[Node], ends: Sequence[Node]) -> Graph:
+def _chain(node: Node, given: Sequence[Node]) -> list[Node]:
+    """Return what makes a view of something given, from that on; nothing for other nodes."""
+    chain = [node]
+    while chain[0] not in given:
+        target = chain[0].target
+        if not isinstance(target, OpOverload) or not target.is_view:
+            return []
+        chain.insert(0, chain[0].all_input_nodes[0])
+    return chain if len(chain) > 1 else []
+
+
+def _back(cut: Cut, kept: Sequence[Node], nodes: Sequence[Node], ends: Sequence[Node]) -> Graph:
     """Return the graph that pulls back."""
     graph, new = Graph(), dict[Node, Node]()
     given = [*kept, *filter(None, [cut.joint.cotangent])]
     for index, node in enumerate(given):
         new[node] = graph.placeholder(f"kept_{index}")
-    for node in cut.pulling:
-        new[node] = graph.node_copy(node, new.__getitem__)
+    for node in nodes:
+        if node not in new:
+            new[node] = graph.node_copy(node, new.__getitem__)
     graph.output(tuple(_apart(graph, ends, given, new)))
     return graph
 
