@@ -11,7 +11,9 @@ from typing import NamedTuple
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.dims import DimError
+from revc.ir.instructions.metered import Coded
 from revc.ir.make import make
+from revc.ir.nets import NetSlot, TorchClass
 from revc.ir.program import Budget, MemoryBound, Program, StackDecl
 from revc.passes.analysis.budget_verdict import own_budgets, verdict
 from revc.passes.analysis.dims_needed import free_dims
@@ -171,8 +173,19 @@ def _file(main: Module, elaboration: Elaboration) -> None:
     for item in main.items(ast.NetDecl):
         assert isinstance(item, ast.NetDecl)
         file_net(home, item)
+    if elaboration.probe is not None:
+        for rule in checks("bijections"):
+            _add(elaboration.findings, rule(main, elaboration.probe))
+    _nets(elaboration, home.slots.freeze()[0])
+
+
+def _nets(elaboration: Elaboration, nets: Sequence[NetSlot]) -> None:
+    """Check the nets of a body; those of torch's for what they do besides reading, too."""
     for rule in checks("nets"):
-        _add(elaboration.findings, rule(home.slots.freeze()[0], elaboration.probe))
+        _add(elaboration.findings, rule(nets, elaboration.probe))
+    brought = [slot for slot in nets if isinstance(slot.source, TorchClass)]
+    for rule in checks("modules") if brought else ():
+        _add(elaboration.findings, rule(brought, elaboration.probe))
 
 
 def _decl(done: Checked, decl: Decl) -> None:
@@ -180,16 +193,18 @@ def _decl(done: Checked, decl: Decl) -> None:
     built, findings = done.built[id(decl)], done.findings
     if built is None:
         return
-    before = findings.reports
-    for rule in checks("nets"):
-        _add(findings, rule(built.block.nets, done.elaboration.probe))
+    before = findings.denials
+    _nets(done.elaboration, built.block.nets)
     if built.whole:
         for rule in checks("block"):
             _add(findings, rule(built.block, done.elaboration.checked))
+        coded = any(isinstance(step, Coded) for step in built.block.own())
+        for rule in checks("bits") if coded else ():
+            _add(findings, rule(built.block))
     if built.whole and id(decl) in done.programs:
         for rule in checks("model"):
             _add(findings, rule(done.programs[id(decl)]))
-    if findings.reports > before:
+    if findings.denials > before:
         done.suspect.add(id(decl))
     elif id(decl) in done.programs:
         _memory(done, done.programs[id(decl)])

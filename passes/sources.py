@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 
 from revc.grammar.source import read
@@ -26,7 +27,8 @@ class Sources:
     def main(self, source: str | Path | Text) -> Text:
         """Return the text of a spec: `source` is its path, or the text itself.
 
-        A string is a text if it has a newline or a brace; a `Path` never is.
+        A string is a text if it has a newline, or a brace and no file has this name; a `Path`
+        never is.
 
         Raises:
             SpecError: the file cannot be read.
@@ -61,5 +63,5 @@ DISK = Sources()
 
 
 def is_text(source: str) -> bool:
-    """Say whether a string is the text of a spec: a path has no newline and no brace."""
-    return "\n" in source or "{" in source
+    """Say whether a string is a spec's text: it has a newline, or a brace and names no file."""
+    return "\n" in source or ("{" in source and not isfile(source))

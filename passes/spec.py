@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from revc.errors import BindError
 from revc.grammar import ast
@@ -30,6 +31,9 @@ from revc.passes.sources import DISK, Sources, Text
 from revc.passes.transform.pipeline import run_pipeline
 from revc.unforeseen import ours
 
+if TYPE_CHECKING:
+    from revc.passes.analysis.lipschitz import NetWeights
+
 MOST_SIZE = 2**63 - 1  # what PyTorch counts elements with
 
 
@@ -42,7 +46,8 @@ class Spec:
 
     def __init__(
         self, source: str | Path | Text, dims: Mapping[str, int] = {}, sources: Sources = DISK,
-        probe: Probe | None = None, least: Least | None = None,
+        probe: Probe | None = None, least: Least | None = None, defaults: Mapping[str, int] = {},
+        weights: "NetWeights | None" = None,
     ) -> None:  # fmt: skip
         """Read a spec, and the files that it uses.
 
@@ -54,12 +59,14 @@ class Spec:
             probe: what runs torch nets to see whether they draw random numbers; None judges them by
                 their text alone.
             least: what counts the least memory of a model's step; None checks no budget of it.
+            weights: what bounds built-in nets by their parameters; None bounds none.
+            defaults: values for those dims of the file that are among them and not in `dims`.
 
         Raises:
             SpecError: the file cannot be read.
             BindError: `dims` has a dim that the file does not declare, or a negative size.
         """
-        self._dims, self._probe, self._least = dict(dims), probe, least
+        self._dims, self._probe, self._least, self._weights = dict(dims), probe, least, weights
         self._loaded = Findings()
         self._passes: dict[str | None, Checked] = {}
         loader = Loader(self._loaded, sources)
@@ -67,10 +74,11 @@ class Spec:
         with ours(lambda: text.file):
             self.main = loader.main(text)
         self.modules = tuple(loader.modules)
-        self._bind()
+        self._bind(defaults)
 
-    def _bind(self) -> None:
+    def _bind(self, defaults: Mapping[str, int]) -> None:
         known = [m.prefix + name for m in self.modules for name in declared_dims(m)]
+        self._dims = {name: defaults[name] for name in defaults if name in known} | self._dims
         for name, size in self._dims.items():
             if name not in known and not self._loaded.denied:
                 raise BindError(f"no dim `{name}`{hint(name, known)}")
@@ -101,7 +109,7 @@ class Spec:
     def elaboration(self) -> Elaboration:
         """Return a new elaboration of the spec, with the findings of its reading."""
         elaboration = Elaboration(
-            self._loaded.copy(), self.main, self._dims, self._probe, self._least
+            self._loaded.copy(), self.main, self._dims, self._probe, self._least, self._weights
         )
         for module in self.modules:
             elaboration.names(module)
@@ -147,9 +155,13 @@ class Spec:
         found = self._found(checked)
         if checked is None:
             return found
-        places = {one.span for one in found}
+        places = {one.span for one in found if one.level == "deny"}
         late = [one for one in checked.unsupported() if one.span not in places]
-        return tuple(sorted([*found, *late], key=by_place))
+        if not (every := sorted([*found, *late], key=by_place)):
+            return ()
+        from revc.passes.repairs.table import repaired  # clean specs need none
+
+        return tuple(repaired(one, self.main) for one in every)
 
     @cached_property
     def proofs(self) -> tuple[Proof, ...]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
@@ -21,6 +21,9 @@ from revc.passes.rules.m508_memory_infeasible import Least
 from revc.passes.rules.report import Findings, Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 
+if TYPE_CHECKING:
+    from revc.passes.analysis.lipschitz import NetWeights
+
 DEPTH = 64  # of bodies within bodies, called or written: a model is rarely 5 deep
 MOST_VERSIONS = 100  # of a block: each has graphs of its own
 MOST_IN_CALL = 5_000  # operations that the call of a net of nets is written out as
@@ -36,8 +39,8 @@ def too_deep(at: Span) -> Diagnostic:
 class Elaboration:
     """All that has been elaborated of a program, and what its files declare.
 
-    `probe` runs a net to see whether it draws random numbers, `least` counts the memory of a step,
-    where somebody asked for that.
+    `probe` runs a net to see what it does, `least` counts the memory of a step, `weights` bounds
+    nets by their parameters, where somebody asked for that.
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
     each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
     that there are too many nets to go on; `left_out` how many statements were refused; `turns` how
@@ -53,6 +56,7 @@ class Elaboration:
     overrides: Mapping[str, int]
     probe: Probe | None = None
     least: Least | None = None
+    weights: "NetWeights | None" = None
     done: dict[Hashable, Specialised] = field(default_factory=dict)
     refused: dict[Span, Diagnostic] = field(default_factory=dict)
     checked: set[Span] = field(default_factory=set)

@@ -47,7 +47,6 @@ class LazyGroup(TyperGroup):
 app = typer.Typer(
     cls=LazyGroup,
     name="revc",
-    add_completion=False,
     no_args_is_help=True,
     context_settings=_HELP,
     rich_markup_mode=None,
