@@ -62,6 +62,15 @@ class Engine:
                 return True
             self._reduce(self._rules[-1 - action])
 
+    def step(self, token: Token) -> str | None:
+        """Take one token without making any value; return the terminal that it is.
+
+        Returns:
+            None if it is wrong here.
+        """
+        kind = self.kind(token)
+        return kind if self._advance(self.states, kind) else None
+
     def follow(self, tokens: Iterable[Token]) -> bool:
         """Say whether these tokens could be pushed, one after the other; changes nothing."""
         states = list(self.states)

@@ -21,6 +21,7 @@ COMMANDS = {
     "show": "revc.cli.show",
     "plan": "revc.cli.plan",
     "retrofit": "revc.cli.retrofit",
+    "lsp": "revc.cli.lsp",
 }
 
 _HELP = {"help_option_names": ["--help", "-h"]}
