@@ -67,10 +67,15 @@ class Checked:
         """Yield what cannot be compiled yet in any block or model of the main file, each once."""
         found = dict(self.elaboration.refused)
         for built in self.roots:
-            for rule in checks("support") if built.whole else ():
-                for one in rule(built.block):
+            if built.whole and not self.kept_clean("support", built, _support(built)):
+                for one in _support(built):
                     found.setdefault(one.span, one)
         yield from found.values()
+
+    def kept_clean(self, rules: str, built: Specialised, found: Iterable[Diagnostic]) -> bool:
+        """Say whether an editor's last text had the same block, with nothing to be found in it."""
+        kept = self.elaboration.kept
+        return kept is not None and kept.clean(rules, built, found)
 
     def proofs(self) -> Iterator[Proof]:
         """Yield the proof of every block and model of the main file."""
@@ -181,11 +186,8 @@ def _decl(done: Checked, decl: Decl) -> None:
     if built is None:
         return
     before = findings.reports
-    for rule in checks("nets"):
-        _add(findings, rule(built.block.nets, done.elaboration.probe))
-    if built.whole:
-        for rule in checks("block"):
-            _add(findings, rule(built.block, done.elaboration.checked))
+    if not done.kept_clean("own", built, _own(done, built)):
+        _add(findings, _own(done, built))
     if built.whole and id(decl) in done.programs:
         for rule in checks("model"):
             _add(findings, rule(done.programs[id(decl)]))
@@ -193,6 +195,20 @@ def _decl(done: Checked, decl: Decl) -> None:
         done.suspect.add(id(decl))
     elif id(decl) in done.programs:
         _memory(done, done.programs[id(decl)])
+
+
+def _own(done: Checked, built: Specialised) -> Iterator[Diagnostic]:
+    """Yield what is found in the nets of a block, and in its statements if all were read."""
+    for rule in checks("nets"):
+        yield from rule(built.block.nets, done.elaboration.probe)
+    for rule in checks("block") if built.whole else ():
+        yield from rule(built.block, done.elaboration.checked)
+
+
+def _support(built: Specialised) -> Iterator[Diagnostic]:
+    """Yield the statements of a block that cannot be compiled yet."""
+    for rule in checks("support"):
+        yield from rule(built.block)
 
 
 def _memory(done: Checked, program: Program) -> None:

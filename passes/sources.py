@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from revc.grammar.parser import ParseResult, parse
 from revc.grammar.source import read
 
 
@@ -46,6 +47,10 @@ class Sources:
         """
         held = self._buffers.get(path.resolve()) if self._buffers else None
         return read(path) if held is None else held
+
+    def parse(self, text: str, file: str) -> ParseResult:
+        """Return what a text that came from `file` says."""
+        return parse(text, file)
 
     def has(self, path: Path) -> bool:
         """Say whether there is a file at `path`."""

@@ -16,6 +16,7 @@ from revc.passes.analysis.random_nets import Probe
 from revc.passes.checks import Checked, check
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.elaboration import Elaboration
+from revc.passes.elaborate.kept import Kept
 from revc.passes.elaborate.scope.names import declared_dims
 from revc.passes.loading import Loader
 from revc.passes.modules import nowhere
@@ -42,7 +43,7 @@ class Spec:
 
     def __init__(
         self, source: str | Path | Text, dims: Mapping[str, int] = {}, sources: Sources = DISK,
-        probe: Probe | None = None, least: Least | None = None,
+        probe: Probe | None = None, least: Least | None = None, kept: Kept | None = None,
     ) -> None:  # fmt: skip
         """Read a spec, and the files that it uses.
 
@@ -54,12 +55,14 @@ class Spec:
             probe: what runs torch nets to see whether they draw random numbers; None judges them by
                 their text alone.
             least: what counts the least memory of a model's step; None checks no budget of it.
+            kept: what an editor keeps of one text for the next; a spec then makes one pass only.
 
         Raises:
             SpecError: the file cannot be read.
             BindError: `dims` has a dim that the file does not declare, or a negative size.
         """
         self._dims, self._probe, self._least = dict(dims), probe, least
+        self._kept = kept
         self._loaded = Findings()
         self._passes: dict[str | None, Checked] = {}
         loader = Loader(self._loaded, sources)
@@ -116,7 +119,11 @@ class Spec:
             return None
         if first not in self._passes:
             with recursion_limit(), self._work() as elaboration:
-                self._passes[first] = check(self.main, elaboration(), first)
+                whole = elaboration()
+                if self._kept is not None:
+                    self._kept.begin(self.modules)
+                    whole.kept = self._kept
+                self._passes[first] = check(self.main, whole, first)
         return self._passes[first]
 
     @contextmanager

@@ -52,7 +52,9 @@ def renamed(document: Document, line: int, column: int, name: str) -> tuple[Span
     if not (name.isascii() and name.isidentifier()) or name in table().reserved:
         raise BindError(f"`{name}` is no name")
     places = _places(symbol)
-    if _things(replace(document, text=_with(document.text, places, name))) != _things(document):
+    if _things(replace(document, text=_with(document.text, places, name), blocks=None)) != _things(
+        document
+    ):
         raise BindError(f"`{name}` is the name of something else here")
     return places
 

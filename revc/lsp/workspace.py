@@ -1,14 +1,16 @@
 """The texts that an editor holds, and what the front door says of each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, SpecError
 from revc.grammar.highlight import Piece, pieces
+from revc.grammar.kept import Kept as Statements
 from revc.grammar.lexer import Lexer, Token
+from revc.grammar.parser import ParseResult, parse
 from revc.grammar.source import decode
 from revc.grammar.span import Span
 from revc.grammar.table import END
@@ -17,6 +19,7 @@ from revc.lsp.names import Names
 from revc.lsp.positions import Lines
 from revc.passes.analysis.proof import Proof
 from revc.passes.checks import Checked
+from revc.passes.elaborate.kept import Kept as Blocks
 from revc.passes.loading import STD
 from revc.passes.sources import Sources, Text
 from revc.passes.spec import Spec
@@ -26,13 +29,15 @@ from revc.passes.spec import Spec
 class Document:
     """One text with what is known of it; all of it is worked out when it is asked for.
 
-    `file` is the name that findings give it, `sources` where the files that it uses come from.
+    `file` is the name that findings give it, `sources` where the files that it uses come from,
+    `blocks` what was elaborated of the text before.
     """
 
     text: str
     file: str
     folder: Path | None
     sources: Sources
+    blocks: Blocks | None = None
 
     @cached_property
     def lines(self) -> Lines:
@@ -101,9 +106,35 @@ class Document:
     def _read(self) -> Spec | SpecError:
         try:
             text = decode(self.text.encode("utf-8", "surrogatepass"), self.file)
-            return Spec(Text(text, self.file, self.folder), sources=self.sources)
+            source = Text(text, self.file, self.folder)
+            return Spec(source, sources=self.sources, kept=self.blocks)
         except SpecError as error:
             return error
+
+
+class Reading(Sources):
+    """The texts that are open, before those on the disk; what was read of them is kept."""
+
+    def __init__(self, buffers: Mapping[str | Path, str], kept: "dict[str, _Kept]") -> None:
+        super().__init__(buffers)
+        self._kept = kept
+
+    def parse(self, text: str, file: str) -> ParseResult:
+        """Return what a text says, from what earlier texts of the file said where that holds."""
+        kept = self._kept.setdefault(file, _Kept())
+        if kept.result is None or kept.text != text:
+            kept.text, kept.result = text, parse(text, file, kept.statements)
+        return kept.result
+
+
+@dataclass
+class _Kept:
+    """What is kept of a file: its last text and what that says, its statements, its blocks."""
+
+    text: str = ""
+    result: ParseResult | None = None
+    statements: Statements = field(default_factory=Statements)
+    blocks: Blocks = field(default_factory=Blocks)
 
 
 class Workspace:
@@ -116,6 +147,7 @@ class Workspace:
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
         self._documents: dict[str, Document] = {}
+        self._kept: dict[str, _Kept] = {}
 
     def open(self, file: str, text: str) -> Document:
         """Take a text, or a new version of it, and return the document that it is now."""
@@ -128,6 +160,7 @@ class Workspace:
         """Forget a text: what is on the disk holds again."""
         self._texts.pop(file, None)
         self._documents.pop(file, None)
+        self._kept.pop(file, None)
         self._forget_users()
 
     def users(self) -> tuple[str, ...]:
@@ -151,12 +184,17 @@ class Workspace:
         """
         if file not in self._documents:
             folder = Path(file).parent if is_path(file) else None
-            self._documents[file] = Document(self._texts[file], file, folder, self.sources())
+            kept = self._kept.setdefault(file, _Kept())
+            text, sources = self._texts[file], self.sources()
+            self._documents[file] = Document(text, file, folder, sources, kept.blocks)
         return self._documents[file]
 
     def sources(self) -> Sources:
         """Return the texts that are open, before those on the disk."""
-        return Sources({Path(file): text for file, text in self._texts.items() if is_path(file)})
+        buffers: dict[str | Path, str] = {
+            Path(file): text for file, text in self._texts.items() if is_path(file)
+        }
+        return Reading(buffers, self._kept)
 
     def text(self, file: str) -> str:
         """Return the text of a file, open or on the disk.
