@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -13,7 +14,7 @@ from revc.passes.checks import Checked
 from revc.passes.elaborate.bodies import Specialised
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Body:
     """A block or model as it was elaborated, with its statements and the types around each.
 
@@ -21,7 +22,11 @@ class Body:
     """
 
     built: Specialised
-    steps: tuple[Typed, ...]
+
+    @cached_property
+    def steps(self) -> tuple[Typed, ...]:
+        """The statements, each with the types before and behind it."""
+        return tuple(_own(self.built.block))
 
     def type_at(self, name: str, at: Span) -> RegType | None:
         """Return what `name` holds where it stands: before the statement, else behind it.
@@ -50,7 +55,7 @@ class Body:
 def bodies(checked: Checked) -> tuple[Body, ...]:
     """Return the blocks and models of a pass that have been understood to their end."""
     whole = (one for one in checked.roots if one.complete)
-    return tuple(Body(one, tuple(_own(one.block))) for one in whole)
+    return tuple(map(Body, whole))
 
 
 def _own(block: Block) -> Iterator[Typed]:

@@ -11,6 +11,9 @@ from revc.lsp.costs import cost_text
 from revc.lsp.facts import Body, encloses
 from revc.lsp.workspace import Document
 from revc.passes.analysis.sites import metered
+from revc.passes.modules import statements
+
+_TYPED = (ast.Alloc, ast.Draw, ast.NetDecl)
 
 
 @dataclass(frozen=True)
@@ -27,38 +30,40 @@ def hints(document: Document, first: int, last: int) -> list[Hint]:
     """Return the hints of some lines, in their order."""
     found: dict[tuple[int, int, str], Hint] = {}
     for body in document.bodies:
-        for hint in _of(document, body):
-            if first <= hint.line <= last:
-                found.setdefault((hint.line, hint.column, hint.text), hint)
+        at = body.built.decl.span
+        if at.line <= last and first <= at.end_line:
+            for hint in _of(document, body, range(max(first, at.line), min(last, at.end_line) + 1)):
+                if first <= hint.line <= last:
+                    found.setdefault((hint.line, hint.column, hint.text), hint)
     return sorted(found.values(), key=lambda hint: (hint.line, hint.column))
 
 
-def _of(document: Document, body: Body) -> Iterator[Hint]:
-    yield from _shapes(document, body)
+def _of(document: Document, body: Body, lines: range) -> Iterator[Hint]:
+    yield from _shapes(document, body, lines)
     yield from _bits(body)
-    last = {step.span: at for at, (step, _, _) in enumerate(body.steps)}
-    first = {step.span: at for at, (step, _, _) in reversed(list(enumerate(body.steps)))}
+    steps = [one for one in body.steps if one[0].span.end_line in lines]
+    last = {step.span: at for at, (step, _, _) in enumerate(steps)}
+    first = {step.span: at for at, (step, _, _) in reversed(list(enumerate(steps)))}
     for span, at in last.items():
-        yield from _live(document, body.steps[at][0], body.steps[first[span]][1], body.steps[at][2])
+        yield from _live(document, steps[at][0], steps[first[span]][1], steps[at][2])
 
 
-def _shapes(document: Document, body: Body) -> Iterator[Hint]:
+def _shapes(document: Document, body: Body, lines: range) -> Iterator[Hint]:
     """Yield the shape of what a `let` names, and of registers that are split off, joined, drawn."""
-    decl = body.built.decl
+    typed = list(_typed(body.built.decl))
     for symbol in document.names.symbols:
         for at in symbol.made if symbol.kind in ("let", "register") else ():
-            if not (decl.span.line <= at.line <= decl.span.end_line) or _is_typed(decl, at):
+            if at.line not in lines or any(encloses(span, at) for span in typed):
                 continue
             kind = body.type_at(symbol.name, at)
             if kind is not None:
                 yield Hint(at.line, at.end_column, f": {shape_text(kind.shape)}", str(kind))
 
 
-def _is_typed(decl: ast.BlockDecl | ast.ModelDecl, at: Span) -> bool:
-    """Say whether the author has written a type for a name: in the head, an `alloc` or a `draw`."""
-    typed: list[ast.Node] = [*decl.params, *(decl.results or ())]
-    typed += [n for n in ast.walk(decl.body) if isinstance(n, ast.Alloc | ast.Draw | ast.NetDecl)]
-    return any(encloses(node.span, at) for node in typed)
+def _typed(decl: ast.BlockDecl | ast.ModelDecl) -> Iterator[Span]:
+    """Yield where the author has written a type for a name: the head, each `alloc` and `draw`."""
+    yield from (param.span for param in (*decl.params, *(decl.results or ())))
+    yield from (one.span for one in statements(decl.body) if isinstance(one, _TYPED))
 
 
 def _bits(body: Body) -> Iterator[Hint]:

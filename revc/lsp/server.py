@@ -5,6 +5,7 @@ linted. A change is linted when keys have rested for `REST` seconds.
 """
 
 import asyncio
+import gc
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
@@ -24,6 +25,8 @@ from revc.lsp.rule_pages import RulePages
 from revc.lsp.workspace import Document, Workspace
 
 REST = 0.04
+IDLE = 1.0  # seconds without a change after which memory is tidied
+MOST_UNTIDY = 20  # changes after which it is, however fast they come
 
 
 class Session:
@@ -35,6 +38,8 @@ class Session:
         self.pages = RulePages()
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._told: dict[str, set[str]] = {}
+        self._untidy = 0
+        self._tidying: asyncio.TimerHandle | None = None
 
     def document(self, uri: str) -> Document:
         """Return an open document by its URI."""
@@ -74,6 +79,19 @@ class Session:
         for name in (found.keys() | self._told.get(file, set())) - others:
             self._publish(name, found.get(name, []))
         self._told[file] = found.keys() - others
+        self._leave_untidy()
+
+    def _leave_untidy(self) -> None:
+        """Look for cycles that nobody holds when keys rest: while one is answered it takes long."""
+        self._untidy += 1
+        if self._tidying is not None:
+            self._tidying.cancel()
+        rest = 0 if self._untidy >= MOST_UNTIDY else IDLE
+        self._tidying = asyncio.get_running_loop().call_later(rest, self._tidy)
+
+    def _tidy(self) -> None:
+        self._untidy, self._tidying = 0, None
+        gc.collect()
 
     def _tell_bug(self, bug: InternalError) -> None:
         where = " ".join(getattr(bug, "__notes__", ()))
@@ -114,6 +132,7 @@ def make_server(version: str) -> LanguageServer:
     """Return the server, ready to be started."""
     server = LanguageServer("revc", version, types.TextDocumentSyncKind.Full)
     session = Session(server)
+    gc.disable()  # the session does it itself
     _texts(server, session)
     _places(server, session)
     _whole(server, session)
