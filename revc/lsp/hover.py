@@ -14,12 +14,18 @@ from revc.lsp.workspace import Document
 from revc.passes.analysis.proof import Proof
 from revc.passes.analysis.sites import metered
 from revc.passes.loading import STD
+from revc.passes.recursion_limit import recursion_limit
 
 _MOST_STEPS = 12
 
 
 def hover(document: Document, line: int, column: int) -> tuple[str, Span] | None:
     """Return what is known at a place, and of which stretch of text; None for nothing."""
+    with recursion_limit():
+        return _hover(document, line, column)
+
+
+def _hover(document: Document, line: int, column: int) -> tuple[str, Span] | None:
     found = document.names.at(line, column)
     if found is not None:
         symbol, at = found

@@ -11,7 +11,7 @@ from revc.grammar.highlight import Piece, pieces
 from revc.grammar.kept import Kept as Statements
 from revc.grammar.lexer import Lexer, Token
 from revc.grammar.parser import ParseResult, parse
-from revc.grammar.source import decode
+from revc.grammar.source import MAX_BYTES, decode
 from revc.grammar.span import Span
 from revc.grammar.table import END
 from revc.lsp.facts import Body, bodies, encloses
@@ -21,6 +21,7 @@ from revc.passes.analysis.proof import Proof
 from revc.passes.checks import Checked
 from revc.passes.elaborate.kept import Kept as Blocks
 from revc.passes.loading import STD
+from revc.passes.recursion_limit import recursion_limit
 from revc.passes.sources import Sources, Text
 from revc.passes.spec import Spec
 
@@ -69,7 +70,7 @@ class Document:
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
         """The tokens of the text, without the ends of statements."""
-        lexer, found = Lexer(self.text), []
+        lexer, found = Lexer(self._shown), []
         while (token := lexer.next()).type != END:
             if token.type != "_NL":
                 found.append(token)
@@ -79,7 +80,8 @@ class Document:
     def names(self) -> Names:
         """The names of the text, as far as it could be read."""
         nothing = ast.File.model_construct(span=Span(self.file, 1, 1, 1, 1), items=(), comments=())
-        return Names(self.spec.main.file if self.spec is not None else nothing, self.tokens)
+        with recursion_limit():
+            return Names(self.spec.main.file if self.spec is not None else nothing, self.tokens)
 
     @cached_property
     def bodies(self) -> tuple[Body, ...]:
@@ -94,7 +96,12 @@ class Document:
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """The tokens and comments, each with what it is."""
-        return tuple(pieces(self.text))
+        return tuple(pieces(self._shown))
+
+    @property
+    def _shown(self) -> str:
+        """The text that is looked at word by word: none, where it is too long to be a spec."""
+        return self.text if len(self.text) <= MAX_BYTES else ""
 
     @cached_property
     def uses_files(self) -> bool:

@@ -18,6 +18,9 @@ BROKEN = {
     "a stray mark": "dim B $\nblock A(a: [B]) {\n  negate a\n}\n",
     "an open string": 'net F = torch "a\n',
     "a missing brace": "dim B\nblock A(a: [B]) {\n  repeat 2 {\n  negate a\n}\n",
+    "deep brackets": f"dim B\nblock A(a, b: [B]) {{\n  a += {'tanh(' * 190}b{')' * 190}\n}}\n",
+    "deep nets": f"net F(x: [4]) -> [4] = {'tanh(' * 190}x{')' * 190}\nblock A(a: [4]) {{\n}}\n",
+    "deep sums": f"dim B\nblock A(a, b: [B]) {{\n  a += b{' + b' * 190}\n}}\n",
     "words where none are": "by as to along\nlet let let\nblock by(as: [to]) {\n  to += as by\n}\n",
 }
 TEXTS = {**GOOD, **BAD, **BROKEN}

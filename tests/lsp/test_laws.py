@@ -169,6 +169,13 @@ def test_a_thing_is_among_its_references_and_so_is_its_declaration(name: str) ->
         assert set(symbol.made) <= set(symbol.spans)
 
 
+def test_a_text_that_is_too_long_is_only_said_to_be() -> None:
+    document = opened("# a\n" * (1 << 18) + "dim B\n")
+    assert [one.code for one in document.findings] == ["S001"]
+    assert document.tokens == document.pieces == ()
+    assert document.names.symbols == []
+
+
 def test_a_page_has_all_that_the_rule_says() -> None:
     for code in MODULES:
         page, text = rule(code).page, markdown(rule(code))
