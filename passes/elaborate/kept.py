@@ -18,6 +18,7 @@ from revc.grammar.span import Span
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.elaboration import DEPTH, MOST_VERSIONS, Elaboration, Spent
 from revc.passes.elaborate.interface import Interface
+from revc.passes.elaborate.kept_updates import KeptUpdates
 from revc.passes.modules import Module
 
 MOST = Spent(turns=100_000, nets=50_000, written=20_000)
@@ -61,6 +62,7 @@ class Kept:
     """The blocks of one file and of those that it uses, as they were elaborated last."""
 
     def __init__(self) -> None:
+        self.updates = KeptUpdates()
         self._versions: dict[Hashable, Version] = {}
         self._faces: dict[int, Interface] = {}
         self._clean: dict[tuple[str, int], Specialised] = {}
@@ -74,6 +76,9 @@ class Kept:
         around = tuple(part for file in files for part in _around(file))
         decls = {id(item) for file in files for item in file.items}
         same = around == self._around
+        if not same:
+            self.updates = KeptUpdates()
+        self.updates.trim()
         self._versions = {
             key: one for key, one in self._versions.items() if same and id(one.made.decl) in decls
         }

@@ -70,7 +70,38 @@ model N(x: [B, T, d]) {
 
 budget put(m) <= 100 bits/token
 """
-TEXTS = {**GOOD, "blocks": BLOCKS}
+BODY = """\
+use std.nets: dropout, linear, mlp, norm
+use midpoint: Midpoint
+
+dim B, T, d = 8, h = d/2
+state lattice(Q12.20)
+
+net Shared(x: [B, T, d]) -> [B, T, d] = norm(x)
+
+model M(a, b: [B, T, d], given u: [B, T, d]) {
+  net F = mlp(width = 4)
+  net mlp_1 = linear(out = d)
+  a += mlp(norm(b), width = h)
+  b += mlp(norm(a), width = 4*d, act = gelu)
+  let v = tanh(b)
+  a += v
+  a += 0.5 * tanh(b) + norm(u)
+  b -= F(a)
+  b += Shared(a)
+  a[.., :h] += mlp(b, width = 3, out = h)
+  b += dropout(mlp(a, width = d), p = 0.25)
+  repeat 2 as i { a += mlp(norm(b), width = 4) / 2 }
+  split a -> gelu, c along 2
+  gelu += tanh(c)
+  c += mlp(gelu, width = 4)
+  join gelu, c -> a along 2
+  undo a += mlp(b, width = 5)
+  b += mlp_1(a)
+  a += mlp(b, width = 7)
+}
+"""
+TEXTS = {**GOOD, "blocks": BLOCKS, "a body": BODY}
 _WORD = re.compile(r"[A-Za-z_]\w*|\d+")
 
 
@@ -99,8 +130,11 @@ def edited(text: str, chance: random.Random) -> str:
 
 
 def said(document: Document) -> tuple[object, ...]:
-    names = [built.block.name for built in document.checked.roots] if document.checked else []
-    return document.findings, tuple(document.proofs.values()), names
+    """Return all that is known of a document, its blocks with the names of all nets among it."""
+    checked = document.checked
+    blocks = [built.block for built in checked.roots] if checked else []
+    programs = list(checked.programs.values()) if checked else []
+    return document.findings, tuple(document.proofs.values()), blocks, programs
 
 
 def fresh(text: str, path: Path) -> tuple[object, ...]:
@@ -111,7 +145,7 @@ def fresh(text: str, path: Path) -> tuple[object, ...]:
 def test_a_text_is_told_as_if_it_were_the_first(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.rev"
     chance = random.Random(name)
-    for _ in range(12 if name == "blocks" else 2):
+    for _ in range(12 if name in ("blocks", "a body") else 2):
         workspace, text = Workspace(), TEXTS[name]
         for _ in range(12):
             before, text = text, edited(text, chance)
@@ -142,6 +176,19 @@ def test_files_that_are_used_are_told_anew_as_they_change(tmp_path: Path) -> Non
         workspace.open(str(used), changed)
         used.write_text(changed)
         assert said(workspace.open(str(user), text)) == fresh(text, user)
+
+
+def test_an_update_that_did_not_change_is_the_same_instruction() -> None:
+    workspace = Workspace()
+    before = workspace.open("/a.rev", BODY)
+    assert before.findings == ()
+    after = workspace.open("/a.rev", BODY.replace("width = 7", "width = 8"))
+    ways = [one.bodies[0].built.block.body for one in (before, after)]
+    same = [one is other for one, other in zip(*ways, strict=True)]
+    assert same[:2] == [True, True]
+    assert not same[-1]
+    longer = workspace.open("/a.rev", BODY.replace("= h)\n", "= h)\n  negate b\n", 1))
+    assert longer.findings == ()
 
 
 def test_what_did_not_change_is_the_same_block() -> None:
