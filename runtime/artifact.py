@@ -19,7 +19,7 @@ from revc.runtime.artifact_segments import ArtifactSegment, FullVjp, Function, k
 from revc.runtime.interface import Interface
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.binding import Binder, Net, check_state
-from revc.runtime.schedule import KeptTurns
+from revc.runtime.schedule import KeptTurns, keeps, kept_whole
 
 FORMAT = "revc artifact 2"
 PROGRAM = "program.json"
@@ -173,19 +173,29 @@ class ArtifactGraphs:
         last = 2 * gives + 2 * givens + len(interface.emits)
         self.traced_forward: nn.Module = Code(code["traced"].forward, takes + givens, nets)
         self.traced_vjp: nn.Module = Code(code["traced"].vjp, last, nets)
+        self._kept = kept_whole(interface)
+        if self._kept:
+            keeping = importlib.import_module(f"{package}.keep_traced")
+            self.traced_forward_1: nn.Module = Code(keeping.forward, takes + givens, nets)
+            self.traced_vjp_1: nn.Module = Code(keeping.vjp, last, nets)
 
     def lower_traced(self, kept: KeptTurns | None = None) -> str:
-        """Leave the graphs for torch.compile as they are: an artifact has those that keep nothing.
+        """Return the ending of graphs for torch.compile: there is a pair that keeps nothing.
+
+        Another keeps what the artifact's own schedule does.
 
         Raises:
-            BindError: something is to be kept.
+            BindError: something else is to be kept.
         """
-        if any(chosen for turns in kept or () for chosen in turns):
+        if not keeps(kept):
+            return ""
+        if kept != self._kept:
             raise BindError(
-                f"{self.interface.name}: torch.compile of an artifact's whole model keeps nothing: "
-                'set model.schedule = "invert", or compile the spec in Python'
+                f"{self.interface.name}: torch.compile of an artifact's whole model keeps what its "
+                'own schedule keeps, or nothing: set model.schedule = "invert", or compile the '
+                "spec with another schedule"
             )
-        return ""
+        return "_1"
 
     def segment(
         self, name: str, brought: frozenset[int] = frozenset(),

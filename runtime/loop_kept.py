@@ -8,18 +8,22 @@ from torch import nn
 from revc.runtime.loop import Body, Layout, Loop, VjpLoop
 
 
-class Turns:
-    """Which of several bodies runs the turn at each position of the forward pass.
+class Turns(nn.Module):
+    """A loop with several bodies, of which another may run each turn.
 
-    `which` are their numbers; `keeps` says of each body whether it takes where values are kept, in
-    front of the health. A loop of such bodies always does.
+    `which` are their numbers by the position in the forward pass; `keeps` says of each body whether
+    it takes where values are kept, in front of the health. A loop of such bodies always does.
     """
 
-    bodies: nn.ModuleList
-    which: tuple[int, ...]
-    keeps: tuple[bool, ...]
+    def __init__(
+        self, bodies: Sequence[Body], which: tuple[int, ...], keeps: tuple[bool, ...],
+        layout: Layout,
+    ) -> None:  # fmt: skip
+        super().__init__(bodies[0], layout)
+        self.bodies = _registered(bodies)
+        self.which, self.keeps = which, keeps
 
-    def chosen(self, position: int) -> Body:
+    def at(self, position: int) -> Body:
         """Return what runs a turn, as one that takes where values are kept."""
         number = self.which[position]
         body = self.bodies[number]
@@ -32,31 +36,15 @@ class Turns:
         return without
 
 
-class TurnLoop(Loop, Turns):
+def _registered(bodies: Sequence[Body]) -> Sequence[Body] | nn.ModuleList:
+    """Return bodies so that those which are modules are a module's; an artifact's are functions."""
+    modules = [body for body in bodies if isinstance(body, nn.Module)]
+    return nn.ModuleList(modules) if len(modules) == len(bodies) else tuple(bodies)
+
+
+class TurnLoop(Turns, Loop):
     """Runs forward bodies over the turns; takes and returns what `Loop` does."""
 
-    def __init__(
-        self, bodies: Sequence[nn.Module], which: tuple[int, ...], keeps: tuple[bool, ...],
-        layout: Layout,
-    ) -> None:  # fmt: skip
-        super().__init__(bodies[0], layout)
-        self.bodies, self.which, self.keeps = nn.ModuleList(bodies), which, keeps
 
-    def at(self, position: int) -> Body:
-        """Return what runs the turn at a position of the forward pass."""
-        return self.chosen(position)
-
-
-class VjpTurnLoop(VjpLoop, Turns):
+class VjpTurnLoop(Turns, VjpLoop):
     """Runs VJP bodies over the turns, last first; takes and returns what `VjpLoop` does."""
-
-    def __init__(
-        self, bodies: Sequence[nn.Module], which: tuple[int, ...], keeps: tuple[bool, ...],
-        layout: Layout,
-    ) -> None:  # fmt: skip
-        super().__init__(bodies[0], layout)
-        self.bodies, self.which, self.keeps = nn.ModuleList(bodies), which, keeps
-
-    def at(self, position: int) -> Body:
-        """Return what runs the turn at a position of the forward pass."""
-        return self.chosen(position)

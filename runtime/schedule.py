@@ -202,7 +202,27 @@ def kept_turns(at: "Interface", schedule: Schedule, counts: Sequence[int]) -> Ke
         return tuple((_kept(a, p),) for a, p in zip(actions, at.segments, strict=True))
     plans = [p for p, n in zip(at.segments, counts, strict=True) for _ in range(n)]
     pairs = iter(zip(expand(at, schedule, plans), plans, strict=True))
-    return tuple(tuple(_kept(*next(pairs)) for _ in range(n)) for n in counts)
+    turns = (tuple(_kept(*next(pairs)) for _ in range(n)) for n in counts)
+    return tuple(found[:1] if len(set(found)) == 1 else found for found in turns)
+
+
+def kept_whole(at: "Interface") -> KeptTurns | None:
+    """Return which values code of the whole program keeps under the program's own schedule.
+
+    None if it keeps nothing, or has no such code: sizes decide how often segments run that are
+    told apart, or some are to lie on the host.
+    """
+    counts = [plan.known_count for plan in at.segments]
+    apart = len(at.schedule) > 1 and None in counts
+    if apart or any(action.kind == "offload" for action in at.schedule):
+        return None
+    found = kept_turns(at, at.schedule, [count or 0 for count in counts])
+    return found if keeps(found) else None
+
+
+def keeps(kept: KeptTurns | None) -> bool:
+    """Say whether any value is kept."""
+    return any(chosen for turns in kept or () for chosen in turns)
 
 
 def _kept(action: Action, plan: "SegmentPlan") -> tuple[int, ...]:

@@ -44,6 +44,15 @@ def too_wide(have: Shape, want: Shape, says: str, span: Span) -> Diagnostic | No
     return None if fits(have, want) else _told(have, want, says, span)
 
 
+def too_narrow(have: Shape, want: Shape, says: str, span: Span) -> Diagnostic | None:
+    """Return the finding if a value does not broadcast to a shape, or lacks some of its last axis.
+
+    The parameters of a distribution lie along that.
+    """
+    whole = fits(have, want) and have[-1:] == want[-1:]
+    return None if whole else _told(have, want, says, span)
+
+
 def _told(have: Shape, want: Shape, says: str, span: Span) -> Diagnostic:
     return mismatch(span, says.format(want=shape_text(want), have=shape_text(have)))
 

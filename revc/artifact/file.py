@@ -17,9 +17,10 @@ from revc.grammar.layout import Doc, text
 from revc.ir.program import Block
 from revc.ir.text import registers_text
 from revc.runtime.loop import Layout, Loop, VjpLoop
+from revc.runtime.loop_kept import TurnLoop, Turns, VjpTurnLoop
 from revc.runtime.loop_saved import KeepLoop, PullLoop
 
-LOOPS = (Loop, VjpLoop, KeepLoop, PullLoop)
+LOOPS = (Loop, VjpLoop, KeepLoop, PullLoop, TurnLoop, VjpTurnLoop)
 _OURS = {
     "aten", "torch", "int", "float", "Layout", "compiled_once",
     *(kind.__name__ for kind in LOOPS),
@@ -106,7 +107,8 @@ class CodeFile:
         if id(module) in self.parts:
             return
         if isinstance(module, LOOPS):
-            self._add(f"{target}_body", module.body)
+            for body in _bodies(module):
+                self._add(f"{target}_body", body)
         elif isinstance(module, Unit):
             self._collect(module.graph)
         elif isinstance(module, GraphModule):
@@ -130,8 +132,8 @@ class CodeFile:
     def _part(self, part: _Part, reserved: set[str]) -> list[str]:
         module = part.module
         if isinstance(module, LOOPS):
-            body = self.parts[id(module.body)].name
-            made = call(type(module).__name__, [text(body), _layout(module.layout)])
+            names = [text(self.parts[id(body)].name) for body in _bodies(module)]
+            made = call(type(module).__name__, [*_turns(module, names), _layout(module.layout)])
             return statement(f"{part.name} = ", made, 0)
         graph = module.graph if isinstance(module, Unit) else module
         assert isinstance(graph, GraphModule)
@@ -202,6 +204,18 @@ def results(module: nn.Module) -> int:
     graph = module.graph.graph if isinstance(module, Unit) else module.graph
     (output,) = graph.find_nodes(op="output")  # type: ignore[union-attr, operator]
     return len(output.args[0])
+
+
+def _bodies(loop: nn.Module) -> Iterable[nn.Module]:
+    return loop.bodies if isinstance(loop, Turns) else (loop.body,)  # type: ignore[return-value]
+
+
+def _turns(loop: nn.Module, bodies: list[Doc]) -> list[Doc]:
+    """Return the arguments that say which body runs each turn."""
+    if not isinstance(loop, Turns):
+        return bodies
+    which, keeps = ([text(repr(one)) for one in held] for held in (loop.which, loop.keeps))
+    return [tupled(bodies), tupled(which), tupled(keeps)]
 
 
 def _about(block: Block, backward: bool) -> str:

@@ -28,7 +28,14 @@ from revc.passes.recursion_limit import recursion_limit
 from revc.passes.spec import build
 from revc.runtime import artifact
 from revc.runtime.chunks import WHOLE, Chunks, chunks_of
-from revc.runtime.schedule import Wish, kept_graphs, kept_name, saved_graphs
+from revc.runtime.schedule import (
+    KeptTurns,
+    Wish,
+    kept_graphs,
+    kept_name,
+    kept_whole,
+    saved_graphs,
+)
 
 
 def package_files(program: Program, chunks: Chunks = WHOLE) -> dict[str, str]:
@@ -92,8 +99,6 @@ def package(
 def code_files(graphs: CompiledGraphs) -> dict[str, str]:
     """Return the graphs of a program as Python files."""
     model, parts = graphs.program.model, _segments(graphs)
-    graphs.lower_traced(to_run=False)
-    traced = [_forward(graphs.traced_forward, model), _vjp(graphs.traced_vjp, model)]
     files = {
         "forward.py": _file("The forward graphs of the segments", model, [
             _part(name, one.forward) for name, one in parts
@@ -104,8 +109,11 @@ def code_files(graphs: CompiledGraphs) -> dict[str, str]:
         "vjp.py": _file("The VJP graphs of the segments", model, [
             _part(name, _full_vjp(one)) for name, one in parts
         ]),
-        "traced.py": _file("The graphs that torch.compile compiles", model, traced),
+        "traced.py": _file("The graphs that torch.compile compiles", model, _traced(graphs, None)),
     }  # fmt: skip
+    if whole := kept_whole(interface_of(graphs)):
+        what = "The graphs that torch.compile compiles, which keep values"
+        files["keep_traced.py"] = _file(what, model, _traced(graphs, whole))
     if kept := _kept(graphs):
         files |= {
             "keep_forward.py": _file("The forward graphs that keep values", model, [
@@ -125,6 +133,17 @@ def code_files(graphs: CompiledGraphs) -> dict[str, str]:
             ]),
         }  # fmt: skip
     return files
+
+
+def _traced(graphs: CompiledGraphs, kept: KeptTurns | None) -> list[Root]:
+    """Return the graphs of the whole program that keep some values, or none."""
+    forward, vjp = _whole(graphs, kept)
+    return [_forward(forward, graphs.program.model), _vjp(vjp, graphs.program.model)]
+
+
+def _whole(graphs: CompiledGraphs, kept: KeptTurns | None) -> tuple[nn.Module, nn.Module]:
+    ending = graphs.lower_traced(kept, to_run=False)
+    return getattr(graphs, f"traced_forward{ending}"), getattr(graphs, f"traced_vjp{ending}")
 
 
 def _saved(graphs: CompiledGraphs) -> list[tuple[str, Saved]]:
@@ -170,11 +189,11 @@ def _full_vjp(graphs: BlockGraphs) -> nn.Module:
 
 
 def _all(graphs: CompiledGraphs) -> list[nn.Module]:
-    graphs.lower_traced(to_run=False)
     parts = [p for _, g in _segments(graphs) for p in (g.forward, g.inverse, _full_vjp(g))]
     parts += [p for _, kept in _kept(graphs) for p in (kept.forward, _full_vjp(kept))]
     parts += [p for _, saved in _saved(graphs) for p in (saved.keep, saved.pull)]
-    return [*parts, graphs.traced_forward, graphs.traced_vjp]
+    whole = kept_whole(interface_of(graphs))
+    return [*parts, *_whole(graphs, None), *(_whole(graphs, whole) if whole else ())]
 
 
 def _file(what: str, model: Block, roots: list[Root]) -> str:

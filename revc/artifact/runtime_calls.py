@@ -12,6 +12,7 @@ from revc.ir.nets import Builtin
 from revc.ir.program import Block
 from revc.runtime.artifact import signature
 from revc.runtime.loop import Layout, Loop, VjpLoop
+from revc.runtime.loop_kept import Turns
 from revc.runtime.loop_saved import KeepLoop, PullLoop
 from revc.runtime.nets import binding
 
@@ -27,7 +28,7 @@ def runtime_signatures(graphs: Iterable[nn.Module], model: Block) -> dict[str, s
         for part in graph.modules() if graph not in seen else ():
             seen.add(part)
             called |= dict.fromkeys(_targets(part) if isinstance(part, GraphModule) else ())
-            if isinstance(part, KeepLoop | PullLoop):
+            if isinstance(part, KeepLoop | PullLoop | Turns):
                 called[type(part)] = None
     named = {f"{one.__module__}.{one.__name__}": one for one in called}
     return {name: signature(one) for name, one in sorted(named.items())}

@@ -9,6 +9,7 @@ from revc.cli.emit import Stage
 from revc.cli.options import (
     CHUNKS,
     AllowImport,
+    Compiled,
     Flops,
     NoImport,
     Offload,
@@ -50,6 +51,7 @@ def run(
     ] = "cpu",
     offload: Offload = None,
     flops: Flops = None,
+    compiled: Compiled = False,
     force: Annotated[
         bool,
         typer.Option("--force", help="Write beside other files and over edited ones."),
@@ -66,8 +68,11 @@ def run(
         raise typer.BadParameter("--schedule and --memory both say what a run keeps")
     check_rates(offload, flops)
     pieces = parse_chunks(chunks)
-    if not actions and (memory is not None or has_budget(spec)):
-        subject = Subject(spec, model, dims, device, pieces, allowed, offload, flops)
+    plans = not actions and (memory is not None or has_budget(spec))
+    if compiled and (not plans or offload is not None):
+        raise typer.BadParameter("--compiled is for a plan: say a --memory, and no --offload")
+    if plans:
+        subject = Subject(spec, model, dims, device, pieces, allowed, offload, flops, compiled)
         actions, pieces = schedule_for(subject, None if memory is None else budget(memory))
     if pieces is None:
         raise typer.BadParameter("--chunks auto is for a plan: say a --memory")

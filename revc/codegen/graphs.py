@@ -25,7 +25,7 @@ from revc.codegen.split import Saved
 from revc.ir.keys import code_key
 from revc.ir.program import Block, Program
 from revc.runtime.chunks import WHOLE, Chunks
-from revc.runtime.schedule import KeptTurns
+from revc.runtime.schedule import KeptTurns, keeps
 
 
 class BlockGraphs:
@@ -209,8 +209,7 @@ class CompiledGraphs:
         """
         holding = tuple(map(self._values, self.cuts, kept or [((),)] * len(self.cuts)))
         if holding not in self._traced:
-            some = any(keep for turns in holding for keep in turns)
-            ending = f"_{len(self._traced) + 1}" if some else ""
+            ending = f"_{len(self._traced) + 1}" if keeps(kept) else ""
             forward, vjp = self._lower_traced(holding)
             setattr(self, f"traced_forward{ending}", forward)
             setattr(self, f"traced_vjp{ending}", vjp)
@@ -222,10 +221,9 @@ class CompiledGraphs:
         return ending
 
     def _values(self, cut: Cut, turns: tuple[tuple[int, ...], ...]) -> Turns:
-        """Return the values of a segment that are kept, by number; one set where turns agree."""
+        """Return the values of a segment that are kept, by number."""
         values = offered(cut.block)
-        found = tuple(frozenset(values[number] for number in chosen) for chosen in turns)
-        return found[:1] if len(set(found)) == 1 else found
+        return tuple(frozenset(values[number] for number in chosen) for chosen in turns)
 
     def _lower_traced(self, holding: tuple[Turns, ...]) -> tuple[nn.Module, nn.Module]:
         model, options = self.program.model, Options(self.chunks, traced=True)

@@ -72,12 +72,7 @@ def ladder(costs: Costs) -> list[Rung]:
         choice = choose(costs.segments, costs.loss, target)
         found.setdefault(choice.ways, choice.peak)
     rungs = [Rung(costs.schedule(ways), ways, peak) for ways, peak in found.items()]
-    return sorted(rungs, key=lambda rung: -again(costs, rung.ways))
-
-
-def again(costs: Costs, ways: Sequence[int]) -> float:
-    """Return the operations that ways compute again."""
-    return float(sum(one[way] for one, way in zip(costs.again, ways, strict=True)))
+    return sorted(rungs, key=lambda rung: -costs.operations(rung.ways))
 
 
 def compiled_peak(model: ReversibleModel, values: Mapping[str, Tensor], schedule: Schedule) -> int:

@@ -35,6 +35,10 @@ class Costs:
         """Return the action of each segment, by the number of its way."""
         return tuple(actions[way] for actions, way in zip(self.actions, ways, strict=True))
 
+    def operations(self, ways: Sequence[int]) -> float:
+        """Return the operations that ways compute again."""
+        return float(sum(one[way] for one, way in zip(self.again, ways, strict=True)))
+
 
 def costs_of(steps: Steps, link: Link | None = None) -> Costs:
     """Return the costs of what may be kept of each segment of a run.

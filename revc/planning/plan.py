@@ -8,7 +8,7 @@ from torch import Tensor
 from revc.errors import BindError, ScheduleError
 from revc.passes.schedule.segments import TooLittleError, choose
 from revc.planning.budget import budget_for
-from revc.planning.compiled import again, compiled_costs, highest, ladder
+from revc.planning.compiled import compiled_costs, highest, ladder
 from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.link import Link, link_of
 from revc.planning.lowest import lowest
@@ -38,9 +38,10 @@ class Planned:
     Attributes:
         schedule: an action for each segment that a run passes.
         costs: what each action of each segment costs.
-        peak: the bytes that a step holds under it, beside parameters, their gradients and inputs.
+        peak: the bytes that a step holds under it, beside parameters, their gradients and inputs;
+            measured, where anything is.
         memory: the budget.
-        workspace: of the peak, what kernels hold themselves, as it was measured.
+        workspace: what kernels hold themselves at most, as it was measured.
         flops: what it computes beyond a step that saves everything; copies to the host and back
             count as what could be computed in their time.
         bound: by the costs, no schedule of these actions within the budget computes less. They are
@@ -122,10 +123,8 @@ def plan(
     costs, extra = known.costs, known.workspace
     for _ in range(TRIES):
         best = _searched(memory, costs, extra, watch)
-        held = step_bytes(model, values, best.schedule) if measure else 0
-        if held <= best.peak:
-            return best
-        extra += held - best.peak
+        held = step_bytes(model, values, best.schedule) if measure else best.peak
+        extra += max(0, held - best.peak)
         if held <= memory:
             return replace(best, peak=held, workspace=extra)
     raise ScheduleError(f"no schedule was found that holds at most {memory} bytes")
@@ -147,7 +146,7 @@ def _searched(memory: int, costs: Costs, extra: int, watch: Watch) -> Planned:
             break
         bound = _operations(costs, choice.bound) if turn == 0 else bound
         schedule = costs.schedule(choice.ways)
-        more = again(costs, choice.ways)
+        more = costs.operations(choice.ways)
         step = costs.steps(schedule)
         peak = step.peak + extra
         if peak <= memory and (best is None or more < best.flops):
@@ -169,7 +168,7 @@ def _least(memory: int, costs: Costs, extra: int, bound: float) -> Planned:
         TooLittleError: it holds more than the budget.
     """
     least = lowest(costs)
-    peak, more = least.step.peak + extra, again(costs, least.ways)
+    peak, more = least.step.peak + extra, costs.operations(least.ways)
     if peak > memory:
         raise TooLittleError(memory, peak, least.name)
     host = least.step.host
@@ -205,7 +204,7 @@ def _compiled(
     costs = known.costs if known is not None and peaks else compiled_costs(model, values)
     rungs = ladder(costs)
     rung, in_time = highest(model, values, rungs, memory, peaks, watch)
-    peak, flops = peaks[rung.schedule], again(costs, rung.ways)
+    peak, flops = peaks[rung.schedule], costs.operations(rung.ways)
     extra = max(0, peak - rung.counted)
     return Planned(
         rung.schedule, costs, peak, memory, extra, flops, 0.0, in_time=in_time, peaks=peaks

@@ -1,13 +1,17 @@
 """Artifacts under torch.compile: one graph, and the bits that the compiled model gives."""
 
+from typing import Any
+
 import pytest
 import torch
+from torch._dynamo.exc import InternalTorchDynamoError
 
 import revc
 from revc.errors import ReconstructionError
 from tests.artifact.compare import assert_same
 from tests.artifact.conftest import Write
 from tests.model import specs
+from tests.schedule.test_whole import Watching
 
 # The compiler looks at the autograd Function by making one, which torch warns of.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -15,12 +19,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SOURCE = specs.LAYERS.replace("repeat 3", "repeat 2")
 
 
-def step(model: torch.nn.Module, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+def step(
+    model: torch.nn.Module, inputs: list[torch.Tensor], backend: Any = "aot_eager"
+) -> list[torch.Tensor]:
     """Return the results and gradients of a step under torch.compile."""
     torch._dynamo.reset()
     own = [value.clone().requires_grad_() for value in inputs]
     # One graph, traced as any backend would get it; kernels of its own would take minutes.
-    out = torch.compile(model, fullgraph=True, backend="aot_eager")(*own)
+    out = torch.compile(model, fullgraph=True, backend=backend)(*own)
     (out.a.sum() + 2 * out.b.sum()).backward()
     grads = [param.grad for param in model.parameters()] + [value.grad for value in own]
     return [*out, *out.state[0], *grads]
@@ -44,3 +50,39 @@ def test_a_changed_parameter_is_noticed_under_compile(write: Write) -> None:
     next(loaded.parameters()).data.add_(1.0)
     with pytest.raises(ReconstructionError, match="repeat_0, turn 0"):
         out.a.sum().backward()
+
+
+@pytest.mark.parametrize("schedule", ["keep", ["invert", "keep:attended+hidden"]])
+def test_an_artifact_keeps_under_compile_what_its_schedule_does(
+    write: Write, schedule: str | list[str]
+) -> None:
+    torch.manual_seed(0)
+    model = revc.compile(SOURCE)
+    loaded = write(SOURCE, schedule=schedule).load()
+    loaded.load_state_dict(model.state_dict())
+    inputs = [torch.randn(2, 4, 8) for _ in range(2)]
+    model.schedule, graphs, others = schedule, Watching(), Watching()
+    assert_same(step(loaded, inputs, graphs.backend), step(model, inputs, others.backend))
+    assert graphs.products(1) == others.products(1)
+    assert graphs.saved() == others.saved()
+
+
+def test_an_artifact_keeps_nothing_else_under_compile(write: Write) -> None:
+    loaded = write(SOURCE, schedule="keep:qkv").load()
+    inputs = [torch.randn(2, 4, 8) for _ in range(2)]
+    loaded.schedule = "save"
+    torch._dynamo.reset()
+    with pytest.raises(InternalTorchDynamoError, match="what its own schedule keeps, or nothing"):
+        torch.compile(loaded, fullgraph=True, backend="eager")(*inputs)
+    loaded.schedule = "invert"
+    torch.compile(loaded, fullgraph=True, backend="eager")(*inputs)
+
+
+def test_where_sizes_tell_turns_apart_an_artifact_has_no_code_that_keeps(write: Write) -> None:
+    source = SOURCE.replace("repeat 2", "repeat T share")
+    loaded = write(source, schedule=["keep"] * 2 + ["invert"] * 2).load()
+    inputs = [torch.randn(2, 4, 8) for _ in range(2)]
+    loaded(*inputs)
+    torch._dynamo.reset()
+    with pytest.raises(InternalTorchDynamoError, match="what its own schedule keeps, or nothing"):
+        torch.compile(loaded, fullgraph=True, backend="eager")(*inputs)

@@ -1,19 +1,23 @@
 """Plans for compiled steps: rungs of a ladder, and what is measured of them."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from typer.testing import CliRunner
 
 import revc
+from revc.cli.app import app
 from revc.errors import ScheduleError
 from revc.passes.schedule.segments import TooLittleError
 from revc.planning import compiled, plan
-from revc.planning.compiled import again, compiled_costs, compiled_peak, ladder
+from revc.planning.compiled import compiled_costs, compiled_peak, ladder
 from revc.planning.costs import Costs
+from revc.runtime.artifact import read_program
 from revc.runtime.model import ReversibleModel
-from revc.runtime.schedule import INVERT, Schedule
+from revc.runtime.schedule import INVERT, Action, Schedule
 from tests.model import specs
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -56,8 +60,8 @@ def test_rungs_hold_more_and_compute_less_the_higher_they_are(costs: Costs) -> N
     model, values = made()
     rungs = ladder(costs)
     assert rungs[0].schedule == (INVERT,) * 3
-    assert again(costs, rungs[-1].ways) == 0
-    work = [again(costs, rung.ways) for rung in rungs]
+    assert costs.operations(rungs[-1].ways) == 0
+    work = [costs.operations(rung.ways) for rung in rungs]
     assert work == sorted(set(work), reverse=True)
     counted = [rung.counted for rung in rungs]
     assert counted == sorted(counted)
@@ -100,6 +104,24 @@ def test_what_is_not_for_compiled_code_is_refused() -> None:
         revc.plan(model, inputs=values, memory=1 << 20, compiled=True, measure=False)
     with pytest.raises(ScheduleError, match="not for lists of modules"):
         revc.plan([torch.nn.Linear(2, 2)], torch.ones(2, 2), memory=100, compiled=True)  # type: ignore[call-overload]
+
+
+def test_a_package_is_written_for_compiled_steps(
+    guessed: Callable[[Schedule], int], tmp_path: Path
+) -> None:
+    spec = tmp_path / "net.rev"
+    spec.write_text(specs.LAYERS)
+    run = lambda *args: CliRunner().invoke(app, ["compile", *map(str, args)])  # noqa: E731
+    sizes = [bound for size in ("B=4", "T=16", "d=32") for bound in ("-D", size)]
+    done = run(spec, *sizes, "--memory", "60", "--compiled", "-o", tmp_path / "net")
+    assert done.exit_code == 0, done.output
+    kept = read_program(tmp_path / "net")["interface"]["schedule"]
+    schedule = tuple(Action(one["kind"], tuple(one["values"])) for one in kept)
+    assert schedule == revc.plan(made()[0], memory=60, compiled=True, inputs=made()[1]).schedule
+    assert (tmp_path / "net" / "keep_traced.py").exists()
+    for wrong in (["--compiled"], ["--compiled", "--schedule", "save"]):
+        refused = run(spec, *sizes, *wrong, "--emit", "ir")
+        assert (refused.exit_code, "--compiled is for a plan" in refused.stderr) == (2, True)
 
 
 def test_the_measured_peak_is_the_predicted_one(

@@ -25,7 +25,7 @@ from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
     missing_argument,
 )
-from revc.passes.rules.s004_shape_mismatch import mismatch, too_wide
+from revc.passes.rules.s004_shape_mismatch import mismatch, too_narrow
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
 Residue = Literal["carry", "write", "drop", "none"]
@@ -180,7 +180,7 @@ def _params(
     says = f"the code of a {kind.numerics} reads float state"
     check_exact(scope, read[0].value.span, params, kind.numerics, says)
     says = f"`{node.func}` needs {{want}} for {shape_text(kind.shape)}, but is given {{have}}"
-    scope.findings.demand(too_wide(params.shape, wanted, says, read[0].value.span))
+    scope.findings.demand(too_narrow(params.shape, wanted, says, read[0].value.span))
     return (params,)
 
 

@@ -64,6 +64,14 @@ BITS: dict[str, tuple[str, str]] = {
         "a += @@dropout(b, p = 1)",
         "S003 `dropout` takes a number of at least 0 and below 1 for `p`",
     ),
+    "parameters that are one number": (
+        "valve a by logistic(@@0, step = 1/16) as m",
+        "S004 `logistic` needs [B, T, 16] for [B, T, 8], but is given []",
+    ),
+    "parameters without an axis": (
+        "valve a by gaussian(@@linear(b, out = 1)) as m",
+        "S004 `gaussian` needs [B, T, 16] for [B, T, 8], but is given [B, T, 1]",
+    ),
     "a coarse index": (
         "valve a by @@logistic(linear(b), step = 1/16, residue = none) as m",
         "Q301 raw 0 and 1 both map to 0; loses 16 bits an element; "
