@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
+from revc.runtime import known_models
 from revc.runtime.interface import Interface
 from revc.runtime.metered.bits import Bits
 from revc.runtime.metered.session import Options
@@ -16,7 +17,7 @@ from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.nets.autograd_scan import custom_function
 from revc.runtime.nets.capture.report import NetReport, report
 from revc.runtime.nets.leaf import Capture, Rng
-from revc.runtime.run import directions, gate, guard, lowering, whole
+from revc.runtime.run import directions, gate, guard, whole
 from revc.runtime.run.bound import made, runs_as_module
 from revc.runtime.run.counts import Counts
 from revc.runtime.run.deferred import Deferred
@@ -87,7 +88,7 @@ class ReversibleModel(Scheduled):
         names = tuple(slot.name for slot in at.gives) + at.emits
         self._result = result_class(at.name, names)
         self.key = guard.register(at)
-        self.code = lowering.register(self)
+        self.code = known_models.register(self)
 
     def __getstate__(self) -> dict[str, Any]:
         # The result's class is made as the program runs: no module has it by its name.

@@ -4,14 +4,17 @@ Each is functional: a nested region may not change its inputs. The public functi
 a graph calls a function by its module and name.
 """
 
+import itertools
 import sys
 from collections.abc import Callable
 from inspect import signature
+from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.compiler import nested_compile_region
+from torch.fx import GraphModule
 
 from revc.runtime.state import alloc_health, lattice
 from revc.runtime.state.checksum import checksum as _checksum
@@ -27,6 +30,20 @@ def compiled_once(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that torch.compile compiles once for all its calls of equal shapes."""
     region: Callable[..., Any] = nested_compile_region(function, **_UNBOUNDED)
     return region
+
+
+_made = itertools.count()
+
+
+def region(graph: GraphModule) -> Callable[..., Any]:
+    """Return a graph as a function that torch.compile compiles once, and tells from all others."""
+
+    def run(*args: Any) -> Any:
+        return graph(*args)
+
+    # The compiler tells regions by their code object, and keeps few versions of each.
+    code = run.__code__.replace(co_name=f"unit_{next(_made)}")
+    return compiled_once(FunctionType(code, run.__globals__, code.co_name, None, run.__closure__))
 
 
 def update(

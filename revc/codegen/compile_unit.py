@@ -4,9 +4,7 @@ The forward pass and the rebuild call the same primal, which also returns what t
 It is compiled once, as one unit, so both get the same bits however the compiler fuses it.
 """
 
-import itertools
 from dataclasses import dataclass, field, replace
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,7 +23,7 @@ from revc.ir.keys import Key, key
 from revc.ir.net_kinds import parameter_names
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.types import Numerics
-from revc.runtime.traced import compiled_once
+from revc.runtime.traced import region
 
 if TYPE_CHECKING:
     from revc.codegen.body import Body
@@ -37,19 +35,10 @@ aten = torch.ops.aten
 class Unit(torch.nn.Module):
     """A graph that the compiler compiles once and calls as often as it occurs."""
 
-    _made = itertools.count()
-
     def __init__(self, graph: GraphModule) -> None:
         super().__init__()
         self.graph = graph
-
-        def run(*args: Any) -> Any:
-            return graph(*args)
-
-        # The compiler tells regions by their code object, and keeps few versions of each.
-        code = run.__code__.replace(co_name=f"unit_{next(self._made)}")
-        own = FunctionType(code, run.__globals__, code.co_name, None, run.__closure__)
-        self._region = compiled_once(own)
+        self._region = region(graph)
 
     def forward(self, *args: Any) -> Any:
         """Run the graph."""

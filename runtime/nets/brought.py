@@ -12,14 +12,15 @@ from torch import Tensor
 from revc.errors import BindError
 from revc.runtime.nets import called
 from revc.runtime.nets.called import Handle
-from revc.runtime.nets.capture import calls
+from revc.runtime.nets.capture import calls, compiled
 from revc.runtime.nets.capture.calls import Traced
+from revc.runtime.nets.capture.compiled import InRegion
 from revc.runtime.nets.leaf import Leaf
 
 
 def run(
     leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor, place: str = ""
-) -> tuple[Tensor, Handle | Traced]:
+) -> tuple[Tensor, Handle | Traced | InRegion]:
     """Evaluate a brought module, with what its VJP needs.
 
     `asked` says of each input whether its gradient may be asked for; one of integers has none.
@@ -30,7 +31,12 @@ def run(
     """
     wanted = _wanted(asked, inputs)
     if torch.compiler.is_compiling():
-        return called.run_traced(leaf, wanted, inputs)
+        key = compiled.region_of(leaf, wanted, inputs)
+        return (
+            compiled.run(leaf, key, wanted, inputs)
+            if key
+            else called.run_traced(leaf, wanted, inputs)
+        )
     own = _owned(inputs, wanted)
     found = calls.captured(leaf, own)
     return called.run(leaf, own, place) if found is None else calls.run(leaf, found, own, place)
@@ -59,12 +65,12 @@ def _owned(inputs: tuple[Tensor, ...], wanted: tuple[bool, ...]) -> tuple[Tensor
     return tuple(x.detach().requires_grad_(w) for x, w in zip(inputs, wanted, strict=True))
 
 
-def slim(handle: Handle | Traced) -> Handle | Traced:
+def slim(handle: Handle | Traced | InRegion) -> Handle | Traced | InRegion:
     """Return a handle that does not hold the output, which no VJP reads, as autograd does not."""
     return called.slim(handle) if isinstance(handle, Handle) else handle
 
 
-def pull(leaf: Leaf, handle: Handle | Traced, cotangent: Tensor) -> tuple[Any, ...]:
+def pull(leaf: Leaf, handle: Handle | Traced | InRegion, cotangent: Tensor) -> tuple[Any, ...]:
     """Return the cotangents of the parameters, as a tuple, and of each input.
 
     A parameter that the module did not use has None, and so has an input that none is wanted of.
@@ -74,6 +80,8 @@ def pull(leaf: Leaf, handle: Handle | Traced, cotangent: Tensor) -> tuple[Any, .
     """
     if isinstance(handle, Traced):
         return calls.pull(leaf, handle, cotangent)
+    if isinstance(handle, InRegion):
+        return compiled.pull(leaf, handle, cotangent)
     return called.pull(leaf, handle, cotangent)
 
 

@@ -23,7 +23,7 @@ class Leaf(NamedTuple):
     `names`; they are those that the run began with, whatever the module holds now. `training` has
     the flags of its modules then, in order (none where torch.compile traces the run). `capture`
     says whether it may run as graphs, or must. `keys` are those that its calls draw in a run, and
-    `rng` what is done where it draws otherwise.
+    `rng` what is done where it draws otherwise. `code` is what a compiler asks for its model by.
     """
 
     module: nn.Module
@@ -36,6 +36,7 @@ class Leaf(NamedTuple):
     capture: Capture = "auto"
     keys: Keys = NO_KEYS
     rng: Rng = "refuse"
+    code: str = ""
 
 
 def is_hooked(module: nn.Module) -> bool:

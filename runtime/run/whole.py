@@ -209,7 +209,8 @@ def _nets(
             nets.append(own)
             continue
         net = find(model.nets, name)
-        nets.append(Leaf(net, own, name, mode.cast, model.custom[name], _names(net)))
+        known = model.custom[name], _names(net), (), model.capture
+        nets.append(Leaf(net, own, name, mode.cast, *known, code=model.code))
     return nets
 
 

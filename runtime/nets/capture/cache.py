@@ -38,7 +38,8 @@ def capture(module: nn.Module, sample: Sample) -> Captured | Refusal:
     What is known is used again where the tensors have the same shapes, strides, dtypes and wishes
     for gradients, and nothing else that the module's code may ask of it has changed.
     """
-    key, now = _key(sample), (*settings(module), _kernels(sample))
+    device = next((x.device for x in (*sample.params, *sample.inputs)), torch.device("cpu"))
+    key, now = _key(sample), settings_of(module, device)
     with _tracing:
         rows = _known.setdefault(module, OrderedDict())
         known = rows.get(key)
@@ -73,10 +74,12 @@ def _key(sample: Sample) -> Any:
     return len(sample.params), sample.cast, *values
 
 
-def _kernels(sample: Sample) -> Any:
-    """Return what torch chooses kernels by: attention is traced as the one that it would take."""
-    device = next((x.device for x in (*sample.params, *sample.inputs)), torch.device("cpu"))
-    return None if device.type == "meta" else flags(device)
+def settings_of(module: nn.Module, device: torch.device) -> tuple[Any, ...]:
+    """Return what a module's code may ask of it, and what torch chooses kernels by on a device.
+
+    Attention is traced as the kernel that it would take.
+    """
+    return (*settings(module), None if device.type == "meta" else flags(device))
 
 
 def _like(value: Tensor) -> Any:

@@ -58,6 +58,14 @@ def settings(module: nn.Module) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def plain(module: nn.Module) -> Iterator[tuple[str, str, Any]]:
+    """Yield the numbers, strings and flags that a module's code may find: path, name, value."""
+    for path, part in module.named_modules():
+        for name, value in part.__dict__.items():
+            if name not in _TORCHS and type(value) in _PLAIN:
+                yield path, name, value
+
+
 class _Itself:
     """An object that equals itself alone, and is not kept alive."""
 

@@ -1,0 +1,130 @@
+"""Captured modules under torch.compile: one graph, the eager gradients, and loud where not."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from revc.errors import ReconstructionError
+from revc.runtime.nets.capture.compiled import like, paired
+from revc.runtime.nets.capture.trace import Sample, trace
+from tests.capture.zoo import CAPTURED
+from tests.model import specs
+from tests.model.made import close, make, pair
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
+]
+
+
+def wanting(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(x.requires_grad_() if x.is_floating_point() else x for x in inputs)
+
+
+@pytest.mark.parametrize("name", CAPTURED)
+def test_regions_are_the_module_and_autograd_and_give_memory_of_their_own(name: str) -> None:
+    torch.manual_seed(0)
+    make_net, inputs_of = CAPTURED[name]
+    net, inputs = make_net(), wanting(inputs_of())
+    params = [*net.parameters()]
+    joint = trace(net, Sample(params, inputs, None))
+    if joint.random:
+        return  # refused as it is compiled
+    leaves = [x for x in (*params, *inputs) if x.requires_grad]
+    found = paired(joint, [x.requires_grad for x in (*params, *inputs)])
+    given = [*params, *(place.rows(net)[place.name] for place in found.others), *inputs]
+    out, *kept = found.front(*given)
+    wanted = net(*inputs)
+    wanted = wanted[0] if isinstance(wanted, tuple) else wanted
+    torch.testing.assert_close(out, wanted)
+    apart(given, [out, *kept])
+    if found.back is None:
+        assert not any(found.gives)
+        return
+    assert found.cotangent is not None
+    cotangent = like(torch.randn(wanted.shape), found.cotangent)
+    taken = [given[index].detach() for index in found.direct]
+    grads = [*found.back(*taken, *kept, cotangent)]
+    apart([*taken, *kept, cotangent], grads)
+    by_autograd = torch.autograd.grad(wanted, leaves, cotangent, allow_unused=True)
+    flags = [
+        gives for gives, x in zip(found.gives, (*params, *inputs), strict=True) if x.requires_grad
+    ]
+    assert len(grads) == sum(flags)
+    for gives, want in zip(flags, by_autograd, strict=True):
+        assert gives or want is None or not want.any()
+        if gives and want is not None:
+            torch.testing.assert_close(grads.pop(0), want, atol=1e-5, rtol=1e-5)
+
+
+def apart(given: list[Tensor], made: list[Tensor]) -> None:
+    """Check that nothing that was made lies in memory of anything else."""
+    keys = [x.untyped_storage()._cdata for x in made]
+    assert len({*keys}) == len(keys)
+    assert {*keys}.isdisjoint(x.untyped_storage()._cdata for x in given)
+
+
+class Block(nn.Module):
+    """Parameters in submodules, a buffer, a number that its code asks for, and dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(8), nn.Linear(8, 16), nn.Linear(16, 8)
+        self.drop, self.rate = nn.Dropout(0.5), 0.5
+        self.register_buffer("mask", torch.ones(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.up(self.norm(x) * self.mask)
+        return self.rate * self.drop(self.down(torch.nn.functional.gelu(h)))
+
+
+class Turns(nn.Module):
+    """Numbers decide what it computes, which no graph says."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if x.sum() > 0 else -x
+
+
+def pulled(call: Any, model: nn.Module) -> list[Tensor]:
+    a, b = pair()
+    leaves = [a, b, *(p for p in model.parameters() if p.requires_grad)]
+    return [*torch.autograd.grad(call(a, b).a.square().sum(), leaves)]
+
+
+def test_code_of_inductor_rebuilds_what_it_ran(fresh_dynamo: None) -> None:
+    model = make(specs.HOLE, nets={"F": Block}).eval()
+    compiled = torch.compile(model, fullgraph=True, dynamic=False)
+    close(pulled(compiled, model), pulled(model, model))
+
+
+def test_what_a_module_is_asked_for_is_followed(fresh_dynamo: None) -> None:
+    """Its numbers, its tensors, its flags: as in eager mode, each change is seen."""
+    model = make(specs.HOLE, nets={"F": Block})
+    compiled = torch.compile(model, fullgraph=True, dynamic=False, backend="eager")
+    with pytest.raises(Exception, match="draws random numbers"):
+        compiled(*pair())
+    model.eval()
+    blocks = [part for part in model.modules() if isinstance(part, Block)]
+    seen = [pulled(compiled, model)]
+    blocks[0].rate = 0.25
+    seen.append(pulled(compiled, model))
+    blocks[0].mask = torch.full((8,), 0.5)
+    seen.append(pulled(compiled, model))
+    close(seen[-1], pulled(model, model))
+    assert all((one[0] - other[0]).abs().max() > 0.1 for one, other in pairwise(seen))
+    blocks[0].up.requires_grad_(False)
+    close(pulled(compiled, model), pulled(model, model))
+    out = compiled(*pair())
+    blocks[1].mask.add_(1)
+    with pytest.raises(ReconstructionError):
+        out.a.sum().backward()
+
+
+def test_a_module_that_must_be_captured_is(fresh_dynamo: None) -> None:
+    model = make(specs.HOLE, nets={"F": Turns}, capture="require")
+    compiled = torch.compile(model, fullgraph=True, dynamic=False, backend="eager")
+    with pytest.raises(Exception, match="is not captured, as the model requires: its numbers decide"):
+        compiled(*pair())
