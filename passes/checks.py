@@ -69,10 +69,15 @@ class Checked:
         """Yield what cannot be compiled yet in any block or model of the main file, each once."""
         found = dict(self.elaboration.refused)
         for built in self.roots:
-            for rule in checks("support") if built.whole else ():
-                for one in rule(built.block):
+            if built.whole and not self.kept_clean("support", built, _support(built)):
+                for one in _support(built):
                     found.setdefault(one.span, one)
         yield from found.values()
+
+    def kept_clean(self, rules: str, built: Specialised, found: Iterable[Diagnostic]) -> bool:
+        """Say whether an editor's last text had the same block, with nothing to be found in it."""
+        kept = self.elaboration.kept
+        return kept is not None and kept.clean(rules, built, found)
 
     def proofs(self) -> Iterator[Proof]:
         """Yield the proof of every block and model of the main file."""
@@ -176,16 +181,16 @@ def _file(main: Module, elaboration: Elaboration) -> None:
     if elaboration.probe is not None:
         for rule in checks("bijections"):
             _add(elaboration.findings, rule(main, elaboration.probe))
-    _nets(elaboration, home.slots.freeze()[0])
+    _add(elaboration.findings, _nets(elaboration, home.slots.freeze()[0]))
 
 
-def _nets(elaboration: Elaboration, nets: Sequence[NetSlot]) -> None:
-    """Check the nets of a body; those of torch's for what they do besides reading, too."""
+def _nets(elaboration: Elaboration, nets: Sequence[NetSlot]) -> Iterator[Diagnostic]:
+    """Yield what is found in the nets of a body; in torch's, what they do besides reading, too."""
     for rule in checks("nets"):
-        _add(elaboration.findings, rule(nets, elaboration.probe))
+        yield from rule(nets, elaboration.probe)
     brought = [slot for slot in nets if isinstance(slot.source, TorchClass)]
     for rule in checks("modules") if brought else ():
-        _add(elaboration.findings, rule(brought, elaboration.probe))
+        yield from rule(brought, elaboration.probe)
 
 
 def _decl(done: Checked, decl: Decl) -> None:
@@ -194,13 +199,8 @@ def _decl(done: Checked, decl: Decl) -> None:
     if built is None:
         return
     before = findings.denials
-    _nets(done.elaboration, built.block.nets)
-    if built.whole:
-        for rule in checks("block"):
-            _add(findings, rule(built.block, done.elaboration.checked))
-        coded = any(isinstance(step, Coded) for step in built.block.own())
-        for rule in checks("bits") if coded else ():
-            _add(findings, rule(built.block))
+    if not done.kept_clean("own", built, _own(done, built)):
+        _add(findings, _own(done, built))
     if built.whole and id(decl) in done.programs:
         for rule in checks("model"):
             _add(findings, rule(done.programs[id(decl)]))
@@ -208,6 +208,24 @@ def _decl(done: Checked, decl: Decl) -> None:
         done.suspect.add(id(decl))
     elif id(decl) in done.programs:
         _memory(done, done.programs[id(decl)])
+
+
+def _own(done: Checked, built: Specialised) -> Iterator[Diagnostic]:
+    """Yield what is found in the nets of a block, and in its statements if all were read."""
+    yield from _nets(done.elaboration, built.block.nets)
+    if not built.whole:
+        return
+    for rule in checks("block"):
+        yield from rule(built.block, done.elaboration.checked)
+    coded = any(isinstance(step, Coded) for step in built.block.own())
+    for rule in checks("bits") if coded else ():
+        yield from rule(built.block)
+
+
+def _support(built: Specialised) -> Iterator[Diagnostic]:
+    """Yield the statements of a block that cannot be compiled yet."""
+    for rule in checks("support"):
+        yield from rule(built.block)
 
 
 def _memory(done: Checked, program: Program) -> None:

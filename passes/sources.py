@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from os.path import isfile
 from pathlib import Path
 
+from revc.grammar.parser import ParseResult, parse
 from revc.grammar.source import read
 
 
@@ -48,6 +49,10 @@ class Sources:
         """
         held = self._buffers.get(path.resolve()) if self._buffers else None
         return read(path) if held is None else held
+
+    def parse(self, text: str, file: str) -> ParseResult:
+        """Return what a text that came from `file` says."""
+        return parse(text, file)
 
     def has(self, path: Path) -> bool:
         """Say whether there is a file at `path`."""

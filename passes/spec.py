@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from revc.errors import BindError
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, SpecError, UnsupportedError
-from revc.ir.nets import Hole
 from revc.ir.program import Program
 from revc.ir.types import Numerics
 from revc.passes.analysis.proof import Proof
 from revc.passes.analysis.random_nets import Probe
+from revc.passes.binding import check_nets
 from revc.passes.checks import Checked, check
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.elaboration import Elaboration
+from revc.passes.elaborate.kept import Kept
 from revc.passes.elaborate.scope.names import declared_dims
 from revc.passes.loading import Loader
 from revc.passes.modules import nowhere
@@ -47,7 +48,7 @@ class Spec:
     def __init__(
         self, source: str | Path | Text, dims: Mapping[str, int] = {}, sources: Sources = DISK,
         probe: Probe | None = None, least: Least | None = None, defaults: Mapping[str, int] = {},
-        weights: "NetWeights | None" = None,
+        weights: "NetWeights | None" = None, kept: Kept | None = None,
     ) -> None:  # fmt: skip
         """Read a spec, and the files that it uses.
 
@@ -61,12 +62,14 @@ class Spec:
             least: what counts the least memory of a model's step; None checks no budget of it.
             weights: what bounds built-in nets by their parameters; None bounds none.
             defaults: values for those dims of the file that are among them and not in `dims`.
+            kept: what an editor keeps of one text for the next; a spec then makes one pass only.
 
         Raises:
             SpecError: the file cannot be read.
             BindError: `dims` has a dim that the file does not declare, or a negative size.
         """
         self._dims, self._probe, self._least, self._weights = dict(dims), probe, least, weights
+        self._kept = kept
         self._loaded = Findings()
         self._passes: dict[str | None, Checked] = {}
         loader = Loader(self._loaded, sources)
@@ -124,7 +127,11 @@ class Spec:
             return None
         if first not in self._passes:
             with recursion_limit(), self._work() as elaboration:
-                self._passes[first] = check(self.main, elaboration(), first)
+                whole = elaboration()
+                if self._kept is not None:
+                    self._kept.begin(self.modules)
+                    whole.kept = self._kept
+                self._passes[first] = check(self.main, whole, first)
         return self._passes[first]
 
     @contextmanager
@@ -221,7 +228,7 @@ class Spec:
         checked = self.accepted(model)
         program = checked.programs[id(self._model(model))]
         if nets is not None:
-            _bound(program, nets)
+            check_nets(program, nets)
         if checked.refused:
             raise UnsupportedError(checked.refused)
         with recursion_limit(), self._work():
@@ -283,18 +290,3 @@ def reject(findings: Iterable[Diagnostic]) -> None:
     denied = [finding for finding in findings if finding.level == "deny"]
     if denied:
         raise SpecError(denied)
-
-
-def _bound(program: Program, nets: Collection[str]) -> None:
-    """Check that Python binds every net without a body, and no other."""
-    holes = {slot.source.name: slot for slot in program.model.nets if isinstance(slot.source, Hole)}
-    for name in nets:
-        if name not in holes:
-            raise BindError(f"no net `{name}` without a body{hint(name, holes)}")
-    missing = [name for name in holes if name not in nets]
-    if missing:
-        at = holes[missing[0]].span
-        raise BindError(
-            f"{at.file}:{at.line}:{at.column}: net `{missing[0]}` has no body: "
-            f'bind it with nets={{"{missing[0]}": ...}}'
-        )

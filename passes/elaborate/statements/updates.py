@@ -13,6 +13,7 @@ from revc.ir.types import Float, Label, Numerics, RegType
 from revc.passes.analysis.doubts import Doubt
 from revc.passes.analysis.shapes import indexed
 from revc.passes.elaborate.expressions import float_state, has_labels, places_read, value
+from revc.passes.elaborate.kept_updates import kept_update
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.state_places import name_of, place
 from revc.passes.elaborate.statements.dropouts import masked
@@ -37,6 +38,12 @@ def target(scope: Scope, node: ast.Name | ast.Index) -> tuple[Place, RegType]:
 
 def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
     """`y += e` and `y -= e`."""
+    if undo:
+        return _update(scope, node, undo)
+    return kept_update(scope, node, lambda: _update(scope, node, undo))
+
+
+def _update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
     at, kind = target(scope, node.target)
     increment = value(scope, node.value, kind.shape)
     check_fits(scope, node.value.span, increment, at.name, kind)
