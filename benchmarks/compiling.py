@@ -8,6 +8,7 @@ from benchmarks.arms import Arm, build
 from benchmarks.measures import take_turns
 from benchmarks.nets import Size
 from revc.errors import ReconstructionError
+from revc.planning.meter import trace
 
 
 def built_compiled(name: str, layers: int) -> Arm:
@@ -43,6 +44,16 @@ def step_seconds(
     """Return each compiled arm's step times, taking turns."""
     made = built_by_blocks if blocks else built_compiled
     return take_turns({name: made(name, layers) for name in arms}, rounds)
+
+
+def peak(arm: str, layers: int) -> int:
+    """Return the most bytes that a compiled step holds, as `measures.peak` counts them."""
+    torch._dynamo.reset()
+    built = built_compiled(arm, layers)
+    for _ in range(2):  # what is built once is not the step's
+        built.step()
+    built.reset()
+    return trace(built.step, built.gradients).peak
 
 
 def wrong_rebuilds(arm: str, layers: int, steps: int = 3) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from benchmarks import classes, llama, measures
+from benchmarks import classes, compiling, llama, measures
 from benchmarks.rows import Row, as_json, print_table
 from revc.planning.meter import trace
 
@@ -28,6 +28,14 @@ def own_blocks(layers: int) -> Iterator[Row]:
     """Yield the peaks of training.py's network with torch modules."""
     for arm, target in TORCH_NETS.items():
         yield Row(f"{arm}, L = {layers}: peak", measures.peak(arm, layers) / 2**20, "S", target)
+
+
+def compiled_blocks(layers: int) -> Iterator[Row]:
+    """Yield the peaks of the same under torch.compile, whose target is that of built-in nets."""
+    built_in = compiling.peak("revc lattice", layers) / 2**20
+    yield Row(f"revc lattice, L = {layers}, compiled: peak", built_in, "S")
+    mine = compiling.peak("revc lattice, torch nets", layers) / 2**20
+    yield Row(f"revc lattice, torch nets, L = {layers}, compiled: peak", mine, "S", built_in)
 
 
 def llama_layers(layers: int, rounds: int, dropout: float) -> Iterator[Row]:
@@ -83,7 +91,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="steps that are timed (5)")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [*zoo(), *own_blocks(6)]
+    rows = [*zoo(), *own_blocks(6), *compiled_blocks(3)]
     for layers in options.layers:
         for dropout in options.dropout:
             rows += llama_layers(layers, options.rounds, dropout)

@@ -12,7 +12,7 @@ Level = Literal["deny", "warn", "allow"]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`new` in the place of `old`, which stands at `span`, on one line."""
+    """`new` in the place of `old`, which stands at `span`."""
 
     span: Span
     old: str
@@ -38,7 +38,7 @@ class Diagnostic:
     """One finding: its rule, where it is, and one sentence that says what is wrong.
 
     `notes` say more of it, `helps` how to repair it, `fix` is a repair that a tool can make, and
-    `witness` is inputs that show it, where some were found.
+    `witness` is inputs that show it, where some were found. `about` is what a repair has to know.
     """
 
     code: str
@@ -50,6 +50,7 @@ class Diagnostic:
     helps: tuple[str, ...] = ()
     witness: str | None = None
     fix: Fix | None = None
+    about: tuple[object, ...] = ()
 
 
 def syntax_error(message: str, span: Span, *notes: str, helps: Iterable[str] = ()) -> Diagnostic:

@@ -62,6 +62,31 @@ class Engine:
                 return True
             self._reduce(self._rules[-1 - action])
 
+    def step(self, token: Token) -> str | None:
+        """Take one token without making any value; return the terminal that it is.
+
+        Returns:
+            None if it is wrong here.
+        """
+        kind = self.kind(token)
+        return kind if self._advance(self.states, kind) else None
+
+    def reduce_before(self, kind: str) -> None:
+        """Reduce what can be reduced before a terminal that is expected."""
+        while (action := self._actions[self.states[-1]].get(kind)) is not None and action < 0:
+            self._reduce(self._rules[-1 - action])
+
+    def take(self, symbol: str, value: Any, place: Place, depth: int) -> None:
+        """Take what `symbol` was made of before, where one is expected."""
+        self.states.append(self._actions[self.states[-1]][symbol])
+        self._values.append(value)
+        self._places.append(place)
+        self._depths.append(depth)
+
+    def made(self, height: int) -> tuple[Any, Place, int]:
+        """Return what was made above the first `height` states, its place and its depth."""
+        return self._values[height - 1], self._places[height - 1], self._depths[height - 1]
+
     def follow(self, tokens: Iterable[Token]) -> bool:
         """Say whether these tokens could be pushed, one after the other; changes nothing."""
         states = list(self.states)

@@ -75,6 +75,21 @@ class Lexer:
         self._brackets: list[str] = []
         self._last: Token | None = None
 
+    @property
+    def offset(self) -> int:
+        """Where in the text the next token is looked for."""
+        return self._offset
+
+    @property
+    def last(self) -> Token | None:
+        """The token that came last."""
+        return self._last
+
+    @property
+    def starts(self) -> bool:
+        """Whether a statement may start here: at the start, behind another, in a new body."""
+        return not self._unended()
+
     def mark(self) -> Place:
         """Return the present place."""
         return Place(self._offset, self._line, self._line_start, tuple(self._brackets), self._last)

@@ -1,6 +1,7 @@
 """Read `.rev` text into its syntax tree; bad text gives diagnostics, never an exception."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from revc.grammar import ast
 from revc.grammar.comments import comments_of
@@ -8,6 +9,9 @@ from revc.grammar.diagnostics import Diagnostic, SpecError, syntax_error
 from revc.grammar.reader import Reader
 from revc.grammar.source import MAX_BYTES, read
 from revc.grammar.span import Span
+
+if TYPE_CHECKING:
+    from revc.grammar.kept import Kept
 
 __all__ = ["ParseResult", "parse", "parse_or_raise", "read"]
 
@@ -20,16 +24,27 @@ class ParseResult:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def parse(text: str, file: str = "<string>") -> ParseResult:
-    """Parse `text`, which came from `file`; never raises on bad text."""
+def parse(text: str, file: str = "<string>", kept: "Kept | None" = None) -> ParseResult:
+    """Parse `text`, which came from `file`; never raises on bad text.
+
+    What was `kept` of an earlier text of the file is taken from there where it still stands.
+    """
     if len(text) > MAX_BYTES:
         return _refused(file, f"the text is larger than {MAX_BYTES >> 20} MiB")
     if not text.strip():
         return _refused(file, "the text is empty: a spec declares a `block` or a `model`")
-    reader = Reader(text, file)
+    reader = _reader(text, file, kept)
     reader.run()
     tree = reader.file.model_copy(update={"comments": comments_of(text, file)})
     return ParseResult(tree, tuple(reader.findings))
+
+
+def _reader(text: str, file: str, kept: "Kept | None") -> Reader:
+    if kept is None:
+        return Reader(text, file)
+    from revc.grammar.kept import KeepingReader  # for editors alone
+
+    return KeepingReader(text, file, kept)
 
 
 def _refused(file: str, message: str) -> ParseResult:

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.dims import DimError
+from revc.ir.instructions.metered import Coded
 from revc.ir.make import make
+from revc.ir.nets import NetSlot, TorchClass
 from revc.ir.program import Budget, MemoryBound, Program, StackDecl
 from revc.passes.analysis.budget_verdict import own_budgets, verdict
 from revc.passes.analysis.dims_needed import free_dims
@@ -67,10 +69,15 @@ class Checked:
         """Yield what cannot be compiled yet in any block or model of the main file, each once."""
         found = dict(self.elaboration.refused)
         for built in self.roots:
-            for rule in checks("support") if built.whole else ():
-                for one in rule(built.block):
+            if built.whole and not self.kept_clean("support", built, _support(built)):
+                for one in _support(built):
                     found.setdefault(one.span, one)
         yield from found.values()
+
+    def kept_clean(self, rules: str, built: Specialised, found: Iterable[Diagnostic]) -> bool:
+        """Say whether an editor's last text had the same block, with nothing to be found in it."""
+        kept = self.elaboration.kept
+        return kept is not None and kept.clean(rules, built, found)
 
     def proofs(self) -> Iterator[Proof]:
         """Yield the proof of every block and model of the main file."""
@@ -171,8 +178,19 @@ def _file(main: Module, elaboration: Elaboration) -> None:
     for item in main.items(ast.NetDecl):
         assert isinstance(item, ast.NetDecl)
         file_net(home, item)
+    if elaboration.probe is not None:
+        for rule in checks("bijections"):
+            _add(elaboration.findings, rule(main, elaboration.probe))
+    _add(elaboration.findings, _nets(elaboration, home.slots.freeze()[0]))
+
+
+def _nets(elaboration: Elaboration, nets: Sequence[NetSlot]) -> Iterator[Diagnostic]:
+    """Yield what is found in the nets of a body; in torch's, what they do besides reading, too."""
     for rule in checks("nets"):
-        _add(elaboration.findings, rule(home.slots.freeze()[0], elaboration.probe))
+        yield from rule(nets, elaboration.probe)
+    brought = [slot for slot in nets if isinstance(slot.source, TorchClass)]
+    for rule in checks("modules") if brought else ():
+        yield from rule(brought, elaboration.probe)
 
 
 def _decl(done: Checked, decl: Decl) -> None:
@@ -180,19 +198,34 @@ def _decl(done: Checked, decl: Decl) -> None:
     built, findings = done.built[id(decl)], done.findings
     if built is None:
         return
-    before = findings.reports
-    for rule in checks("nets"):
-        _add(findings, rule(built.block.nets, done.elaboration.probe))
-    if built.whole:
-        for rule in checks("block"):
-            _add(findings, rule(built.block, done.elaboration.checked))
+    before = findings.denials
+    if not done.kept_clean("own", built, _own(done, built)):
+        _add(findings, _own(done, built))
     if built.whole and id(decl) in done.programs:
         for rule in checks("model"):
             _add(findings, rule(done.programs[id(decl)]))
-    if findings.reports > before:
+    if findings.denials > before:
         done.suspect.add(id(decl))
     elif id(decl) in done.programs:
         _memory(done, done.programs[id(decl)])
+
+
+def _own(done: Checked, built: Specialised) -> Iterator[Diagnostic]:
+    """Yield what is found in the nets of a block, and in its statements if all were read."""
+    yield from _nets(done.elaboration, built.block.nets)
+    if not built.whole:
+        return
+    for rule in checks("block"):
+        yield from rule(built.block, done.elaboration.checked)
+    coded = any(isinstance(step, Coded) for step in built.block.own())
+    for rule in checks("bits") if coded else ():
+        yield from rule(built.block)
+
+
+def _support(built: Specialised) -> Iterator[Diagnostic]:
+    """Yield the statements of a block that cannot be compiled yet."""
+    for rule in checks("support"):
+        yield from rule(built.block)
 
 
 def _memory(done: Checked, program: Program) -> None:

@@ -6,9 +6,12 @@ from revc.errors import BindError
 from revc.grammar.diagnostics import Diagnostic, Edit, SpecError
 from revc.grammar.format import format_source
 from revc.passes.lint import EVERYTHING, Selection, lint
+from revc.passes.repairs.source import offsets
 from revc.passes.sources import Text
 
-_MOST_ROUNDS = 10
+_MOST_ROUNDS = 50
+Place = tuple[int, int]
+"""Where a stretch of text begins and ends, in characters."""
 
 
 def fixed(
@@ -16,6 +19,7 @@ def fixed(
     unsafe: bool = False,
     selection: Selection = EVERYTHING,
     dims: Mapping[str, int] = {},
+    defaults: Mapping[str, int] = {},
 ) -> str:
     """Return a spec's text with all repairs made that its findings carry, those of repairs too.
 
@@ -25,8 +29,9 @@ def fixed(
     text = source.text
     for _ in range(_MOST_ROUNDS):
         try:
-            findings = lint(Text(text, source.file, source.folder), selection, dims).findings
-            changed = _round(text, source.file, findings, unsafe)
+            now = Text(text, source.file, source.folder)
+            found = lint(now, selection, dims, defaults=defaults).findings
+            changed = _round(text, source.file, found, unsafe)
         except (SpecError, BindError):
             return text
         if changed == text:
@@ -42,28 +47,25 @@ def _round(text: str, file: str, findings: Iterable[Diagnostic], unsafe: bool) -
         SpecError: what comes of it does not parse.
     """
     fixes = [one.fix for one in findings if one.fix is not None and (unsafe or one.fix.safe)]
-    lines = text.split("\n")
-    taken: list[Edit] = []
-    for fix in fixes:
-        fitting = all(_fits(lines, file, edit) for edit in fix.edits)
-        if fitting and not any(_touch(edit, other) for edit in fix.edits for other in taken):
-            taken += fix.edits
-    if not taken:
-        return text
-    for edit in sorted(taken, key=lambda edit: (edit.span.line, edit.span.column), reverse=True):
-        line, start = lines[edit.span.line - 1], edit.span.column - 1
-        lines[edit.span.line - 1] = line[:start] + edit.new + line[edit.span.end_column - 1 :]
-    return format_source("\n".join(lines), file)
+    taken: dict[Place, str] = {}
+    for fix in dict.fromkeys(fixes):
+        edits = {place: edit.new for edit in fix.edits if (place := _place(text, file, edit))}
+        fitting = len(edits) == len(fix.edits) and not edits.keys() & taken.keys()
+        if fitting and not any(_touch(place, other) for place in edits for other in taken):
+            taken |= edits
+    for place in sorted(taken, reverse=True):
+        text = text[: place[0]] + taken[place] + text[place[1] :]
+    return format_source(text, file) if taken else text
 
 
-def _fits(lines: list[str], file: str, edit: Edit) -> bool:
-    """Say whether an edit is of this file, within one line, and its text is what stands there."""
-    at = edit.span
-    if at.file != file or at.line != at.end_line or not 1 <= at.line <= len(lines):
-        return False
-    return lines[at.line - 1][at.column - 1 : at.end_column - 1] == edit.old
+def _place(text: str, file: str, edit: Edit) -> Place | None:
+    """Return where an edit is made, None if it is of another file, or its text stands not there."""
+    at, rows = edit.span, text.count("\n") + 1
+    if at.file != file or not 1 <= at.line <= at.end_line <= rows:
+        return None
+    first, last = offsets(text, at)
+    return (first, last) if text[first:last] == edit.old else None
 
 
-def _touch(one: Edit, other: Edit) -> bool:
-    a, b = one.span, other.span
-    return a.line == b.line and a.column <= b.end_column and b.column <= a.end_column
+def _touch(one: Place, other: Place) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]

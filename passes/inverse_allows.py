@@ -6,17 +6,20 @@ statement went, and those that allow nothing there are left out.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from revc.grammar import ast
 from revc.grammar.printer import print_file
 from revc.passes.rules.allow import Allow, allows
 from revc.passes.rules.y803_unused_allow import RULE as UNUSED
-from revc.passes.sources import DISK, Sources
+from revc.passes.sources import DISK, Sources, Text
 from revc.passes.spec import Spec
 
 
-def print_allowed(spec: Spec, source: str | Path, file: ast.File, inverted: Collection[int]) -> str:
+def print_allowed(
+    spec: Spec, source: str | Path | Text, file: ast.File, inverted: Collection[int]
+) -> str:
     """Return an inverse as source, with the comments that allow what is found in it.
 
     Args:
@@ -39,8 +42,10 @@ def print_allowed(spec: Spec, source: str | Path, file: ast.File, inverted: Coll
     return print_file(file, tried.worded)
 
 
-def _read(source: str | Path, text: str) -> Spec:
+def _read(source: str | Path | Text, text: str) -> Spec:
     """Return `text` as a spec that stands where `source` does."""
+    if isinstance(source, Text):
+        return Spec(replace(source, text=text))
     if DISK.main(source).folder is None:
         return Spec(text)
     return Spec(source, sources=Sources({source: text}))

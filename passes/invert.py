@@ -28,19 +28,20 @@ from revc.passes.rules.l111_forget_undone import forget_undone
 from revc.passes.rules.m507_drop_undone import drop_undone, drops
 from revc.passes.rules.report import Reported
 from revc.passes.rules.s002_unknown_name import RULE as UNKNOWN
+from revc.passes.sources import Text
 from revc.passes.spec import Spec
 from revc.passes.transform.inverse_calls import calls_of
 from revc.passes.transform.inverse_statements import Reader, inverse_body
 from revc.unforeseen import ours
 
 
-def invert(source: str | Path, *, model: str | None = None) -> str:
+def invert(source: str | Path | Text, *, model: str | None = None) -> str:
     """Return the spec, as source, whose models undo those of `source`.
 
     It compiles as any spec does, and its models load the same `state_dict`.
 
     Args:
-        source: a path to a `.rev` file, or source text.
+        source: a path to a `.rev` file, or source text, perhaps with the folder that it is in.
         model: the model to invert; left out, all of the file are.
 
     Raises:
@@ -53,7 +54,7 @@ def invert(source: str | Path, *, model: str | None = None) -> str:
         return _invert_spec(spec, source, model)
 
 
-def _invert_spec(spec: Spec, source: str | Path, model: str | None) -> str:
+def _invert_spec(spec: Spec, source: str | Path | Text, model: str | None) -> str:
     file = spec.tree
     models = {decl.name: decl for decl in spec.models}
     if not models:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from revc.grammar.diagnostics import Diagnostic, Level, SpecError
 from revc.passes.analysis.proof import Proof
@@ -12,6 +13,9 @@ from revc.passes.rules.registry import MODULES, checks
 from revc.passes.rules.report import by_place
 from revc.passes.sources import DISK, Sources, Text
 from revc.passes.spec import Spec
+
+if TYPE_CHECKING:
+    from revc.passes.analysis.lipschitz import NetWeights
 
 SYNTAX = "S001"
 LEVELS: dict[str, Level] = {"warnings": "warn", "denied": "deny"}
@@ -86,6 +90,8 @@ def lint(
     sources: Sources = DISK,
     probe: Probe | None = None,
     least: Least | None = None,
+    defaults: Mapping[str, int] = {},
+    weights: "NetWeights | None" = None,
 ) -> LintResult:
     """Check a spec; all that is wrong with it is in the findings, also what does not parse.
 
@@ -93,17 +99,19 @@ def lint(
         source: a path to a `.rev` file, or source text: see `Sources.main`.
         selection: which findings count, and at which level.
         dims: sizes that the file leaves free, or other values for those that it binds.
+        defaults: the same, for those dims of these that the file has.
         sources: where the texts of the file, and of those that it uses, are read.
 
     `probe` runs torch nets to see whether they draw random numbers; without it they are judged by
     their text, and what that does not tell is not proved. `least` counts the least memory of a
-    model's step; without it budgets of memory are not checked.
+    model's step; without it budgets of memory are not checked. `weights` bounds nets by their
+    parameters; without it residuals by nets are not bounded.
 
     Raises:
         BindError: `dims` has a dim that the file does not declare.
     """
     try:
-        spec = Spec(source, dims, sources, probe, least)
+        spec = Spec(source, dims, sources, probe, least, defaults, weights)
     except SpecError as error:
         return LintResult(selection.of(error.diagnostics))
     findings = list(spec.findings)

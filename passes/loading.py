@@ -6,7 +6,6 @@ from pathlib import Path
 import revc.specs
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, SpecError
-from revc.grammar.parser import parse
 from revc.grammar.signatures import builtin_signatures
 from revc.passes.modules import Module
 from revc.passes.rules.report import Findings
@@ -42,7 +41,7 @@ class Loader:
         return self._load(source.text, source.file)
 
     def _load(self, text: str, file: str, prefix: str = "") -> Module:
-        result = parse(text, file)
+        result = self._sources.parse(text, file)
         for diagnostic in result.diagnostics:
             self._findings.add(diagnostic)
         module = Module(result.file, prefix, text, bool(result.diagnostics))

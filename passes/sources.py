@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 
+from revc.grammar.parser import ParseResult, parse
 from revc.grammar.source import read
 
 
@@ -26,7 +28,8 @@ class Sources:
     def main(self, source: str | Path | Text) -> Text:
         """Return the text of a spec: `source` is its path, or the text itself.
 
-        A string is a text if it has a newline or a brace; a `Path` never is.
+        A string is a text if it has a newline, or a brace and no file has this name; a `Path`
+        never is.
 
         Raises:
             SpecError: the file cannot be read.
@@ -47,6 +50,10 @@ class Sources:
         held = self._buffers.get(path.resolve()) if self._buffers else None
         return read(path) if held is None else held
 
+    def parse(self, text: str, file: str) -> ParseResult:
+        """Return what a text that came from `file` says."""
+        return parse(text, file)
+
     def has(self, path: Path) -> bool:
         """Say whether there is a file at `path`."""
         return path.is_file() or (bool(self._buffers) and path.resolve() in self._buffers)
@@ -61,5 +68,5 @@ DISK = Sources()
 
 
 def is_text(source: str) -> bool:
-    """Say whether a string is the text of a spec: a path has no newline and no brace."""
-    return "\n" in source or "{" in source
+    """Say whether a string is a spec's text: it has a newline, or a brace and names no file."""
+    return "\n" in source or ("{" in source and not isfile(source))

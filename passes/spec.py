@@ -4,18 +4,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from revc.errors import BindError
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, SpecError, UnsupportedError
-from revc.ir.nets import Hole
 from revc.ir.program import Program
 from revc.ir.types import Numerics
 from revc.passes.analysis.proof import Proof
 from revc.passes.analysis.random_nets import Probe
+from revc.passes.binding import check_nets
 from revc.passes.checks import Checked, check
 from revc.passes.elaborate.bodies import Specialised
 from revc.passes.elaborate.elaboration import Elaboration
+from revc.passes.elaborate.kept import Kept
 from revc.passes.elaborate.scope.names import declared_dims
 from revc.passes.loading import Loader
 from revc.passes.modules import nowhere
@@ -30,6 +32,9 @@ from revc.passes.sources import DISK, Sources, Text
 from revc.passes.transform.pipeline import run_pipeline
 from revc.unforeseen import ours
 
+if TYPE_CHECKING:
+    from revc.passes.analysis.lipschitz import NetWeights
+
 MOST_SIZE = 2**63 - 1  # what PyTorch counts elements with
 
 
@@ -42,7 +47,8 @@ class Spec:
 
     def __init__(
         self, source: str | Path | Text, dims: Mapping[str, int] = {}, sources: Sources = DISK,
-        probe: Probe | None = None, least: Least | None = None,
+        probe: Probe | None = None, least: Least | None = None, defaults: Mapping[str, int] = {},
+        weights: "NetWeights | None" = None, kept: Kept | None = None,
     ) -> None:  # fmt: skip
         """Read a spec, and the files that it uses.
 
@@ -54,12 +60,16 @@ class Spec:
             probe: what runs torch nets to see whether they draw random numbers; None judges them by
                 their text alone.
             least: what counts the least memory of a model's step; None checks no budget of it.
+            weights: what bounds built-in nets by their parameters; None bounds none.
+            defaults: values for those dims of the file that are among them and not in `dims`.
+            kept: what an editor keeps of one text for the next; a spec then makes one pass only.
 
         Raises:
             SpecError: the file cannot be read.
             BindError: `dims` has a dim that the file does not declare, or a negative size.
         """
-        self._dims, self._probe, self._least = dict(dims), probe, least
+        self._dims, self._probe, self._least, self._weights = dict(dims), probe, least, weights
+        self._kept = kept
         self._loaded = Findings()
         self._passes: dict[str | None, Checked] = {}
         loader = Loader(self._loaded, sources)
@@ -67,10 +77,11 @@ class Spec:
         with ours(lambda: text.file):
             self.main = loader.main(text)
         self.modules = tuple(loader.modules)
-        self._bind()
+        self._bind(defaults)
 
-    def _bind(self) -> None:
+    def _bind(self, defaults: Mapping[str, int]) -> None:
         known = [m.prefix + name for m in self.modules for name in declared_dims(m)]
+        self._dims = {name: defaults[name] for name in defaults if name in known} | self._dims
         for name, size in self._dims.items():
             if name not in known and not self._loaded.denied:
                 raise BindError(f"no dim `{name}`{hint(name, known)}")
@@ -101,7 +112,7 @@ class Spec:
     def elaboration(self) -> Elaboration:
         """Return a new elaboration of the spec, with the findings of its reading."""
         elaboration = Elaboration(
-            self._loaded.copy(), self.main, self._dims, self._probe, self._least
+            self._loaded.copy(), self.main, self._dims, self._probe, self._least, self._weights
         )
         for module in self.modules:
             elaboration.names(module)
@@ -116,7 +127,11 @@ class Spec:
             return None
         if first not in self._passes:
             with recursion_limit(), self._work() as elaboration:
-                self._passes[first] = check(self.main, elaboration(), first)
+                whole = elaboration()
+                if self._kept is not None:
+                    self._kept.begin(self.modules)
+                    whole.kept = self._kept
+                self._passes[first] = check(self.main, whole, first)
         return self._passes[first]
 
     @contextmanager
@@ -147,9 +162,13 @@ class Spec:
         found = self._found(checked)
         if checked is None:
             return found
-        places = {one.span for one in found}
+        places = {one.span for one in found if one.level == "deny"}
         late = [one for one in checked.unsupported() if one.span not in places]
-        return tuple(sorted([*found, *late], key=by_place))
+        if not (every := sorted([*found, *late], key=by_place)):
+            return ()
+        from revc.passes.repairs.table import repaired  # clean specs need none
+
+        return tuple(repaired(one, self.main) for one in every)
 
     @cached_property
     def proofs(self) -> tuple[Proof, ...]:
@@ -209,7 +228,7 @@ class Spec:
         checked = self.accepted(model)
         program = checked.programs[id(self._model(model))]
         if nets is not None:
-            _bound(program, nets)
+            check_nets(program, nets)
         if checked.refused:
             raise UnsupportedError(checked.refused)
         with recursion_limit(), self._work():
@@ -271,18 +290,3 @@ def reject(findings: Iterable[Diagnostic]) -> None:
     denied = [finding for finding in findings if finding.level == "deny"]
     if denied:
         raise SpecError(denied)
-
-
-def _bound(program: Program, nets: Collection[str]) -> None:
-    """Check that Python binds every net without a body, and no other."""
-    holes = {slot.source.name: slot for slot in program.model.nets if isinstance(slot.source, Hole)}
-    for name in nets:
-        if name not in holes:
-            raise BindError(f"no net `{name}` without a body{hint(name, holes)}")
-    missing = [name for name in holes if name not in nets]
-    if missing:
-        at = holes[missing[0]].span
-        raise BindError(
-            f"{at.file}:{at.line}:{at.column}: net `{missing[0]}` has no body: "
-            f'bind it with nets={{"{missing[0]}": ...}}'
-        )

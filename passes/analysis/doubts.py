@@ -1,5 +1,6 @@
 """What stands between a body and its proof: statements without a structural inverse."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,3 +16,12 @@ class Doubt:
     verdict: Verdict
     reason: str
     span: Span
+
+
+def doubtful(block: str, doubts: Iterable[Doubt], span: Span) -> Doubt:
+    """Return what a call has against it whose block has doubts: it holds as the block does."""
+    verdicts = {doubt.verdict for doubt in doubts}
+    if verdicts <= {"BOUNDED", "ASSUMED"}:
+        weaker: Verdict = "ASSUMED" if "ASSUMED" in verdicts else "BOUNDED"
+        return Doubt(weaker, f"`{block}` is {weaker}", span)
+    return Doubt("UNKNOWN", f"`{block}` is not proved", span)

@@ -1,8 +1,9 @@
 """Interval bounds of expressions: what is known of a value without running any net."""
 
 import math
+from collections.abc import Mapping
 
-from revc.ir.expr import Elementwise, Expr, Number
+from revc.ir.expr import Elementwise, Expr, Number, Read
 
 Interval = tuple[float, float]
 _INF = math.inf
@@ -13,14 +14,20 @@ _RANGES: dict[str, Interval] = {
 }  # fmt: skip
 
 
-def bounds(expr: Expr) -> Interval:
-    """Return numbers that `expr` certainly lies between, ends included."""
+def bounds(expr: Expr, known: Mapping[str, Interval] = {}) -> Interval:
+    """Return numbers that `expr` certainly lies between, ends included.
+
+    `known` has the bounds of some registers; any other may hold any number.
+    """
     if isinstance(expr, Number):
-        known = isinstance(expr.value, float)
-        return (expr.value, expr.value) if known else (-_INF, _INF)  # type: ignore[return-value]
+        if not isinstance(expr.value, float):
+            return -_INF, _INF
+        return expr.value, expr.value
+    if isinstance(expr, Read):
+        return known.get(expr.place.name, (-_INF, _INF))
     if not isinstance(expr, Elementwise):
         return -_INF, _INF
-    args = [bounds(arg) for arg in expr.args]
+    args = [bounds(arg, known) for arg in expr.args]
     if expr.function in _RANGES:
         return _RANGES[expr.function]
     match expr.function:

@@ -27,18 +27,24 @@ def random_call(
     `args` and `kwargs` are what it is made with, `UNKNOWN` where that is not known. None as well
     when the class cannot be found: that is for the compiler to report.
     """
-    module, _, name = target.partition(":")
-    file = open_module(module)
-    found = find(file, name) if file is not None else None
-    if found is None or not isinstance(found.node, ast.ClassDef):
-        return None
-    drawn = list(_Scan().made(found, list(args), dict(kwargs)))
+    drawn = list(scanned(Scan(), target, args, kwargs))
     return min(drawn, key=is_torchs, default=None)
 
 
+def scanned(
+    scan: "Scan", target: str, args: Sequence[object], kwargs: Mapping[str, object]
+) -> Iterator[str]:
+    """Yield what a scan finds in the class ``module:Class``, nothing if it cannot be found."""
+    module, _, name = target.partition(":")
+    file = open_module(module)
+    found = find(file, name) if file is not None else None
+    if found is not None and isinstance(found.node, ast.ClassDef):
+        yield from scan.made(found, list(args), dict(kwargs))
+
+
 @dataclass
-class _Scan:
-    """What was looked into already."""
+class Scan:
+    """Follows a class to what it draws by; `seen` is what was looked into already."""
 
     seen: set[object] = field(default_factory=set)
 
@@ -58,19 +64,23 @@ class _Scan:
             init = methods["__init__"]
             values = _bound(init.node, [None, *args], kwargs)
             values |= _attributes(init.node, values)
-            yield from self._body(init, values, set_up=True)
+            yield from self.body(init, values, set_up=True)
         for name in _reached(methods):
-            yield from self._body(methods[name], values)
+            yield from self.body(methods[name], values)
         _, base = _ancestry(found)
         if base is not None and not any(name in methods for name in _START):
             given = args, kwargs
             if "__init__" in methods:
                 given = _passed_on(methods["__init__"], values)
-            looked = layer(base, *given)
-            if looked.verdict == "random":
-                yield looked.why
+            yield from self.layer(base, *given)
 
-    def _body(self, found: Found, values: Values, set_up: bool = False) -> Iterator[str]:
+    def layer(self, name: str, args: Sequence[object], kwargs: Values) -> Iterator[str]:
+        """Yield what a layer of torch's own draws by."""
+        looked = layer(name, args, kwargs)
+        if looked.verdict == "random":
+            yield looked.why
+
+    def body(self, found: Found, values: Values, set_up: bool = False) -> Iterator[str]:
         """Yield what a function draws by; one that sets up may draw initial values."""
         for node in ast.walk(found.node):
             if isinstance(node, ast.Call):
@@ -81,20 +91,27 @@ class _Scan:
         kwargs = {word.arg: _constant(word.value, values) for word in node.keywords if word.arg}
         name = file.full_name(node.func)
         if name is None:
-            attribute = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            if attribute in FILLING and not set_up:
-                yield f"`{attribute}`"
-            elif attribute in ("sample", "rsample") and "torch.distributions" in file.text:
-                yield f"`{attribute}` of a distribution"
+            yield from () if set_up else self.method(file, node.func)
             return
-        if name.startswith("torch."):
-            looked = layer(name.rpartition(".")[2], args, kwargs)
-            if looked.verdict == "random" and name.startswith("torch.nn.") and set_up:
-                yield looked.why
-        drawn = None if set_up else function(name, args, kwargs)
+        if name.startswith("torch.nn.") and set_up:
+            yield from self.layer(name.rpartition(".")[2], args, kwargs)
+        if not set_up:
+            yield from self.function(name, args, kwargs)
+        yield from self._own(file, name, args, kwargs, set_up)
+
+    def method(self, file: File, called: ast.expr) -> Iterator[str]:
+        """Yield what the call of a method draws by, by the method's name."""
+        attribute = called.attr if isinstance(called, ast.Attribute) else ""
+        if attribute in FILLING:
+            yield f"`{attribute}`"
+        elif attribute in ("sample", "rsample") and "torch.distributions" in file.text:
+            yield f"`{attribute}` of a distribution"
+
+    def function(self, name: str, args: Sequence[object], kwargs: Values) -> Iterator[str]:
+        """Yield what the call of a function with a full name draws by."""
+        drawn = function(name, args, kwargs)
         if drawn is not None:
             yield drawn
-        yield from self._own(file, name, args, kwargs, set_up)
 
     def _own(
         self, file: File, name: str, args: list[object], kwargs: Values, set_up: bool
@@ -108,7 +125,7 @@ class _Scan:
         if isinstance(found.node, ast.ClassDef):
             yield from self.made(found, args, kwargs)
         elif not set_up and self._new(id(found.node)):
-            yield from self._body(found, _bound(found.node, args, kwargs))
+            yield from self.body(found, _bound(found.node, args, kwargs))
 
 
 # --- classes -------------------------------------------------------------------------------------
@@ -162,7 +179,7 @@ def _reached(methods: Mapping[str, Found]) -> list[str]:
     reached = dict.fromkeys(waiting)
     while waiting:
         for node in ast.walk(methods[waiting.pop()].node):
-            if not isinstance(node, ast.Attribute) or not _is_self(node.value):
+            if not isinstance(node, ast.Attribute) or not is_self(node.value):
                 continue
             if node.attr in methods and node.attr not in (*reached, "__init__"):
                 reached[node.attr] = None
@@ -170,7 +187,8 @@ def _reached(methods: Mapping[str, Found]) -> list[str]:
     return list(reached)
 
 
-def _is_self(node: ast.expr) -> bool:
+def is_self(node: ast.expr) -> bool:
+    """Say whether an expression is ``self``."""
     return isinstance(node, ast.Name) and node.id == "self"
 
 
@@ -196,7 +214,7 @@ def _attributes(node: ast.AST, values: Values) -> Values:
     for step in ast.walk(node):
         if isinstance(step, ast.Assign) and len(step.targets) == 1:
             target = step.targets[0]
-            if isinstance(target, ast.Attribute) and _is_self(target.value):
+            if isinstance(target, ast.Attribute) and is_self(target.value):
                 found[f"self.{target.attr}"] = _constant(step.value, values)
     return found
 
@@ -207,6 +225,6 @@ def _constant(node: ast.expr, values: Mapping[str, object]) -> object:
         return node.value
     if isinstance(node, ast.Name):
         return values.get(node.id, UNKNOWN)
-    if isinstance(node, ast.Attribute) and _is_self(node.value):
+    if isinstance(node, ast.Attribute) and is_self(node.value):
         return values.get(f"self.{node.attr}", UNKNOWN)
     return UNKNOWN

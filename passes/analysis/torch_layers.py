@@ -6,21 +6,34 @@ that are made of modules which a spec cannot pass.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 UNKNOWN = object()
 """A value that the text alone does not tell."""
+
+
+class Seen(NamedTuple):
+    """Something that a net does besides reading: the code of its rule, and a clause that says it.
+
+    `certain` says that it was seen, or follows; else it may be, and is a warning.
+    """
+
+    code: str
+    what: str
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What is known of a net: it draws random numbers, draws none, or was not looked into.
 
-    One that is "charged" draws by torch's operators alone: captured, it draws from a key.
+    One that is "charged" draws by torch's operators alone: captured, it draws from a key. `seen` is
+    what else is known of it.
     """
 
     verdict: Literal["random", "charged", "silent", "unknown"]
     why: str = ""
+    seen: tuple[Seen, ...] = ()
 
 
 SILENT = Looked("silent")
@@ -52,6 +65,12 @@ _QUIET = """
     UpsamplingBilinear2d ChannelShuffle CosineSimilarity LSTMCell GRUCell RNNCell
 """
 QUIET = frozenset(_QUIET.split())
+KEEPS: dict[str, bool] = {
+    # layer: whether it keeps running statistics if `track_running_stats` is not given
+    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"), True),
+    **dict.fromkeys(("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"), False),
+}
+_TRACKS, _TRACKS_AT = "track_running_stats", 4
 _DRAWS = """
     rand randn randint randperm rand_like randn_like randint_like bernoulli multinomial normal
     poisson nn.functional.gumbel_softmax nn.functional.fractional_max_pool2d
@@ -94,6 +113,15 @@ def layer(name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> Lo
     if not isinstance(rate, int | float):
         return Looked("unknown", f"`{name}` has a rate that is not known")
     return Looked("random", f"`{name}` with {option} = {rate:g}") if rate > 0 else SILENT
+
+
+def statistics(name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:
+    """Return what the layer ``torch.nn.name(*args, **kwargs)`` keeps of its inputs, if anything."""
+    if name not in KEEPS:
+        return None
+    given = args[_TRACKS_AT] if len(args) > _TRACKS_AT else KEEPS[name]
+    kept = kwargs.get(_TRACKS, given)
+    return f"`{name}` keeps running statistics" if kept is True else None
 
 
 def function(name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:

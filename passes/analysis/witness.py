@@ -16,7 +16,8 @@ Point = tuple[float, ...]
 Map = Callable[[Point], Point]
 Raw = tuple[int, ...]
 
-_GRID = tuple(0.15 + 0.4 * k for k in range(-6, 6))
+GRID = tuple(0.15 + 0.4 * k for k in range(-6, 6))
+"""The values of each number between which folds are looked for."""
 _STEP = 1e-6
 _TIE = 1e-6  # how close to half a lattice step an output may come: floats settle no tie
 
@@ -48,7 +49,7 @@ def find_collision(f: Map, n: int, fraction_bits: int) -> Collision | None:
 
 def _folds(f: Map, n: int) -> Iterator[Point]:
     """Yield points where the Jacobian's determinant changes its sign, nearest to 0 first."""
-    points = sorted(itertools.product(_GRID, repeat=n), key=lambda p: sum(x * x for x in p))
+    points = sorted(itertools.product(GRID, repeat=n), key=lambda p: sum(x * x for x in p))
     signs = {point: _sign(f, point) for point in points}
     for point in points:
         for axis in range(n):
@@ -60,8 +61,8 @@ def _folds(f: Map, n: int) -> Iterator[Point]:
 
 
 def _next(value: float) -> float:
-    at = _GRID.index(value) + 1
-    return _GRID[at] if at < len(_GRID) else math.inf
+    at = GRID.index(value) + 1
+    return GRID[at] if at < len(GRID) else math.inf
 
 
 def _sign(f: Map, point: Point) -> int:

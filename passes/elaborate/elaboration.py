@@ -1,10 +1,10 @@
 """All that has been elaborated of a program: what its bodies share as they are read."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
@@ -21,10 +21,34 @@ from revc.passes.rules.m508_memory_infeasible import Least
 from revc.passes.rules.report import Findings, Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
 
+if TYPE_CHECKING:
+    from revc.passes.analysis.lipschitz import NetWeights
+    from revc.passes.elaborate.kept import Kept
+
 DEPTH = 64  # of bodies within bodies, called or written: a model is rarely 5 deep
 MOST_VERSIONS = 100  # of a block: each has graphs of its own
 MOST_IN_CALL = 5_000  # operations that the call of a net of nets is written out as
 MOST_IN_ALL = 200_000  # operations that all such calls of a spec are written out as
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What has been counted: turns of unshared loops, nets, operations written out."""
+
+    turns: int = 0
+    nets: int = 0
+    written: int = 0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.turns + other.turns, self.nets + other.nets, self.written + other.written)
+
+    def __sub__(self, other: "Spent") -> "Spent":
+        return self + Spent(-other.turns, -other.nets, -other.written)
+
+    def within(self, most: "Spent") -> bool:
+        """Say whether nothing of it is more than `most`."""
+        fits = self.turns <= most.turns and self.nets <= most.nets
+        return fits and self.written <= most.written
 
 
 def too_deep(at: Span) -> Diagnostic:
@@ -36,8 +60,9 @@ def too_deep(at: Span) -> Diagnostic:
 class Elaboration:
     """All that has been elaborated of a program, and what its files declare.
 
-    `probe` runs a net to see whether it draws random numbers, `least` counts the memory of a step,
-    where somebody asked for that.
+    `probe` runs a net to see what it does, `least` counts the memory of a step, `weights` bounds
+    nets by their parameters, where somebody asked for that; `kept` are blocks as an editor's last
+    text had them, and `shared` counts how often a body has asked for a net of a file.
     `refused` are the statements that can be checked but not compiled yet; `checked` the places of
     each `undo alloc`, whose value is checked as it runs; `depths` how deep each block nests; `full`
     that there are too many nets to go on; `left_out` how many statements were refused; `turns` how
@@ -53,6 +78,9 @@ class Elaboration:
     overrides: Mapping[str, int]
     probe: Probe | None = None
     least: Least | None = None
+    weights: "NetWeights | None" = None
+    kept: "Kept | None" = None
+    shared: int = 0
     done: dict[Hashable, Specialised] = field(default_factory=dict)
     refused: dict[Span, Diagnostic] = field(default_factory=dict)
     checked: set[Span] = field(default_factory=set)
@@ -69,6 +97,7 @@ class Elaboration:
     building: set[int] = field(default_factory=set)
     file_decls: dict[str, tuple[Module, ast.NetDecl]] = field(default_factory=dict)
     _names: dict[int, Names] = field(default_factory=dict)
+    _numerics: dict[int, Numerics] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
     _written: int = 0
     _versions: Counter[int] = field(default_factory=Counter)
@@ -103,6 +132,20 @@ class Elaboration:
             text = f"is called with more than {MOST_VERSIONS} sets of nets, numbers and shapes"
             raise self.findings.reject(bad_argument(decl.name, text, at))
 
+    def versions(self, decl: ast.BlockDecl | ast.ModelDecl) -> int:
+        """Return for how many sets of arguments a block was elaborated."""
+        return self._versions[id(decl)]
+
+    @property
+    def spent(self) -> Spent:
+        """What has been counted so far."""
+        return Spent(self.turns, self.nets, self._written)
+
+    def spend(self, more: Spent) -> None:
+        """Count what bodies spent that are not read again."""
+        total = self.spent + more
+        self.turns, self.nets, self._written = total.turns, total.nets, total.written
+
     def write_out(self, net: str, operations: int, span: Span) -> None:
         """Count the operations that a call of a net of nets is written out as.
 
@@ -130,20 +173,38 @@ class Elaboration:
 
     def numerics(self, module: Module) -> Numerics:
         """Return the state numerics of a file."""
+        if id(module) not in self._numerics:
+            found = self._stated(module)
+            if found is None:
+                return DEFAULT
+            self._numerics[id(module)] = found
+        return self._numerics[id(module)]
+
+    def _stated(self, module: Module) -> Numerics | None:
+        """Return what a file says, or means by saying nothing; None where that was refused."""
         for item in module.file.items:
             if isinstance(item, ast.StateDecl):
                 try:
                     return numerics(item.numerics, self.names(module), self.findings)
                 except Reported:
                     self.guessed.add(id(module))
-                    break
+                    return None
         return DEFAULT
 
     def block_name(self, stem: str) -> str:
         """Return a name for a block that no other has."""
+        name = self.free_name(stem)
+        self.take_name(name)
+        return name
+
+    def free_name(self, stem: str, others: Collection[str] = ()) -> str:
+        """Return the name that a block would have if these other names were taken too."""
         name, n = stem, 1
-        while name in self._taken:
+        while name in self._taken or name in others:
             n += 1
             name = f"{stem}_{n}"
-        self._taken.add(name)
         return name
+
+    def take_name(self, name: str) -> None:
+        """Let no other block have a name."""
+        self._taken.add(name)

@@ -57,13 +57,23 @@ def elaborate_root(
 ) -> Specialised | None:
     """Return a block or model as it is declared; its nets in <> are holes. None if refused."""
     try:
-        face = own_interface(elaboration, module, decl)
+        face = _own_face(elaboration, module, decl)
         return specialise(elaboration, module, decl, face, None, None)
     except Reported:
         return None
     except DimError as error:
         elaboration.findings.add(beyond(error, decl.name_span))
         return None
+
+
+def _own_face(
+    elaboration: Elaboration, module: Module, decl: ast.BlockDecl | ast.ModelDecl
+) -> Interface:
+    if elaboration.kept is None:
+        return own_interface(elaboration, module, decl)
+    return elaboration.kept.face(
+        elaboration, decl, lambda: own_interface(elaboration, module, decl)
+    )
 
 
 def specialise(
@@ -87,15 +97,26 @@ def specialise(
     )  # fmt: skip
     plain = isinstance(decl, ast.ModelDecl) or not decl.generics
     key = (key[0], True, key[2], ()) if plain else key
+    kept = elaboration.kept
+    if kept is not None:
+        kept.called(key)
     if key not in elaboration.done:
         if at is not None:
             elaboration.count_version(decl, at)
             for net in passed.values():
                 if isinstance(net, Net) and net.body is not None:
                     elaboration.write_out(net.name, size(net.body), at)
-        scope = _scope(elaboration, module, decl, face, passed, caller)
-        with elaboration.within(decl, at or decl.name_span):
-            elaboration.done[key] = _elaborate(scope, decl, face)
+        path = elaboration.block_name(decl.name)
+
+        def make() -> Specialised:
+            scope = _scope(elaboration, path, module, decl, face, passed, caller)
+            with elaboration.within(decl, at or decl.name_span):
+                return _elaborate(scope, decl, face)
+
+        alone = kept is not None and not passed
+        elaboration.done[key] = (
+            kept.elaborated(elaboration, key, path, make) if kept is not None and alone else make()
+        )
     elif not elaboration.done[key].whole:
         elaboration.findings.again()
         elaboration.left_out += not elaboration.done[key].complete
@@ -104,6 +125,7 @@ def specialise(
 
 def _scope(
     elaboration: Elaboration,
+    path: str,
     module: Module,
     decl: ast.BlockDecl | ast.ModelDecl,
     face: Interface,
@@ -112,7 +134,6 @@ def _scope(
 ) -> Scope:
     live = {register.name: register.type for register in face.takes}
     regs = Registers(elaboration.findings, live, {r.name: r.type for r in face.givens})
-    path = elaboration.block_name(decl.name)
     scope = Scope(
         elaboration, path, module, dict(face.names), face.numerics, regs, Slots(),
         Namer(declared(decl.body)),

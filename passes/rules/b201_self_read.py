@@ -1,6 +1,7 @@
 """B201: an update that reads what it changes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
@@ -60,3 +61,13 @@ def self_read(name: str, span: Span, via: str | None = None) -> Diagnostic:
     text = f"the update of `{name}` reads `{name}`{how}; its inverse is not available"
     halves = f"`split {name} -> {name}1, {name}2`, then `{name}1 += F({name}2)`"
     return RULE.at(span, text, help=f"read another register, or halve this one: {halves}")
+
+
+def colliding(finding: Diagnostic, collision: str | None, note: str) -> Diagnostic:
+    """Return a finding with the collision where one was found, else with a note on the search."""
+    if finding.code != RULE.code:
+        return finding
+    if collision is None:
+        return replace(finding, notes=(note,)) if note else finding
+    message = f"{finding.message}; collision found: {collision}"
+    return replace(finding, message=message, witness=collision)

@@ -36,8 +36,10 @@ model M(a, b: [B, c]) {
 )
 
 
-def simultaneous(span: Span, names: Sequence[str], collision: str | None) -> Diagnostic:
-    """Return the finding, with the collision where one was found."""
+def simultaneous(
+    span: Span, names: Sequence[str], collision: str | None, note: str = ""
+) -> Diagnostic:
+    """Return the finding, with the collision where one was found, else a note on the search."""
     found = f"; collision found: {collision}" if collision else ""
     text = f"`{', '.join(names)} <- ..`: both updates read old values{found}; sequence them"
-    return RULE.at(span, text, witness=collision)
+    return RULE.at(span, text, *filter(None, [note]), witness=collision)

@@ -56,8 +56,8 @@ def rotated(names: Sequence[str], values: Sequence[Expr]) -> str | None:
     return None
 
 
-def angle_reads(span: Span, name: str, collision: str | None) -> Diagnostic:
-    """Return the finding that the angle reads `name`, which it changes."""
+def angle_reads(span: Span, name: str, collision: str | None, note: str = "") -> Diagnostic:
+    """Return the finding that the angle reads `name`, which it changes; a note on the search."""
     found = f"; collision found: {collision}" if collision else ""
     text = f"the angle reads `{name}`, which it changes{found}; see std Rotate"
-    return RULE.at(span, text, witness=collision)
+    return RULE.at(span, text, *filter(None, [note]), witness=collision)

@@ -11,14 +11,19 @@ from typing import Literal
 from revc.grammar.diagnostics import Diagnostic, Fix, Level
 from revc.grammar.span import Span
 
-Subject = Literal["file", "nets", "block", "model", "memory", "program", "support", "proof"]
+Subject = Literal[
+    "file", "bijections", "nets", "modules", "block", "bits", "model", "memory", "program",
+    "support", "proof",
+]  # fmt: skip
 """What a check looks at.
 
-``file``: the main file, a `Module`. ``nets``: the `NetSlot`s of a block or file, and what may run
-them. ``block``: a `Block`, and the places that are checked as they run. ``model``: the `Program` of
-each model, before any pass. ``memory``: that, and what counts a step. ``program``: the one that is
-compiled, whose sizes must be bound. ``support``: a `Block`, when nothing else is wrong with it.
-``proof``: the `Proof` of each block and model, where unknown verdicts are denied.
+``file``: the main file, a `Module`. ``bijections``: the same, and what may run those it declares.
+``nets``: the `NetSlot`s of a block or file, and what may run them. ``modules``: those among them
+that are torch's, likewise. ``block``: a `Block`, and the places that are checked as they run.
+``bits``: a `Block` in which stacks are pushed and popped. ``model``: the `Program` of each model,
+before any pass. ``memory``: that, and what counts a step. ``program``: the one that is compiled,
+whose sizes must be bound. ``support``: a `Block`, when nothing else is wrong with it. ``proof``:
+the `Proof` of each block and model, where unknown verdicts are denied.
 """
 Check = Callable[..., Iterator[Diagnostic]]
 
@@ -55,12 +60,17 @@ class Rule:
     def at(
         self, span: Span, message: str, *notes: str, level: Level | None = None,
         help: str | None = None, witness: str | None = None, fix: Fix | None = None,
+        about: tuple[object, ...] = (),
     ) -> Diagnostic:  # fmt: skip
-        """Return a finding of this rule at `span`; `help` names its repair, `fix` makes it."""
+        """Return a finding of this rule at `span`; `help` names its repair, `fix` makes it.
+
+        A repair that is worked out on the tree (`passes/repairs`) is told what it is `about`.
+        """
         helps = () if help is None else (help,)
         return Diagnostic(
-            self.code, self.name, level or self.level, message, span, notes, helps, witness, fix
-        )
+            self.code, self.name, level or self.level, message, span, notes, helps, witness, fix,
+            about,
+        )  # fmt: skip
 
 
 def hint(name: str, known: Iterable[str]) -> str:

@@ -37,6 +37,5 @@ model M(a, b: [B, c]) {
 
 def stale(name: str, read: str, where: Span, span: Span) -> Diagnostic:
     """Return the finding that `name` read the register `read`, which changed at `where`."""
-    return RULE.at(
-        span, f"`{name}` read `{read}`, which changes on line {where.line} while `{name}` is in use"
-    )
+    text = f"`{name}` read `{read}`, which changes on line {where.line} while `{name}` is in use"
+    return RULE.at(span, text, about=(where,))

@@ -44,7 +44,8 @@ def check(file: Module) -> Iterator[Diagnostic]:
     for meter in meters(file):
         bounded = any(covers(target, meter) for target in targets)
         if not (bounded or meter.drops or meter.kind == DROPOUT):
-            yield RULE.at(meter.span, _text(meter))
+            about = meter.kind, meter.name, meter.model
+            yield RULE.at(meter.span, _text(meter), about=about)
 
 
 def _text(meter: Meter) -> str:

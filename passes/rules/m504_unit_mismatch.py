@@ -31,7 +31,10 @@ use std.nets: gate
 dim B, c = 8
 state lattice(Q12.20)
 model M(a, b: [B, c]) {
-  repeat 4 as t { scale a by sigmoid(gate(b)) in [1/64, 1] as fa }
+  repeat 4 as t {
+    scale a by sigmoid(gate(b)) in [1/64, 1] as fa
+    b += tanh(a)
+  }
 }
 budget put(M.fa) <= 48 bits/step
 """,

@@ -18,13 +18,17 @@ RULE = Rule(
         "where all sizes are bound.",
         why="Saving less and computing more again has an end: some segment's own pass holds the "
         "state, its cotangents and what its nets work on. The finding names that segment and the "
-        "least budget. To know it a step is run without its numbers, which needs torch.",
+        "least budget. To know it a step is run without its numbers, which needs torch; compiling "
+        "makes the plan itself.",
         bad="""
 use std.nets: mlp
 dim B = 64, c = 256
 state lattice(Q12.20)
 model M(a, b: [B, c]) {
-  repeat 4 { a += mlp(b, width = 4*c) }
+  repeat 4 {
+    a += mlp(b, width = 4*c)
+    b += mlp(a, width = 4*c)
+  }
 }
 budget memory <= 64 KiB
 """,
@@ -33,7 +37,10 @@ use std.nets: mlp
 dim B = 64, c = 256
 state lattice(Q12.20)
 model M(a, b: [B, c]) {
-  repeat 4 { a += mlp(b, width = 4*c) }
+  repeat 4 {
+    a += mlp(b, width = 4*c)
+    b += mlp(a, width = 4*c)
+  }
 }
 budget memory <= 4 MiB
 """,

@@ -11,15 +11,18 @@ class Findings:
     """Collects diagnostics; a block that is specialised twice reports the same finding once.
 
     `reports` counts also what was found before: a body during which it does not grow is whole.
+    `denials` are those of them at level deny.
     """
 
     def __init__(self) -> None:
         self._found: dict[object, Diagnostic] = {}
         self.reports = 0
+        self.denials = 0
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Record a finding, unless the same rule has spoken at the same place."""
         self.reports += 1
+        self.denials += diagnostic.level == "deny"
         self._found.setdefault((diagnostic.code, diagnostic.span), diagnostic)
 
     def reject(self, diagnostic: Diagnostic) -> Reported:

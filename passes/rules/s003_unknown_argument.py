@@ -75,7 +75,7 @@ def not_given_back(block: str, register: str, span: Span) -> Diagnostic:
 
 def missing_argument(callee: str, name: str, span: Span) -> Diagnostic:
     """Return the finding for an argument that `callee` needs."""
-    return RULE.at(span, f"`{callee}` needs `{name}`")
+    return RULE.at(span, f"`{callee}` needs `{name}`", about=(name,))
 
 
 def bad_argument(callee: str, message: str, span: Span, help: str | None = None) -> Diagnostic:

@@ -41,7 +41,8 @@ model M(x: [B, d]) {
 
 def odd_split(size: object, parts: object, span: Span) -> Diagnostic:
     """Return the finding that `size` cannot be cut into `parts`."""
-    return RULE.at(span, f"{size} does not divide by {parts}")
+    known = (size.integer if isinstance(size, Dim) else size, parts)
+    return RULE.at(span, f"{size} does not divide by {parts}", about=known)
 
 
 def by_zero(below: Expr, turns: Turns, span: Span) -> Diagnostic | None:

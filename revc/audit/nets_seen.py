@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from revc.audit.probe import ERRORS, generators_kept, input_of
+from revc.audit.generators import generators_kept
+from revc.audit.probe import ERRORS, input_of
 from revc.codegen.compile import imported_with
 from revc.codegen.imports import may_import
 from revc.errors import BindError

@@ -1,7 +1,7 @@
 """The command line: one file a command, imported when the command is called.
 
 A command is a module with a function `run`, whose parameters are its arguments and options. Those
-of `lint`, `fmt`, `explain`, `invert`, `new` and `plan` never import torch.
+of `lint`, `fmt`, `explain`, `invert`, `new`, `plan`, `lsp` and `playground` never import torch.
 """
 
 from importlib import import_module
@@ -21,6 +21,8 @@ COMMANDS = {
     "show": "revc.cli.show",
     "plan": "revc.cli.plan",
     "retrofit": "revc.cli.retrofit",
+    "lsp": "revc.cli.lsp",
+    "playground": "revc.cli.playground",
 }
 
 _HELP = {"help_option_names": ["--help", "-h"]}
@@ -47,7 +49,6 @@ class LazyGroup(TyperGroup):
 app = typer.Typer(
     cls=LazyGroup,
     name="revc",
-    add_completion=False,
     no_args_is_help=True,
     context_settings=_HELP,
     rich_markup_mode=None,

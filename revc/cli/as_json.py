@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.diagnostics import Diagnostic, Fix
 from revc.grammar.span import Span
 from revc.passes.analysis.proof import Proof
 
@@ -25,8 +25,14 @@ def finding_object(finding: Diagnostic) -> dict[str, object]:
         "notes": list(finding.notes),
         "help": list(finding.helps),
         "witness": finding.witness,
+        "fix": None if finding.fix is None else _fix(finding.fix),
         **_place(finding.span),
     }
+
+
+def _fix(fix: Fix) -> dict[str, object]:
+    edits = [{"new": edit.new, **_place(edit.span)} for edit in fix.edits]
+    return {"safe": fix.safe, "edits": edits}
 
 
 def _verdict(proof: Proof, whole: bool) -> dict[str, object]:

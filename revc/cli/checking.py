@@ -1,18 +1,23 @@
 """Lint files and print what is found: `revc lint` without its option parser."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from revc.cli.bugs import BUG, print_bug
 from revc.cli.files import expanded, source
 from revc.cli.render import Format, print_findings
+from revc.cli.request import Request
 from revc.errors import BindError, InternalError
 from revc.grammar.diagnostics import SpecError
 from revc.passes.analysis.random_nets import Probe
-from revc.passes.lint import EVERYTHING, LintResult, Selection, lint
+from revc.passes.lint import LintResult, lint
 from revc.passes.rules.m508_memory_infeasible import Least
 from revc.passes.sources import DISK
+
+if TYPE_CHECKING:
+    from revc.passes.analysis.lipschitz import NetWeights
 
 
 @dataclass
@@ -29,35 +34,43 @@ class _Run:
         return BUG if self.bugs else int(denied or bool(self.unbound))
 
 
-def check(
-    specs: Sequence[str],
-    style: Format = Format.full,
-    selection: Selection = EVERYTHING,
-    dims: Mapping[str, int] = {},
-    proof: bool = False,
-    probe: bool = False,
-    allowed: Sequence[str] | None = None,
-) -> int:
+def check(request: Request) -> int:
     """Lint files, print the findings, and return the exit code: 1 when one is at level deny.
 
-    A file that does not declare a dim of `dims` is told, and so is one that a bug of ours keeps
-    from being linted, where the code is `BUG`; the others are linted all the same.
-    With `probe`, which imports torch and the nets of the specs, torch nets are run, with `allowed`
-    only those from these modules, or from below; and budgets of memory are checked.
+    A file that does not declare a dim of the request is told, and so is one that a bug of ours
+    keeps from being linted, where the code is `BUG`; the others are linted all the same.
     """
-    run = _Run()
-    for spec in expanded(specs):
+    return shown(request)[0]
+
+
+def shown(request: Request) -> tuple[int, set[str]]:
+    """Lint files, print the findings, and return the exit code and which files were read."""
+    run, weights = _Run(), _weights(request)
+    for spec in expanded(request.specs, request.exclude):
         try:
-            nets, least = _probes(allowed) if probe else (None, None)
-            run.results.append((spec, lint(source(spec), selection, dims, DISK, nets, least)))
+            run.results.append((spec, _linted(spec, request, weights)))
         except SpecError as error:
             run.results.append((spec, LintResult(error.diagnostics)))
         except BindError as error:
             run.unbound.append(f"error: {spec}: {error}")
         except InternalError as bug:
             run.bugs.append(bug)
-    _show(run, style, proof)
-    return run.code()
+    _show(run, request.style, request.proof)
+    return run.code(), {file for _, result in run.results for file in result.texts}
+
+
+def _weights(request: Request) -> "NetWeights | None":
+    if request.weights is None:
+        return None
+    from revc.audit.weights import read_weights  # imports torch
+
+    return read_weights(request.weights)
+
+
+def _linted(spec: str, request: Request, weights: "NetWeights | None") -> LintResult:
+    nets, least = _probes(request.allowed) if request.probe else (None, None)
+    chosen, dims = request.selection, request.dims
+    return lint(source(spec), chosen, dims, DISK, nets, least, request.defaults, weights)
 
 
 def _show(run: _Run, style: Format, proof: bool) -> None:
@@ -81,10 +94,10 @@ def _show(run: _Run, style: Format, proof: bool) -> None:
 
 
 def _probes(allowed: Sequence[str] | None) -> tuple[Probe, Least]:
-    from revc.audit.probe import prober  # these two import torch
+    from revc.audit.probe import Prober  # these two import torch
     from revc.planning.least import least_of
 
-    return prober(allowed), least_of(allowed)
+    return Prober(allowed), least_of(allowed)
 
 
 def _summary(spec: str, result: LintResult) -> str:
@@ -92,4 +105,13 @@ def _summary(spec: str, result: LintResult) -> str:
     levels = [finding.level for finding in result.findings]
     counts = ", ".join(f"{levels.count(x)} {x}" for x in ("deny", "warn") if x in levels)
     verdicts = ", ".join(f"{tree.subject} {tree.verdict}" for tree in result.proofs)
-    return f"{spec}: {counts or 'no findings'}" + (f"; {verdicts}" if verdicts else "")
+    parts = (counts or "no findings", _mendable(result), verdicts)
+    return f"{spec}: " + "; ".join(part for part in parts if part)
+
+
+def _mendable(result: LintResult) -> str:
+    """Say how many findings have repairs, and which option makes them."""
+    fixes = [finding.fix for finding in result.findings if finding.fix is not None]
+    safe = sum(fix.safe for fix in fixes)
+    counts = (safe, "--fix"), (len(fixes) - safe, "--unsafe-fixes")
+    return ", ".join(f"{count} to mend with {option}" for count, option in counts if count)

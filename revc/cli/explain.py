@@ -11,7 +11,7 @@ _WHEN = {
     "lint": "",
     "compile": " It speaks when a spec is compiled.",
     "deny unknown": " It speaks with `--deny unknown`.",
-    "probe": " It speaks with `--probe`, and compiling makes the plan itself.",
+    "probe": " It speaks with `--probe` alone.",
 }
 
 
@@ -50,6 +50,29 @@ def page(found: Rule) -> str:
             _wrap(text.source),
         ]
     )
+
+
+def markdown(found: Rule) -> str:
+    """Return a rule's page as a document."""
+    text = found.page
+    waived = "It may be allowed where it stands." if found.waivable else ""
+    parts = [
+        f"# {found.code}: {found.name}",
+        f"Level: {found.level}. {waived}".strip(),
+        text.what + _WHEN[text.when],
+        text.why,
+        f"Bad:\n\n```\n{text.bad.strip()}\n```",
+        f"Good:\n\n```\n{text.good.strip()}\n```",
+        f"Source: {text.source}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def contents() -> str:
+    """Return the list of all rules as a document that links to their pages."""
+    rows = [f"| [{c}]({c}.md) | {rule(c).name} | {rule(c).level} |" for c in MODULES]
+    head = "# Rules\n\nMade of the rules' own pages, which `revc explain CODE` prints.\n\n"
+    return head + "\n".join(["| code | name | level |", "| --- | --- | --- |", *rows]) + "\n"
 
 
 def _wrap(text: str) -> str:

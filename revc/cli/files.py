@@ -1,7 +1,7 @@
 """Which files a command means: paths, folders with specs below them, globs, and `-`."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from revc.grammar.source import decode
@@ -10,23 +10,28 @@ from revc.passes.sources import Text
 STDIN = "-"
 
 
-def expanded(paths: Iterable[str]) -> list[str]:
+def expanded(paths: Iterable[str], exclude: Sequence[str] = ()) -> list[str]:
     """Return the files that `paths` mean, each once.
 
     A folder means all `.rev` files below it but those in hidden folders, and a pattern the files
-    that match it (`**` goes down), both in the order of their names. What means no file stays as it
-    is: reading it says what is wrong.
+    that match it (`**` goes down), both in the order of their names, without those that a pattern
+    of `exclude` means: a file's name, or a folder's above it. What means no file stays as it is:
+    reading it says what is wrong.
     """
-    return list(dict.fromkeys(file for path in paths for file in _files(path)))
+    return list(dict.fromkeys(file for path in paths for file in _files(path, exclude)))
 
 
-def _files(path: str) -> Iterator[str]:
+def _files(path: str, exclude: Sequence[str]) -> Iterator[str]:
     if path != STDIN and not Path(path).is_file():
         found = _below(Path(path)) if Path(path).is_dir() else _matching(path)
         if found:
-            yield from found
+            yield from (file for file in found if not _is_left_out(Path(file), exclude))
             return
     yield path
+
+
+def _is_left_out(file: Path, exclude: Sequence[str]) -> bool:
+    return any(part.match(pattern) for pattern in exclude for part in (file, *file.parents))
 
 
 def _below(folder: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """`revc lint`: check specs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from revc.cli.checking import check
 from revc.cli.options import AllowImport, NoImport, imports, parse_dims
 from revc.cli.render import Format
+from revc.cli.request import Request, codes, with_settings
 from revc.passes.lint import LEVELS, Selection
 
 
@@ -40,20 +42,39 @@ def run(
             help="Run torch nets to see if they draw random numbers; count a step's memory.",
         ),
     ] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Bound nets by these parameters: safetensors, or a saved state dict."),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Lint again whenever a file changes, until Ctrl-C.")
+    ] = False,
     no_import: NoImport = False,
     allow_import: AllowImport = None,
 ) -> None:
     """Check specs; exits with 1 when a finding is at level deny."""
-    chosen = Selection(_codes(select), _codes(ignore), _codes(deny))
+    chosen = Selection(codes(select), codes(ignore), codes(deny))
     _check_codes(chosen)
-    dims = parse_dims(dim or [])
-    allowed = imports(no_import, allow_import)
+    dims, allowed = parse_dims(dim or []), imports(no_import, allow_import)
+    asked = Request(
+        tuple(specs), output_format, chosen, dims, {}, (), proof, probe, allowed, weights
+    )
+    request = with_settings(asked)
     if fix or unsafe_fixes:
-        mend(specs, chosen, dims, unsafe_fixes)
-    raise typer.Exit(check(specs, output_format, chosen, dims, proof, probe, allowed))
+        mend(request, unsafe_fixes)
+    raise typer.Exit(_watched(request) if watch else check(request))
 
 
-def mend(specs: list[str], chosen: Selection, dims: dict[str, int], unsafe: bool) -> None:
+def _watched(request: Request) -> int:
+    from revc.cli.files import STDIN
+    from revc.cli.watch import watch as watched
+
+    if STDIN in request.specs:
+        raise typer.BadParameter("standard input cannot be watched: name a file")
+    return watched(request)
+
+
+def mend(request: Request, unsafe: bool) -> None:
     """Repair files, and say on standard error which have changed.
 
     Raises:
@@ -66,22 +87,17 @@ def mend(specs: list[str], chosen: Selection, dims: dict[str, int], unsafe: bool
     from revc.passes.fixes import fixed
     from revc.passes.sources import DISK
 
-    if STDIN in specs:
+    if STDIN in request.specs:
         raise typer.BadParameter("standard input cannot be repaired in place: name a file")
-    for spec in expanded(specs):
+    for spec in expanded(request.specs, request.exclude):
         try:
             text = DISK.main(source(spec))
         except SpecError:
             continue  # linting says why it cannot be read
-        repaired = fixed(text, unsafe, chosen, dims)
+        repaired = fixed(text, unsafe, request.selection, request.dims, request.defaults)
         if repaired != text.text:
             write_text(spec, repaired)
             typer.echo(f"repaired {spec}", err=True)
-
-
-def _codes(given: list[str] | None) -> tuple[str, ...]:
-    """Return codes given one by one or with commas between them."""
-    return tuple(code.strip() for entry in given or () for code in entry.split(","))
 
 
 def _check_codes(chosen: Selection) -> None:

@@ -1,8 +1,4 @@
-"""Where the command starts: the plain `revc lint FILE ..` goes by a short way.
-
-An editor or a commit hook runs it at every turn, and typer with its adapters takes a third of the
-time that linting does; so a call that has no options is not parsed by it.
-"""
+"""Where the command starts: `revc lint` goes by a short way, and typer reads all else."""
 
 import atexit
 import gc
@@ -11,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from revc.cli.bugs import BUG, print_bug
-from revc.cli.files import STDIN
 from revc.cli.streams import whole_output
 from revc.errors import InternalError, RevcError
 from revc.grammar.diagnostics import SpecError
@@ -23,13 +18,22 @@ def start() -> None:
     with exits(), whole_output(), exits():  # the outer is for output that failed at its end
         if sys.argv[1:2] in (["lint"], ["compile"]):
             _keep_all()
-        if _is_plain_lint(sys.argv[1:]):
-            from revc.cli.checking import check
-
-            sys.exit(check(sys.argv[2:]))
+        if sys.argv[1:2] == ["lint"]:
+            _lint(sys.argv[2:])
         from revc.cli.app import app
 
         app()
+
+
+def _lint(args: Sequence[str]) -> None:
+    """Lint and exit, if these arguments need no typer."""
+    from revc.cli.request import quick, with_settings
+
+    request = quick(args)
+    if request is not None:
+        from revc.cli.checking import check
+
+        sys.exit(check(with_settings(request)))
 
 
 def _keep_all() -> None:
@@ -40,11 +44,6 @@ def _keep_all() -> None:
     """
     gc.disable()
     atexit.register(gc.freeze)
-
-
-def _is_plain_lint(args: Sequence[str]) -> bool:
-    options = (arg for arg in args[1:] if arg.startswith("-") and arg != STDIN)
-    return len(args) > 1 and args[0] == "lint" and not any(options)
 
 
 @contextmanager
@@ -59,8 +58,10 @@ def exits() -> Iterator[None]:
         print_findings(error.diagnostics, texts=texts_of(error.diagnostics))
         sys.exit(1)
     except RevcError as error:
+        from revc.cli.settings import SettingsError
+
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
     except InternalError as error:
         print_bug(error)
         sys.exit(BUG)

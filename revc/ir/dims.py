@@ -5,7 +5,7 @@ Forms are bounded: a result of too many digits, terms or factors is a `DimError`
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,16 @@ class Dim:
     """A size: `terms` maps sorted monomials to non-zero coefficients; ``()`` is the constant's."""
 
     terms: tuple[tuple[Monomial, Fraction], ...] = ()
+    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        if self._hash is None:  # fractions take long to hash, and keys are full of dims
+            object.__setattr__(self, "_hash", hash(self.terms))
+        assert self._hash is not None
+        return self._hash
+
+    def __reduce__(self) -> tuple[type["Dim"], tuple[object, ...]]:
+        return Dim, (self.terms,)  # without the hash, which another process has not
 
     @staticmethod
     def of(value: "int | Fraction | str | Dim") -> "Dim":

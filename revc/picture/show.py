@@ -28,12 +28,12 @@ from revc.report.svg import document
 _GAP, _TALL = 24.0, 1100.0
 
 
-def show(source: str | Path | Program) -> str:
+def show(source: str | Path | Program | Spec) -> str:
     """Return the graph of a spec as SVG, which needs nothing else.
 
     Args:
-        source: a path to a `.rev` file, source text, or a program. Statements that cannot be
-            compiled yet are drawn too, and sizes may be free.
+        source: a path to a `.rev` file, source text, a spec that was read, or a program. Statements
+            that cannot be compiled yet are drawn too, and sizes may be free.
 
     Raises:
         SpecError: the spec does not parse or check.
@@ -50,11 +50,11 @@ def page(source: str | Path | Program) -> str:
     return html.page(title, [html.scroll(picture)])
 
 
-def _drawn(source: str | Path | Program) -> list[list[Panel]]:
+def _drawn(source: str | Path | Program | Spec) -> list[list[Panel]]:
     """Return the panels: models first, then what they call, then the file's other blocks."""
     if isinstance(source, Program):
         return _generations([("model", source.model)])
-    checked = Spec(source).accepted()
+    checked = (source if isinstance(source, Spec) else Spec(source)).accepted()
     models = [built for built in checked.roots if isinstance(built.decl, ast.ModelDecl)]
     drawn = {id(inner) for built in models for inner in built.block.walk()}
     called = [id(one.decl) for one in checked.elaboration.done.values() if id(one.block) in drawn]

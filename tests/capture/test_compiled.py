@@ -126,5 +126,7 @@ def test_what_a_module_is_asked_for_is_followed(fresh_dynamo: None) -> None:
 def test_a_module_that_must_be_captured_is(fresh_dynamo: None) -> None:
     model = make(specs.HOLE, nets={"F": Turns}, capture="require")
     compiled = torch.compile(model, fullgraph=True, dynamic=False, backend="eager")
-    with pytest.raises(Exception, match="is not captured, as the model requires: its numbers decide"):
+    with pytest.raises(
+        Exception, match="is not captured, as the model requires: its numbers decide"
+    ):
         compiled(*pair())

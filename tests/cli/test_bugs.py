@@ -6,6 +6,7 @@ import pytest
 
 from revc.cli.bugs import BUG
 from revc.cli.checking import check
+from revc.cli.request import Request
 from revc.cli.start import exits
 from revc.errors import InternalError
 from revc.passes.elaborate.statements import table
@@ -34,7 +35,7 @@ def test_the_other_files_are_linted(tmp_path: Path, capsys: pytest.CaptureFixtur
     good, bad = tmp_path / "good.rev", tmp_path / "bad.rev"
     good.write_text(GOOD)
     bad.write_text(BAD)
-    assert check([str(good), str(bad)]) == BUG
+    assert check(Request((str(good), str(bad)))) == BUG
     shown = capsys.readouterr()
     assert "S002" in shown.out
     assert f"a bug in revc at {good}:3:3" in shown.err

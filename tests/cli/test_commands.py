@@ -51,7 +51,7 @@ def in_json(*args: str | Path) -> dict[str, list[dict[str, object]]]:
 def test_json_holds_all_of_each_finding(bad: str) -> None:
     found = in_json(bad)["findings"]
     place = ["file", "line", "column", "end_line", "end_column"]
-    keys = ["code", "name", "level", "message", "notes", "help", "witness", *place]
+    keys = ["code", "name", "level", "message", "notes", "help", "witness", "fix", *place]
     assert [list(entry) for entry in found] == [keys] * len(found)
     first = found[0]
     assert (first["code"], first["file"], first["line"], first["column"]) == ("S002", bad, 5, 7)

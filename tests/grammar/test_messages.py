@@ -54,6 +54,34 @@ def test_every_state_has_a_written_message(kind):
             assert_written(engine, kind)
 
 
+WRONG = ("STAR", "RPAR", "_NL", "COMMA", "NAME", "LBRACE", "NUMBER", "EQUAL", "STRING", "DOTS")
+
+
+def malformed(tokens: tuple[str, ...]) -> str | None:
+    """Return a text that reads some tokens and then one that does not fit; None if all fit."""
+    for kind in WRONG:
+        engine = Engine("x.rev")
+        assert all(engine.push(each, token(each)) for each in tokens)
+        if not engine.follow([token(kind)]):
+            return " ".join(spelt(one).replace("\n", "\n ") for one in (*tokens, kind))
+    return None
+
+
+def test_every_state_has_a_malformed_text_whose_message_is_written(golden):
+    """What each state says of a text that goes wrong there; the table is for people to read."""
+    written = {form.text for form in FORMS.values()}
+    rows: dict[str, str] = {}
+    for tokens in ways().values():
+        text = malformed(tokens)
+        assert text is not None
+        first = parse(f"{text}\n").diagnostics[0]
+        assert first.message
+        assert first.notes[0] in written
+        shown = text.replace("\n", "\\n").strip()
+        rows[shown] = f"{shown}\n    {first.message}\n    {first.notes[0]}\n"
+    golden("grammar/states.txt", "\n".join(rows[text] for text in sorted(rows)))
+
+
 def token(kind: str) -> Token:
     text = spelt(kind)
     return Token(kind, text, 1, 1, 1 + len(text))

@@ -144,7 +144,7 @@ ALLOWED = {
     "a net in a loop that is undone": (
         "state lattice(Q12.20)\nmodel M(a, b: [B, T, c]) {\n  undo repeat 2 {\n"
         '    # revc: allow(R401) reason = "r"\n'
-        "    a += attention(b, heads = 2, dropout = 0.1)\n  }\n}"
+        "    a += attention(b, heads = 2, dropout = 0.1)\n    b += tanh(a)\n  }\n}"
     ),
     "a meter and a net with two reasons": (
         "state lattice(Q12.20)\nmodel M(a, b: [B, T, c]) {\n"

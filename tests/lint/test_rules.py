@@ -4,14 +4,24 @@ from pathlib import Path
 
 import pytest
 
+from revc.audit.probe import Prober
+from revc.cli.explain import contents, markdown
 from revc.grammar.diagnostics import Diagnostic, SpecError
 from revc.passes import rules
 from revc.passes.lint import Selection, lint
 from revc.passes.rules.registry import MODULES, rule
+from revc.passes.sources import DISK
 from revc.passes.spec import build
 from revc.planning.least import least_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "lint.md"
+BROUGHT = Path(__file__).parent / "brought"
+
+
+@pytest.fixture(autouse=True)
+def odd_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let specs name what is in the folder of odd layers."""
+    monkeypatch.syspath_prepend(str(BROUGHT))
 
 
 def findings(code: str, spec: str) -> list[Diagnostic]:
@@ -24,8 +34,9 @@ def findings(code: str, spec: str) -> list[Diagnostic]:
             return list(error.diagnostics)
         return []
     deny = ("unknown",) if when == "deny unknown" else ()
-    least = least_of(None) if when == "probe" else None
-    return list(lint(spec, Selection(deny=deny), least=least).findings)
+    run = (Prober(), least_of(None)) if when == "probe" else (None, None)
+    found = lint(spec, Selection(deny=deny), {}, DISK, *run).findings
+    return list(found)
 
 
 @pytest.mark.parametrize("code", MODULES)
@@ -58,6 +69,21 @@ def test_the_documentation_lists_every_rule() -> None:
     text = DOCS.read_text(encoding="utf-8")
     for code in MODULES:
         assert f"| {code} | {rule(code).name} | {rule(code).level} |" in text
+
+
+PAGES = DOCS.parent / "rules"
+
+
+def test_the_pages_in_the_documentation_are_the_rules(request: pytest.FixtureRequest) -> None:
+    """Those of docs/rules, which ``pytest --update-golden`` writes."""
+    wanted = {f"{code}.md": markdown(rule(code)) for code in MODULES} | {"README.md": contents()}
+    if request.config.getoption("--update-golden"):
+        PAGES.mkdir(exist_ok=True)
+        for old in PAGES.glob("*.md"):
+            old.unlink()
+        for name, text in wanted.items():
+            (PAGES / name).write_text(text, encoding="utf-8")
+    assert {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*.md")} == wanted
 
 
 def test_compiling_refuses_what_lint_denies() -> None:

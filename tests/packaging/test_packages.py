@@ -71,7 +71,7 @@ def test_wheel_holds_every_source_file(wheel: Path) -> None:
         f"{Path(folder).relative_to(ROOT)}/{name}"
         for folder, _, files in os.walk(ROOT / "revc", followlinks=True)
         for name in files
-        if Path(name).suffix in {".py", ".rev", ".lark", ".json", ".typed"}
+        if Path(name).suffix in {".py", ".rev", ".lark", ".json", ".typed", ".js", ".css"}
     }
     inside = {n for n in zipfile.ZipFile(wheel).namelist() if n.startswith("revc/")}
     assert inside == tree

@@ -147,9 +147,9 @@ def test_undoing_an_alloc_is_checked_as_it_runs() -> None:
 LOSSY = """use std.nets: linear
 dim B, c = 8
 state lattice(Q12.4)
-model M(b: [B, c]) {{
+model M(given b: [B, c]) -> (s: [B, c]) {{
   net L = linear()
-  alloc t: [B, c] = 0
+  alloc s, t: [B, c] = 0
   {valve}
   {undone}
   free t = 0

@@ -48,7 +48,7 @@ MODELS = {
     "in a loop": (
         "s: [B, 8], r: [B, 8]", None,
         "repeat 2 {\nHalves(s)\nq += mlp(r, width = 2, out = 4)\nuncall Halves(p, q)\n"
-        "split x -> s\n}",
+        "split x -> s\nr += s\n}",
     ),
     "of rank one": ("k: label(5)[B]", "m: label(5)[B]", "Marked(k)"),
 }  # fmt: skip

@@ -70,6 +70,7 @@ def _refused(scope: Scope, name: str) -> bool:
 def shared_net(scope: Scope, module: Module, decl: ast.NetDecl) -> Net | None:
     """Return a file's net as a net of this body; the whole program has one instance of it."""
     full = module.prefix + decl.name
+    scope.elaboration.shared += 1
     home = file_scope(scope.elaboration, module)
     net = file_net(home, decl)
     if net is None or home is scope:

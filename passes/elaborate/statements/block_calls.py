@@ -9,7 +9,7 @@ from revc.ir.expr import Read
 from revc.ir.instructions import BlockCall, Instruction, forgets
 from revc.ir.make import make
 from revc.passes.analysis.arguments import Formals
-from revc.passes.analysis.doubts import Doubt
+from revc.passes.analysis.doubts import doubtful
 from revc.passes.analysis.exact_state import exact_state
 from revc.passes.elaborate import specialise
 from revc.passes.elaborate.arguments import all_of, matched
@@ -231,7 +231,7 @@ def _finish(
     for result, register in zip(results, gives, strict=True):
         scope.regs.make(result, register.type, node.span)
     if block.doubts:
-        scope.doubts.append(Doubt("UNKNOWN", f"`{node.block}` is not proved", node.span))
+        scope.doubts.append(doubtful(node.block, block.doubts, node.span))
     places = tuple(givens[register.name].place for register in ir.givens)
     return make(
         BlockCall,

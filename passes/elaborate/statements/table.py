@@ -54,7 +54,7 @@ def step(scope: Scope, statement: ast.Stmt) -> list[Instruction]:
 HANDLERS: dict[type[ast.Node], str] = {
     ast.Update: "statements.updates.update",
     ast.Simultaneous: "statements.simultaneous.simultaneous",
-    ast.Residual: "statements.updates.residual",
+    ast.Residual: "statements.residuals.residual",
     ast.Negate: "statements.updates.negate",
     ast.Scale: "statements.metered.scale",
     ast.Mix: "statements.maps.mix",

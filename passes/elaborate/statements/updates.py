@@ -1,9 +1,10 @@
-"""Statements that change a register in place: `+=`, `-=`, `negate`, `residual`."""
+"""Statements that change a register in place: `+=`, `-=`, `negate`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from revc.grammar import ast
+from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions import Add, Instruction, Negate
@@ -12,10 +13,11 @@ from revc.ir.types import Float, Label, Numerics, RegType
 from revc.passes.analysis.doubts import Doubt
 from revc.passes.analysis.shapes import indexed
 from revc.passes.elaborate.expressions import float_state, has_labels, places_read, value
+from revc.passes.elaborate.kept_updates import kept_update
 from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.scope.state_places import name_of, place
 from revc.passes.elaborate.statements.dropouts import masked
-from revc.passes.rules.b201_self_read import clash
+from revc.passes.rules.b201_self_read import clash, colliding
 from revc.passes.rules.s004_shape_mismatch import too_wide
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
@@ -36,13 +38,26 @@ def target(scope: Scope, node: ast.Name | ast.Index) -> tuple[Place, RegType]:
 
 def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
     """`y += e` and `y -= e`."""
+    if undo:
+        return _update(scope, node, undo)
+    return kept_update(scope, node, lambda: _update(scope, node, undo))
+
+
+def _update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
     at, kind = target(scope, node.target)
     increment = value(scope, node.value, kind.shape)
     check_fits(scope, node.value.span, increment, at.name, kind)
     check_numerics(scope, node.value.span, increment, kind.numerics)
-    check_apart(scope, at, [increment], node.value.span)
-    scope.regs.change(at.name, node.span, at)
     sign: Literal[1, -1] = 1 if (node.op == "+=") != undo else -1
+    for wrong in _own_reads(scope, at, [increment], node.value.span):
+        from revc.passes.elaborate.statements.collisions import added, sought  # rarely needed
+
+        whole = sought(scope, [(at, kind)], [added(at, kind, increment, sign)])
+        if whole.collision:
+            scope.doubts.append(Doubt("REFUTED", whole.collision, node.span))
+        note = whole.note if whole.tried else ""  # else there is nothing to say beyond the finding
+        raise scope.findings.reject(colliding(wrong, whole.collision, note))
+    scope.regs.change(at.name, node.span, at)
     step = make(Add, span=node.span, target=at, sign=sign, value=increment)
     return masked(scope, step, kind.shape[:1], undo)
 
@@ -52,23 +67,6 @@ def negate(scope: Scope, node: ast.Negate, undo: bool) -> Steps:
     at, _ = target(scope, node.target)
     scope.regs.change(at.name, node.span, at)
     return [make(Negate, span=node.span, target=at)]
-
-
-def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
-    """`residual y by F`: invertible only if F contracts, which no rule of this version bounds."""
-    at, kind = target(scope, node.target)
-    call = node.net
-    if isinstance(call, ast.Name):
-        arg = ast.Arg.model_construct(span=call.span, name=None, value=node.target)
-        call = ast.Call.model_construct(
-            span=call.span, func=call.id, func_span=call.span, args=(arg,)
-        )
-    check_fits(scope, call.span, value(scope, call, kind.shape), at.name, kind)
-    scope.regs.change(at.name, node.span, at)
-    reason = "x + F(x) is invertible only if F contracts; no bound on F is known"
-    scope.doubts.append(Doubt("UNKNOWN", reason, node.span))
-    scope.elaboration.unsupported("residual", node.span)
-    return []
 
 
 def check_fits(scope: Scope, span: Span, expr: Expr, name: str, kind: RegType) -> None:
@@ -126,6 +124,14 @@ def check_apart(scope: Scope, at: Place, values: Sequence[Expr], span: Span) -> 
     Raises:
         Reported: they read it (B201), or a slice that overlaps it (L108).
     """
+    for wrong in _own_reads(scope, at, values, span):
+        raise scope.findings.reject(wrong)
+
+
+def _own_reads(scope: Scope, at: Place, values: Sequence[Expr], span: Span) -> Iterator[Diagnostic]:
+    """Yield a finding for each read of a place that the values change."""
     for expr in values:
         for read, let in places_read(scope, expr):
-            scope.findings.demand(clash(at, read, span, let, scope.regs.turns))
+            wrong = clash(at, read, span, let, scope.regs.turns)
+            if wrong is not None:
+                yield wrong

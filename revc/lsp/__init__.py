@@ -1,0 +1,1 @@
+"""What an editor asks of a spec, without torch; `server` alone speaks the protocol."""
