@@ -95,7 +95,7 @@ def test_dual_ascent_ends_at_the_bound() -> None:
     objective = DualAscent(model, rate=0.002, budget=bound, alphas=[alpha])
     optimiser = torch.optim.SGD(alpha.parameters(), lr=0.02)
     lost = []
-    for _ in range(400):
+    for _ in range(250):
         out = model(*inputs)
         lost.append(float(expected_loss(model, out, {"va": alpha}).detach()))
         task = 30 * alpha().square()  # it costs something to keep bits
@@ -104,7 +104,7 @@ def test_dual_ascent_ends_at_the_bound() -> None:
         optimiser.step()
         alpha.push()
         objective.step()
-    assert sum(lost[-100:]) / 100 == pytest.approx(bound, rel=0.2)
+    assert sum(lost[-50:]) / 50 == pytest.approx(bound, rel=0.2)
     assert objective.multipliers[0] > 0
 
 
