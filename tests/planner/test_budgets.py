@@ -27,7 +27,10 @@ dim B, c = 8
 state lattice(Q12.20)
 
 model Net(a, b: [B, c]) {
-  repeat 4 { a += mlp(b, width = 32) }
+  repeat 4 {
+    a += mlp(b, width = 32)
+    swap a, b
+  }
 }
 """
 CPU = torch.device("cpu")
@@ -65,7 +68,7 @@ def test_a_budget_is_bytes(bound: str, size: int) -> None:
 @pytest.mark.parametrize(
     ("bounds", "message"),
     [
-        (("3 MiB", "4 MiB"), "a budget has one bound on memory a file: line 10 says it"),
+        (("3 MiB", "4 MiB"), "a budget has one bound on memory a file: line 13 says it"),
         (
             ("3 bytes",),
             "a budget of memory is in B, kB, MB, GB, TB, KiB, MiB, GiB, TiB, not `bytes`",
@@ -95,7 +98,7 @@ def test_lint_names_the_least_budget_where_sizes_are_bound() -> None:
     with pytest.raises(ScheduleError) as refusal:
         revc.plan(model, inputs=zeros_for(model), memory=1024, measure=False)
     wanted = refusal.value.least  # type: ignore[attr-defined]
-    assert (found.code, found.span.line) == ("M508", 10)
+    assert (found.code, found.span.line) == ("M508", 13)
     assert "segment repeat_0, turn" in found.message
     assert lint(spec(f"{wanted} B"), dims={"B": 4}, least=least).findings == ()
     assert lint(spec(f"{wanted - 1} B"), dims={"B": 4}, least=least).denied
@@ -147,7 +150,7 @@ def test_a_budget_imports_nothing_that_may_not_be(file: Path) -> None:
 def test_less_may_be_asked_and_not_more(file: Path) -> None:
     model = revc.compile(file, dims={"B": 4})
     assert revc.plan(model, inputs=zeros_for(model), memory="32KiB").memory == 2**15
-    with pytest.raises(ScheduleError, match=r"128 KiB is above the budget .*, 64 KiB on line 10"):
+    with pytest.raises(ScheduleError, match=r"128 KiB is above the budget .*, 64 KiB on line 13"):
         revc.plan(model, inputs=zeros_for(model), memory="128KiB")
     assert revc.plan(model, inputs=zeros_for(model), memory="auto").memory == 2**16
 
