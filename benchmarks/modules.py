@@ -63,6 +63,20 @@ def llama_layers(layers: int, rounds: int, dropout: float) -> Iterator[Row]:
             yield Row(f"{title}: time", statistics.median(ratios), "x", lasts)
 
 
+def compiled_llama(layers: int) -> Iterator[Row]:
+    """Yield how far the gradients of compiled Llama layers are from those of eager ones."""
+    model, values = llama.reversible(layers, llama.LATTICE, 0.0), llama.inputs()
+    whole = torch.compile(model, fullgraph=True, dynamic=False)
+    leaves = [x for x in (*values, *model.parameters()) if x.requires_grad]
+    found, wanted = (
+        torch.autograd.grad(sum(x.square().sum() for x in tuple(call(*values))[:2]), leaves)
+        for call in (whole, model)
+    )
+    pairs = zip(found, wanted, strict=True)
+    worst = max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
+    yield Row(f"Llama, L = {layers}, compiled: gradients beside eager ones", worst, "", 1e-4)
+
+
 def _seconds(step: Callable[[], None]) -> float:
     begun = time.process_time()
     step()
@@ -91,7 +105,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="steps that are timed (5)")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [*zoo(), *own_blocks(6), *compiled_blocks(3)]
+    rows = [*zoo(), *own_blocks(6), *compiled_blocks(3), *compiled_llama(2)]
     for layers in options.layers:
         for dropout in options.dropout:
             rows += llama_layers(layers, options.rounds, dropout)

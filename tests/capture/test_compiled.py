@@ -12,6 +12,7 @@ from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.capture.compiled import like, paired, region_of
 from revc.runtime.nets.capture.trace import Sample, trace
 from revc.runtime.nets.leaf import Leaf
+from tests.capture.test_graphs import wanting
 from tests.capture.zoo import CAPTURED
 from tests.model import specs
 from tests.model.made import close, make, pair
@@ -20,10 +21,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
 ]
-
-
-def wanting(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(x.requires_grad_() if x.is_floating_point() else x for x in inputs)
 
 
 @pytest.mark.parametrize("name", CAPTURED)

@@ -84,7 +84,9 @@ def attributes(code: str, name: str) -> tuple[tuple[str, str, Any], ...]:
     return tuple(plain(known(code).nets.get_submodule(name)))
 
 
-def pair(code: str, name: str, cast: torch.dtype | None, forms: tuple[tuple[Any, ...], ...]) -> str:
+def key_of(
+    code: str, name: str, cast: torch.dtype | None, forms: tuple[tuple[Any, ...], ...]
+) -> str:
     """Return the key of a net's regions for such inputs; nothing if it is called as it is.
 
     Raises:
@@ -106,7 +108,7 @@ def pair(code: str, name: str, cast: torch.dtype | None, forms: tuple[tuple[Any,
 
 # What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
 attributes._dynamo_marked_constant = True  # type: ignore[attr-defined]
-pair._dynamo_marked_constant = True  # type: ignore[attr-defined]
+key_of._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]) -> str:
@@ -123,7 +125,7 @@ def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]) 
             part = part._modules[one]  # type: ignore[assignment]
         if getattr(part, name) != value:  # what is asked is guarded: it will be traced anew
             raise BindError(f"net {leaf.name!r}: `{name}` changed as it was traced")
-    return pair(leaf.code, leaf.name, leaf.cast, forms)
+    return key_of(leaf.code, leaf.name, leaf.cast, forms)
 
 
 def _fixed(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -143,11 +145,11 @@ def run(leaf: Leaf, key: str, wanted: tuple[bool, ...], inputs: tuple[Tensor, ..
 
 def pull(leaf: Leaf, handle: InRegion, cotangent: Tensor) -> tuple[Any, ...]:
     """Return the cotangents of the parameters, as a tuple, and of each input."""
-    pair: Pair = getattr(PAIRS, handle.pair)
+    regions: Pair = getattr(PAIRS, handle.pair)
     found: list[Tensor] = []
-    if pair.back is not None and pair.cotangent is not None:
-        found = [*pair.back(*handle.values, like(cotangent, pair.cotangent))]
-    rest = [found.pop(0) if gives else None for gives in pair.gives]
+    if regions.back is not None and regions.cotangent is not None:
+        found = [*regions.back(*handle.values, like(cotangent, regions.cotangent))]
+    rest = [found.pop(0) if gives else None for gives in regions.gives]
     count = len(leaf.params)
     by_inputs = [
         torch.zeros_like(x) if w and grad is None else grad
@@ -217,15 +219,15 @@ def paired(joint: Joint, wants: Sequence[bool]) -> Pair:
     ends = [node for node in cut.found if node is not None]
     rest = iter(cut.found)
     gives = tuple(w and next(rest) is not None for w in wants)
-    (like,) = [None] if joint.cotangent is None else tensors(joint.cotangent)
+    (traced,) = [None] if joint.cotangent is None else tensors(joint.cotangent)
     again = [node for chain in views.values() for node in chain[1:]]
     back = _back(cut, [*direct, *fresh], [*again, *cut.pulling], ends) if ends else None
     return Pair(
         region(GraphModule(joint.module, front, "front")),
         None if back is None else region(GraphModule(joint.module, back, "back")),
         joint.others, tuple(cut.given.index(node) for node in direct), gives,
-        None if like is None
-        else Form(tuple(like.shape), like.stride(), like.dtype, like.device, False),
+        None if traced is None
+        else Form(tuple(traced.shape), traced.stride(), traced.dtype, traced.device, False),
     )  # fmt: skip
 
 
