@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,19 +11,15 @@ import pytest
 from revc.cli.playground import START
 from revc.passes.invert import invert
 from revc.playground.server import Playground
+from tests.playground.serving import served
 
 HERE = Path(__file__).parent / "browser"
 
 
 @pytest.fixture
 def playground() -> Iterator[Playground]:
-    server = Playground(START)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(START) as server:
+        yield server
 
 
 def test_a_real_edit(playground: Playground, tmp_path: Path) -> None:

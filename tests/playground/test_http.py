@@ -18,19 +18,15 @@ from revc.playground.answers import FILE, answer
 from revc.playground.page import examples, page
 from revc.playground.server import MOST_BODY, MOST_THREADS, Playground
 from tests.lsp.corpus import TEXTS
+from tests.playground.serving import served
 
 GOOD = "dim B\nblock A(a, b: [B, 2]) {\n  a += tanh(b)\n}\nmodel M(a, b: [B, 2]) {\n  A(a, b)\n}\n"
 
 
 @pytest.fixture(scope="module")
 def playground() -> Iterator[Playground]:
-    server = Playground(GOOD)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(GOOD) as server:
+        yield server
 
 
 def request(
