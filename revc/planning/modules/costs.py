@@ -93,7 +93,7 @@ class Segment:
         """Return what segments that cost the same share."""
         shared = len({id(p) for m in self.modules for p in m.parameters()})
         prints = tuple(fingerprint(module) for module in self.modules)
-        changed = tuple(tuple(keys) for keys in self.cut.changed)
+        changed = tuple(tuple(keys) for keys in (*self.cut.changed, *self.cut.noted))
         return prints, shared, signature(self.given), changed, self.first, self.last
 
     def stage(self) -> Stage:
