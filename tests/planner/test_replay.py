@@ -9,6 +9,9 @@ from torch import Tensor, nn
 import revc
 from revc.errors import ReconstructionError
 from revc.passes.schedule.plan import Plan
+from revc.planning.lossy.hooks import Lossy
+from revc.planning.modules.host import OnHost
+from revc.planning.modules.packed import Own
 from revc.planning.modules.plan import named
 from revc.planning.modules.runner import PlannedModule
 
@@ -117,6 +120,38 @@ CHANGES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     "a setting": (lambda m: setattr(m.get_submodule("3"), "p", 0.1), "segment 3: `p` was set"),
     "a buffer": (buffer, "segment 0: `mask` was changed"),
 }
+
+
+@pytest.mark.parametrize("word", ["SAVE", "OFFLOAD", "COMPRESS"])
+def test_a_write_to_what_is_kept_is_an_error(word: str) -> None:
+    """Torch does not count writes to what hooks keep, and so does not refuse them."""
+    torch.manual_seed(0)
+    modules = nn.Sequential(nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 64))
+    x = torch.randn(2, 512, 64)
+    cuts = revc.plan(modules, x, memory="1GiB").module.cuts
+    module = PlannedModule(named(modules), cuts, Plan.of([word] * len(cuts)), {1: 8, 2: 8, 3: 8})
+    out = module(x).sum()
+    with torch.no_grad():
+        modules[2].weight.add_(1)  # type: ignore[operator]
+    with pytest.raises((ReconstructionError, RuntimeError), match=r"in ?place"):
+        out.backward()
+
+
+def test_views_of_parameters_are_neither_coded_nor_copied() -> None:
+    torch.manual_seed(0)
+    net, x = nn.Linear(512, 64), torch.randn(512, 512)
+    seen: list[torch.Size] = []
+
+    def encode(value: Tensor) -> None:
+        seen.append(value.shape)
+
+    with Lossy(Own(net.parameters()), encode, lambda value: value):
+        net(x.requires_grad_())
+    assert seen == [x.shape]  # not that of the weight's transpose
+    with OnHost(Own(net.parameters())):
+        node = net(x).grad_fn
+    saved = node._saved_mat2  # type: ignore[union-attr]
+    assert saved.untyped_storage().data_ptr() == net.weight.untyped_storage().data_ptr()
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -19,6 +19,7 @@ from revc.planning.held import Held, storages
 from revc.planning.modules.alike import fingerprint
 from revc.planning.modules.cut import Cut
 from revc.planning.modules.loss import loss
+from revc.planning.modules.packed import Own
 from revc.planning.modules.values import like, signature, tensors
 
 
@@ -147,11 +148,12 @@ class Segment:
             return peak, held.now - sum(storages(end).values())
 
     def saved(self) -> list[Tensor]:
-        """Return what autograd saves of a forward pass, parameters apart, each view once."""
+        """Return what autograd saves of a forward pass, but for its own, each view once."""
         found: dict[Any, Tensor] = {}
+        own = Own(one for m in self.modules for one in (*m.parameters(), *m.buffers()))
 
         def pack(value: Tensor) -> Tensor:
-            if not isinstance(value, nn.Parameter):
+            if value not in own:
                 storage = value.untyped_storage()._cdata
                 key = (storage, value.storage_offset(), value.shape, value.stride())
                 found[key] = value.detach()

@@ -13,6 +13,7 @@ from revc.passes.schedule.plan import Action, Plan, Unit
 from revc.planning.lossy.hooks import compressed
 from revc.planning.modules.cut import Cut
 from revc.planning.modules.host import OnHost
+from revc.planning.modules.packed import Own
 from revc.planning.modules.replay import Part, Replay
 
 
@@ -54,10 +55,10 @@ class PlannedModule(nn.Module):
         if unit.action is Action.CHECKPOINT and torch.is_grad_enabled():
             return self._group(unit, args)
         if unit.action is Action.COMPRESS:
-            with compressed(self.bits[unit.first]):
+            with compressed(self._own(), self.bits[unit.first]):
                 return self._run(unit, args)
         if unit.action is Action.OFFLOAD:
-            with OnHost(self.buffers()):
+            with OnHost(self._own()):
                 return self._run(unit, args)
         return self._run(unit, args)
 
@@ -79,6 +80,9 @@ class PlannedModule(nn.Module):
             for name in cut.names:
                 args = (self._modules[name](*args),)  # type: ignore[misc]
         return args[0]
+
+    def _own(self) -> Own:
+        return Own([*self.parameters(), *self.buffers()])
 
     def _parts(self, unit: Unit) -> list[Part]:
         return [
