@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import revc
 from revc.cli.app import app
 from revc.retrofitting import folder
+from revc.retrofitting.loss import next_token_loss
 from revc.retrofitting.model import Retrofitted
 
 transformers = pytest.importorskip("transformers")
@@ -82,6 +83,25 @@ def test_every_architecture(name: str, form: Any) -> None:
     program, inputs = model.program(**values)
     assert (program.inverse(program(**inputs)) - inputs["x"]).abs().max() <= 2.0**-24
     assert {report.how for report in program.nets_report()} == {"captured"}
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_what_the_head_reads_is_computed_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, batch = CASES[name]
+    model = revc.retrofit(make(), calibration=batch()).train()
+    sources = []
+
+    def noting(*args: Any) -> Tensor:
+        sources.append(args[-1])
+        return next_token_loss(*args)
+
+    monkeypatch.setattr("revc.retrofitting.model.next_token_loss", noting)
+    ids = tokens()
+    model(input_ids=ids, labels=ids).loss.backward()
+    with torch.autocast("cpu", torch.bfloat16):
+        model(input_ids=ids, labels=ids)
+    found = [source is not None for source in sources]
+    assert found == [True, False]
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
