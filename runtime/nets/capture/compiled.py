@@ -20,7 +20,8 @@ from revc.errors import BindError
 from revc.runtime.known_models import known
 from revc.runtime.nets.capture.cache import settings_of
 from revc.runtime.nets.capture.graphs import Cut
-from revc.runtime.nets.capture.held import Place, plain
+from revc.runtime.nets.capture.held import Place
+from revc.runtime.nets.capture.leaves import Found, leaves
 from revc.runtime.nets.capture.memory import storages, tensors
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.capture.trace import Joint, Sample, trace
@@ -79,9 +80,9 @@ _numbers = itertools.count(1)
 _found: dict[Hashable, tuple[Any, str, str]] = {}
 
 
-def attributes(code: str, name: str) -> tuple[tuple[str, str, Any], ...]:
-    """Return the numbers, strings and flags that a net's code may ask of it: path, name, value."""
-    return tuple(plain(known(code).nets.get_submodule(name)))
+def attributes(code: str, name: str) -> tuple[Found, ...]:
+    """Return the numbers, strings and flags that a net's code may find in its attributes."""
+    return tuple(leaves(known(code).nets.get_submodule(name)))
 
 
 def key_of(
@@ -131,13 +132,26 @@ def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]) 
         (_fixed(x.shape), _fixed(x.stride()), x.dtype, x.device, w)
         for x, w in zip(inputs, wanted, strict=True)
     )
-    for path, name, value in attributes(leaf.code, leaf.name):
-        part = leaf.module
+    for path, steps, value in attributes(leaf.code, leaf.name):
+        part: Any = leaf.module
         for one in path.split(".") if path else ():
-            part = part._modules[one]  # type: ignore[assignment]
-        if getattr(part, name) != value:  # what is asked is guarded: it will be traced anew
-            raise BindError(f"net {leaf.name!r}: `{name}` changed as it was traced")
+            part = part._modules[one]
+        # What is asked is guarded: where it changes, the net is traced anew.
+        if _at(part, steps) != value and value == value:
+            raise BindError(f"net {leaf.name!r}: `{steps[0][1]}` changed as it was traced")
     return key_of(leaf.code, leaf.name, leaf.cast, forms)
+
+
+def _at(found: Any, steps: Sequence[tuple[str, Any]]) -> Any:
+    """Go from a module to what lies in its attributes: by a name, a key or a place, or a length."""
+    for how, key in steps:
+        if how == "name":
+            found = getattr(found, key)
+        elif how == "key":
+            found = found[key]
+        else:
+            found = len(found)
+    return found
 
 
 def _fixed(sizes: Sequence[int]) -> tuple[int, ...]:

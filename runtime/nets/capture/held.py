@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from revc.runtime.nets.capture.marks import Marks
 from revc.runtime.nets.capture.refusal import Refusal
 
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
-_TORCHS = frozenset(nn.Module().__dict__) - {"training"}
+TORCHS = frozenset(nn.Module().__dict__) - {"training"}
+"""Names of what every module has: tables, hooks."""
 
 
 class Place(NamedTuple):
@@ -58,16 +58,8 @@ def settings(module: nn.Module) -> tuple[Any, ...]:
     for part in module.modules():
         found.append(type(part))
         found += [(name, marks.of(value)) for name, value in part.__dict__.items()
-                  if name not in _TORCHS and not isinstance(value, Tensor)]  # fmt: skip
+                  if name not in TORCHS and not isinstance(value, Tensor)]  # fmt: skip
     return tuple(found)
-
-
-def plain(module: nn.Module) -> Iterator[tuple[str, str, Any]]:
-    """Yield the numbers, strings and flags that a module's code may find: path, name, value."""
-    for path, part in module.named_modules():
-        for name, value in part.__dict__.items():
-            if name not in _TORCHS and type(value) in _PLAIN:
-                yield path, name, value
 
 
 def double(module: nn.Module, instead: Iterable[tuple[Tensor, Tensor]]) -> nn.Module:
@@ -101,7 +93,7 @@ def notes(module: nn.Module) -> dict[str, Any]:
         f"{path}.{name}" if path else name: marks.of(value)
         for path, part in module.named_modules()
         for name, value in part.__dict__.items()
-        if name not in _TORCHS
+        if name not in TORCHS
     }
 
 

@@ -70,11 +70,11 @@ class Marks:
             yield str(value)
         else:
             yield itself(value)
-        for name, one in _fields(value):
+        for name, one in fields(value):
             yield name, self.of(one)
 
 
-def _fields(value: Any) -> Iterator[tuple[str, Any]]:
+def fields(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield what an object has by name: in its `__dict__`, and in slots."""
     yield from [*getattr(value, "__dict__", {}).items()]
     for kind in type(value).__mro__:
