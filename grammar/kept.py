@@ -113,7 +113,7 @@ def _copied(part: Any, by: int) -> Any:
     if not isinstance(part, ast.Node):
         return part
     fields = {name: _copied(value, by) for name, value in part.__dict__.items()}
-    return type(part).model_construct(part.model_fields_set, **fields)
+    return type(part)(**fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,8 @@ def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
     at, kind = target(scope, node.target)
     call = node.net
     if isinstance(call, ast.Name):
-        arg = ast.Arg.model_construct(span=call.span, name=None, value=node.target)
-        call = ast.Call.model_construct(
-            span=call.span, func=call.id, func_span=call.span, args=(arg,)
-        )
+        arg = ast.Arg(span=call.span, name=None, value=node.target)
+        call = ast.Call(span=call.span, func=call.id, func_span=call.span, args=(arg,))
     change = value(scope, call, kind.shape)
     check_fits(scope, call.span, change, at.name, kind)
     scope.regs.change(at.name, node.span, at)

@@ -1,0 +1,105 @@
+"""Frozen records: what syntax trees, signatures and the intermediate form are made of.
+
+A class lists its fields as a dataclass does, all by keyword, and mypy checks calls of it as such.
+Two things are other: making such a class compiles no code, which for a hundred dataclasses takes
+longer than to lint a spec, and a record is made by one dict, which a long spec does 100,000 times.
+Whether values fit their annotations is checked by mypy where they are made, and in tests
+(`tests/fitting.py`) on what parser and passes make.
+"""
+
+from typing import Any, ClassVar, NoReturn, Self, dataclass_transform
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Record:
+    """An immutable value with named fields; equal to those of its class with equal fields.
+
+    Attributes:
+        fields: the names of the fields, those of base classes first.
+        contents: those of them that are not places in a text, which end with ``span``.
+    """
+
+    __slots__ = ("__dict__", "__weakref__")
+
+    fields: ClassVar[tuple[str, ...]] = ()
+    contents: ClassVar[tuple[str, ...]] = ()
+    _defaults: ClassVar[dict[str, Any]] = {}
+    _names: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls) -> None:
+        own = [
+            name for name, kind in vars(cls).get("__annotations__", {}).items() if _is_field(kind)
+        ]
+        cls.fields = (*cls.fields, *(name for name in own if name not in cls._names))
+        cls.contents = tuple(name for name in cls.fields if not name.endswith("span"))
+        cls._defaults = cls._defaults | {name: vars(cls)[name] for name in own if name in vars(cls)}
+        cls._names = frozenset(cls.fields)
+
+    def __init__(self, **given: Any) -> None:
+        """Make a record of values by their names; those left out are their defaults.
+
+        Raises:
+            TypeError: a field without a default is left out, or there is no such field.
+        """
+        values = self._defaults | given
+        if values.keys() != self._names:
+            _wrong(type(self), values)
+        object.__setattr__(self, "__dict__", values)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return the record with other values in some fields.
+
+        Raises:
+            TypeError: there is no such field.
+        """
+        return type(self)(**(self.__dict__ | changes))
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), *[self.__dict__[name] for name in self.fields]))
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.contents)
+        return f"{type(self).__name__}({inside})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen: its {name} stays")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen: its {name} stays")
+
+
+def plain(value: Any, without: tuple[str, ...] = ()) -> Any:
+    """Return a record, or what is in one, as data that JSON has; places in texts are left out.
+
+    A record is an object, a tuple an array; what JSON has not, as a dim, is its text. `without` are
+    fields of the outermost record to leave out.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Record):
+        kept = (name for name in value.contents if name not in without)
+        return {name: plain(getattr(value, name)) for name in kept}
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return [plain(one) for one in value]
+    return str(value)
+
+
+def _is_field(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", annotation) is not ClassVar
+
+
+def _wrong(kind: type[Record], values: dict[str, Any]) -> NoReturn:
+    missing, unknown = kind._names - values.keys(), values.keys() - kind._names
+    parts = [f"without {', '.join(sorted(missing))}"] if missing else []
+    parts += [f"with {', '.join(sorted(unknown))}, which it has not"] if unknown else []
+    raise TypeError(f"{kind.__name__} is made {' and '.join(parts)}")
