@@ -7,6 +7,7 @@ Whether values fit their annotations is checked by mypy where they are made, and
 (`tests/fitting.py`) on what parser and passes make.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn, Self, dataclass_transform
 
 
@@ -23,17 +24,17 @@ class Record:
 
     fields: ClassVar[tuple[str, ...]] = ()
     contents: ClassVar[tuple[str, ...]] = ()
-    _defaults: ClassVar[dict[str, Any]] = {}
-    _names: ClassVar[frozenset[str]] = frozenset()
+    _blank: ClassVar[dict[str, Any]] = {}  # each field with its default, or with nothing, in order
+    _required: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
-        own = [
-            name for name, kind in vars(cls).get("__annotations__", {}).items() if _is_field(kind)
-        ]
-        cls.fields = (*cls.fields, *(name for name in own if name not in cls._names))
+        kinds = vars(cls).get("__annotations__", {})
+        own = [name for name, kind in kinds.items() if _is_field(kind)]
+        has_default = cls._blank.keys() - cls._required | (vars(cls).keys() & own)
+        cls._blank = cls._blank | {name: vars(cls).get(name) for name in own}
+        cls._required = frozenset(cls._blank.keys() - has_default)
+        cls.fields = tuple(cls._blank)
         cls.contents = tuple(name for name in cls.fields if not name.endswith("span"))
-        cls._defaults = cls._defaults | {name: vars(cls)[name] for name in own if name in vars(cls)}
-        cls._names = frozenset(cls.fields)
 
     def __init__(self, **given: Any) -> None:
         """Make a record of values by their names; those left out are their defaults.
@@ -41,10 +42,17 @@ class Record:
         Raises:
             TypeError: a field without a default is left out, or there is no such field.
         """
-        values = self._defaults | given
-        if values.keys() != self._names:
-            _wrong(type(self), values)
-        object.__setattr__(self, "__dict__", values)
+        values = self._blank | given
+        if len(values) != len(self._blank) or not self._required <= given.keys():
+            _wrong(type(self), given)
+        object.__setattr__(self, "__dict__", values)  # its order is that of the fields
+
+    def mapped(self, change: Callable[[Any], Any]) -> Self:
+        """Return the record with ``change(value)`` in each field."""
+        new = object.__new__(type(self))
+        values = {name: change(value) for name, value in self.__dict__.items()}
+        object.__setattr__(new, "__dict__", values)
+        return new
 
     def replace(self, **changes: Any) -> Self:
         """Return the record with other values in some fields.
@@ -60,7 +68,7 @@ class Record:
         return self.__dict__ == other.__dict__
 
     def __hash__(self) -> int:
-        return hash((type(self), *[self.__dict__[name] for name in self.fields]))
+        return hash((type(self), *self.__dict__.values()))
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.contents)
@@ -98,8 +106,9 @@ def _is_field(annotation: Any) -> bool:
     return getattr(annotation, "__origin__", annotation) is not ClassVar
 
 
-def _wrong(kind: type[Record], values: dict[str, Any]) -> NoReturn:
-    missing, unknown = kind._names - values.keys(), values.keys() - kind._names
-    parts = [f"without {', '.join(sorted(missing))}"] if missing else []
-    parts += [f"with {', '.join(sorted(unknown))}, which it has not"] if unknown else []
+def _wrong(kind: type[Record], given: dict[str, Any]) -> NoReturn:
+    missing = sorted(kind._required - given.keys())
+    unknown = sorted(given.keys() - set(kind.fields))
+    parts = [f"without {', '.join(missing)}"] if missing else []
+    parts += [f"with {', '.join(unknown)}, which it has not"] if unknown else []
     raise TypeError(f"{kind.__name__} is made {' and '.join(parts)}")

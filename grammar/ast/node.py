@@ -1,6 +1,6 @@
 """The root of all syntax nodes, and what is asked of any of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from revc.grammar.record import Record
@@ -8,7 +8,13 @@ from revc.grammar.span import Span
 
 
 class Node(Record):
-    """Root of all syntax nodes."""
+    """Root of all syntax nodes.
+
+    `origin` is there where an editor's lines were moved: what this node is a copy of, and how many
+    lines it stands below it.
+    """
+
+    __slots__ = ("origin",)
 
     span: Span
 
@@ -30,6 +36,9 @@ class Node(Record):
         return True
 
 
+_INNER = (Node, tuple)
+
+
 def walk(node: Any) -> Iterator[Node]:
     """Yield every `Node` below and including `node`, parents first, in the order of the source."""
     rest = [node]
@@ -37,6 +46,7 @@ def walk(node: Any) -> Iterator[Node]:
         here = rest.pop()
         if isinstance(here, Node):
             yield here
-            rest.extend(getattr(here, name) for name in reversed(here.fields))
-        elif isinstance(here, tuple):
-            rest.extend(reversed(here))
+            inner: Iterable[Any] = here.__dict__.values()
+        else:
+            inner = here if isinstance(here, tuple) else ()
+        rest += [one for one in inner if isinstance(one, _INNER)][::-1]
