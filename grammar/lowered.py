@@ -6,8 +6,7 @@ from revc.grammar import ast
 from revc.grammar.record import Record
 from revc.grammar.span import Span
 
-Part = TypeVar("Part")
-_ATOMS = frozenset((str, int, bool, type(None), float))
+Part = TypeVar("Part", bound=Record)
 
 
 def lowered(part: Part, by: int) -> Part:
@@ -16,22 +15,24 @@ def lowered(part: Part, by: int) -> Part:
     An origin that is a copy itself, and that nobody has asked for, is passed over: so copies of
     copies hold no chain of all texts that there were.
     """
-
-    def down(value: object) -> object:
+    values = part.__dict__.copy()
+    for name, value in values.items():
         kind = type(value)
-        if kind in _ATOMS:
-            return value
-        if isinstance(value, Span):
-            return value.down(by)
-        if isinstance(value, tuple):
-            return tuple([down(one) for one in value])
-        if not isinstance(value, Record):
-            return value
-        copy = value.mapped(down)
-        if kind is ast.Update:
-            first, far = getattr(value, "origin", (value, 0))
-            object.__setattr__(copy, "origin", (first, far + by))
-        return copy
+        if kind is Span:
+            values[name] = value.down(by)
+        elif kind is tuple:
+            values[name] = _all(value, by)
+        elif issubclass(kind, Record):
+            values[name] = lowered(value, by)
+    copy = part.holding(values)
+    if isinstance(part, ast.Update):
+        first, far = getattr(part, "origin", (part, 0))
+        object.__setattr__(copy, "origin", (first, far + by))
+    return copy
 
-    made: Part = down(part)  # type: ignore[assignment]
-    return made
+
+def _all(values: tuple[object, ...], by: int) -> tuple[object, ...]:
+    """Return some values with the records among them lowered: all are records, or none is."""
+    if not values or not isinstance(values[0], Record):
+        return values
+    return tuple([lowered(one, by) if isinstance(one, Record) else one for one in values])

@@ -7,7 +7,6 @@ Whether values fit their annotations is checked by mypy where they are made, and
 (`tests/fitting.py`) on what parser and passes make.
 """
 
-from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn, Self, dataclass_transform
 
 
@@ -47,10 +46,9 @@ class Record:
             _wrong(type(self), given)
         object.__setattr__(self, "__dict__", values)  # its order is that of the fields
 
-    def mapped(self, change: Callable[[Any], Any]) -> Self:
-        """Return the record with ``change(value)`` in each field."""
+    def holding(self, values: dict[str, Any]) -> Self:
+        """Return a record of this class with these values, all of them and in order; unchecked."""
         new = object.__new__(type(self))
-        values = {name: change(value) for name, value in self.__dict__.items()}
         object.__setattr__(new, "__dict__", values)
         return new
 
