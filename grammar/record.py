@@ -3,11 +3,24 @@
 A class lists its fields as a dataclass does, all by keyword, and mypy checks calls of it as such.
 Two things are other: making such a class compiles no code, which for a hundred dataclasses takes
 longer than to lint a spec, and a record is made by one dict, which a long spec does 100,000 times.
-Whether values fit their annotations is checked by mypy where they are made, and in tests
-(`tests/fitting.py`) on what parser and passes make.
+Whether values fit their annotations is checked by mypy where they are made. pydantic reads the
+fields as a dataclass's (``TypeAdapter(kind)``): `revc.ir.schema`.
 """
 
 from typing import Any, ClassVar, NoReturn, Self, dataclass_transform
+
+
+class _Fields:
+    """What tells dataclasses' own functions, and pydantic, a class's fields; made when asked."""
+
+    def __get__(self, _: object, kind: "type[Record]") -> dict[str, Any]:
+        from dataclasses import field, make_dataclass
+
+        left_out = {name: field(kw_only=True) for name in kind._required}
+        own = {n: field(default=d, kw_only=True) for n, d in kind._blank.items()} | left_out
+        made = make_dataclass(kind.__name__, [(n, kind.annotation(n), own[n]) for n in kind.fields])
+        found: dict[str, Any] = made.__dataclass_fields__  # type: ignore[attr-defined]
+        return found
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -21,6 +34,10 @@ class Record:
 
     __slots__ = ("__dict__", "__weakref__")
 
+    __dataclass_fields__: ClassVar[Any] = _Fields()
+    __pydantic_config__: ClassVar[Any] = {
+        "extra": "forbid", "revalidate_instances": "always",
+    }  # fmt: skip
     fields: ClassVar[tuple[str, ...]] = ()
     contents: ClassVar[tuple[str, ...]] = ()
     _blank: ClassVar[dict[str, Any]] = {}  # each field with its default, or with nothing, in order
@@ -45,6 +62,12 @@ class Record:
         if len(values) != len(self._blank) or not self._required <= given.keys():
             _wrong(type(self), given)
         object.__setattr__(self, "__dict__", values)  # its order is that of the fields
+
+    @classmethod
+    def annotation(cls, name: str) -> Any:
+        """Return what a field is said to hold."""
+        kinds = (vars(one).get("__annotations__", {}) for one in cls.__mro__)
+        return next(found[name] for found in kinds if name in found)
 
     def holding(self, values: dict[str, Any]) -> Self:
         """Return a record of this class with these values, all of them and in order; unchecked."""

@@ -1,64 +1,23 @@
-"""Whether records hold what their annotations say: parser and passes make them unchecked."""
+"""Whether records hold what their annotations say, by pydantic: parser and passes do not ask."""
 
-import types
-import typing
-from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from revc.grammar.record import Record
-from revc.ir import program
-from revc.ir.instructions import Instruction
-
-_NAMES = {"Instruction": Instruction, "Block": program.Block}  # known to type checkers alone
+from revc.ir.schema import adapter
 
 
-def records(value: Any) -> Iterator[Record]:
-    """Yield each distinct record in a value, at any depth."""
-    seen, rest = set[int](), [value]
-    while rest:
-        here = rest.pop()
-        if isinstance(here, Record):
-            if id(here) in seen:
-                continue
-            seen.add(id(here))
-            yield here
-            rest += here.__dict__.values()
-        elif isinstance(here, tuple):
-            rest += here
-        elif isinstance(here, dict):
-            rest += here.values()
+@cache
+def _adapter(kind: type[Record]) -> TypeAdapter[Any]:
+    return adapter(kind)
 
 
 def misfits(record: Record) -> list[str]:
-    """Return the fields of a record that hold what they must not."""
-    hints = typing.get_type_hints(type(record), localns=_NAMES)
-    return [name for name in record.fields if not fits(getattr(record, name), hints[name])]
-
-
-def fits(value: Any, hint: Any) -> bool:
-    """Say whether a value is what an annotation says."""
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(fits(value, one) for one in args)
-    if origin is typing.Literal:
-        return value in args
-    if origin is tuple:
-        if args[1:] == (...,):
-            args = (args[0],) * len(value) if isinstance(value, tuple) else ()
-        return (
-            isinstance(value, tuple)
-            and len(value) == len(args)
-            and all(fits(one, arg) for one, arg in zip(value, args, strict=True))
-        )
-    if origin is dict:
-        key, held = args
-        return isinstance(value, dict) and all(
-            fits(k, key) and fits(v, held) for k, v in value.items()
-        )
-    if hint is Any:
-        return True
-    if hint is float:
-        return isinstance(value, float | int) and not isinstance(value, bool)
-    return (
-        type(value) is hint if hint in (int, bool, str) else isinstance(value, hint or type(None))
-    )
+    """Return the fields of a record in which, at any depth, something is that must not be there."""
+    try:
+        _adapter(type(record)).validate_python(record, strict=True)
+    except ValidationError as wrong:
+        return list(dict.fromkeys(str(one["loc"][0]) for one in wrong.errors()))
+    return []
