@@ -60,7 +60,11 @@ class TooLittleError(ScheduleError):
         super().__init__(
             f"no schedule holds at most {memory} bytes: the least is {least}, which {name} sets"
         )
-        self.least, self.name = least, name
+        self.memory, self.least, self.name = memory, least, name
+
+    def about(self, what: str) -> "TooLittleError":
+        """Return the error that also says something of what sets the least budget."""
+        return TooLittleError(self.memory, self.least, f"{self.name} ({what})")
 
 
 @dataclass(frozen=True)

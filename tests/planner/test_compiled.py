@@ -13,8 +13,9 @@ from revc.cli.app import app
 from revc.errors import ScheduleError
 from revc.passes.schedule.segments import TooLittleError
 from revc.planning import compiled, plan
-from revc.planning.compiled import compiled_costs, compiled_peak, ladder
+from revc.planning.compiled import compiled_costs, ladder
 from revc.planning.costs import Costs
+from revc.planning.course import Course, compiled_peak
 from revc.runtime.artifact import read_program
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import INVERT, Action, Schedule
@@ -52,7 +53,8 @@ def guessed(costs: Costs, monkeypatch: pytest.MonkeyPatch) -> Callable[[Schedule
         return 10 + 3 * sum(len(action.values) for action in schedule)
 
     monkeypatch.setattr(plan, "compiled_costs", lambda _model, _values: costs)
-    monkeypatch.setattr(compiled, "compiled_peak", lambda _model, _values, way: peak(way))
+    course = lambda size: Course(((0.0, 0), (1.0, size)), ((0.0, size), (1.0, size // 2)))  # noqa: E731
+    monkeypatch.setattr(compiled, "compiled_course", lambda _model, _values, way: course(peak(way)))
     return peak
 
 
