@@ -151,8 +151,12 @@ def train(model: ReversibleModel, values: Mapping[str, Tensor]) -> None:
     lengths = None if isinstance(out, Tensor) else out.run.lengths
     shown = [out] if isinstance(out, Tensor) else [*out]
     shown += [] if lengths is None else [lengths]
-    seen = [v for v in shown if v.is_floating_point() and v.requires_grad]
-    torch.autograd.backward([_Loss.apply(value) for value in seen])
+    pull([v for v in shown if v.is_floating_point() and v.requires_grad])
+
+
+def pull(values: Sequence[Tensor]) -> None:
+    """Run the backward pass of a loss of some values, whose gradients are ones of their sizes."""
+    torch.autograd.backward([_Loss.apply(value) for value in values])
 
 
 class _Loss(torch.autograd.Function):
