@@ -33,6 +33,7 @@ class Moment:
         state: the bytes of all registers in front of it.
         flops: floating-point operations of matrix products and attention, as torch counts them.
         host: bytes that go to the host, and come back for the backward pass.
+        reached: at most until the state behind the segment is there, if its pass wants that.
     """
 
     before: int
@@ -41,6 +42,7 @@ class Moment:
     state: int = 0
     flops: int = 0
     host: int = 0
+    reached: int = 0
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,8 @@ class _Recorder:
             self.held.move()
         if what == "host":
             self._moment().host += sum(value.nbytes for value in values)
+        if what == "reached":
+            self._moment().reached = self.held.peak
         if what not in ("begin", "end", "back"):
             return
         self.close()
