@@ -1,6 +1,7 @@
 """Plans of a model: what a step holds and computes under them, beside plain and checkpointing.
 
     python -m benchmarks.schedule_models [--json] [--layers 24] [--budgets 10] [--rounds 7]
+                                        [--peers NAMES]
 
 The network is that of benchmarks/training.py. Peaks are the allocator's (revc/planning/meter.py),
 of a forward pass and a backward pass from gradients of the results' sizes, with gradients of the
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -97,19 +98,21 @@ class Peer:
     work: float
 
 
-def measured_peers(size: Size) -> list[Peer]:
-    """Return the peers of a size, plain first."""
+def measured_peers(size: Size, only: Container[str] | None = None) -> list[Peer]:
+    """Return the peers of a size, plain first; all, or those of some names."""
     found: list[Peer] = []
     for name, arm in peers(size):
+        if only is not None and name != "plain" and name not in only:
+            continue
         work = operations(arm)
         found.append(Peer(name, arm, measured(arm), work))
     return [replace(one, work=one.work / found[0].work) for one in found]
 
 
-def rows(layers: int, count: int, rounds: int) -> Iterator[Row]:
+def rows(layers: int, count: int, rounds: int, only: Container[str] | None = None) -> Iterator[Row]:
     """The plans at the peaks of others, a little below, and at budgets between least and most."""
     size = Size(layers)
-    others = measured_peers(size)
+    others = measured_peers(size, only)
     for one in others:
         yield Row(f"{one.name}, peak", one.peak / STREAM, "S")
         yield Row(f"{one.name}, operations", one.work, "x plain")
@@ -162,8 +165,11 @@ def at_peer(one: Peer, planner: Planner, rounds: int) -> Iterator[Row]:
 
 
 def smaller(others: Sequence[Peer], planner: Planner, least: int) -> Iterator[Row]:
-    """Plans at budgets below per-block checkpointing's peak, beside the best peer that fits."""
-    most = next(one.peak for one in others if one.name == "checkpoint")
+    """Plans at budgets below per-block checkpointing's peak, beside the best peer that fits.
+
+    Where that is none of the peers, below twice the least.
+    """
+    most = next((one.peak for one in others if one.name == "checkpoint"), 2 * least)
     for share in (0.75, 0.5, 0.25, 0.0):
         memory = least + round((most - least) * share)
         fits = [one for one in others if one.peak <= memory]
@@ -236,8 +242,11 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=24, help="of the network (24)")
     parser.add_argument("--rounds", type=int, default=7, help="of steps that are timed (7)")
     parser.add_argument("--budgets", type=int, default=10, help="between least and most (10)")
+    parser.add_argument("--peers", help="beside plain: checkpoint,checkpoint each net (all)")
     options = parser.parse_args()
-    found = [*rows(options.layers, options.budgets, options.rounds), *chunked()]
+    only = None if options.peers is None else options.peers.split(",")
+    found = list(rows(options.layers, options.budgets, options.rounds, only))
+    found += chunked() if only is None else []
     if options.json:
         print(as_json(found))
     else:
