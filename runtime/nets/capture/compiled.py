@@ -101,15 +101,27 @@ def key_of(
     model = known(code)
     module = model.nets.get_submodule(name)
     key = code, name, cast, forms, *map(_flags, module.parameters())
-    now = settings_of(module, forms[0][3] if forms else torch.device("cpu"))
+    try:
+        now = settings_of(module, forms[0][3] if forms else torch.device("cpu"))
+    except Refusal as refusal:
+        return _called(model, name, str(refusal))
     if key not in _found or _found[key][0] != now:
         if not any(one[0] == code for one in _found):  # type: ignore[index]
             weakref.finalize(model, _forget, code)
         _found[key] = now, *_made(code, name, module, cast, [Form(*one) for one in forms])
     _, found, why = _found[key]
-    if why and model.capture == "require":
+    return _called(model, name, why) if why else found
+
+
+def _called(model: Any, name: str, why: str) -> str:
+    """Return no key, for a net that is called as it is.
+
+    Raises:
+        BindError: it must be captured.
+    """
+    if model.capture == "require":
         raise BindError(f"net {name!r} is not captured, as the model requires: {why}")
-    return found
+    return ""
 
 
 # What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.

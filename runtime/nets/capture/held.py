@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from revc.runtime.nets.capture.marks import mark
+from revc.runtime.nets.capture.marks import PLAIN, Marks
 from revc.runtime.nets.capture.reads import readers, reads
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.leaf import hooks_of_all, is_hooked
@@ -50,17 +50,21 @@ def places(module: nn.Module) -> Iterator[tuple[Place, Tensor]]:
 def settings(module: nn.Module) -> tuple[Any, ...]:
     """Return what a module's code may ask of it beside its tensors, to be compared by `==`.
 
-    Numbers, strings, containers and plain objects count by value, other objects themselves; so do
+    Numbers, strings, containers and the fields of objects count by value, code itself; so do
     attributes of the class, what its methods read by name, and whether there are hooks.
+
+    Raises:
+        Refusal: attributes hold too much to be looked at in each call.
     """
     found: list[Any] = []
-    seen: dict[int, Any] = {}
-    for part in module.modules():
+    parts = [*module.modules()]
+    marks = Marks(parts)
+    for part in parts:
         found += (type(part), is_hooked(part))
         for name, value in part.__dict__.items():
-            if name not in TORCHS and not isinstance(value, Tensor):
-                found += (name, mark(value, seen=seen))
-    return (hooks_of_all(), *found, *map(reads, readers(module)))
+            if name not in TORCHS and (type(value) in PLAIN or not isinstance(value, Tensor)):
+                found += (name, marks.of(value))
+    return (hooks_of_all(), *found, *map(reads, readers(parts)))
 
 
 def double(module: nn.Module, instead: Iterable[tuple[Tensor, Tensor]]) -> nn.Module:
@@ -84,9 +88,14 @@ def first_line(error: BaseException) -> str:
 
 
 def notes(module: nn.Module) -> dict[str, Any]:
-    """Return the attributes of a module and its parts by dotted name, to be compared by `==`."""
+    """Return the attributes of a module and its parts by dotted name, to be compared by `==`.
+
+    Raises:
+        Refusal: they hold too much.
+    """
+    marks = Marks(module.modules())
     return {
-        f"{path}.{name}" if path else name: mark(value)
+        f"{path}.{name}" if path else name: marks.of(value)
         for path, part in module.named_modules()
         for name, value in part.__dict__.items()
         if name not in TORCHS

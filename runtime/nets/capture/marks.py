@@ -1,85 +1,138 @@
-"""Values that a module's code may ask of it, as marks that can be compared by `==` later."""
+"""What an object holds, as a mark that is equal as long as nothing in it has changed.
+
+A module's code may ask anything of its attributes: numbers, containers of them, the fields of a
+configuration, and what lies in those.
+"""
 
 import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator
 from functools import partial
-from types import FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
+
+from revc.runtime.nets.capture.refusal import Refusal
+
+_EXACT = frozenset((bool, int, str, bytes, type(None)))
+"""Types whose values are equal only where they are the same."""
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
-"""Types whose values are told by value."""
+"""Types of numbers, strings and flags."""
 
-_CONTAINERS = (list, tuple, set, frozenset)
-_MOST = 1024
-"""Entries of a container that is looked into: longer ones are told by identity and length."""
+_BASES = (float, complex, int, str, bytes)
+_WHOLE = (type, ModuleType, BuiltinFunctionType, Tensor)
+"""What counts as itself: code, and tensors, whose values are looked at elsewhere."""
 
-_DEEP = 4
-"""How far one looks into objects and containers that hold others."""
+_MOST = 4000
+"""Objects that are looked at for one module; more are a data set or a trainer, no settings."""
+
+
+class Marks:
+    """A look at attributes. An object that is met again counts as the one that was met.
+
+    `apart` are objects that are looked at on their own.
+    """
+
+    def __init__(self, apart: Iterable[object] = ()) -> None:
+        self._met: dict[int, int] = {id(one): -1 for one in apart}
+        self._alive: list[object] = []
+
+    def of(self, value: Any) -> Any:
+        """Return the mark of a value, to be compared by `==`.
+
+        Raises:
+            Refusal: it holds too much to be looked at in each call.
+        """
+        kind = type(value)
+        if kind in _EXACT:
+            return kind, value
+        for base in _BASES:
+            if isinstance(value, base):  # by its form: NaN is NaN, and -0.0 is not 0.0
+                return kind, base.__repr__(value)
+        if isinstance(value, _WHOLE):
+            return itself(value)
+        return self._once(kind, value)
+
+    def _once(self, kind: type, value: Any) -> Any:
+        known = self._met.get(id(value))
+        if known is not None:
+            return itself(value) if known < 0 else known
+        if len(self._met) > _MOST:
+            raise Refusal(f"its attributes hold more than {_MOST} objects")
+        self._met[id(value)] = len(self._met)
+        self._alive.append(value)  # none of the others may get its number
+        return kind, *self._inside(kind, value)
+
+    def _inside(self, kind: type, value: Any) -> Iterator[Any]:
+        if isinstance(value, dict):
+            yield [
+                (key if type(key) is str else self.of(key), self.of(one))
+                for key, one in [*value.items()]
+            ]
+        elif isinstance(value, (list, tuple, set, frozenset, deque)):
+            yield [self.of(one) for one in [*value]]
+        elif kind.__module__ == "numpy":
+            yield value.dtype.str, value.shape, value.tobytes()
+        elif isinstance(value, torch.device):
+            yield str(value)
+        elif isinstance(value, FunctionType):
+            yield itself(value), *map(self.of, (*_contents(value), value.__defaults__))
+        elif isinstance(value, MethodType):
+            yield itself(value.__func__), self.of(value.__self__)
+        elif isinstance(value, partial):
+            yield tuple(map(self.of, (value.func, value.args, value.keywords)))
+        else:
+            yield itself(value)
+        for name, one in _fields(value):
+            yield name, self.of(one)
+
+
+def _contents(function: FunctionType) -> Iterator[Any]:
+    """Yield what the cells of a closure hold; an empty one holds nothing."""
+    for cell in function.__closure__ or ():
+        yield getattr(cell, "cell_contents", None)
+
+
+def _fields(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what an object has by name: in its `__dict__`, and in slots."""
+    yield from [*getattr(value, "__dict__", {}).items()]
+    kind = type(value)
+    if kind not in _slots:
+        _slots[kind] = [name for one in kind.__mro__ for name in _slots_of(one)]
+    for name in _slots[kind]:
+        if hasattr(value, name):
+            yield name, getattr(value, name)
+
+
+_slots: "weakref.WeakKeyDictionary[type, list[str]]" = weakref.WeakKeyDictionary()
+
+
+def _slots_of(kind: type) -> list[str]:
+    names = kind.__dict__.get("__slots__", ())
+    return [n for n in ((names,) if isinstance(names, str) else names) if not n.startswith("__")]
 
 
 class _Itself:
-    """An object that equals itself alone, and is not kept alive."""
+    """An object that equals itself alone, and is not kept alive if that can be helped."""
 
-    __slots__ = ("ref",)
+    __slots__ = ("find",)
 
     def __init__(self, value: Any) -> None:
-        self.ref = weakref.ref(value)
+        try:
+            self.find = weakref.ref(value)
+        except TypeError:  # nothing refers to it weakly: another could get its place in memory
+            self.find = lambda: value  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
-        mine = self.ref()
-        return isinstance(other, _Itself) and mine is not None and mine is other.ref()
+        mine = self.find()
+        return isinstance(other, _Itself) and mine is not None and mine is other.find()
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def mark(value: Any, deep: int = _DEEP, seen: dict[int, Any] | None = None) -> Any:
-    """Return what tells a value from others.
-
-    Numbers and strings count by value, containers by what is in them, functions and plain objects
-    (a configuration) by what they are and hold, all else by identity. `seen` has the marks of
-    objects that several marks share; it is good for as long as nothing else runs.
-    """
-    kind = type(value)
-    if kind in PLAIN:
-        return kind, value if value == value else "nan"
-    if not deep or isinstance(value, Tensor | nn.Module | type):
-        return _itself(value)
-    if kind in _CONTAINERS and len(value) <= _MOST:
-        return kind, [mark(one, deep - 1, seen) for one in value]
-    if kind is dict and len(value) <= _MOST:
-        return kind, [*value], [mark(one, deep - 1, seen) for one in value.values()]
-    seen = {} if seen is None else seen
-    if id(value) not in seen:
-        held = _held(value)
-        seen[id(value)] = _itself(value), held and mark(held, deep - 1, seen)
-    return seen[id(value)]
-
-
-def _held(value: Any) -> Any:
-    """Return what an object holds, as far as it is looked into."""
-    kind = type(value)
-    if kind is FunctionType:
-        return [*map(_content, value.__closure__ or ()), *(value.__defaults__ or ())]
-    if kind is MethodType:
-        return [value.__func__, value.__self__]
-    if kind is partial:
-        return [value.func, *value.args, value.keywords]
-    if kind in _CONTAINERS or kind is dict:
-        return len(value)
-    rows = getattr(value, "__dict__", None)
-    return rows if type(rows) is dict else None
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # nothing was put there yet
-        return None
-
-
-def _itself(value: Any) -> Any:
-    try:
-        return _Itself(value)
-    except TypeError:  # nothing refers to it weakly: objects with slots, numbers of numpy
-        return type(value), id(value)
+def itself(value: Any) -> Any:
+    """Return the mark of an object whatever it holds."""
+    return _Itself(value)

@@ -37,11 +37,12 @@ SPACES = Spaces()
 def questions(key: str, module: nn.Module) -> tuple[Question, ...]:
     """Return what to ask, and put where to ask it into `SPACES` under a key."""
     search = _Search()
-    for part in module.modules():
+    parts = [*module.modules()]
+    for part in parts:
         for name, value in part.__dict__.items():
             if name not in TORCHS:
                 search.look(part.__dict__, name, value)
-    for subject in readers(module):
+    for subject in readers(parts):
         for space, name in places(subject):
             value = value_at(space, name)
             if type(value) in (*PLAIN, *_CONTAINERS, FunctionType):

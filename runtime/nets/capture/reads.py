@@ -6,14 +6,15 @@ helpers and what these read. It is read from their code objects, once for each c
 
 import sys
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from torch import nn
 
-from revc.runtime.nets.capture.marks import mark
+from revc.runtime.nets.capture.marks import PLAIN, Marks, itself
+from revc.runtime.nets.capture.refusal import Refusal
 
 Place = tuple[Any, str]  # a namespace, or a cell of a closure, and a name in it
 
@@ -33,13 +34,12 @@ def places(subject: type[nn.Module] | FunctionType) -> tuple[Place, ...]:
     return _places[subject]
 
 
-def readers(module: nn.Module) -> dict[type[nn.Module] | FunctionType, None]:
-    """Return the classes of a module's parts, and the functions that these have as attributes."""
-    parts = [*module.modules()]
+def readers(parts: Sequence[nn.Module]) -> dict[type[nn.Module] | FunctionType, None]:
+    """Return the classes of modules, and the functions that these have as attributes."""
     found: dict[type[nn.Module] | FunctionType, None] = dict.fromkeys(map(type, parts))
     for part in parts:
         for value in part.__dict__.values():
-            if callable(value):
+            if type(value) not in PLAIN and callable(value):
                 found |= dict.fromkeys(functions(value))
     return found
 
@@ -56,7 +56,12 @@ def value_at(space: Any, name: str) -> Any:
 
 def _mark(value: Any) -> Any:
     """Numbers and containers count by value; what functions read has places of its own."""
-    return mark(value, 2 if type(value) in (list, tuple, dict, set, frozenset) else 0)
+    if type(value) not in (*PLAIN, list, tuple, dict, set, frozenset):
+        return itself(value)
+    try:
+        return Marks().of(value)
+    except Refusal:  # a table, which nobody sets
+        return itself(value)
 
 
 class _Search:
