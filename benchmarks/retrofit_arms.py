@@ -20,7 +20,8 @@ from torch.utils.checkpoint import checkpoint
 
 import revc
 from revc.retrofitting.entry import FormName
-from revc.retrofitting.loss import next_token_loss
+from revc.retrofitting.loss import Source, next_token_loss
+from revc.retrofitting.model import Retrofitted
 
 TIME = 512
 CHUNK = 64  # tokens whose logits there are at a time, in every arm
@@ -69,9 +70,19 @@ def _checkpointed(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def loss_of(model: Any, ids: Tensor) -> Tensor:
-    """Return the loss on windows [B, 512], by the same head in every arm."""
-    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
-    return next_token_loss(hidden, ids, model.lm_head, CHUNK)
+    """Return the loss on windows [B, T], by the same head in every arm.
+
+    What the head reads is computed again on the way back, as a retrofitted model does by itself.
+    """
+    if isinstance(model, Retrofitted):
+        return model(input_ids=ids, labels=ids).loss
+    base = model.model
+    read: list[Tensor] = []
+    noting = base.norm.register_forward_pre_hook(lambda _, given: read.append(given[0]))
+    hidden = base(input_ids=ids, use_cache=False).last_hidden_state
+    noting.remove()
+    source = Source(read[0], base.norm)
+    return next_token_loss(hidden, ids, model.lm_head, CHUNK, source=source)
 
 
 def freeze_table(model: Any) -> None:
@@ -80,11 +91,11 @@ def freeze_table(model: Any) -> None:
     model.model.norm.weight.requires_grad_(False)
 
 
-def add_lora(model: Any, rank: int = 8) -> Any:
+def add_lora(model: Any, rank: int = 8, seed: int = 0) -> Any:
     """Return a model with adapters on queries and values, and all else frozen."""
     from peft import LoraConfig, get_peft_model
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["q_proj", "v_proj"])
     return get_peft_model(model, config)
 

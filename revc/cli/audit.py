@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 
 def run(
-    spec: Annotated[str, typer.Argument(help="The .rev file.")],
+    spec: Annotated[
+        str, typer.Argument(help="The .rev file, or a folder that `revc retrofit` wrote.")
+    ],
     weights: Annotated[
         str | None, typer.Option(help="A state_dict: .pt or .safetensors; else fresh weights.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Inputs by name: .pt, .npz or .safetensors; else made.")
+        str | None,
+        typer.Option(
+            help="Inputs by name: .pt, .npz or .safetensors; else made. A folder's may be a text."
+        ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Which of the file's models.")] = None,
     dim: Annotated[list[str] | None, typer.Option("--dim", "-D", help="A size: T=64.")] = None,
@@ -62,11 +67,17 @@ def _prepared(
 ) -> "Subject":  # fmt: skip
     """Return what to audit; what cannot be prepared exits with 2, as 1 is a diagnostic's word."""
     from revc.audit.prepare import prepare
+    from revc.cli import folders
     from revc.cli.render import print_findings, texts_of
-    from revc.errors import RevcError
+    from revc.errors import BindError, RevcError
     from revc.grammar.diagnostics import SpecError
 
     try:
+        if folders.retrofitted(Path(spec)):
+            if model is not None or weights is not None:
+                raise BindError(f"{spec} has one model, and its weights: drop --model, --weights")
+            sizes = parse_dims(dims)
+            return folders.subject(Path(spec), data, sizes, batch, steps, ulps)
         return prepare(spec, model, parse_dims(dims), weights, data, batch, steps, ulps, allowed)
     except SpecError as error:
         print_findings(error.diagnostics, texts=texts_of(error.diagnostics))

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-TOKENS, WINDOWS = 512, 8
-"""How a text is read for calibration: the first windows of so many tokens."""
+from revc.cli.folders import FILES, TOKENS, arguments, tokens
+
+WINDOWS = 8
+"""How many windows of a text are read for calibration."""
 
 
 class FormName(StrEnum):
@@ -71,19 +73,7 @@ def _number(option: str, text: str) -> float:
 
 def _batch(model: Path, path: Path) -> Any:
     """Return the calibration data: inputs by name, or windows of a text."""
-    from revc.errors import BindError
-
-    if path.suffix in (".pt", ".npz", ".safetensors"):
-        from revc.audit.data import loaded
-
-        return loaded(str(path))
-    from revc.retrofitting import folder
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BindError(f"cannot read {path}: {error}") from error
-    ids = folder.tokenizer(model)(text, return_tensors="pt").input_ids[0, : TOKENS * WINDOWS]
-    if len(ids) == 0:
-        raise BindError(f"{path} holds no text to calibrate with")
+    if path.suffix in FILES:
+        return arguments(path)
+    ids = tokens(model, path)[: TOKENS * WINDOWS]
     return [{"input_ids": part[None]} for part in ids.split(TOKENS)]

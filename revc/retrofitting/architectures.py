@@ -22,16 +22,18 @@ class Architecture:
         kind: `config.model_type` of its models.
         title: what it is called, for people and as the name of the spec's model.
         layers: where the list of layers may be, below the model without its head.
+        norm: what alone lies between the layers and a head that predicts tokens, if anything does.
     """
 
     kind: str
     title: str
     layers: tuple[str, ...]
+    norm: str = ""
 
 
 SUPPORTED = (
-    Architecture("llama", "Llama", ("layers",)),
-    Architecture("gpt2", "GPT2", ("h",)),
+    Architecture("llama", "Llama", ("layers",), "norm"),
+    Architecture("gpt2", "GPT2", ("h",), "ln_f"),
     Architecture("vit", "ViT", ("layers", "encoder.layer")),
     Architecture("bert", "Bert", ("encoder.layer",)),
 )

@@ -33,12 +33,16 @@ _NAMES = {"attention_mask": ("mask",), "position_embeddings": ("cos", "sin")}
 
 
 class Call(NamedTuple):
-    """A call of all layers: the state, the givens by name, and what tells calls apart."""
+    """A call of all layers: the state, the givens by name, and what tells calls apart.
+
+    `result` is what the layers gave, where they have run.
+    """
 
     hidden: Tensor
     givens: dict[str, Tensor]
     how: LayerCall
     cached: bool
+    result: Tensor | None = None
 
 
 @dataclass(frozen=True)

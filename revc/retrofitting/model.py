@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from revc.errors import BindError
 from revc.retrofitting.architectures import Found
 from revc.retrofitting.layer_list import LayerList
-from revc.retrofitting.loss import next_token_loss
+from revc.retrofitting.loss import Source, next_token_loss
 from revc.retrofitting.stack import Stack
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ class Retrofitted(nn.Module):
     Attributes:
         stack: what runs in the place of the layers.
         loss_chunk: tokens whose logits there are at a time, in training.
+        last_norm: the name, in the base model, of what alone lies between layers and head.
     """
 
     stack: Stack
     loss_chunk: int
+    last_norm: str
 
     @property
     def spec(self) -> str:
@@ -92,6 +94,7 @@ def install(model: nn.Module, found: Found, stack: Stack, loss_chunk: int) -> No
     extra = {"forward": _with_loss(base)} if _predicts_tokens(model) else {}
     model.__class__ = _derived(base, extra, Retrofitted)
     model.stack, model.loss_chunk = stack, loss_chunk  # type: ignore[assignment]
+    model.last_norm = found.architecture.norm  # type: ignore[assignment]
 
 
 def _derived(base: type, extra: dict[str, Any], *mixins: type) -> type:
@@ -150,7 +153,24 @@ def _trained(model: Any, arguments: dict[str, Any]) -> Any:
     as_tuple = arguments.pop("return_dict", None) is False
     for name in ("self", "logits_to_keep"):
         arguments.pop(name, None)
-    hidden = model.base_model(**arguments).last_hidden_state
+    with model.stack.noting() as calls:
+        hidden = model.base_model(**arguments).last_hidden_state
+    source = _source(model, calls[-1].result, hidden)
     head = model.get_output_embeddings()
-    loss = next_token_loss(hidden, labels, head, model.loss_chunk, count)
+    loss = next_token_loss(hidden, labels, head, model.loss_chunk, count, source)
     return (loss,) if as_tuple else CausalLMOutputWithPast(loss=loss)
+
+
+def _source(model: Any, x: Tensor | None, hidden: Tensor) -> Source | None:
+    """Return what gives hidden states again from the layers' result x, None if nothing does.
+
+    The norm may have been replaced, and autocast is not what it was in a backward pass: so it is
+    tried.
+    """
+    norm = getattr(model.base_model, model.last_norm, None) if model.last_norm else None
+    if norm is None or x is None or torch.is_autocast_enabled(hidden.device.type):
+        return None
+    shape = hidden.shape
+    with torch.no_grad():
+        same = torch.equal(norm(x).reshape(shape), hidden)
+    return Source(x, lambda x: norm(x).reshape(shape)) if same else None

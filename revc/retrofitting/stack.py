@@ -65,9 +65,13 @@ class Stack:
                 checkpointed besides.
         """
         call = read_call(self.layers[0], args, kwargs)
+        result = self._run(call, args, kwargs)
         noted = _noted.get()
         if noted is not None:
-            noted.append(call)
+            noted.append(call._replace(result=result))
+        return result
+
+    def _run(self, call: Call, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
         if call.cached or not torch.is_grad_enabled():
             return self.form.plain(call.hidden, self._increments(args, kwargs))
         if any(getattr(layer, "gradient_checkpointing", False) for layer in self.layers):
@@ -90,7 +94,7 @@ class Stack:
 
     @contextmanager
     def noting(self) -> Iterator[list[Call]]:
-        """Note the calls of this thread in a list."""
+        """Note the calls of this thread in a list, with what they gave."""
         calls: list[Call] = []
         token = _noted.set(calls)
         try:

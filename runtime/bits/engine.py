@@ -25,6 +25,9 @@ from revc.runtime.bits.state import LaneState, blank
 PIECE_WORDS = 1 << 21
 """Words of spare room that a push on the CPU asks for at a time."""
 
+SPARE_ROWS = 8
+"""Rows above the fullest lane of a stack that is trimmed: what exchanges that shrink it need."""
+
 
 _serial = itertools.count(1)
 _engines: weakref.WeakValueDictionary[int, Engine] = weakref.WeakValueDictionary()
@@ -87,21 +90,29 @@ class Engine:
     def push(self, kernel: str, symbols: Tensor, words: int, *arguments: Tensor | int) -> None:
         """Run a push kernel over ``symbols`` [B, E]; a step stores at most ``words`` words."""
         for first, last in self.pieces(symbols, words):
-            self.step(kernel, first, last, words, 0, symbols, *arguments)
+            self.step(kernel, first, last, words * (last - first), 0, symbols, *arguments)
         self.mark()
 
     def pop(self, kernel: str, symbols: Tensor, words: int, *arguments: Tensor | int) -> None:
         """Run a pop kernel that fills ``symbols`` [B, E]; a step takes at most ``words`` words."""
         for first, last in reversed(self.pieces(symbols, words)):
-            self.step(kernel, first, last, 0, words, symbols, *arguments)
+            self.step(kernel, first, last, 0, words * (last - first), symbols, *arguments)
 
     def exchange(
-        self, kernel: str, symbols: Tensor, backwards: bool, *arguments: Tensor | int
-    ) -> None:
-        """Run a kernel whose steps store or take up to one word, over ``symbols`` [B, E]."""
+        self, kernel: str, symbols: Tensor, backwards: bool, shrinks: bool,
+        *arguments: Tensor | int,
+    ) -> None:  # fmt: skip
+        """Run a kernel whose steps store or take up to one word, over ``symbols`` [B, E].
+
+        One that ``shrinks`` takes at least as many bits as it gives in each step. However many
+        steps it runs, a lane then holds at most one word more, which heads account for, and within
+        a step another. (At the floor it may borrow; where it does it holds no word.)
+        """
         pieces = self.pieces(symbols, 1)
         for first, last in reversed(pieces) if backwards else pieces:
-            self.step(kernel, first, last, 1, 1, symbols, *arguments)
+            steps = last - first
+            stored = min(2, steps) if shrinks else steps
+            self.step(kernel, first, last, stored, steps, symbols, *arguments)
         self.mark()
 
     def pieces(self, symbols: Tensor, words: int) -> list[tuple[int, int]]:
@@ -113,15 +124,14 @@ class Engine:
         self, kernel: str, first: int, last: int, stored: int, taken: int,
         *arguments: Tensor | int,
     ) -> None:  # fmt: skip
-        """Run one piece; each step stores up to ``stored`` and takes up to ``taken`` words."""
-        count = last - first
+        """Run one piece, which stores up to ``stored`` and takes up to ``taken`` words a lane."""
         if self.spill and host.captures(self.state.heads.device):
             raise LaneError("a CUDA graph cannot replay a stack that streams out to a spill store")
         if self.spill and taken:
-            self.restore_rows(self.spill, count * taken)
-        self.reserve(count * stored)
+            self.restore_rows(self.spill, taken)
+        self.reserve(stored)
         # First the books, which hold before and after: an interrupt may come in between.
-        self.bounds.widen(count * stored, count * taken)
+        self.bounds.widen(stored, taken)
         # How many pops there were in all, and before the last push: what ``saved`` has to know.
         self.pops += bool(taken)
         self.overwritten = self.pops if stored else self.overwritten
@@ -151,7 +161,22 @@ class Engine:
                 f"this stack would have to grow to {needed} rows while a CUDA graph is captured: "
                 "reserve the words before, or make the stack within the capture"
             )
-        self.state.grow(max(needed, self.state.capacity * 3 // 2))
+        self.state.resize(max(needed, self.state.capacity * 3 // 2))
+
+    def trim(self) -> None:
+        """Give back room above the top, where it is more than a part in 16 of what is held.
+
+        What pops left there is lost, so what was saved before them cannot be returned to. Where the
+        host would have to wait for the number of words, all stays as it is.
+        """
+        device = self.state.heads.device
+        if host.waits(device) or host.captures(device):
+            return
+        self.bounds.observe(self.state.fill)
+        rows = self.bounds.high + SPARE_ROWS
+        if self.state.capacity > rows + rows // 16:
+            self.overwritten = self.pops
+            self.state.resize(rows)
 
     def spill_rows(self, store: SpillStore) -> None:
         """Move whole blocks that lie under every lane's top to the store."""
@@ -181,7 +206,7 @@ class Engine:
         while self.bounds.low <= words and store.rows:
             rows, held = store.block, self.bounds.high + 1
             if held + rows + 2 > self.state.capacity:
-                self.state.grow(max(held + rows + 2, self.state.capacity * 3 // 2))
+                self.state.resize(max(held + rows + 2, self.state.capacity * 3 // 2))
             memory = self.state.words
             memory[rows + 1 : rows + held + 1] = memory[1 : held + 1].clone()
             memory[1 : rows + 1] = store.take(memory.device)

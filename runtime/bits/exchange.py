@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from revc.runtime.bits import host
 from revc.runtime.bits.checks import as_symbols, check_digits
 from revc.runtime.bits.engine import Engine
 from revc.runtime.bits.errors import ParameterError, SymbolError
@@ -42,7 +43,16 @@ def exchange(engine: Engine, direction: Direction, x: Tensor, n: Tensor, k: int)
 
 def run(engine: Engine, direction: Direction, x: Tensor, bases: Tensor, k: int) -> None:
     """Run the kernel in place."""
-    engine.exchange(direction, x, direction == "unscale", bases, k)
+    undoes = direction == "unscale"
+    engine.exchange(direction, x, undoes, _shrinks(engine, undoes, bases, k), bases, k)
+
+
+def _shrinks(engine: Engine, undoes: bool, bases: Tensor, k: int) -> bool:
+    """Whether each step takes no fewer bits than it gives; False where the host had to wait."""
+    if engine.faults.check != "now" or host.waits(bases.device) or bases.numel() == 0:
+        return False
+    smallest, largest = (int(v) for v in torch.aminmax(bases))
+    return largest <= 1 << k if undoes else smallest >= 1 << k
 
 
 def stays_inside(direction: Direction, x: Tensor, bases: Tensor, k: int) -> bool:

@@ -79,7 +79,10 @@ def rewind(engine: Engine, saved: Saved) -> None:
     state.fill.copy_(saved.fill)
     state.debt.copy_(saved.debt)
     if saved.words is not None:
-        state.words[: saved.words.shape[0]] = saved.words
+        rows = saved.words.shape[0]
+        if rows + 2 > state.capacity:  # it was trimmed since
+            state.resize(rows + 2)
+        state.words[:rows] = saved.words
     engine.bounds = FillBounds(saved.high, saved.low)
 
 

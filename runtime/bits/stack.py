@@ -220,6 +220,13 @@ class BitStack:
         """Make room for ``words`` more words in every lane, so that pushes need not grow."""
         self.engine.reserve(words)
 
+    def trim(self) -> None:
+        """Give back memory above the top, unless the host would have to wait for the device.
+
+        What was saved before a pop cannot be returned to then, as after a push.
+        """
+        self.engine.trim()
+
     def spill_to(self, store: SpillStore) -> None:
         """Let the lower part of the stack go to ``store`` as it grows, and come back in time.
 

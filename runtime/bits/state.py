@@ -62,10 +62,11 @@ class LaneState:
         """Rows allocated, the scratch row included."""
         return self.words.shape[0]
 
-    def grow(self, rows: int) -> None:
-        """Make room for ``rows`` rows; what lies above the top is left undefined."""
+    def resize(self, rows: int) -> None:
+        """Have room for ``rows`` rows, more or fewer; those that are new are undefined."""
         words = torch.empty((rows, self.count), dtype=torch.int16, device=self.words.device)
-        words[: self.capacity] = self.words
+        kept = min(rows, self.capacity)
+        words[:kept] = self.words[:kept]
         self.words = words
 
 

@@ -293,6 +293,7 @@ class Session:
         self.books.settle()
         for stack in self.stacks.values():
             stack.flush()
+            stack.trim()  # until the way back, room for more is for nothing
         if self.mode == "deployed":
             self.books.discard()
             for name in [n for n, kind in self.kinds.items() if kind == TAPE]:

@@ -8,7 +8,8 @@ import torch
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.backends import default_backend
 from revc.runtime.bits.dist import Table, Uniform
-from revc.runtime.bits.errors import BackendError
+from revc.runtime.bits.engine import SPARE_ROWS
+from revc.runtime.bits.errors import BackendError, LaneError
 from revc.runtime.bits.growth import FillBounds, Snapshot
 from tests.bits.programs import Program
 
@@ -76,3 +77,62 @@ def test_no_backend_for_other_devices() -> None:
     assert default_backend(torch.device("cuda")) == "triton"
     with pytest.raises(BackendError, match="mps"):
         default_backend(torch.device("mps"))
+
+
+def test_a_trimmed_stack_has_its_words_and_little_more() -> None:
+    stack, model = BitStack(2, 3), Uniform(9)
+    symbols = torch.arange(2 * 9000).reshape(2, 9000) * 7919 % 9
+    stack.push(symbols, model)
+    before = stack.digest()
+    stack.trim()
+    state = stack.engine.state
+    assert state.capacity <= int(state.fill.max()) + SPARE_ROWS
+    assert stack.digest() == before
+    assert torch.equal(stack.pop(model, symbols.shape).long(), symbols)
+    assert bool(stack.untouched().all())
+
+
+def test_what_a_trim_gave_up_is_not_returned_to() -> None:
+    stack, model = BitStack(1, 2), Uniform(40503)
+    stack.push(torch.zeros(1, 9000, dtype=torch.int64), model)
+    saved, known = stack.save(), stack.save(words=True)
+    stack.pop(model, (1, 8000))
+    stack.trim()
+    with pytest.raises(LaneError, match=r"save\(words=True\)"):
+        stack.rewind(saved)
+    assert not bool(stack.is_at(known).any())
+
+
+def test_a_state_with_its_words_is_returned_to_after_a_trim() -> None:
+    stack, model = BitStack(1, 2), Uniform(40503)
+    stack.push(torch.zeros(1, 9000, dtype=torch.int64), model)
+    before, saved = stack.digest(), stack.save(words=True)
+    stack.pop(model, (1, 8000))
+    stack.trim()
+    stack.rewind(saved)
+    assert stack.digest() == before
+
+
+@pytest.mark.parametrize("factor", [32, torch.tensor([[1000, 1, 1024]])])
+def test_to_undo_what_has_grown_a_stack_takes_no_room(factor: int | torch.Tensor) -> None:
+    stack = BitStack(1, 4)
+    x = (torch.arange(60_000).reshape(1, -1) * 7919 - 10**6).int()
+    n = torch.as_tensor(factor).reshape(1, -1)
+    n = n if n.numel() == 1 else n.repeat(1, 20_000)
+    y = stack.scale(x, n, 10)
+    stack.trim()
+    words = stack.engine.state.words
+    assert torch.equal(stack.unscale(y, n, 10), x)
+    assert stack.engine.state.words is words
+    assert bool(stack.untouched().all())
+
+
+def test_room_is_there_where_undoing_may_grow_a_stack() -> None:
+    stack = BitStack(1, 1)
+    x = torch.arange(20_000, dtype=torch.int32).reshape(1, -1)
+    n = torch.full((1, 1), 1 << 16)
+    y = stack.unscale(x, n, 0)
+    state = stack.engine.state
+    assert int(state.fill.max()) > 15_000
+    assert int(state.fill.max()) <= stack.engine.bounds.high <= state.capacity - 3
+    assert torch.equal(stack.scale(y, n, 0), x)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import revc
 from revc.audit.run import audit
 from revc.audit.subject import Subject
+from revc.runtime.metered.session import Session
 from tests.retrofitting.shapes import KINDS, LAYERS, WIDTH, Model, WithHead, made
 
 FORMS = ("momentum", "coarse")
@@ -122,6 +123,24 @@ def test_what_momentum_puts_on_the_tape() -> None:
     elements = ids.numel() * WIDTH * (LAYERS - 1)  # the first layer finds no velocity
     written = out.ledger.bits("written").sum().item() / elements
     assert written == pytest.approx(3.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_run_keeps_the_words_of_its_tape_and_little_room(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _, _ = retrofitted("llama", form)
+    ids, found = torch.randint(0, 31, (2, 2000)), []
+    finish = Session.finish
+    monkeypatch.setattr(Session, "finish", lambda one: (finish(one), found.append(one)))
+    out = model(input_ids=ids)
+    state = found[0].stacks["tape"].engine.state
+    fullest = int(state.fill.max())
+    assert fullest > 500
+    assert state.capacity <= (fullest + 8) * 17 // 16
+    words = state.words
+    out.sum().backward()
+    assert state.words is words  # the way back needs no more
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from revc.errors import ReconstructionError
 from revc.planning.meter import trace
-from revc.retrofitting.loss import IGNORED, next_token_loss
+from revc.retrofitting.loss import IGNORED, Source, next_token_loss
 from revc.runtime.nets.cross_entropy import cross_entropy
 
 WIDTH, VOCABULARY = 8, 50
@@ -91,3 +92,30 @@ def test_an_infinite_logit_of_another_is_an_infinite_loss() -> None:
         zeros = torch.zeros(18, dtype=torch.int64)
         found = cross_entropy(hidden.flatten(0, 1), zeros, head.weight, head.bias, 4)
     assert found == torch.inf
+
+
+def test_hidden_states_that_can_be_had_again_are_not_kept() -> None:
+    torch.manual_seed(0)
+    head, norm = nn.Linear(WIDTH, VOCABULARY), nn.LayerNorm(WIDTH)
+    x, labels = torch.randn(2, 400, WIDTH), torch.randint(0, VOCABULARY, (2, 400))
+    x.requires_grad_()
+    labels[0, :3] = IGNORED
+    leaves = [x, *norm.parameters(), *head.parameters()]
+
+    def loss(again: bool) -> Tensor:
+        source = Source(x, norm) if again else None
+        return next_token_loss(norm(x), labels, head, 8, source=source)
+
+    pairs = (torch.autograd.grad(loss(again), leaves) for again in (True, False))
+    assert all(map(torch.equal, *pairs))
+    spared = trace(lambda: loss(False)).kept - trace(lambda: loss(True)).kept
+    assert spared >= 4 * x.numel() * 0.98
+
+
+def test_a_norm_that_changes_is_found() -> None:
+    hidden, labels, head = case()
+    shift = torch.zeros(WIDTH)
+    loss = next_token_loss(hidden + shift, labels, head, 4, source=Source(hidden, shift.add))
+    shift += 1
+    with pytest.raises(ReconstructionError, match="the norm behind the layers has changed"):
+        loss.backward()

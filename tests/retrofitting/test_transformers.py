@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import revc
 from revc.cli.app import app
 from revc.retrofitting import folder
+from revc.retrofitting.loss import next_token_loss
 from revc.retrofitting.model import Retrofitted
 
 transformers = pytest.importorskip("transformers")
@@ -85,6 +86,25 @@ def test_every_architecture(name: str, form: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_what_the_head_reads_is_computed_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, batch = CASES[name]
+    model = revc.retrofit(make(), calibration=batch()).train()
+    sources = []
+
+    def noting(*args: Any) -> Tensor:
+        sources.append(args[-1])
+        return next_token_loss(*args)
+
+    monkeypatch.setattr("revc.retrofitting.model.next_token_loss", noting)
+    ids = tokens()
+    model(input_ids=ids, labels=ids).loss.backward()
+    with torch.autocast("cpu", torch.bfloat16):
+        model(input_ids=ids, labels=ids)
+    found = [source is not None for source in sources]
+    assert found == [True, False]
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_losses_of_training_and_evaluation_agree(name: str) -> None:
     make, batch = CASES[name]
     ids = batch()["input_ids"]
@@ -154,6 +174,74 @@ def test_the_command(tmp_path: Path) -> None:
     assert "scale v by 1/16" in (tmp_path / "made" / "model.rev").read_text()
     out = folder.load(tmp_path / "made")(input_ids=tokens())
     assert out.logits.shape == (2, 16, 97)
+
+
+def with_tokenizer(folder: Path) -> Path:
+    """Write a model to a folder, with a tokenizer that knows every word of `TEXT`."""
+    tokenizers = pytest.importorskip("tokenizers")
+    words = {"?": 0} | {word: at for at, word in enumerate(sorted(set(TEXT.split())), 1)}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="?"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=made, unk_token="?")
+    llama().save_pretrained(folder)
+    fast.save_pretrained(folder)
+    return folder
+
+
+TEXT = "what is put on the tape comes back from the tape and the state is what it was " * 40
+
+
+def run(*words: Any) -> Any:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_from_a_text_to_a_model_that_its_audit_passes(form: str, tmp_path: Path) -> None:
+    plain, text, made = with_tokenizer(tmp_path / "plain"), tmp_path / "text.txt", tmp_path / "made"
+    text.write_text(TEXT)
+    result = run("retrofit", plain, "-o", made, "--calibration", text, "--form", form)
+    assert result.exit_code == 0, result.output
+    assert (
+        folder.tokenizer(made)("the tape").input_ids
+        == folder.tokenizer(plain)("the tape").input_ids
+    )
+    audited = run("audit", made, "--data", text, "--batch", 2, "-D", "T=256", "--json")
+    assert audited.exit_code == 0, audited.output
+    rows = {row["name"]: row for row in json.loads(audited.stdout)}
+    assert rows["bit cycle"]["met"] is True
+    ((name, budget),) = [(name, row) for name, row in rows.items() if name.startswith("budget")]
+    assert name.startswith("budget put(kept)")
+    assert budget["value"] > 256 * 32 * 2
+
+
+def test_what_a_folder_cannot_be_audited_on(tmp_path: Path) -> None:
+    plain, text, made = with_tokenizer(tmp_path / "plain"), tmp_path / "text.txt", tmp_path / "made"
+    text.write_text(TEXT)
+    run("retrofit", plain, "-o", made, "--calibration", text)
+    short = tmp_path / "short.txt"
+    short.write_text("the tape")
+    cases = {
+        "say --data text.txt": [],
+        "2 tokens, too few for --batch 4 of -D T=512": ["--data", short],
+        "cannot read": ["--data", tmp_path / "none.txt"],
+        "720 tokens, too few for --batch 1 of -D T=1000": [
+            "--data",
+            text,
+            "--batch",
+            1,
+            "-D",
+            "T=1000",
+        ],
+        "drop --model, --weights": ["--data", text, "--weights", "w.pt"],
+    }
+    for words, options in cases.items():
+        result = run("audit", made, *options)
+        assert result.exit_code == 2, result.output
+        assert words in result.output
+    empty = tmp_path / "empty.txt"
+    empty.write_text(" ")
+    result = run("retrofit", plain, "-o", made, "--calibration", empty)
+    assert "holds no text" in str(result.exception)
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft asks for it

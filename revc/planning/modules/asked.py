@@ -4,7 +4,8 @@ from collections.abc import Container, Iterator
 
 from torch import Tensor, nn
 
-from revc.runtime.nets.capture.held import changed, notes
+from revc.planning.modules.attributes import notes
+from revc.runtime.nets.capture.held import changed
 
 _PLAIN = (Tensor, nn.Parameter)
 

@@ -13,9 +13,8 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from revc.errors import ScheduleError
 from revc.planning.held import storages
-from revc.planning.modules.attributes import Attribute, noted
+from revc.planning.modules.attributes import Attribute, noted, notes
 from revc.planning.modules.values import like, tensors
-from revc.runtime.nets.capture.held import notes
 
 Buffer = tuple[str, str]  # the path of a module in its segment's, and the name of a buffer there
 

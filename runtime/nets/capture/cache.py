@@ -39,16 +39,29 @@ def capture(module: nn.Module, sample: Sample) -> Captured | Refusal:
     for gradients, and nothing else that the module's code may ask of it has changed.
     """
     device = next((x.device for x in (*sample.params, *sample.inputs)), torch.device("cpu"))
-    key, now = _key(sample), settings_of(module, device)
+    key = _key(sample)
     with _tracing:
         rows = _known.setdefault(module, OrderedDict())
-        known = rows.get(key)
-        if known is None or known.settings != now:
-            known = rows[key] = _Known(now, _captured(module, sample))
+        known = _current(rows.get(key), module, sample, device)
+        if known is not rows.get(key):
+            rows[key] = known
             while len(rows) > _MOST:
                 rows.popitem(last=False)
         rows.move_to_end(key)
     return known.found
+
+
+def _current(
+    known: _Known | None, module: nn.Module, sample: Sample, device: torch.device
+) -> _Known:
+    """Return what is known, if it is of the module as it is now; else what is found anew."""
+    try:
+        now = settings_of(module, device)
+    except Refusal as refusal:  # nobody could tell when it changes
+        return _Known((), refusal)
+    if known is None or known.settings != now:
+        return _Known(now, _captured(module, sample))
+    return known
 
 
 def why(found: Captured | Refusal) -> str:
@@ -78,6 +91,9 @@ def settings_of(module: nn.Module, device: torch.device) -> tuple[Any, ...]:
     """Return what a module's code may ask of it, and what torch chooses kernels by on a device.
 
     Attention is traced as the kernel that it would take.
+
+    Raises:
+        Refusal: it holds too much to be looked at.
     """
     return (*settings(module), None if device.type == "meta" else flags(device))
 

@@ -20,8 +20,9 @@ from revc.errors import BindError
 from revc.runtime.known_models import known
 from revc.runtime.nets.capture.cache import settings_of
 from revc.runtime.nets.capture.graphs import Cut
-from revc.runtime.nets.capture.held import Place, plain
+from revc.runtime.nets.capture.held import Place
 from revc.runtime.nets.capture.memory import storages, tensors
+from revc.runtime.nets.capture.questions import SPACES, Question, ask, questions
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.capture.trace import Joint, Sample, trace
 from revc.runtime.nets.leaf import Leaf
@@ -79,9 +80,14 @@ _numbers = itertools.count(1)
 _found: dict[Hashable, tuple[Any, str, str]] = {}
 
 
-def attributes(code: str, name: str) -> tuple[tuple[str, str, Any], ...]:
-    """Return the numbers, strings and flags that a net's code may ask of it: path, name, value."""
-    return tuple(plain(known(code).nets.get_submodule(name)))
+def asked(code: str, name: str) -> tuple[Question, ...]:
+    """Return the numbers, strings and flags that a net's code may ask for."""
+    return questions(space_of(code, name), known(code).nets.get_submodule(name))
+
+
+def space_of(code: str, name: str) -> str:
+    """Return the key of what a net's code asks; a compiler wants it without dots."""
+    return f"{code} {name.replace('.', '/')}"
 
 
 def key_of(
@@ -95,19 +101,31 @@ def key_of(
     model = known(code)
     module = model.nets.get_submodule(name)
     key = code, name, cast, forms, *map(_flags, module.parameters())
-    now = settings_of(module, forms[0][3] if forms else torch.device("cpu"))
+    try:
+        now = settings_of(module, forms[0][3] if forms else torch.device("cpu"))
+    except Refusal as refusal:
+        return _called(model, name, str(refusal))
     if key not in _found or _found[key][0] != now:
         if not any(one[0] == code for one in _found):  # type: ignore[index]
             weakref.finalize(model, _forget, code)
         _found[key] = now, *_made(code, name, module, cast, [Form(*one) for one in forms])
     _, found, why = _found[key]
-    if why and model.capture == "require":
+    return _called(model, name, why) if why else found
+
+
+def _called(model: Any, name: str, why: str) -> str:
+    """Return no key, for a net that is called as it is.
+
+    Raises:
+        BindError: it must be captured.
+    """
+    if model.capture == "require":
         raise BindError(f"net {name!r} is not captured, as the model requires: {why}")
-    return found
+    return ""
 
 
 # What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
-attributes._dynamo_marked_constant = True  # type: ignore[attr-defined]
+asked._dynamo_marked_constant = True  # type: ignore[attr-defined]
 key_of._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
@@ -119,12 +137,8 @@ def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]) 
         (_fixed(x.shape), _fixed(x.stride()), x.dtype, x.device, w)
         for x, w in zip(inputs, wanted, strict=True)
     )
-    for path, name, value in attributes(leaf.code, leaf.name):
-        part = leaf.module
-        for one in path.split(".") if path else ():
-            part = part._modules[one]  # type: ignore[assignment]
-        if getattr(part, name) != value:  # what is asked is guarded: it will be traced anew
-            raise BindError(f"net {leaf.name!r}: `{name}` changed as it was traced")
+    # What is asked here is guarded: where it is another, this is traced anew.
+    ask(space_of(leaf.code, leaf.name), asked(leaf.code, leaf.name))
     return key_of(leaf.code, leaf.name, leaf.cast, forms)
 
 
@@ -171,6 +185,8 @@ def _flags(value: Tensor) -> Hashable:
 def _forget(code: str) -> None:
     for key in [one for one in _found if one[0] == code]:  # type: ignore[index]
         vars(PAIRS).pop(_found.pop(key)[1], None)
+    for key in [one for one in vars(SPACES) if one.rpartition(" ")[0] == code]:
+        delattr(SPACES, key)
 
 
 def _made(

@@ -1,16 +1,18 @@
 """The tensors that a module holds, each by its place in the tree, and copies of it with others."""
 
 import copy
-import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from revc.runtime.nets.capture.marks import PLAIN, Marks
+from revc.runtime.nets.capture.reads import readers, reads
 from revc.runtime.nets.capture.refusal import Refusal
+from revc.runtime.nets.leaf import hooks_of_all, is_hooked
 
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
-_TORCHS = frozenset(nn.Module().__dict__) - {"training"}
+TORCHS = frozenset(nn.Module().__dict__) - {"training"}
+"""Attributes that all modules have."""
 
 
 class Place(NamedTuple):
@@ -48,51 +50,21 @@ def places(module: nn.Module) -> Iterator[tuple[Place, Tensor]]:
 def settings(module: nn.Module) -> tuple[Any, ...]:
     """Return what a module's code may ask of it beside its tensors, to be compared by `==`.
 
-    Numbers, strings and containers of them count by value, other objects themselves.
+    Numbers, strings, containers and the fields of objects count by value, code itself; so do
+    attributes of the class, what its methods read by name, and whether there are hooks.
+
+    Raises:
+        Refusal: attributes hold too much to be looked at in each call.
     """
     found: list[Any] = []
-    for part in module.modules():
-        found.append(type(part))
-        found += [(name, _mark(value)) for name, value in part.__dict__.items()
-                  if name not in _TORCHS and not isinstance(value, Tensor)]  # fmt: skip
-    return tuple(found)
-
-
-def plain(module: nn.Module) -> Iterator[tuple[str, str, Any]]:
-    """Yield the numbers, strings and flags that a module's code may find: path, name, value."""
-    for path, part in module.named_modules():
+    parts = [*module.modules()]
+    marks = Marks(parts)
+    for part in parts:
+        found += (type(part), is_hooked(part))
         for name, value in part.__dict__.items():
-            if name not in _TORCHS and type(value) in _PLAIN:
-                yield path, name, value
-
-
-class _Itself:
-    """An object that equals itself alone, and is not kept alive."""
-
-    __slots__ = ("ref",)
-
-    def __init__(self, value: Any) -> None:
-        self.ref = weakref.ref(value)
-
-    def __eq__(self, other: object) -> bool:
-        mine = self.ref()
-        return isinstance(other, _Itself) and mine is not None and mine is other.ref()
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _mark(value: Any) -> Any:
-    kind = type(value)
-    if kind in _PLAIN:
-        return kind, value
-    if kind in (list, tuple, set, frozenset):
-        return kind, [_mark(one) for one in value]
-    if kind is dict:
-        return kind, [(_mark(key), _mark(one)) for key, one in value.items()]
-    try:
-        return _Itself(value)
-    except TypeError:  # nothing refers to it weakly: objects with slots, numbers of numpy
-        return kind, id(value)
+            if name not in TORCHS and (type(value) in PLAIN or not isinstance(value, Tensor)):
+                found += (name, marks.of(value))
+    return (hooks_of_all(), *found, *map(reads, readers(parts)))
 
 
 def double(module: nn.Module, instead: Iterable[tuple[Tensor, Tensor]]) -> nn.Module:
@@ -116,12 +88,17 @@ def first_line(error: BaseException) -> str:
 
 
 def notes(module: nn.Module) -> dict[str, Any]:
-    """Return the attributes of a module and its parts by dotted name, to be compared by `==`."""
+    """Return the attributes of a module and its parts by dotted name, to be compared by `==`.
+
+    Raises:
+        Refusal: they hold too much.
+    """
+    marks = Marks(module.modules())
     return {
-        f"{path}.{name}" if path else name: _mark(value)
+        f"{path}.{name}" if path else name: marks.of(value)
         for path, part in module.named_modules()
         for name, value in part.__dict__.items()
-        if name not in _TORCHS
+        if name not in TORCHS
     }
 
 
