@@ -42,6 +42,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(7_000, *gc.get_threshold()[1:])
 
 
+def pytest_unconfigure() -> None:
+    """Let libraries that report what they leak find nothing of ours as Python ends."""
+    gc.unfreeze()
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Golden:
     """Compare a text with tests/golden/NAME; a missing file is a failure."""
