@@ -18,6 +18,10 @@ from revc.retrofitting.stack import Stack
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
 
+_EAGER = (
+    "a retrofitted model runs as it is: its layers are one reversible program, which "
+    "`program(..)` gives and torch.compile takes"
+)
 _RECORDS = ("output_hidden_states", "output_attentions")
 
 
@@ -118,7 +122,7 @@ def _running(owner: nn.Module, layers: LayerList) -> Any:
         with getattr(self, name).running():
             return original(self, *args, **kwargs)
 
-    return forward
+    return torch.compiler.disable(forward, reason=_EAGER)
 
 
 def _predicts_tokens(model: nn.Module) -> bool:
@@ -142,7 +146,7 @@ def _with_loss(base: Any) -> Any:
         rest = bound.pop("kwargs", {})
         return _trained(self, {**bound, **rest})
 
-    return forward
+    return torch.compiler.disable(forward, reason=_EAGER)
 
 
 def _trained(model: Any, arguments: dict[str, Any]) -> Any:

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 import revc
 from revc.runtime.nets.capture import cache
 
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+
 SPEC = """
 dim B, d
 state lattice(Q12.20)
@@ -139,3 +141,26 @@ def test_a_module_that_holds_a_data_set_is_called() -> None:
     assert (report.how, report.why) == ("called", "its attributes hold more than 4000 objects")
     held[1][0] = 4
     assert increment(model) == 4
+
+
+GUARDED = ("list", "deque", "dict", "ordered", "dataclass", "namespace", "slots", "within",
+           "module in a list")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_what_changes_in_an_attribute_is_traced_anew(name: str) -> None:
+    torch._dynamo.reset()  # it traces a function so many times at most
+    held, read, change = CASES[name]
+    change(held, 1.0)
+    model = revc.compile(SPEC, nets={"F": Scaled(held, read)}, capture="require")
+    compiled = torch.compile(model, fullgraph=True, dynamic=False, backend="aot_eager")
+    for value in (1.0, 0.25, -3.0):
+        change(held, value)
+        assert increment(compiled) == value
+
+
+def test_nan_in_an_attribute_compiles() -> None:
+    torch._dynamo.reset()
+    model = revc.compile(SPEC, nets={"F": Scaled(math.nan, lambda _: 2.0)}, capture="require")
+    compiled = torch.compile(model, fullgraph=True, dynamic=False, backend="aot_eager")
+    assert increment(compiled) == 2

@@ -30,8 +30,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 SMALL = f"""{specs.HEAD}model Net(a, b: [B, T, d]) {{
   repeat 2 {{
-    a += mlp(norm(b), width = 2*d)
-    b += linear(norm(a))
+    a += mlp(b, width = 2*d)
+    b += linear(a)
   }}
 }}
 """

@@ -239,3 +239,21 @@ def test_a_narrower_dtype() -> None:
         assert out.dtype is torch.bfloat16
         out.float().sum().backward()
         assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+def test_under_a_compiler_it_runs_as_it_is_or_says_what_to_compile() -> None:
+    model, _, ids = retrofitted("llama", "momentum")
+    wanted = model(input_ids=ids)
+    torch._dynamo.reset()
+    assert torch.equal(torch.compile(model, backend="eager")(input_ids=ids), wanted)
+    torch._dynamo.reset()
+    whole = torch.compile(model, backend="eager", fullgraph=True)
+    with pytest.raises(
+        torch._dynamo.exc.Unsupported, match="its layers are one reversible program"
+    ):
+        whole(input_ids=ids)
+    program, inputs = model.program(input_ids=ids)
+    compiled = torch.compile(program, backend="aot_eager", fullgraph=True, dynamic=False)
+    assert torch.equal(compiled(**inputs).x, program(**inputs).x)
