@@ -28,6 +28,7 @@ from benchmarks.rows import Row, as_json, print_table
 from revc.planning.lossy import code, policy
 from revc.planning.lossy.hooks import Lossy, compressed
 from revc.planning.meter import trace
+from revc.planning.modules.packed import Own
 from revc.planning.modules.step import measured
 from tests.planner.nets import Block, RootNorm
 
@@ -91,11 +92,11 @@ def restored(whole: Whole) -> Tensor:
     return (data.view(whole.like.shape) * whole.scale).to(whole.like.dtype)
 
 
-def integers(bits: int) -> Lossy:
-    return Lossy(lambda value: rounded(value, bits), restored)
+def integers(own: Own, bits: int) -> Lossy:
+    return Lossy(own, lambda value: rounded(value, bits), restored)
 
 
-def shuffled(bits: float) -> Lossy:
+def shuffled(own: Own, bits: float) -> Lossy:
     """Codes of activations whose places in time are in a random order."""
 
     def order(value: Tensor) -> Tensor:
@@ -108,18 +109,19 @@ def shuffled(bits: float) -> Lossy:
         found = code.decode(coded)
         return found.index_select(-2, order(found).argsort())
 
-    return Lossy(encode, decode)
+    return Lossy(own, encode, decode)
 
 
 def arms(net: nn.Sequential, x: Tensor) -> dict[str, nn.Module]:
     """Return the network in each way, all with the same parameters."""
+    own = Own(net.parameters())
     contexts: dict[str, Context] = {
         "everything kept": nullcontext,
-        "int8": lambda: integers(8),
-        "int4": lambda: integers(4),
-        "constant, 4 bits": lambda: compressed(BITS),
-        "constant, 2 bits": lambda: compressed(BITS / 2),
-        "shuffled, 4 bits": lambda: shuffled(BITS),
+        "int8": lambda: integers(own, 8),
+        "int4": lambda: integers(own, 4),
+        "constant, 4 bits": lambda: compressed(own, BITS),
+        "constant, 2 bits": lambda: compressed(own, BITS / 2),
+        "shuffled, 4 bits": lambda: shuffled(own, BITS),
     }
     found: dict[str, nn.Module] = {name: Within(net, one) for name, one in contexts.items()}
     memory = measured(found["constant, 4 bits"], [x], CPU)

@@ -1,7 +1,6 @@
 """Schedules of models, whose sizes are all bound, for a budget: `revc plan`, `revc compile`."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,8 +197,6 @@ def has_budget(spec: str) -> bool:
 
 def _made(subject: Subject) -> "ReversibleModel":
     """Return the model of a spec, on its device."""
-    # Read as torch is imported: else its profiler tells the terminal of every start.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     from revc.codegen.compile import compile
 
     device = _device(subject.device)

@@ -1,5 +1,6 @@
 """Activation memory: the allocator's own trace of what one run holds, over time and at its peak."""
 
+import os
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
@@ -111,6 +112,8 @@ def _profiled(run: Callable[[], object]) -> tuple[object, list[Any]]:
     The public list of events has sizes but no addresses; the tree has both. The list is made when
     somebody asks for it, which takes longer than most runs, and with `acc_events` always.
     """
+    # Read as the process first profiles: else the terminal is told of every start.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     with warnings.catch_warnings():
         # What torch 2.11 says of a profiler's only cycle too.
         warnings.filterwarnings("ignore", "Warning: Profiler clears events", UserWarning)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from revc.errors import BindError
 from revc.planning.exchanges import Moves, measured_moves
-from revc.planning.meter import trace
+from revc.planning.meter import marked_peaks, trace
 from revc.planning.step import Steps, train
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import Wish
@@ -76,6 +76,29 @@ def peak_of(run: Callable[[], object], device: torch.device) -> int:
     run()
     torch.cuda.synchronize(device)
     return torch.cuda.max_memory_allocated(device) - before
+
+
+def peaks_of(
+    first: Callable[[], object], second: Callable[[], object], device: torch.device
+) -> tuple[int, int]:
+    """Return the most bytes held in each of two calls, beside what was held before the first."""
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated(device)
+        one = peak_of(first, device)
+        left = torch.cuda.memory_allocated(device) - before
+        return one, peak_of(second, device) + left
+
+    def run() -> None:
+        first()
+        with torch.profiler.record_function(_SECOND):
+            pass
+        second()
+
+    (_, one), (_, other) = marked_peaks(run, _SECOND)
+    return one, other
+
+
+_SECOND = "revc: the second call"
 
 
 @contextmanager

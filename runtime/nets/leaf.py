@@ -39,6 +39,11 @@ class Leaf(NamedTuple):
     code: str = ""
 
 
+def hooks_of_all() -> bool:
+    """Say whether torch has hooks that fire where any module is called."""
+    return any(getattr(nn.modules.module, "_global" + name) for name in HOOKS)
+
+
 def is_hooked(module: nn.Module) -> bool:
     """Say whether a module has hooks of its own.
 
@@ -54,7 +59,8 @@ def is_looked_at(module: nn.Module) -> bool:
 
 def _hooks(module: nn.Module) -> Iterator[Any]:
     for name in HOOKS:
-        yield from getattr(module, name).values()
+        if hooks := getattr(module, name):
+            yield from hooks.values()
 
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")

@@ -247,4 +247,4 @@ def test_a_plan_is_shown_as_a_table() -> None:
     assert len(lines) == 2 + len(planned.schedule)
     again = [float(line.split()[-1]) for line in lines[2:]]
     assert sum(again) == pytest.approx(planned.extra, rel=0.01)
-    assert any("(buffers put back)" in line for line in lines)
+    assert any("(state put back)" in line for line in lines)

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from revc.planning.lossy import code
 from revc.planning.lossy.code import Coded
+from revc.planning.modules.packed import Itself, Own
 
 Encode = Callable[[Tensor], Any]
 Decode = Callable[[Any], Tensor]
@@ -17,21 +18,22 @@ Decode = Callable[[Any], Tensor]
 class Lossy(saved_tensors_hooks):
     """What autograd saves inside is kept as a code, and decoded when it is asked for.
 
-    Parameters, small tensors, those without a time axis, integers and what is not finite are kept
-    as they are. What is saved twice is coded once.
+    What is `own`, small tensors, those without a time axis, integers and what is not finite are
+    kept as they are. What is saved twice is coded once.
 
     Args:
+        own: the network's.
         encode: returns a code, or None for what is kept as it is.
         decode: returns a tensor like the one that was coded.
     """
 
-    def __init__(self, encode: Encode, decode: Decode) -> None:
+    def __init__(self, own: Own, encode: Encode, decode: Decode) -> None:
         known: dict[Any, tuple[StorageWeakRef, Any]] = {}
         self._known = known
 
         def pack(value: Tensor) -> Any:
-            if isinstance(value, nn.Parameter) or not code.fits(value):
-                return value
+            if value in own or not code.fits(value):
+                return Itself.of(value)
             storage = StorageWeakRef(value.untyped_storage())
             key = (storage.cdata, value.storage_offset(), value.shape, value.stride())
             found = known.get((*key, value._version))
@@ -40,12 +42,12 @@ class Lossy(saved_tensors_hooks):
                 return found[1]
             made = encode(value.detach())
             if made is None:
-                return value
+                return Itself.of(value)
             known[*key, value._version] = storage, made
             return made
 
         def unpack(value: Any) -> Tensor:
-            return value if isinstance(value, Tensor) else decode(value)
+            return value.back() if isinstance(value, Itself) else decode(value)
 
         super().__init__(pack, unpack)
 
@@ -54,10 +56,10 @@ class Lossy(saved_tensors_hooks):
         super().__exit__(*error)
 
 
-def compressed(bits: float) -> Lossy:
+def compressed(own: Own, bits: float) -> Lossy:
     """Return the context in which what is saved takes at most so many bits a value."""
 
     def encode(value: Tensor) -> Coded | None:
         return code.encode(value, bits)
 
-    return Lossy(encode, code.decode)
+    return Lossy(own, encode, code.decode)

@@ -19,6 +19,7 @@ from revc.planning.held import Held, storages
 from revc.planning.modules.alike import fingerprint
 from revc.planning.modules.cut import Cut
 from revc.planning.modules.loss import loss
+from revc.planning.modules.packed import Own
 from revc.planning.modules.values import like, signature, tensors
 
 
@@ -93,7 +94,7 @@ class Segment:
         """Return what segments that cost the same share."""
         shared = len({id(p) for m in self.modules for p in m.parameters()})
         prints = tuple(fingerprint(module) for module in self.modules)
-        changed = tuple(tuple(keys) for keys in self.cut.changed)
+        changed = tuple(tuple(keys) for keys in (*self.cut.changed, *self.cut.noted))
         return prints, shared, signature(self.given), changed, self.first, self.last
 
     def stage(self) -> Stage:
@@ -147,11 +148,12 @@ class Segment:
             return peak, held.now - sum(storages(end).values())
 
     def saved(self) -> list[Tensor]:
-        """Return what autograd saves of a forward pass, parameters apart, each view once."""
+        """Return what autograd saves of a forward pass, but for its own, each view once."""
         found: dict[Any, Tensor] = {}
+        own = Own(one for m in self.modules for one in (*m.parameters(), *m.buffers()))
 
         def pack(value: Tensor) -> Tensor:
-            if not isinstance(value, nn.Parameter):
+            if value not in own:
                 storage = value.untyped_storage()._cdata
                 key = (storage, value.storage_offset(), value.shape, value.stride())
                 found[key] = value.detach()

@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from revc.errors import ScheduleError
 from revc.planning.held import storages
+from revc.planning.modules.attributes import Attribute, noted, notes
 from revc.planning.modules.values import like, tensors
 
 Buffer = tuple[str, str]  # the path of a module in its segment's, and the name of a buffer there
@@ -25,10 +26,12 @@ class Cut:
     Attributes:
         names: of its modules, in the list.
         changed: the buffers that its forward pass changes, by module of the segment.
+        noted: the attributes that it changes, likewise.
     """
 
     names: list[str]
     changed: list[list[Buffer]] = field(default_factory=list)
+    noted: list[list[Attribute]] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -54,7 +57,7 @@ def cut(
     views = False
     for name, module in modules.items():
         before = [(one, one._version) for one in tensors(value)]
-        state = _versions(module)
+        state, attributes = _versions(module), notes(module)
         out = module(*value)
         changes = any(one._version != version for one, version in before)
         if changes and not found:
@@ -69,6 +72,7 @@ def cut(
             taken.append(like(value))
         views = same and len(found) == 1 and (views or len(found[0].names) == 1)
         found[-1].changed.append(_changed(module, state))
+        found[-1].noted.append(noted(module, attributes))
         value = (out,)
     return found, taken
 

@@ -1,14 +1,13 @@
 """Saved tensors in the host's memory until the backward pass asks for them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from revc.planning.held import storages
+from revc.planning.modules.packed import Itself, Own
 
 
 @dataclass(frozen=True)
@@ -18,23 +17,24 @@ class _Away:
     numbers: Tensor
     device: torch.device
 
+    def back(self) -> Tensor:
+        """Return the tensor where it belongs."""
+        made = torch.empty(self.numbers.shape, dtype=self.numbers.dtype, device=self.device)
+        return made.copy_(self.numbers, non_blocking=True)
+
 
 class OnHost(saved_tensors_hooks):
-    """What autograd saves inside goes to the host, parameters apart, and comes back when asked for.
+    """What autograd saves inside goes to the host until it is asked for, but for what is `own`.
 
     On CUDA the copies are to pinned memory and in the order of the stream. On the CPU the host's
     memory is the same, but not the allocator's: a budget is one of what that holds.
     """
 
-    def __init__(self, stays: Iterable[Tensor]) -> None:
-        kept = storages(list(stays)).keys()
+    def __init__(self, own: Own) -> None:
+        def pack(value: Tensor) -> Itself | _Away:
+            return Itself.of(value) if value in own else _away(value.detach())
 
-        def pack(value: Tensor) -> Tensor | _Away:
-            parameter = isinstance(value, nn.Parameter)
-            stays = parameter or bool(storages(value).keys() & kept)
-            return value if stays else _away(value.detach())
-
-        super().__init__(pack, _back)
+        super().__init__(pack, lambda packed: packed.back())
 
 
 def _away(value: Tensor) -> _Away:
@@ -45,10 +45,3 @@ def _away(value: Tensor) -> _Away:
         place = torch.empty(value.shape, dtype=value.dtype, pin_memory=True)
     place.copy_(value, non_blocking=True)
     return _Away(place, value.device)
-
-
-def _back(value: Tensor | _Away) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    made = torch.empty(value.numbers.shape, dtype=value.numbers.dtype, device=value.device)
-    return made.copy_(value.numbers, non_blocking=True)

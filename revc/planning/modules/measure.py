@@ -15,7 +15,7 @@ from revc.planning.modules.costs import Segment, add_gradients, nothing_saved
 from revc.planning.modules.loss import loss
 from revc.planning.modules.step import untouched
 from revc.planning.modules.values import tensors
-from revc.planning.workspace import peak_of
+from revc.planning.workspace import peaks_of
 
 ROUNDS = 5
 """How often a segment is timed; the median counts."""
@@ -56,14 +56,17 @@ def _workspace(segment: Segment, stage: Stage, given: Any) -> tuple[int, int]:
     """Return what the two passes hold beyond what is counted."""
     device = _device(segment)
     held = 0 if segment.first else sum(one.untyped_storage().nbytes() for one in tensors(given))
-    both = lambda: _backward(segment.run(given), segment.last)  # noqa: E731
-    both()  # first runs allocate what later ones find
-    kept: list[Any] = []
-    forward = peak_of(lambda: kept.append(segment.run(given)), device) + held
-    kept.clear()
-    whole = peak_of(both, device) + held
-    more = max(0, forward - stage.forward)
-    return more, max(0, whole - max(stage.forward + more, stage.backward_held))
+    out: list[Any] = []
+
+    def forward() -> None:
+        out.append(segment.run(given))
+
+    def backward() -> None:
+        _backward(out.pop(), segment.last)
+
+    peaks_of(forward, backward, device)  # first runs allocate what later ones find
+    ahead, back = (peak + held for peak in peaks_of(forward, backward, device))
+    return max(0, ahead - stage.forward), max(0, back - stage.backward_held)
 
 
 def _backward(out: Any, hold: bool) -> None:

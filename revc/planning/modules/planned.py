@@ -67,16 +67,17 @@ def rows(planned: PlannedModules) -> Iterator[tuple[str, ...]]:
     for unit in planned.plan.units():
         for number in range(unit.first, unit.last + 1):
             stage, cut = planned.stages[number - 1], planned.module.cuts[number - 1]
-            action = planned.plan.actions[number - 1]
+            action: str = planned.plan.actions[number - 1]
             again = 0.0
             if unit.action is Action.CHECKPOINT:
                 again = stage.rerun_time if number == unit.last else stage.time
             kinds = (type(planned.module.get_submodule(name)).__name__ for name in cut.names)
             kept = show_bytes(planned.kept[number - 1])
             if action is Action.COMPRESS:
-                action = f"{action} {planned.module.bits[number]:g} bits"  # type: ignore[assignment]
-            changed = " (buffers put back)" if again and any(cut.changed) else ""
-            yield stage.name, ", ".join(kinds), action + changed, kept, f"{again:.4g}"
+                action = f"{action} {planned.module.bits[number]:g} bits"
+            changed = any(cut.changed) or any(cut.noted)
+            action += " (state put back)" if again and changed else ""
+            yield stage.name, ", ".join(kinds), action, kept, f"{again:.4g}"
 
 
 def summary(planned: PlannedModules) -> str:

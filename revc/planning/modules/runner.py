@@ -1,6 +1,6 @@
 """The module that runs a plan."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,7 +13,8 @@ from revc.passes.schedule.plan import Action, Plan, Unit
 from revc.planning.lossy.hooks import compressed
 from revc.planning.modules.cut import Cut
 from revc.planning.modules.host import OnHost
-from revc.planning.modules.replay import Replay
+from revc.planning.modules.packed import Own
+from revc.planning.modules.replay import Part, Replay
 
 
 class PlannedModule(nn.Module):
@@ -21,7 +22,9 @@ class PlannedModule(nn.Module):
 
     It has the modules themselves, by the names that they have in the list, so that parameters and
     the keys of a `state_dict` are the same. Results and gradients are those of a plain run, bit for
-    bit, random numbers and buffers among them; but where segments keep codes, gradients are near.
+    bit, random numbers, buffers and attributes among them; but where segments keep codes, gradients
+    are near. A backward pass that would run modules again which are not as they were, but for what
+    they change themselves, raises ReconstructionError.
 
     Attributes:
         cuts: the segments.
@@ -52,10 +55,10 @@ class PlannedModule(nn.Module):
         if unit.action is Action.CHECKPOINT and torch.is_grad_enabled():
             return self._group(unit, args)
         if unit.action is Action.COMPRESS:
-            with compressed(self.bits[unit.first]):
+            with compressed(self._own(), self.bits[unit.first]):
                 return self._run(unit, args)
         if unit.action is Action.OFFLOAD:
-            with OnHost(self.buffers()):
+            with OnHost(self._own()):
                 return self._run(unit, args)
         return self._run(unit, args)
 
@@ -68,7 +71,7 @@ class PlannedModule(nn.Module):
             return self._run(unit, tree_unflatten(list(values), form))
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-            return nullcontext(), Replay(self._changing(unit))
+            return nullcontext(), Replay(self, self._parts(unit))
 
         return checkpoint(again, *leaves, use_reentrant=False, context_fn=contexts)
 
@@ -78,10 +81,12 @@ class PlannedModule(nn.Module):
                 args = (self._modules[name](*args),)  # type: ignore[misc]
         return args[0]
 
-    def _changing(self, unit: Unit) -> list[tuple[nn.Module, Any]]:
-        found: Iterator[tuple[nn.Module, Any]] = (
-            (self.get_submodule(name), keys)
+    def _own(self) -> Own:
+        return Own([*self.parameters(), *self.buffers()])
+
+    def _parts(self, unit: Unit) -> list[Part]:
+        return [
+            Part(name, buffers, attributes)
             for cut in self.cuts[unit.first - 1 : unit.last]
-            for name, keys in zip(cut.names, cut.changed, strict=True)
-        )
-        return [(module, keys) for module, keys in found if keys]
+            for name, buffers, attributes in zip(cut.names, cut.changed, cut.noted, strict=True)
+        ]

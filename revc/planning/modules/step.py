@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 
 from revc.planning.held import Held
+from revc.planning.modules.attributes import kept
 from revc.planning.modules.costs import add_gradients
 from revc.planning.modules.loss import loss
 from revc.planning.modules.values import like, tensors
@@ -64,7 +65,7 @@ def measured(module: nn.Module, args: Sequence[Tensor], device: torch.device) ->
 
 @contextmanager
 def untouched(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """Give a module back with the gradients and buffers that it had, and torch its random state."""
+    """Give a module back with the gradients and state that it had, and torch its random state."""
     grads = [parameter.grad for parameter in module.parameters()]
     owners = [
         (child, name, buffer, None if buffer is None else buffer.detach().clone())
@@ -75,7 +76,7 @@ def untouched(module: nn.Module, device: torch.device) -> Iterator[None]:
         parameter.grad = None
     devices = [device] if device.type == "cuda" else []
     try:
-        with torch.random.fork_rng(devices=devices), torch.enable_grad():
+        with kept(module), torch.random.fork_rng(devices=devices), torch.enable_grad():
             yield
     finally:
         for parameter, grad in zip(module.parameters(), grads, strict=True):

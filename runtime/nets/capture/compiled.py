@@ -21,8 +21,8 @@ from revc.runtime.known_models import known
 from revc.runtime.nets.capture.cache import settings_of
 from revc.runtime.nets.capture.graphs import Cut
 from revc.runtime.nets.capture.held import Place
-from revc.runtime.nets.capture.leaves import Found, leaves
 from revc.runtime.nets.capture.memory import storages, tensors
+from revc.runtime.nets.capture.questions import SPACES, Question, ask, questions
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.capture.trace import Joint, Sample, trace
 from revc.runtime.nets.leaf import Leaf
@@ -80,9 +80,14 @@ _numbers = itertools.count(1)
 _found: dict[Hashable, tuple[Any, str, str]] = {}
 
 
-def attributes(code: str, name: str) -> tuple[Found, ...]:
-    """Return the numbers, strings and flags that a net's code may find in its attributes."""
-    return tuple(leaves(known(code).nets.get_submodule(name)))
+def asked(code: str, name: str) -> tuple[Question, ...]:
+    """Return the numbers, strings and flags that a net's code may ask for."""
+    return questions(space_of(code, name), known(code).nets.get_submodule(name))
+
+
+def space_of(code: str, name: str) -> str:
+    """Return the key of what a net's code asks; a compiler wants it without dots."""
+    return f"{code} {name.replace('.', '/')}"
 
 
 def key_of(
@@ -120,7 +125,7 @@ def _called(model: Any, name: str, why: str) -> str:
 
 
 # What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
-attributes._dynamo_marked_constant = True  # type: ignore[attr-defined]
+asked._dynamo_marked_constant = True  # type: ignore[attr-defined]
 key_of._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
@@ -132,26 +137,9 @@ def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]) 
         (_fixed(x.shape), _fixed(x.stride()), x.dtype, x.device, w)
         for x, w in zip(inputs, wanted, strict=True)
     )
-    for path, steps, value in attributes(leaf.code, leaf.name):
-        part: Any = leaf.module
-        for one in path.split(".") if path else ():
-            part = part._modules[one]
-        # What is asked is guarded: where it changes, the net is traced anew.
-        if _at(part, steps) != value and value == value:
-            raise BindError(f"net {leaf.name!r}: `{steps[0][1]}` changed as it was traced")
+    # What is asked here is guarded: where it is another, this is traced anew.
+    ask(space_of(leaf.code, leaf.name), asked(leaf.code, leaf.name))
     return key_of(leaf.code, leaf.name, leaf.cast, forms)
-
-
-def _at(found: Any, steps: Sequence[tuple[str, Any]]) -> Any:
-    """Go from a module to what lies in its attributes: by a name, a key or a place, or a length."""
-    for how, key in steps:
-        if how == "name":
-            found = getattr(found, key)
-        elif how == "key":
-            found = found[key]
-        else:
-            found = len(found)
-    return found
 
 
 def _fixed(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -197,6 +185,8 @@ def _flags(value: Tensor) -> Hashable:
 def _forget(code: str) -> None:
     for key in [one for one in _found if one[0] == code]:  # type: ignore[index]
         vars(PAIRS).pop(_found.pop(key)[1], None)
+    for key in [one for one in vars(SPACES) if one.rpartition(" ")[0] == code]:
+        delattr(SPACES, key)
 
 
 def _made(

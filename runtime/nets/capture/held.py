@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from revc.runtime.nets.capture.marks import Marks
+from revc.runtime.nets.capture.marks import PLAIN, Marks
+from revc.runtime.nets.capture.reads import readers, reads
 from revc.runtime.nets.capture.refusal import Refusal
+from revc.runtime.nets.leaf import hooks_of_all, is_hooked
 
 TORCHS = frozenset(nn.Module().__dict__) - {"training"}
-"""Names of what every module has: tables, hooks."""
+"""Attributes that all modules have."""
 
 
 class Place(NamedTuple):
@@ -48,18 +50,21 @@ def places(module: nn.Module) -> Iterator[tuple[Place, Tensor]]:
 def settings(module: nn.Module) -> tuple[Any, ...]:
     """Return what a module's code may ask of it beside its tensors, to be compared by `==`.
 
-    Numbers, strings, containers and the fields of objects count by value, code itself.
+    Numbers, strings, containers and the fields of objects count by value, code itself; so do
+    attributes of the class, what its methods read by name, and whether there are hooks.
 
     Raises:
         Refusal: attributes hold too much to be looked at in each call.
     """
     found: list[Any] = []
-    marks = Marks(module.modules())
-    for part in module.modules():
-        found.append(type(part))
-        found += [(name, marks.of(value)) for name, value in part.__dict__.items()
-                  if name not in TORCHS and not isinstance(value, Tensor)]  # fmt: skip
-    return tuple(found)
+    parts = [*module.modules()]
+    marks = Marks(parts)
+    for part in parts:
+        found += (type(part), is_hooked(part))
+        for name, value in part.__dict__.items():
+            if name not in TORCHS and (type(value) in PLAIN or not isinstance(value, Tensor)):
+                found += (name, marks.of(value))
+    return (hooks_of_all(), *found, *map(reads, readers(parts)))
 
 
 def double(module: nn.Module, instead: Iterable[tuple[Tensor, Tensor]]) -> nn.Module:

@@ -7,6 +7,7 @@ configuration, and what lies in those.
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -15,8 +16,14 @@ from torch import Tensor
 
 from revc.runtime.nets.capture.refusal import Refusal
 
+_EXACT = frozenset((bool, int, str, bytes, type(None)))
+"""Types whose values are equal only where they are the same."""
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
+"""Types of numbers, strings and flags."""
+
 _BASES = (float, complex, int, str, bytes)
-_WHOLE = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, Tensor)
+_WHOLE = (type, ModuleType, BuiltinFunctionType, Tensor)
 """What counts as itself: code, and tensors, whose values are looked at elsewhere."""
 
 _MOST = 4000
@@ -40,8 +47,8 @@ class Marks:
             Refusal: it holds too much to be looked at in each call.
         """
         kind = type(value)
-        if value is None or kind is bool:
-            return value
+        if kind in _EXACT:
+            return kind, value
         for base in _BASES:
             if isinstance(value, base):  # by its form: NaN is NaN, and -0.0 is not 0.0
                 return kind, base.__repr__(value)
@@ -61,27 +68,51 @@ class Marks:
 
     def _inside(self, kind: type, value: Any) -> Iterator[Any]:
         if isinstance(value, dict):
-            yield [(self.of(key), self.of(one)) for key, one in [*value.items()]]
+            yield [
+                (key if type(key) is str else self.of(key), self.of(one))
+                for key, one in [*value.items()]
+            ]
         elif isinstance(value, (list, tuple, set, frozenset, deque)):
             yield [self.of(one) for one in [*value]]
         elif kind.__module__ == "numpy":
             yield value.dtype.str, value.shape, value.tobytes()
         elif isinstance(value, torch.device):
             yield str(value)
+        elif isinstance(value, FunctionType):
+            yield itself(value), *map(self.of, (*_contents(value), value.__defaults__))
+        elif isinstance(value, MethodType):
+            yield itself(value.__func__), self.of(value.__self__)
+        elif isinstance(value, partial):
+            yield tuple(map(self.of, (value.func, value.args, value.keywords)))
         else:
             yield itself(value)
-        for name, one in fields(value):
+        for name, one in _fields(value):
             yield name, self.of(one)
 
 
-def fields(value: Any) -> Iterator[tuple[str, Any]]:
+def _contents(function: FunctionType) -> Iterator[Any]:
+    """Yield what the cells of a closure hold; an empty one holds nothing."""
+    for cell in function.__closure__ or ():
+        yield getattr(cell, "cell_contents", None)
+
+
+def _fields(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield what an object has by name: in its `__dict__`, and in slots."""
     yield from [*getattr(value, "__dict__", {}).items()]
-    for kind in type(value).__mro__:
-        names = kind.__dict__.get("__slots__", ())
-        for name in (names,) if isinstance(names, str) else names:
-            if not name.startswith("__") and hasattr(value, name):
-                yield name, getattr(value, name)
+    kind = type(value)
+    if kind not in _slots:
+        _slots[kind] = [name for one in kind.__mro__ for name in _slots_of(one)]
+    for name in _slots[kind]:
+        if hasattr(value, name):
+            yield name, getattr(value, name)
+
+
+_slots: "weakref.WeakKeyDictionary[type, list[str]]" = weakref.WeakKeyDictionary()
+
+
+def _slots_of(kind: type) -> list[str]:
+    names = kind.__dict__.get("__slots__", ())
+    return [n for n in ((names,) if isinstance(names, str) else names) if not n.startswith("__")]
 
 
 class _Itself:

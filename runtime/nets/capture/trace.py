@@ -34,7 +34,7 @@ from revc.runtime.nets.capture.keyed import keyed, random_attention
 from revc.runtime.nets.capture.memory import storages, tensors, written_by
 from revc.runtime.nets.capture.others_random import unmoved
 from revc.runtime.nets.capture.refusal import Refusal
-from revc.runtime.nets.leaf import HOOKS, is_hooked
+from revc.runtime.nets.leaf import HOOKS, hooks_of_all, is_hooked
 
 
 class Sample(NamedTuple):
@@ -77,6 +77,8 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
     """
     if any(map(is_hooked, module.modules())):
         raise Refusal("it has hooks, which fire at each call")
+    if hooks_of_all():
+        raise Refusal("there are hooks of all modules, which fire at each call")
     for place, value in places(module):
         if type(value) not in (Tensor, nn.Parameter, FakeTensor):
             raise Refusal(f"`{place.full}` is a {type(value).__name__}, not a plain tensor")
