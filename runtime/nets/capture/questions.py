@@ -4,7 +4,8 @@ Each is a key in a container, its length, or the content of a closure's cell. Th
 containers themselves here, since it cannot trace how some objects look up theirs.
 """
 
-from types import CellType, FunctionType
+from collections import OrderedDict, deque
+from types import CellType, FunctionType, SimpleNamespace
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -65,7 +66,7 @@ def ask(key: str, asked: tuple[Question, ...]) -> bool:
     return same
 
 
-_CONTAINERS = (list, tuple, dict)
+_CONTAINERS = (list, tuple, dict, OrderedDict, deque)
 
 
 class _Search:
@@ -87,8 +88,10 @@ class _Search:
             self._ask(space, "same", name, self._number(value))
             if not known:
                 self._ask(inside, "length", name, len(inside))
-                for key in [*inside] if type(inside) is dict else range(len(inside)):
-                    self.look(inside, key, inside[key], deep - 1)
+                own = TORCHS if isinstance(value, nn.Module) else ()
+                for key in [*inside] if isinstance(inside, dict) else range(len(inside)):
+                    if key not in own:
+                        self.look(inside, key, inside[key], deep - 1)
 
     def _ask(self, space: Any, how: str, name: Any, value: Any) -> None:
         self.found.append(Question(self._number(space), how, name, value))
@@ -104,6 +107,12 @@ def _inside(value: Any) -> Any:
     """Return the container that a value is or has, None for other values and large ones."""
     found: Any = value
     if type(value) not in _CONTAINERS:
-        other = isinstance(value, Tensor | nn.Module | type) or is_theirs(type(value))
-        found = None if other else getattr(value, "__dict__", None)
+        found = None if _apart(value) else getattr(value, "__dict__", None)
     return found if type(found) in _CONTAINERS and len(found) <= _MOST else None
+
+
+def _apart(value: Any) -> bool:
+    """Say whether an object holds no settings: a tensor, a class, one of a library's own."""
+    if isinstance(value, SimpleNamespace | nn.Module):
+        return False
+    return isinstance(value, Tensor | type) or is_theirs(type(value))
