@@ -73,15 +73,14 @@ GROUPS = frozenset(
     {"args", "generic_args", "generics", "params", "body", "targets", "places", "values", "names"}
     | {"units", "slots", "pattern", "outcome", "kinds", "separable"}
 )
-OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+OPERATORS: dict[str, ast.Operator] = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 NESTING = frozenset({*OPERATORS, "neg", "call", "index", "list", "order", "repeat", "undo"})
 
 
 class Builder:
     """The actions of the grammar's rules for one file.
 
-    Nodes are made by `model_construct`: the parser alone makes these values, and to make pydantic's
-    validators would take longer than to read a spec. A test validates what the parser makes.
+    The parser alone makes these values; a test checks that they are what the nodes' fields say.
     """
 
     def __init__(self, file: str) -> None:
@@ -95,12 +94,12 @@ class Builder:
         """Return the value of `rule`: a node, or a tuple for a group."""
         if rule in LAYOUTS:
             cls, layout = LAYOUTS[rule]
-            return cls.model_construct(span=span, **self._fields(layout, parts))
+            return cls(span=span, **self._fields(layout, parts))
         if rule in GROUPS:
             return tuple(_plain(part) for part in parts)
         if rule in OPERATORS:
             left, right = parts
-            return ast.Binary.model_construct(span=span, op=OPERATORS[rule], left=left, right=right)
+            return ast.Binary(span=span, op=OPERATORS[rule], left=left, right=right)
         return getattr(self, f"_{rule}")(span, parts)
 
     def _fields(self, layout: str, parts: Parts) -> dict[str, Any]:
@@ -118,10 +117,10 @@ class Builder:
 
     def _use(self, span: Span, parts: Parts) -> ast.Use:
         module, *names = parts
-        return ast.Use.model_construct(span=span, module=module.id, names=tuple(names))
+        return ast.Use(span=span, module=module.id, names=tuple(names))
 
     def _path(self, span: Span, parts: Parts) -> ast.Name:
-        return ast.Name.model_construct(span=span, id=".".join(part.text for part in parts))
+        return ast.Name(span=span, id=".".join(part.text for part in parts))
 
     def _unmetered(self, span: Span, parts: Parts) -> ast.BudgetDecl:
         return self.make("budget", span, [None, *parts])
@@ -136,7 +135,7 @@ class Builder:
 
     def _memory_budget(self, span: Span, parts: Parts) -> ast.MemoryBudget:
         _, bound, unit = parts
-        return ast.MemoryBudget.model_construct(span=span, bound=bound, unit=unit.text)
+        return ast.MemoryBudget(span=span, bound=bound, unit=unit.text)
 
     def _shrunk(self, span: Span, parts: Parts) -> str:
         return "/".join(part.text for part in parts)
@@ -146,9 +145,7 @@ class Builder:
 
     def _slot(self, span: Span, parts: Parts) -> ast.Slot:
         name, many, sort, default = parts
-        return ast.Slot.model_construct(
-            span=span, name=name.text, many=many is not None, default=default, **sort
-        )
+        return ast.Slot(span=span, name=name.text, many=many is not None, default=default, **sort)
 
     def _input_sort(self, span: Span, parts: Parts) -> dict[str, Any]:
         return {"pattern": parts[0], "kinds": (), "label": False}
@@ -161,32 +158,32 @@ class Builder:
 
     def _lattice(self, span: Span, parts: Parts) -> ast.Numerics:
         whole, fraction = parts[0].text[1:].split(".")
-        return ast.Numerics.model_construct(
+        return ast.Numerics(
             span=span, kind="lattice", integer_bits=int(whole), fraction_bits=int(fraction)
         )
 
     def _float32(self, span: Span, parts: Parts) -> ast.Numerics:
-        return ast.Numerics.model_construct(span=span, kind="float32")
+        return ast.Numerics(span=span, kind="float32")
 
     def _label(self, span: Span, parts: Parts) -> ast.Numerics:
-        return ast.Numerics.model_construct(span=span, kind="label", size=parts[0])
+        return ast.Numerics(span=span, kind="label", size=parts[0])
 
     def _number(self, span: Span, parts: Parts) -> ast.Num:
         text = parts[0].text
         value = int(text) if text.isdigit() else float(text)
-        return ast.Num.model_construct(span=span, value=value, text=text)
+        return ast.Num(span=span, value=value, text=text)
 
     def _true(self, span: Span, parts: Parts) -> ast.Bool:
-        return ast.Bool.model_construct(span=span, value=True)
+        return ast.Bool(span=span, value=True)
 
     def _false(self, span: Span, parts: Parts) -> ast.Bool:
-        return ast.Bool.model_construct(span=span, value=False)
+        return ast.Bool(span=span, value=False)
 
     def _list(self, span: Span, parts: Parts) -> ast.ListExpr:
-        return ast.ListExpr.model_construct(span=span, items=tuple(parts), bracket="[")
+        return ast.ListExpr(span=span, items=tuple(parts), bracket="[")
 
     def _order(self, span: Span, parts: Parts) -> ast.ListExpr:
-        return ast.ListExpr.model_construct(span=span, items=tuple(parts), bracket="(")
+        return ast.ListExpr(span=span, items=tuple(parts), bracket="(")
 
 
 def _plain(part: Any) -> Any:

@@ -25,4 +25,4 @@ def _comment(text: str, file: str, match: re.Match[str], line: int, start: int) 
     column = match.start() - start + 1
     span = Span(file, line, column, line, column + len(body))
     own = not text[start : match.start()].strip()
-    return ast.Comment.model_construct(span=span, text=body, own_line=own)
+    return ast.Comment(span=span, text=body, own_line=own)

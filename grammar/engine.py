@@ -165,11 +165,11 @@ class Engine:
         value = self._value(rule, self._values[start:], place)
         if depth > MAX_NESTING:
             raise TooDeepError(Span(self._file, *place))
-        self.pop_to(start + 1)
+        del self.states[start + 1 :]
         self.states.append(self._actions[self.states[-1]][rule.origin])
-        self._values.append(value)
-        self._places.append(place)
-        self._depths.append(depth)
+        self._values[start:] = (value,)
+        self._places[start:] = (place,)
+        self._depths[start:] = (depth,)
 
     def _place(self, start: int) -> Place:
         """Return where the values from `start` stand; for none, just behind what came before."""
@@ -179,18 +179,24 @@ class Engine:
         return line, column, line, column
 
     def _value(self, rule: Rule, values: list[Any], place: Place) -> Any:
-        parts: list[Any] = []
-        for at, splice, absent in rule.keep:
-            parts += [None] * absent
-            if not splice:
-                parts.append(values[at])
-            elif parts:
-                parts += values[at]
-            else:
-                parts = values[at]
-        parts += [None] * rule.nones
+        parts = [values[at] for at in rule.plain] if rule.plain else _spliced(rule, values)
         if rule.splice:
             return parts
         if rule.passes:
             return parts[0]
         return self._builder.make(rule.name, Span(self._file, *place), parts)
+
+
+def _spliced(rule: Rule, values: list[Any]) -> list[Any]:
+    """Return those of some values that a rule keeps, lists spliced and absent parts None."""
+    parts: list[Any] = []
+    for at, splice, absent in rule.keep:
+        parts += [None] * absent
+        if not splice:
+            parts.append(values[at])
+        elif parts:
+            parts += values[at]
+        else:
+            parts = values[at]
+    parts += [None] * rule.nones
+    return parts

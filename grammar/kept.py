@@ -7,13 +7,12 @@ either way.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from revc.grammar import ast
 from revc.grammar.lexer import Place, Token
+from revc.grammar.lowered import lowered
 from revc.grammar.reader import Reader
-from revc.grammar.span import Span
 from revc.grammar.table import END
 
 _MOST = 8  # statements a line
@@ -50,6 +49,12 @@ class Kept:
     def __init__(self) -> None:
         self.placed: dict[Key, Made] = {}
         self.looks: dict[Look, Made] = {}
+        self._before: dict[Key, Made] = {}
+        self._by = 0
+
+    def begin(self) -> None:
+        """Begin a text: what was placed so far is what the texts before it had."""
+        self._before, self.placed, self._by = self._before | self.placed, {}, 0
 
     def find(self, key: Key, text: str, offset: int) -> Made | None:
         """Return the statement that stands in a text, as it is there; None if it must be read.
@@ -59,15 +64,26 @@ class Kept:
             text: the text.
             offset: where in the text it starts.
         """
-        made = self.placed.get(key)
-        if made is not None and _is_there(made, text, offset):
-            return made
+        for by in {
+            0: None,
+            self._by: None,
+        }:  # most stand where they stood, or as far off as the last
+            made = self._before.get((key[0] - by, *key[1:]))
+            if made is not None and _is_there(made, text, offset):
+                return self._placed(key, made, by)
         made = self.looks.get(_look(key, text, offset))
-        if made is None or made.depth > _DEEP or not _is_there(made, text, offset):
+        if made is None or not _is_there(made, text, offset):
             return None
-        moved = _moved(made, key[0] - made.place[0])
-        self.placed[key] = moved
-        return moved
+        return self._placed(key, made, key[0] - made.place[0])
+
+    def _placed(self, key: Key, made: Made, by: int) -> Made | None:
+        """Return what was made of a statement as it is `by` lines further down."""
+        if by:
+            if made.depth > _DEEP:
+                return None
+            self._by, made = by, _moved(made, by)
+        self.placed[key] = made
+        return made
 
     def keep(self, key: Key, made: Made) -> None:
         """Keep a statement that was read."""
@@ -76,8 +92,8 @@ class Kept:
     def trim(self, lines: int) -> None:
         """Forget statements if there are far more than a text of so many lines can hold."""
         if len(self.looks) > _MOST * (lines + 100):
-            self.placed = {key: made for key, made in self.placed.items() if key[0] <= lines}
             self.looks = {_look(key, made.text, 0): made for key, made in self.placed.items()}
+            self._before = {}
 
 
 def _look(key: Key, text: str, offset: int) -> Look:
@@ -96,24 +112,10 @@ def _is_there(made: Made, text: str, offset: int) -> bool:
 def _moved(made: Made, by: int) -> Made:
     """Return a statement as it is so many lines further down."""
     line, column, end_line, end_column = made.place
-    return replace(
-        made,
-        last=made.last._replace(line=made.last.line + by),
-        node=_copied(made.node, by),
-        place=(line + by, column, end_line + by, end_column),
-    )
-
-
-def _copied(part: Any, by: int) -> Any:
-    """Return a part of the tree with all its places moved down."""
-    if isinstance(part, Span):
-        return Span(part.file, part.line + by, part.column, part.end_line + by, part.end_column)
-    if isinstance(part, tuple):
-        return tuple([_copied(one, by) for one in part])
-    if not isinstance(part, ast.Node):
-        return part
-    fields = {name: _copied(value, by) for name, value in part.__dict__.items()}
-    return type(part).model_construct(part.model_fields_set, **fields)
+    return Made(
+        made.text, made.symbol, made.first, made.last._replace(line=made.last.line + by),
+        lowered(made.node, by), (line + by, column, end_line + by, end_column), made.depth,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class KeepingReader(Reader):
 
     def run(self) -> None:
         """Read the text to its end, or until there are too many errors."""
+        self._kept.begin()
         super().run()
         self._kept.trim(self._text.count("\n") + 1)
 

@@ -15,7 +15,7 @@ def tree_text(file: ast.File) -> str:
 def _node(node: ast.Node, label: str, depth: int) -> list[str]:
     plain: list[str] = []
     below: list[str] = []
-    for name in type(node).model_fields:
+    for name in node.fields:
         value = getattr(node, name)
         if name.endswith("span") or _is_kind(node, name):
             continue

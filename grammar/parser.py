@@ -35,7 +35,7 @@ def parse(text: str, file: str = "<string>", kept: "Kept | None" = None) -> Pars
         return _refused(file, "the text is empty: a spec declares a `block` or a `model`")
     reader = _reader(text, file, kept)
     reader.run()
-    tree = reader.file.model_copy(update={"comments": comments_of(text, file)})
+    tree = reader.file.replace(comments=comments_of(text, file))
     return ParseResult(tree, tuple(reader.findings))
 
 
@@ -49,7 +49,7 @@ def _reader(text: str, file: str, kept: "Kept | None") -> Reader:
 
 def _refused(file: str, message: str) -> ParseResult:
     at = Span(file, 1, 1, 1, 1)
-    tree = ast.File.model_construct(span=at, items=(), comments=())
+    tree = ast.File(span=at, items=(), comments=())
     return ParseResult(tree, (syntax_error(message, at),))
 
 

@@ -23,9 +23,7 @@ class Reader:
 
     def __init__(self, text: str, file: str) -> None:
         self.findings: list[Diagnostic] = []
-        self.file: ast.File = ast.File.model_construct(
-            span=Span(file, 1, 1, 1, 1), items=(), comments=()
-        )
+        self.file: ast.File = ast.File(span=Span(file, 1, 1, 1, 1), items=(), comments=())
         self._name = file
         self._lexer = Lexer(text)
         self._engine = Engine(file)

@@ -20,23 +20,18 @@ an `axes` option names.
 
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any, Literal, cast, get_args
 
 from revc.errors import InternalError
 from revc.grammar import ast
 from revc.grammar.parser import parse
+from revc.grammar.record import Record
 
 Kind = Literal["int", "number", "bool", "net", "dims", "axes", "choice"]
 Separable = Literal["batch", "sequence"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class Default(_Record):
+class Default(Record):
     """What an option is when it is not given.
 
     `value`: that value. `option`: what the option named by `value` is. `target`: the size of the
@@ -47,7 +42,7 @@ class Default(_Record):
     value: int | float | bool | str | None = None
 
 
-class Option(_Record):
+class Option(Record):
     """An argument that configures a net; `choices` are the words that a `choice` may be."""
 
     name: str
@@ -61,7 +56,7 @@ class Option(_Record):
         return self.default is None
 
 
-class Input(_Record):
+class Input(Record):
     """An argument that a net reads; `shape` has a name an axis, `..` for any number of axes."""
 
     name: str
@@ -70,7 +65,7 @@ class Input(_Record):
     label: bool
 
 
-class Signature(_Record):
+class Signature(Record):
     """One built-in net.
 
     `separable` lists the axes along which the net may run in pieces. `random` is the option that
@@ -127,29 +122,27 @@ def signature(item: ast.SignatureDecl) -> Signature:
     inputs = [slot for slot in item.slots if slot.pattern is not None]
     first = item.slots.index(inputs[0]) if inputs else len(names)
     options = tuple(_option(slot, names) for slot in item.slots if slot.pattern is None)
-    return Signature.model_construct(
+    return Signature(
         name=item.name,
         leading=tuple(s.name for s in item.slots[:first] if s.default is None),
-        inputs=tuple(_input(slot) for slot in inputs),
+        inputs=tuple(_input(slot, slot.pattern) for slot in inputs if slot.pattern is not None),
         options=options,
         result=item.result,
-        separable=item.separable,
+        separable=cast(tuple[Separable, ...], item.separable),
         random=item.random,
         torch=item.torch.target,
     )
 
 
-def _input(slot: ast.Slot) -> Input:
-    return Input.model_construct(
-        name=slot.name, shape=slot.pattern, many=slot.many, label=slot.label
-    )
+def _input(slot: ast.Slot, shape: tuple[str, ...]) -> Input:
+    return Input(name=slot.name, shape=shape, many=slot.many, label=slot.label)
 
 
 def _option(slot: ast.Slot, names: list[str]) -> Option:
     choices = () if slot.kinds[0] in get_args(Kind) else slot.kinds
-    return Option.model_construct(
+    return Option(
         name=slot.name,
-        kind="choice" if choices else slot.kinds[0],
+        kind="choice" if choices else cast(Kind, slot.kinds[0]),
         choices=choices,
         default=_default(slot.default, choices, names),
     )
@@ -159,12 +152,14 @@ def _default(value: Any, choices: tuple[str, ...], names: list[str]) -> Default 
     if value is None:
         return None
     if isinstance(value, ast.Num | ast.Bool):
-        return Default.model_construct(kind="value", value=value.value)
+        return Default(kind="value", value=value.value)
     word = value.id if isinstance(value, ast.Name) else ""
     if word in choices:
-        return Default.model_construct(kind="value", value=word)
+        return Default(kind="value", value=word)
     if word in names:
-        return Default.model_construct(kind="option", value=word)
-    if word in ("target", "none"):
-        return Default.model_construct(kind=word)
+        return Default(kind="option", value=word)
+    if word == "target":
+        return Default(kind="target")
+    if word == "none":
+        return Default(kind="none")
     raise InternalError(f"no default {value!r} in std/nets.rev")

@@ -20,6 +20,10 @@ class Span:
         """Return the span from the start of this one to the end of `other`."""
         return Span(self.file, self.line, self.column, other.end_line, other.end_column)
 
+    def down(self, by: int) -> "Span":
+        """Return the span so many lines further down."""
+        return Span(self.file, self.line + by, self.column, self.end_line + by, self.end_column)
+
     def after(self) -> "Span":
         """Return the empty span just behind this one: where a missing token belongs."""
         return Span(self.file, self.end_line, self.end_column, self.end_line, self.end_column)

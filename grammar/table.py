@@ -6,14 +6,15 @@ reading the file takes a few ms. A test builds the table again and compares the 
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 END = "$END"
 FILE = Path(__file__).with_name("rev.table.json")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """How to reduce: take `size` values, keep some of them, hand them to action `name`.
 
@@ -29,6 +30,12 @@ class Rule:
     nones: int
     splice: bool
     passes: bool
+
+    @cached_property
+    def plain(self) -> tuple[int, ...]:
+        """The indices of the kept values, where `keep` says no more than these; else none."""
+        bare = not self.nones and not any(splice or absent for _, splice, absent in self.keep)
+        return tuple(at for at, *_ in self.keep) if bare else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +60,9 @@ class Table:
 def table() -> Table:
     """Return the table of the language's grammar."""
     raw = json.loads(FILE.read_text(encoding="utf-8"))
-    rules = (dict(rule, keep=tuple(map(tuple, rule["keep"]))) for rule in raw["rules"])
     return Table(
         actions=tuple(raw["actions"]),
-        rules=tuple(Rule(**rule) for rule in rules),
+        rules=tuple(map(_rule, raw["rules"])),
         end=raw["end"],
         kernels=tuple(map(tuple, raw["kernels"])),
         patterns=raw["patterns"],
@@ -64,3 +70,7 @@ def table() -> Table:
         words=raw["words"],
         reserved=frozenset(raw["reserved"]),
     )
+
+
+def _rule(raw: dict[str, Any]) -> Rule:
+    return Rule(**{**raw, "keep": tuple(map(tuple, raw["keep"]))})

@@ -12,7 +12,6 @@ from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.dims import DimError
 from revc.ir.instructions.metered import Coded
-from revc.ir.make import make
 from revc.ir.nets import NetSlot, TorchClass
 from revc.ir.program import Budget, MemoryBound, Program, StackDecl
 from revc.passes.analysis.budget_verdict import own_budgets, verdict
@@ -159,8 +158,7 @@ def _program(elaboration: Elaboration, built: Specialised, bounds: _Bounds) -> P
     bound = {name: dim.integer for name, dim in names.items() if dim.integer is not None}
     # Without the statements that were refused, the others need not run.
     own = own_budgets(built.decl.name, built.block, bounds.budgets) if built.whole else ()
-    return make(
-        Program,
+    return Program(
         model=built.block,
         dims=bound,
         free=free_dims(built.block),

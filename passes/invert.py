@@ -15,7 +15,6 @@ from revc.grammar.diagnostics import SpecError
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.instructions import Forget, Free, Put, Reshape, forgets
-from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.ir.types import Label, Lattice, Numerics, RegType
 from revc.passes.elaborate.scope.names import number
@@ -70,7 +69,7 @@ def _invert_spec(spec: Spec, source: str | Path | Text, model: str | None) -> st
             item = _invert(spec, item)
             inverted.update(id(one) for one in statements(item.body))
         items.append(item)
-    inverse = file.model_copy(update={"items": tuple(items)})
+    inverse = file.replace(items=tuple(items))
     return print_allowed(spec, source, inverse, inverted)
 
 
@@ -89,7 +88,7 @@ def _invert(spec: Spec, decl: ast.ModelDecl) -> ast.ModelDecl:
     reader = Reader(_builtin(spec.main), dict(_types(block, state)), calls_of(block), taken)
     reader = reader.among(n for n in spec.main.items(ast.NetDecl) if isinstance(n, ast.NetDecl))
     body = inverse_body(decl.body, reader)
-    return decl.model_copy(update={**_interface(decl, block, state), "body": body})
+    return decl.replace(**_interface(decl, block, state), body=body)
 
 
 def _builtin(main: Module) -> frozenset[str]:
@@ -139,7 +138,7 @@ def _same(takes: tuple[Register, ...], gives: tuple[Register, ...]) -> bool:
 
 def _param(register: Register, state: Numerics) -> ast.Param:
     kind = _type(register.type, state, register.span)
-    return ast.Param.model_construct(span=register.span, name=register.name, type=kind, given=False)
+    return ast.Param(span=register.span, name=register.name, type=kind, given=False)
 
 
 def _grouped(params: list[ast.Param]) -> tuple[ast.Param, ...]:
@@ -148,7 +147,7 @@ def _grouped(params: list[ast.Param]) -> tuple[ast.Param, ...]:
     held: ast.Type | None = None
     for param in reversed(params):
         same = held is not None and param.type is not None and param.type.same(held)
-        result.insert(0, param.model_copy(update={"type": None}) if same else param)
+        result.insert(0, param.replace(type=None) if same else param)
         held = param.type
     return tuple(result)
 
@@ -165,18 +164,18 @@ def _types(block: Block, state: Numerics) -> Iterator[tuple[tuple[Span, str], as
             case Put():
                 yield (step.span, step.target), _type(step.type, state, step.span)
             case Reshape():
-                kind = make(RegType, numerics=state, shape=step.before)
+                kind = RegType(numerics=state, shape=step.before)
                 yield (step.span, step.target), _type(kind, state, step.span)
 
 
 def _type(kind: RegType, state: Numerics, span: Span) -> ast.Type:
     numerics = None if kind.numerics == state else _numerics(kind.numerics, span)
     dims = tuple(dim_expr(dim, span) for dim in kind.shape)
-    return ast.Type.model_construct(span=span, numerics=numerics, dims=dims)
+    return ast.Type(span=span, numerics=numerics, dims=dims)
 
 
 def _numerics(kind: Numerics, span: Span) -> ast.Numerics:
-    make_node = ast.Numerics.model_construct
+    make_node = ast.Numerics
     match kind:
         case Lattice():
             whole, fraction = kind.integer_bits, kind.fraction_bits
@@ -192,7 +191,7 @@ def dim_expr(dim: Dim, span: Span) -> ast.Expr:
     for monomial, factor in dim.terms:
         term = _term(monomial, abs(factor), span)
         if total is None:
-            negative = ast.Neg.model_construct(span=span, operand=term)
+            negative = ast.Neg(span=span, operand=term)
             total = term if factor > 0 else negative
         else:
             total = _binary("+" if factor > 0 else "-", total, term, span)
@@ -200,7 +199,7 @@ def dim_expr(dim: Dim, span: Span) -> ast.Expr:
 
 
 def _term(monomial: tuple[str, ...], factor: Fraction, span: Span) -> ast.Expr:
-    parts: list[ast.Expr] = [ast.Name.model_construct(span=span, id=name) for name in monomial]
+    parts: list[ast.Expr] = [ast.Name(span=span, id=name) for name in monomial]
     if factor.numerator != 1 or not parts:
         parts.insert(0, _num(factor.numerator, span))
     product = reduce(lambda one, two: _binary("*", one, two, span), parts)
@@ -209,9 +208,9 @@ def _term(monomial: tuple[str, ...], factor: Fraction, span: Span) -> ast.Expr:
     return _binary("/", product, _num(factor.denominator, span), span)
 
 
-def _binary(op: str, left: ast.Expr, right: ast.Expr, span: Span) -> ast.Expr:
-    return ast.Binary.model_construct(span=span, op=op, left=left, right=right)
+def _binary(op: ast.Operator, left: ast.Expr, right: ast.Expr, span: Span) -> ast.Expr:
+    return ast.Binary(span=span, op=op, left=left, right=right)
 
 
 def _num(value: int, span: Span) -> ast.Num:
-    return ast.Num.model_construct(span=span, value=value, text=str(value))
+    return ast.Num(span=span, value=value, text=str(value))

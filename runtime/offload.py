@@ -81,9 +81,16 @@ class Offloaded:
         return Fetched(self._tree, flat, side.record_event())
 
     @property
+    def overlaps(self) -> bool:
+        """Whether copies run beside what the device computes: only then they begin ahead of time.
+
+        What comes ahead lies beside the residuals of the segment that runs meanwhile.
+        """
+        return self._device is not None and self._device.type == "cuda"
+
+    @property
     def _copies_beside(self) -> bool:
-        on_cuda = self._device is not None and self._device.type == "cuda"
-        return on_cuda and not isinstance(self.host[0], FakeTensor)
+        return self.overlaps and not isinstance(self.host[0], FakeTensor)
 
     def _moved(self, kept: Any) -> Any:
         if type(kept) is tuple:

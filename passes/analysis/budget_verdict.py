@@ -77,7 +77,7 @@ def own_budgets(model: str, block: Block, budgets: Sequence[Budget]) -> tuple[Bu
         parts = [(target, *target.rpartition(".")[::2]) for target in budget.targets]
         own = tuple(t for t, at, name in parts if at in ("", model) and name in reached)
         if own:
-            found.append(budget.model_copy(update={"targets": own}))
+            found.append(budget.replace(targets=own))
     return tuple(found)
 
 

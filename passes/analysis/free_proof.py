@@ -29,7 +29,6 @@ from revc.ir.instructions import (
     Swap,
 )  # fmt: skip
 from revc.ir.instructions.metered import Coded
-from revc.ir.make import make
 from revc.ir.memo import per_node
 from revc.ir.program import Block
 from revc.passes.analysis.free_witness import witness
@@ -163,7 +162,7 @@ class _Walk:
             changed = {place.name for one in step.body.body for place in one.targets()}
             names = results = tuple(name for name in step.registers if name in changed)
             rest = (name for name in step.registers if name not in changed)
-            read += (make(Place, span=step.span, name=name) for name in rest)
+            read += (Place(span=step.span, name=name) for name in rest)
         seen = tuple((self.values.at(at, self.held).digest, place_key(at)) for at in read)
         self._bijection(step, (there, seen), (back, seen), names, results)
 

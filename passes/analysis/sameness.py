@@ -22,7 +22,7 @@ def step_keys(step: Instruction) -> Keys:
         what: Hashable = ("call", key(step.block), step.nets)
     else:
         update: dict[str, Any] = {"undo": False} if hasattr(step, "undo") else {}
-        what = step.kind, key(step.model_copy(update=update))
+        what = step.kind, key(step.replace(**update))
     return (what, undo), (what, not undo)
 
 
@@ -36,12 +36,12 @@ def loop_keys(step: Repeat) -> Keys:
 @per_node
 def _anonymous(block: Block) -> Block:
     """Return a block without the names of what is in it: of loops, calls and nets."""
-    nets = tuple(slot.model_copy(update={"name": ""}) for slot in block.nets)
+    nets = tuple(slot.replace(name="") for slot in block.nets)
     body = tuple(_unnamed(step) for step in block.body)
-    return block.model_copy(update={"name": "", "nets": nets, "body": body})
+    return block.replace(name="", nets=nets, body=body)
 
 
 def _unnamed(step: Instruction) -> Instruction:
     if isinstance(step, Repeat):
-        return step.model_copy(update={"label": "", "body": _anonymous(step.body)})
-    return step.model_copy(update={"label": ""}) if isinstance(step, BlockCall) else step
+        return step.replace(label="", body=_anonymous(step.body))
+    return step.replace(label="") if isinstance(step, BlockCall) else step

@@ -14,7 +14,6 @@ from revc.ir.expr import At, Elementwise, NetCall, Number, Place, Read, walk
 from revc.ir.instructions import Emit, Instruction, Let, Repeat
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.metered import Coded
-from revc.ir.make import make
 from revc.ir.program import Block
 from revc.ir.types import FLOAT, RegType, Shape
 from revc.passes.analysis.ranges import Turns, is_never_negative, lows
@@ -163,4 +162,4 @@ def index_needs(place: Place, shape: Shape) -> Iterator[tuple[Dim, str]]:
 def _advance(step: Instruction, env: Env) -> None:
     step.step(env)
     if isinstance(step, Let):
-        env[step.name] = make(RegType, numerics=FLOAT, shape=step.value.shape)
+        env[step.name] = RegType(numerics=FLOAT, shape=step.value.shape)

@@ -1,7 +1,6 @@
 """Budgets and stacks of a file: meters, targets and units; memory; seeds and sizes."""
 
 from revc.grammar import ast
-from revc.ir.make import make
 from revc.ir.program import Budget, MemoryBound, StackDecl
 from revc.passes.analysis.arguments import Formals
 from revc.passes.elaborate.arguments import matched
@@ -39,8 +38,7 @@ def _budget(elaboration: Elaboration, item: ast.BudgetDecl) -> Budget:
         text = "is a number of at least 0, and its dims are bound"
         raise findings.reject(bad_argument("a budget", text, item.bound.span))
     targets = tuple(name.id for name in item.targets)
-    return make(
-        Budget,
+    return Budget(
         span=item.span,
         meter=item.meter,
         targets=targets,
@@ -75,7 +73,7 @@ def _memory(elaboration: Elaboration, item: ast.MemoryBudget) -> MemoryBound:
     if bound is None or not 0 <= bound * unit <= MOST_BYTES:
         text = "of memory is a number from 0 to 256 TiB, and its dims are bound"
         raise findings.reject(bad_argument("a budget", text, item.bound.span))
-    return make(MemoryBound, span=item.span, size=int(bound * unit))
+    return MemoryBound(span=item.span, size=int(bound * unit))
 
 
 def stacks(elaboration: Elaboration) -> tuple[StackDecl, ...]:
@@ -83,7 +81,7 @@ def stacks(elaboration: Elaboration) -> tuple[StackDecl, ...]:
     found = []
     for item in elaboration.main.file.items:
         if isinstance(item, ast.TapeDecl):
-            found.append(make(StackDecl, span=item.span, name=item.name, kind="tape"))
+            found.append(StackDecl(span=item.span, name=item.name, kind="tape"))
         elif isinstance(item, ast.ReservoirDecl):
             try:
                 found.append(_reservoir(elaboration, item))
@@ -101,8 +99,7 @@ def _reservoir(elaboration: Elaboration, item: ast.ReservoirDecl) -> StackDecl:
             text = f"takes a whole number from 0 to 2**31 - 1 for `{name}`"
             raise findings.reject(bad_argument("reservoir", text, arg.span))
         values[name] = known
-    return make(
-        StackDecl,
+    return StackDecl(
         span=item.span,
         name=item.name,
         kind="reservoir",

@@ -2,7 +2,6 @@
 
 from revc.grammar.span import Span
 from revc.ir.instructions import Instruction
-from revc.ir.make import make
 from revc.ir.program import Block, Register
 from revc.passes.analysis.named_dims import names_in
 from revc.passes.elaborate.bodies import Body
@@ -23,8 +22,7 @@ def close(
     if len(where) < len(scope.slots.drafts):
         steps = [step.renumbered(where) for step in steps]
     used = frozenset[str]().union(*(names_in(step) for step in steps)) if scope.turns else ()
-    block = make(
-        Block,
+    block = Block(
         span=span, name=name, takes=takes, gives=gives, givens=givens, nets=nets,
         turns=tuple(turn for turn in scope.turns if turn in used), body=tuple(steps),
     )  # fmt: skip

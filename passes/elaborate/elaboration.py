@@ -102,9 +102,9 @@ class Elaboration:
     _written: int = 0
     _versions: Counter[int] = field(default_factory=Counter)
 
-    def unsupported(self, kind: str, span: Span) -> None:
+    def unsupported(self, kind: str, why: str, span: Span) -> None:
         """Note a statement that compiling refuses and linting takes."""
-        self.refused.setdefault(span, unsupported(kind, span))
+        self.refused.setdefault(span, unsupported(kind, why, span))
 
     @contextmanager
     def within(self, node: ast.Node, at: Span) -> Iterator[None]:

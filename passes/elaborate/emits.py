@@ -24,7 +24,7 @@ def told_apart(scope: Scope, steps: Sequence[Instruction]) -> list[Instruction]:
         if isinstance(step, BlockCall) and step.label in twice:
             again = f"{seen[step.label]}_" if seen[step.label] else ""
             seen[step.label] += 1
-            step = step.model_copy(update={"prefix": f"{step.label}_{again}"})
+            step = step.replace(prefix=f"{step.label}_{again}")
             prefixes.setdefault(step.label, []).append(step.prefix)
         result.append(step)
     _name(scope, prefixes)

@@ -4,7 +4,6 @@ from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.expr import FUNCTIONS, Elementwise, Expr, Number, Place, Read, walk
 from revc.ir.keys import Key, key
-from revc.ir.make import make
 from revc.ir.types import Float, Label, Shape, shape_text
 from revc.passes.analysis.shapes import broadcast, indexed
 from revc.passes.elaborate.nets.lookup import find_net
@@ -31,15 +30,13 @@ def value(scope: Scope, node: ast.Expr, expected: Shape | None = None) -> Expr:
     if known is not None:
         fixed = known.constant
         number = known if fixed is None else float(fixed)
-        return make(Number, span=node.span, value=number)
+        return Number(span=node.span, value=number)
     match node:
         case ast.Name() | ast.Index():
             return read(scope, node)
         case ast.Neg():
             operand = value(scope, node.operand, expected)
-            return make(
-                Elementwise, span=node.span, function="neg", args=(operand,), shape=operand.shape
-            )
+            return Elementwise(span=node.span, function="neg", args=(operand,), shape=operand.shape)
         case ast.Binary():
             left = value(scope, node.left, expected)
             right = value(scope, node.right, expected)
@@ -65,7 +62,7 @@ def read(scope: Scope, node: ast.Name | ast.Index) -> Expr:
         _not_a_value(scope, name)
     kind = scope.regs.read(name.id, name.span)
     at = place(scope, node, kind.shape)
-    return make(Read, span=node.span, place=at, shape=indexed(kind.shape, at.index))
+    return Read(span=node.span, place=at, shape=indexed(kind.shape, at.index))
 
 
 def _not_a_value(scope: Scope, name: ast.Name) -> None:
@@ -106,8 +103,8 @@ def _binary(scope: Scope, node: ast.Binary, left: Expr, right: Expr) -> Expr:
     if shape is None:
         one, two = shape_text(left.shape), shape_text(right.shape)
         raise scope.findings.reject(mismatch(node.span, f"{one} and {two} do not fit `{node.op}`"))
-    return make(
-        Elementwise, span=node.span, function=_OPERATORS[node.op], args=(left, right), shape=shape
+    return Elementwise(
+        span=node.span, function=_OPERATORS[node.op], args=(left, right), shape=shape
     )
 
 
@@ -120,7 +117,7 @@ def _call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
         raise scope.findings.reject(bad_argument(node.func, "takes one value", node.span))
     arg = value(scope, node.args[0].value, expected)
     scope.findings.demand(no_value(node.func, arg, node.args[0].value.span))
-    return make(Elementwise, span=node.span, function=node.func, args=(arg,), shape=arg.shape)
+    return Elementwise(span=node.span, function=node.func, args=(arg,), shape=arg.shape)
 
 
 def places_read(scope: Scope, expr: Expr) -> tuple[tuple[Place, str | None], ...]:

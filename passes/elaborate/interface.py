@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.expr import Read
-from revc.ir.make import make
 from revc.ir.program import Register
 from revc.ir.types import Label, Numerics, RegType
 from revc.passes.elaborate.elaboration import Elaboration
@@ -102,7 +101,7 @@ def _interface(
     decl: Decl, types: dict[str, RegType], names: Names, numerics: Numerics
 ) -> Interface:
     registers = [
-        (param.given, make(Register, span=param.span, name=param.name, type=types[param.name]))
+        (param.given, Register(span=param.span, name=param.name, type=types[param.name]))
         for param in decl.params
     ]
     takes = tuple(register for given, register in registers if not given)
@@ -166,7 +165,7 @@ def results(scope: Scope, decl: Decl, face: Interface) -> tuple[Register, ...]:
         gone = [r.name for r in face.takes if r.name not in ends]
         if gone and isinstance(decl, ast.BlockDecl):
             findings.add(not_given_back(decl.name, gone[0], decl.name_span))
-        gives = [make(Register, span=decl.name_span, name=n, type=ends[n]) for n in names]
+        gives = [Register(span=decl.name_span, name=n, type=ends[n]) for n in names]
     else:
         seen: set[str] = set()
         for param in ast.typed(decl.results):
@@ -199,7 +198,7 @@ def _result(scope: Scope, decl: Decl, param: ast.Param) -> Register | None:
     wrong = other_type(have, want, says, param.span)
     if wrong is not None:
         scope.findings.add(wrong)
-    return make(Register, span=param.span, name=param.name, type=have)
+    return Register(span=param.span, name=param.name, type=have)
 
 
 def _born(scope: Scope, face: Interface, decl: Decl, name: str) -> Span:

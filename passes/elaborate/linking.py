@@ -71,7 +71,7 @@ def _settle(scope: Scope, draft: Draft, slot: NetSlot) -> None:
         draft.inputs, draft.output = slot.inputs, slot.output
         if isinstance(draft.source, Builtin) and isinstance(slot.source, Builtin):
             settings = slot.source.settings
-            draft.source = draft.source.model_copy(update={"settings": settings})
+            draft.source = draft.source.replace(settings=settings)
         return
     have = [kind.shape[-1:] for kind in draft.inputs or ()] + [draft.output[-1:]]
     now = [kind.shape[-1:] for kind in slot.inputs] + [slot.output[-1:]]

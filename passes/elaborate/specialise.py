@@ -6,7 +6,6 @@ from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.dims import Dim, DimError
 from revc.ir.expr import Read, size
-from revc.ir.make import make
 from revc.ir.nets import Hole
 from revc.ir.types import RegType
 from revc.passes.elaborate.bodies import Specialised
@@ -155,7 +154,7 @@ def _generic(
     elif generic.default is not None:
         scope.names[name] = number(generic.default, {}, scope.findings)
     else:
-        slot = scope.slots.add(Draft(name, generic.span, make(Hole, name=name)))
+        slot = scope.slots.add(Draft(name, generic.span, Hole(name=name)))
         scope.nets[name] = Net(name, None, None, None, (slot,), open=True)
 
 

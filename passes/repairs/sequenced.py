@@ -66,10 +66,10 @@ def _sum(terms: Sequence[Term]) -> ast.Expr:
     """Return terms as a sum."""
     (sign, whole), *rest = terms
     if sign < 0:
-        whole = ast.Neg.model_construct(span=whole.span, operand=whole)
+        whole = ast.Neg(span=whole.span, operand=whole)
     for sign, term in rest:
-        op = "+" if sign > 0 else "-"
-        whole = ast.Binary.model_construct(span=whole.span, op=op, left=whole, right=term)
+        op: ast.Operator = "+" if sign > 0 else "-"
+        whole = ast.Binary(span=whole.span, op=op, left=whole, right=term)
     return whole
 
 
@@ -92,5 +92,5 @@ def _without(node: ast.Expr, name: str) -> ast.Expr | None:
     if None in values:
         return None
     pairs = zip(alone.args, values, strict=True)
-    args = tuple(arg.model_copy(update={"value": new}) for arg, new in pairs)
-    return alone.model_copy(update={"args": args})
+    args = tuple(arg.replace(value=new) for arg, new in pairs)
+    return alone.replace(args=args)

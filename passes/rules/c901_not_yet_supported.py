@@ -18,7 +18,12 @@ RULE = Rule(
     Page(
         what="A statement that the language has and that this version cannot compile: `residual`, "
         "`apply` by a declared bijection, and a built-in net's own dropout where R401 is allowed.",
-        why="What lints clean compiles: so lint says it too, before anything is built on it.",
+        why="What lints clean compiles: so lint says it too, before anything is built on it. A "
+        "`residual` is one to one over the reals. Rounded to a lattice it is not, however small "
+        "the slope: F(x) = 0.7 - 0.9 x, in steps of the lattice, rounds to 1 at 0 and to 0 at 1, "
+        "so both go to 1. Iterating to its inverse would give a state near the one there was, and "
+        "not that one. A declared bijection computes in floats, and is as exact as its author "
+        "made it.",
         bad="""
 use std.nets: mlp
 dim B, c = 8
@@ -42,10 +47,15 @@ model M(a, b: [B, c]) {
 )
 
 
-def unsupported(kind: str, span: Span) -> Diagnostic:
+ROUNDS = "rounded to a lattice, it sends two states to one also where the net contracts"
+"""Why a `residual` has no exact code: x + F(x) is one to one over the reals alone."""
+_FLOATS = "it computes in floats, and nothing shows that its inverse gives every state back"
+_UNBOOKED = "no reservoir is charged for it; put `dropout(net, p)` of std.nets around the net"
+
+
+def unsupported(kind: str, why: str, span: Span) -> Diagnostic:
     """Return the finding for a statement that cannot be compiled yet."""
-    text = f"`{kind}` cannot be compiled yet: lint and invert know it, its runtime is to come"
-    return RULE.at(span, text)
+    return RULE.at(span, f"`{kind}` cannot be compiled yet: {why}")
 
 
 def check(block: Block) -> Iterator[Diagnostic]:
@@ -55,13 +65,12 @@ def check(block: Block) -> Iterator[Diagnostic]:
         unknown = isinstance(step, Apply) and step.bijection not in NAMED
         if unknown and step.span not in places:
             places.add(step.span)
-            yield unsupported("apply by a declared bijection", step.span)
+            yield unsupported("apply by a declared bijection", _FLOATS, step.span)
     for slot in block.nets:
         option = _own_randomness(slot.source)
         if option is not None and slot.span not in places:
             places.add(slot.span)
-            text = f"`{option}` of a built-in net; `dropout(net, p)` of std.nets around it"
-            yield unsupported(text, slot.span)
+            yield unsupported(f"{option} of a built-in net", _UNBOOKED, slot.span)
 
 
 def _own_randomness(source: object) -> str | None:

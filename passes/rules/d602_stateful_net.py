@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.nets import NetSlot
-from revc.passes.analysis.random_nets import Probe, named, seen
+from revc.passes.analysis.random_nets import Probe
 from revc.passes.rules.base import Page, Rule
+from revc.passes.rules.brought import told
 
 RULE = Rule(
     "D602",
@@ -43,7 +44,5 @@ model M(a, b: [B, c]) {
 
 def check(nets: Iterable[NetSlot], probe: Probe | None) -> Iterator[Diagnostic]:
     """Yield a finding for each torch net that is known to change as it runs, or that may."""
-    for slot, what in seen(nets, probe, RULE.code):
-        help = "give it a net that only reads: `LayerNorm` or `GroupNorm` keep no statistics"
-        text = f"{named(slot)} changes as it runs: {what.what}"
-        yield RULE.at(slot.span, text, level=None if what.certain else "warn", help=help)
+    help = "give it a net that only reads: `LayerNorm` or `GroupNorm` keep no statistics"
+    return told(RULE, nets, probe, "changes as it runs", help)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.nets import NetSlot
-from revc.passes.analysis.random_nets import Probe, named, seen
+from revc.passes.analysis.random_nets import Probe
 from revc.passes.rules.base import Page, Rule
+from revc.passes.rules.brought import HARMLESS, told
 
 RULE = Rule(
     "D603",
@@ -25,14 +26,7 @@ model M(a, b: [B, c]) {
   a += F(b)
 }
 """,
-        good="""
-dim B, c = 8
-state lattice(Q12.20)
-model M(a, b: [B, c]) {
-  net F(x: [B, c]) -> [B, c] = torch "torch.nn:Tanh"()
-  a += F(b)
-}
-""",
+        good=HARMLESS,
         source="docs/modules.md",
         when="probe",
     ),
@@ -41,6 +35,5 @@ model M(a, b: [B, c]) {
 
 def check(nets: Iterable[NetSlot], probe: Probe | None) -> Iterator[Diagnostic]:
     """Yield a finding for each torch net whose modes were seen to differ."""
-    for slot, what in seen(nets, probe, RULE.code):
-        help = "let `forward` not ask `self.training`, or keep the model in one mode"
-        yield RULE.at(slot.span, f"{named(slot)} depends on the mode: {what.what}", help=help)
+    help = "let `forward` not ask `self.training`, or keep the model in one mode"
+    return told(RULE, nets, probe, "depends on the mode", help)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.ir.nets import NetSlot
-from revc.passes.analysis.random_nets import Probe, named, seen
+from revc.passes.analysis.random_nets import Probe
 from revc.passes.rules.base import Page, Rule
+from revc.passes.rules.brought import HARMLESS, told
 
 RULE = Rule(
     "D604",
@@ -26,14 +27,7 @@ model M(a, b: [B, c]) {
   a += F(b)
 }
 """,
-        good="""
-dim B, c = 8
-state lattice(Q12.20)
-model M(a, b: [B, c]) {
-  net F(x: [B, c]) -> [B, c] = torch "torch.nn:Tanh"()
-  a += F(b)
-}
-""",
+        good=HARMLESS,
         source="PyTorch, Numerical accuracy: batched computations or slice computations",
         when="probe",
     ),
@@ -42,5 +36,4 @@ model M(a, b: [B, c]) {
 
 def check(nets: Iterable[NetSlot], probe: Probe | None) -> Iterator[Diagnostic]:
     """Yield a finding for each torch net whose examples were seen to hang on their batch."""
-    for slot, what in seen(nets, probe, RULE.code):
-        yield RULE.at(slot.span, f"{named(slot)}: {what.what}")
+    return told(RULE, nets, probe)

@@ -19,7 +19,9 @@ RULE = Rule(
         why="Saving less and computing more again has an end: some segment's own pass holds the "
         "state, its cotangents and what its nets work on. The finding names that segment and the "
         "least budget. To know it a step is run without its numbers, which needs torch; compiling "
-        "makes the plan itself.",
+        "makes the plan itself. What stacks of bits hold depends on the numbers and is not "
+        "counted, which the finding says: where bits are exchanged, a plan that measures may "
+        "refuse a budget that this lets pass.",
         bad="""
 use std.nets: mlp
 dim B = 64, c = 256

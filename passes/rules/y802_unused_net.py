@@ -46,18 +46,19 @@ def check(file: Module) -> Iterator[Diagnostic]:
     for item in file.file.items:
         if isinstance(item, ast.BlockDecl | ast.ModelDecl):
             nets = [one for one in statements(item.body) if isinstance(one, ast.NetDecl)]
-            named = _named(item) if nets else set()
+            unread = _unread(item, {net.name for net in nets})
             for net in nets:
-                if net.name not in named:
+                if net.name in unread:
                     yield RULE.at(net.span, f"nothing reads `{net.name}`", help="take it out")
 
 
-def _named(item: ast.Node) -> set[str]:
-    """Return all names that the expressions and calls of a body mention."""
-    found = set[str]()
-    for node in ast.walk(item):
+def _unread(item: ast.Node, names: set[str]) -> set[str]:
+    """Return those names that no expression and no call of a body mentions."""
+    for node in ast.walk(item) if names else ():
         if isinstance(node, ast.Name):
-            found.add(node.id)
+            names.discard(node.id)
         elif isinstance(node, ast.Call):
-            found.add(node.func)
-    return found
+            names.discard(node.func)
+        if not names:
+            break
+    return names

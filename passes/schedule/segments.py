@@ -46,11 +46,14 @@ class Cost:
         snapshot: the bytes of the state in front of it, kept where it rebuilds nothing and the
             segment before it does.
         ways: of its actions.
+        entry: bytes held where the way back begins at that state, since this segment and all behind
+            it ask for none, beside what is kept of those before.
     """
 
     name: str
     snapshot: int
     ways: tuple[Way, ...]
+    entry: int = 0
 
 
 class TooLittleError(ScheduleError):
@@ -60,7 +63,11 @@ class TooLittleError(ScheduleError):
         super().__init__(
             f"no schedule holds at most {memory} bytes: the least is {least}, which {name} sets"
         )
-        self.least, self.name = least, name
+        self.memory, self.least, self.name = memory, least, name
+
+    def about(self, what: str) -> "TooLittleError":
+        """Return the error that also says something of what sets the least budget."""
+        return TooLittleError(self.memory, self.least, f"{self.name} ({what})")
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,8 @@ def least_memory(costs: Sequence[Cost], loss: int) -> tuple[int, str]:
 def _most(costs: Sequence[Cost], loss: int) -> int:
     ways = [way for cost in costs for way in cost.ways]
     kept = sum(max(way.kept for way in cost.ways) + cost.snapshot for cost in costs)
-    return kept + loss + max((max(way.forward, way.backward) for way in ways), default=0)
+    passes = [max(way.forward, way.backward) for way in ways]
+    return kept + loss + max([*passes, *(cost.entry for cost in costs)], default=0)
 
 
 def _fits(costs: Sequence[Cost], loss: int, memory: int) -> bool:
@@ -256,6 +264,7 @@ def _next(label: _Label, cost: Cost, memory: int) -> list[_Label]:
         copies = label.rebuilds and not way.rebuilds
         start = label.kept + (cost.snapshot if copies else 0)
         peak = start + max(way.forward, way.backward)
+        peak = max(peak, label.kept + cost.entry) if copies else peak
         if peak <= memory:
             peak, time = max(label.peak, peak), label.time + way.time
             found.append(_Label(start + way.kept, time, peak, way.rebuilds, number, label))

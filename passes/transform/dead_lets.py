@@ -28,4 +28,4 @@ def _block(block: Block) -> Block:
         kept.append(step)
     if len(kept) == len(block.body):
         return block
-    return block.model_copy(update={"body": tuple(reversed(kept))})
+    return block.replace(body=tuple(reversed(kept)))

@@ -47,24 +47,24 @@ class _Hoist:
             return self._mix(node, node.by)
         if isinstance(node, ast.Put | ast.Draw | ast.Valve) and isinstance(node.by, ast.Call):
             # A distribution is no net, also where it has a net's name: `by dropout(p = 0.1)`.
-            by = node.by.model_copy(update={"args": self.node(node.by.args)})
-            return node.model_copy(update={"by": by})
-        fields = {name: getattr(node, name) for name in type(node).model_fields}
+            by = node.by.replace(args=self.node(node.by.args))
+            return node.replace(by=by)
+        fields = {name: getattr(node, name) for name in node.fields}
         changed = {name: new for name, old in fields.items() if (new := self.node(old)) is not old}
-        return node.model_copy(update=changed) if changed else node
+        return node.replace(**changed) if changed else node
 
     def _call(self, node: ast.Call, signature: Signature) -> ast.Call:
         """Declare the net with its options; what it reads stays in the call."""
         name = self._name(node.func)
         options, inputs = _sorted(node, signature)
-        value = node.model_copy(update={"args": tuple(options)})
+        value = node.replace(args=tuple(options))
         self.nets.append(
-            ast.NetDecl.model_construct(
+            ast.NetDecl(
                 span=node.span, name=name, params=None, result=None, separable=(), value=value
             )
         )
         args = tuple(self.node(arg) for arg in inputs)
-        return node.model_copy(update={"func": name, "args": args})
+        return node.replace(func=name, args=args)
 
     def _mix(self, node: ast.Mix, by: ast.Call | ast.Name) -> ast.Mix:
         """Declare the matrix of a `mix` that was written on the spot."""
@@ -72,10 +72,10 @@ class _Hoist:
         if func not in MATRICES:
             return node
         if isinstance(by, ast.Name):
-            by = ast.Call.model_construct(span=by.span, func=func, func_span=by.span, args=())
+            by = ast.Call(span=by.span, func=func, func_span=by.span, args=())
         called = self._call(by, builtin_signatures()[func])
-        name = ast.Name.model_construct(span=by.span, id=called.func)
-        return node.model_copy(update={"by": name})
+        name = ast.Name(span=by.span, id=called.func)
+        return node.replace(by=name)
 
     def _name(self, stem: str) -> str:
         while True:

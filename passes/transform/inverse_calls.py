@@ -40,7 +40,7 @@ def calls_of(model: Block) -> dict[Span, Passed]:
 
 def inverse_call(node: ast.BlockCall, passed: Passed | None, taken: set[str]) -> list[ast.Stmt]:
     """Return the statements that undo a call; `taken` are the names that a new one may not have."""
-    undone = node.model_copy(update={"uncall": not node.uncall})
+    undone = node.replace(uncall=not node.uncall)
     if passed is None:
         return [undone]
     given, back = _names(passed.call)
@@ -53,7 +53,7 @@ def inverse_call(node: ast.BlockCall, passed: Passed | None, taken: set[str]) ->
     }
     others = [arg for arg in node.args if not _is_state(arg, passed.call)]
     args = [_arg(node, name) for name in given] + [_renamed(arg, aside) for arg in others]
-    undone = undone.model_copy(update={"args": tuple(args)})
+    undone = undone.replace(args=tuple(args))
     wanted = dict(zip(back, passed.call.args, strict=True)) | {
         new: name for name, new in aside.items()
     }
@@ -81,8 +81,8 @@ def _state(node: ast.BlockCall, call: BlockCall) -> list[ast.Name]:
 
 
 def _arg(node: ast.BlockCall, name: str) -> ast.Arg:
-    value = ast.Name.model_construct(span=node.span, id=name)
-    return ast.Arg.model_construct(span=node.span, name=None, value=value)
+    value = ast.Name(span=node.span, id=name)
+    return ast.Arg(span=node.span, name=None, value=value)
 
 
 def _renamed(arg: ast.Arg, names: Mapping[str, str]) -> ast.Arg:
@@ -91,16 +91,16 @@ def _renamed(arg: ast.Arg, names: Mapping[str, str]) -> ast.Arg:
     read = value.base if isinstance(value, ast.Index) else value
     if not isinstance(read, ast.Name) or read.id not in names:
         return arg
-    other: ast.Expr = read.model_copy(update={"id": names[read.id]})
+    other: ast.Expr = read.replace(id=names[read.id])
     if isinstance(value, ast.Index):
-        other = value.model_copy(update={"base": other})
-    return arg.model_copy(update={"value": other})
+        other = value.replace(base=other)
+    return arg.replace(value=other)
 
 
 def _rename(node: ast.BlockCall, name: str, new: str) -> ast.Join:
-    part = ast.Name.model_construct(span=node.span, id=name)
-    target = ast.Name.model_construct(span=node.span, id=new)
-    return ast.Join.model_construct(span=node.span, parts=(part,), target=target, axis=None)
+    part = ast.Name(span=node.span, id=name)
+    target = ast.Name(span=node.span, id=new)
+    return ast.Join(span=node.span, parts=(part,), target=target, axis=None)
 
 
 def _in_turn(wanted: Mapping[str, str], taken: set[str]) -> Iterator[tuple[str, str]]:

@@ -127,8 +127,8 @@ def _label(step: ast.Stmt) -> str | None:
 
 def _with_label(step: ast.Stmt, name: str) -> ast.Stmt:
     if isinstance(step, ast.Undo):
-        return step.model_copy(update={"statement": _with_label(step.statement, name)})
-    return step.model_copy(update={"label": name})
+        return step.replace(statement=_with_label(step.statement, name))
+    return step.replace(label=name)
 
 
 def _defined(
@@ -150,10 +150,10 @@ def _defined(
     if label in defined:
         uncall = backwards != defined[label]
         changed = {"label": None, "block": label, "generics": (), "uncall": uncall}
-        return step.model_copy(update=changed)
+        return step.replace(**changed)
     defined[label] = backwards
     known = {"label": label, "block": source.block, "generics": source.generics}
-    return step.model_copy(update={**known, "uncall": backwards})
+    return step.replace(**known, uncall=backwards)
 
 
 def _calls(steps: Sequence[ast.Stmt]) -> dict[str, tuple[ast.BlockCall, bool]]:
@@ -180,36 +180,28 @@ def inverse(step: ast.Stmt, reader: Reader) -> list[ast.Stmt]:
     """Return the statements that undo one statement."""
     match step:
         case ast.Undo() | ast.BlockCall() if isinstance(call := _bare(step), ast.BlockCall):
-            once = call.model_copy(update={"uncall": call.uncall != _is_undone(step)})
+            once = call.replace(uncall=call.uncall != _is_undone(step))
             return inverse_call(once, reader.calls.get(call.span), reader.taken)
         case ast.Undo():
             return _again(step.statement)
         case ast.Update() if masks(step.value, reader.masking):
             return [_undo(step)]
         case ast.Update():
-            return [step.model_copy(update={"op": "-=" if step.op == "+=" else "+="})]
+            return [step.replace(op="-=" if step.op == "+=" else "+=")]
         case ast.Negate() | ast.Swap() | ast.Emit() | ast.Let() | ast.NetDecl():
             return [step]
         case ast.Split():
-            return [
-                ast.Join.model_construct(
-                    span=step.span, parts=step.parts, target=step.source, axis=step.axis
-                )
-            ]
+            return [ast.Join(span=step.span, parts=step.parts, target=step.source, axis=step.axis)]
         case ast.Join():
-            return [
-                ast.Split.model_construct(
-                    span=step.span, source=step.target, parts=step.parts, axis=step.axis
-                )
-            ]
+            return [ast.Split(span=step.span, source=step.target, parts=step.parts, axis=step.axis)]
         case ast.Permute():
             return [_permute(step)]
         case ast.Repeat():
             body = inverse_body(step.body, reader)
-            return [step.model_copy(update={"body": body, "reversed": not step.reversed})]
+            return [step.replace(body=body, reversed=not step.reversed)]
         case ast.Alloc():
             names = tuple(reversed(step.names))
-            return [_undo(step.model_copy(update={"names": names}))]
+            return [_undo(step.replace(names=names))]
     return _by_type(step, reader)
 
 
@@ -218,11 +210,11 @@ def _by_type(step: ast.Stmt, reader: Reader) -> list[ast.Stmt]:
     match step:
         case ast.Put():
             kind = reader.types.get((step.span, step.target.id))
-            return [_undo(step.model_copy(update={"type": kind}))]
+            return [_undo(step.replace(type=kind))]
         case ast.Reshape():
             kind = reader.types.get((step.span, step.target.id))
             if kind is not None:
-                return [step.model_copy(update={"dims": kind.dims})]
+                return [step.replace(dims=kind.dims)]
         case ast.Free():
             kinds = [reader.types.get((step.span, name.id)) for name in step.names]
             known = [kind for kind in kinds if kind is not None]
@@ -235,18 +227,18 @@ def _by_type(step: ast.Stmt, reader: Reader) -> list[ast.Stmt]:
 def _again(step: ast.Stmt) -> list[ast.Stmt]:
     """Return the statement that was undone, as it is written when it is not."""
     if isinstance(step, ast.Put):
-        step = step.model_copy(update={"type": None})
+        step = step.replace(type=None)
     if isinstance(step, ast.Alloc):
-        step = step.model_copy(update={"names": tuple(reversed(step.names))})
+        step = step.replace(names=tuple(reversed(step.names)))
     return [step]
 
 
 def _undo(step: ast.Stmt) -> ast.Undo:
-    return ast.Undo.model_construct(span=step.span, statement=step)
+    return ast.Undo(span=step.span, statement=step)
 
 
 def _alloc(step: ast.Free, name: ast.Name, kind: ast.Type) -> ast.Alloc:
-    return ast.Alloc.model_construct(span=step.span, names=(name,), type=kind, value=step.value)
+    return ast.Alloc(span=step.span, names=(name,), type=kind, value=step.value)
 
 
 def _permute(step: ast.Permute) -> ast.Stmt:
@@ -255,5 +247,5 @@ def _permute(step: ast.Permute) -> ast.Stmt:
     if sorted(order) != list(range(len(step.order))):
         return _undo(step)
     back = (order.index(axis) for axis in range(len(order)))
-    items = tuple(ast.Num.model_construct(span=step.span, value=b, text=str(b)) for b in back)
-    return step.model_copy(update={"order": items})
+    items = tuple(ast.Num(span=step.span, value=b, text=str(b)) for b in back)
+    return step.replace(order=items)

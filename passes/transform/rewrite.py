@@ -11,7 +11,7 @@ Rewrite = Callable[[Block], Block]
 def rewrite(program: Program, change: Rewrite) -> Program:
     """Return the program with `change` applied to every block."""
     model = rewrite_block(program.model, change)
-    return program if model is program.model else program.model_copy(update={"model": model})
+    return program if model is program.model else program.replace(model=model)
 
 
 def rewrite_block(whole: Block, change: Rewrite) -> Block:
@@ -27,5 +27,5 @@ def map_expr(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
     if isinstance(expr, Elementwise | NetCall):
         args = tuple(map_expr(arg, change) for arg in expr.args)
         if any(new is not old for new, old in zip(args, expr.args, strict=True)):
-            expr = expr.model_copy(update={"args": args})
+            expr = expr.replace(args=args)
     return change(expr)

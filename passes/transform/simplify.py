@@ -25,7 +25,7 @@ class Simplify:
 def simplified(block: Block) -> Block:
     """Return a block whose own expressions are simpler, those that it calls aside."""
     body = tuple(step.map(lambda e: map_expr(e, simpler)) for step in block.body)
-    return block if body == block.body else block.model_copy(update={"body": body})
+    return block if body == block.body else block.replace(body=body)
 
 
 def simpler(expr: Expr) -> Expr:

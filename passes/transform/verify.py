@@ -136,7 +136,7 @@ def _slots(block: Block, inner: Block, nets: tuple[int, ...]) -> None:
             raise _breach(block, f"no slot {at}")
         have, want = block.nets[at].source, slot.source
         if isinstance(want, Builtin) and want.tied is not None:
-            want = want.model_copy(update={"tied": nets[want.tied]})
+            want = want.replace(tied=nets[want.tied])
         if not (have == want):
             raise _breach(block, f"{block.nets[at].name} is {have}, not {want}")
 

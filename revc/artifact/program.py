@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from revc.grammar.layout import Doc, Form, bracket, lay_out, text
+from revc.grammar.record import plain
 from revc.ir.instructions import Instruction
 from revc.ir.program import Block, Program
 
@@ -34,7 +35,7 @@ def program_json(program: Program) -> dict[str, Any]:
     """Return the program as plain data, its blocks under `blocks`."""
     blocks = _Blocks()
     model = blocks.block(program.model)
-    rest = program.model_dump(mode="json", exclude={"model"})
+    rest = plain(program, ("model",))
     return {**rest, "model": model, "blocks": blocks.found}
 
 
@@ -48,11 +49,11 @@ class _Blocks:
 
     def block(self, block: Block) -> dict[str, Any]:
         """Return a block as data."""
-        face = block.model_dump(mode="json", exclude={"body"})
+        face = plain(block, ("body",))
         return {**face, "body": [self._step(step) for step in block.body]}
 
     def _step(self, step: Instruction) -> dict[str, Any]:
-        data = step.model_dump(mode="json", exclude={"block", "body"})
+        data = plain(step, ("block", "body"))
         for inner in step.inner():
             if inner in step.called():
                 data["block"] = self._name(inner)

@@ -63,19 +63,10 @@ def run(
     if (output is None) == (emit is None):
         raise typer.BadParameter("say where to write with -o FOLDER, or what to print with --emit")
     dims, allowed = parse_dims(dim or []), imports(no_import, allow_import)
-    actions = [part.strip() for part in (schedule or "").split(",") if part.strip()]
-    if actions and memory is not None:
-        raise typer.BadParameter("--schedule and --memory both say what a run keeps")
-    check_rates(offload, flops)
-    pieces = parse_chunks(chunks)
-    plans = not actions and (memory is not None or has_budget(spec))
-    if compiled and (not plans or offload is not None):
-        raise typer.BadParameter("--compiled is for a plan: say a --memory, and no --offload")
-    if plans:
-        subject = Subject(spec, model, dims, device, pieces, allowed, offload, flops, compiled)
-        actions, pieces = schedule_for(subject, None if memory is None else budget(memory))
-    if pieces is None:
-        raise typer.BadParameter("--chunks auto is for a plan: say a --memory")
+    subject = Subject(
+        spec, model, dims, device, parse_chunks(chunks), allowed, offload, flops, compiled
+    )
+    actions, pieces = _schedule(subject, schedule, memory)
     if emit is not None:
         _print(emit, spec, model, dims, pieces, actions)
         return
@@ -87,6 +78,29 @@ def run(
         schedule=actions or "invert",
     )  # fmt: skip
     typer.echo(f"wrote {output}: `from {output.resolve().name} import load`")
+
+
+def _schedule(
+    subject: Subject, schedule: str | None, memory: str | None
+) -> tuple[list[str], tuple[int, int]]:
+    """Return the actions that options say, or a plan for a budget, and the chunks.
+
+    Raises:
+        typer.BadParameter: options do not go together.
+        ScheduleError: no schedule fits the budget.
+    """
+    actions = [part.strip() for part in (schedule or "").split(",") if part.strip()]
+    if actions and memory is not None:
+        raise typer.BadParameter("--schedule and --memory both say what a run keeps")
+    check_rates(subject.offload, subject.flops)
+    plans = not actions and (memory is not None or has_budget(subject.spec))
+    if subject.compiled and (not plans or subject.offload is not None):
+        raise typer.BadParameter("--compiled is for a plan: say a --memory, and no --offload")
+    if plans:
+        return schedule_for(subject, None if memory is None else budget(memory))
+    if subject.chunks is None:
+        raise typer.BadParameter("--chunks auto is for a plan: say a --memory")
+    return actions, subject.chunks
 
 
 def _print(

@@ -26,7 +26,7 @@ class Subject:
 
     `offload` says how fast copies to the host are, and `flops` how many operations a second there
     are beside; without them nothing is offloaded. `chunks` None leaves them to the plan.
-    `compiled` says that torch.compile compiles its steps.
+    `compiled` says that torch.compile compiles its steps; without `runs` none of them is run.
     """
 
     spec: str
@@ -38,6 +38,7 @@ class Subject:
     offload: str | None = None
     flops: float | None = None
     compiled: bool = False
+    runs: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _plans(subject: Subject, made: "ReversibleModel", values: "dict[str, Tensor]
 
 def _how(subject: Subject) -> dict[str, Any]:
     rates = {"offload": subject.offload, "flops": subject.flops}
-    return {**rates, "compiled": subject.compiled}
+    return {**rates, "compiled": subject.compiled, "measure": subject.runs}
 
 
 def _text(

@@ -1,6 +1,7 @@
 """`revc.compile`: from a spec to a reversible torch module."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -17,6 +18,7 @@ from revc.codegen.pieces import sequences_of
 from revc.codegen.segments import Cut, changed
 from revc.codegen.supported import refuse_unsupported
 from revc.errors import BindError, InternalError
+from revc.grammar.record import plain
 from revc.ir.dims import Dim
 from revc.ir.instructions import Forget
 from revc.ir.nets import Builtin, NetSlot, Replaced, TorchClass
@@ -105,7 +107,7 @@ def scheduled(program: Program, wish: Wish) -> Program:
     """
     wanted = schedules.schedule_of(wish)
     actions = tuple(Action(kind=action.kind, values=action.values) for action in wanted)
-    return program.model_copy(update={"schedule": actions})
+    return program.replace(schedule=actions)
 
 
 def check_capture(wish: Capture) -> Capture:
@@ -225,7 +227,7 @@ def _cut_needs(model: Block, chunks: Chunks) -> list[Need]:
 
 def program_hash(program: Program) -> str:
     """Return the SHA-256 of what the program does: without places, schedule, budget of memory."""
-    done = program.model_dump_json(exclude={"schedule", "memory"})
+    done = json.dumps(plain(program, ("schedule", "memory")), separators=(",", ":"))
     return hashlib.sha256(done.encode()).hexdigest()
 
 

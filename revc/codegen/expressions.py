@@ -134,7 +134,7 @@ class Emitter:
         """Call what stands in a built-in net's place as that net's module would be called."""
         asked = tuple(map(self._is_asked, expr.args))
         if source.name in builtins.JOINING:
-            sizes = sizes_of(slot.model_copy(update={"source": source}))
+            sizes = sizes_of(slot.replace(source=source))
             axis = 1 if source.name == "conv" else -1
             args, asked = (ops.concat(self.tape, args, sizes, axis),), (any(asked),)
         if source.tied is not None:

@@ -43,13 +43,13 @@ def replaced(block: Block, chosen: Slots) -> Block:
         step.with_inner(tuple(replaced(b, _below(step.rows(), chosen)) for b in step.inner()))
         for step in block.body
     )
-    return block.model_copy(update={"nets": nets, "body": body})
+    return block.replace(nets=nets, body=body)
 
 
 def _slot(slot: NetSlot) -> NetSlot:
     if not isinstance(slot.source, Builtin):  # brought: it is to run whole
-        return slot.model_copy(update={"source": slot.source.model_copy(update={"separable": ()})})
-    return slot.model_copy(update={"source": Replaced.model_construct(builtin=slot.source)})
+        return slot.replace(source=slot.source.replace(separable=()))
+    return slot.replace(source=Replaced(builtin=slot.source))
 
 
 def _below(rows: tuple[tuple[int, ...], ...], chosen: Slots) -> Slots:

@@ -261,11 +261,9 @@ def carry(step: Repeat, others: list[tuple[str, RegType]]) -> Repeat:
     extra = tuple(Register(span=step.span, name=name, type=kind) for name, kind in others)
     givens = {register.name for register in step.body.givens}
     extra = tuple(register for register in extra if register.name not in givens)
-    body = step.body.model_copy(
-        update={"takes": step.body.takes + extra, "gives": step.body.gives + extra}
-    )
+    body = step.body.replace(takes=step.body.takes + extra, gives=step.body.gives + extra)
     registers = step.registers + tuple(register.name for register in extra)
-    return step.model_copy(update={"body": body, "registers": registers})
+    return step.replace(body=body, registers=registers)
 
 
 def checksum_row(body: Body, registers: list[Node]) -> Node:

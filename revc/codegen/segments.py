@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from revc.ir.dims import Dim
 from revc.ir.instructions import BlockCall, Emit, Env, Instruction, Let, Repeat
 from revc.ir.live_types import typed
-from revc.ir.make import make
 from revc.ir.memo import per_node
 from revc.ir.nets import Builtin, NetSlot
 from revc.ir.program import Block, Register
@@ -122,9 +121,8 @@ def _stretch(model: Block, name: str, wish: str, part: Sequence[Typed]) -> Cut:
     givens = [n for n in read if n in known and n not in takes]
     nets, used = _slots(model.nets, steps)
     span = steps[0].span
-    register = lambda n, env: make(Register, span=span, name=n, type=env[n])  # noqa: E731
-    block = make(
-        Block,
+    register = lambda n, env: Register(span=span, name=n, type=env[n])  # noqa: E731
+    block = Block(
         span=span,
         name=wish,
         takes=tuple(register(n, before) for n in takes),
@@ -159,8 +157,8 @@ def _retied(slot: NetSlot, used: dict[int, int]) -> NetSlot:
     tied = _tied(slot)
     if tied is None:
         return slot
-    source = slot.source.model_copy(update={"tied": used[tied]})
-    return slot.model_copy(update={"source": source})
+    source = slot.source.replace(tied=used[tied])
+    return slot.replace(source=source)
 
 
 # --- without emits -------------------------------------------------------------------------------
@@ -171,7 +169,7 @@ def without_emits(block: Block) -> Block:
     """Return the block without its emits, callees included: an inverse hands out nothing."""
     kept = block.map_inner(without_emits)
     body = tuple(step for step in kept.body if not isinstance(step, Emit))
-    return kept if len(body) == len(kept.body) else kept.model_copy(update={"body": body})
+    return kept if len(body) == len(kept.body) else kept.replace(body=body)
 
 
 # --- what changes --------------------------------------------------------------------------------

@@ -10,9 +10,6 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
-
 Monomial = tuple[str, ...]
 
 MOST_BITS = 1023  # of a coefficient's numerator and denominator: what a float64 still holds
@@ -120,9 +117,9 @@ class Dim:
         return _text(self.terms)
 
     @classmethod
-    def __get_pydantic_core_schema__(
-        cls, _source: Any, _handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        from pydantic_core import core_schema
+
         return core_schema.is_instance_schema(
             cls, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )

@@ -5,9 +5,7 @@ elementwise functions and calls of net *slots* (see `revc.ir.program`).
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from revc.ir.dims import Dim
 from revc.ir.keys import Key, key
@@ -35,7 +33,7 @@ class At(Located):
     position: Dim
 
 
-AxisIndex = Annotated[Slice | At, Field(discriminator="kind")]
+AxisIndex = Slice | At
 
 
 class Place(Located):
@@ -79,7 +77,7 @@ class NetCall(Located):
     shape: Shape
 
 
-Expr = Annotated[Number | Read | Elementwise | NetCall, Field(discriminator="kind")]
+Expr = Number | Read | Elementwise | NetCall
 
 
 def renumber(expr: Expr, where: Mapping[int, int]) -> Expr:
@@ -89,7 +87,7 @@ def renumber(expr: Expr, where: Mapping[int, int]) -> Expr:
     update: dict[str, object] = {"args": tuple(renumber(arg, where) for arg in expr.args)}
     if isinstance(expr, NetCall):
         update["slot"] = where[expr.slot]
-    return expr.model_copy(update=update)
+    return expr.replace(**update)
 
 
 def walk(expr: Expr) -> Iterator[Expr]:

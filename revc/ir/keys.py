@@ -7,7 +7,6 @@ to hash whatever is below it. Numbers that compare equal and print otherwise (1,
 """
 
 from collections.abc import Callable
-from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -55,14 +54,9 @@ def digest(
     Nodes in it are told apart by `of`, which is `key` unless it is given.
     """
     kind, values, inner = type(node).__name__, node.__dict__, of or key
-    names = [name for name in _fields(type(node)) if name not in without]
+    names = [name for name in node.contents if name not in without]
     fields = tuple([_plain(values[name], inner) for name in names])
     return blake2b(repr((kind, fields, more)).encode(), digest_size=20).digest()
-
-
-@cache
-def _fields(kind: type[IRNode]) -> tuple[str, ...]:
-    return tuple(name for name, field in kind.model_fields.items() if not field.exclude)
 
 
 _ATOMS = frozenset((type(None), bool, int, float, str))

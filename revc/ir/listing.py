@@ -39,12 +39,12 @@ def program_text(program: Program) -> str:
 def inverse_text(program: Program) -> str:
     """Return the inverse program, whose blocks are the inverses of those that it uncalls."""
     inverse = undone(program.model)
-    return program_text(program.model_copy(update={"model": inverse}))
+    return program_text(program.replace(model=inverse))
 
 
 def undone(block: Block) -> Block:
     """Return the inverse of a block, with calls that run backwards replaced by inverse blocks."""
-    return _resolved(block.inverse(), {}).model_copy(update={"name": f"{block.name}_inverse"})
+    return _resolved(block.inverse(), {}).replace(name=f"{block.name}_inverse")
 
 
 def callees(block: Block) -> list[Block]:
@@ -55,7 +55,7 @@ def callees(block: Block) -> list[Block]:
 
 def _resolved(block: Block, done: dict[tuple[int, bool], Block]) -> Block:
     """Return the block with every ``uncall`` of a block a plain call of its inverse."""
-    return block.model_copy(update={"body": tuple(_step(step, done) for step in block.body)})
+    return block.replace(body=tuple(_step(step, done) for step in block.body))
 
 
 def _step(step: Instruction, done: dict[tuple[int, bool], Block]) -> Instruction:
@@ -66,9 +66,9 @@ def _step(step: Instruction, done: dict[tuple[int, bool], Block]) -> Instruction
         callee = step.block
         if step.undo:
             inverse = callee.inverse()
-            callee = inverse.model_copy(update={"name": f"{callee.name}_inverse"})
+            callee = inverse.replace(name=f"{callee.name}_inverse")
         done[key] = _resolved(callee, done)
-    return step.model_copy(update={"block": done[key], "undo": False})
+    return step.replace(block=done[key], undo=False)
 
 
 # --- blocks --------------------------------------------------------------------------------------

@@ -1,8 +1,6 @@
 """What a net slot is: a built-in with its settings, a torch class, or a hole bound from Python."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from revc.ir.dims import Dim
 from revc.ir.types import IRNode, Located, RegType, Shape
@@ -56,7 +54,7 @@ class Replaced(IRNode):
     builtin: Builtin
 
 
-Source = Annotated[Builtin | TorchClass | Hole | Replaced, Field(discriminator="kind")]
+Source = Builtin | TorchClass | Hole | Replaced
 
 
 class NetSlot(Located):

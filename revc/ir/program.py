@@ -85,14 +85,14 @@ class Block(Located):
     def inverse(self) -> "Block":
         """Return the block that undoes this one: takes what it gives and gives what it takes."""
         body = invert_body(self.body)
-        return self.model_copy(update={"takes": self.gives, "gives": self.takes, "body": body})
+        return self.replace(takes=self.gives, gives=self.takes, body=body)
 
     def map_inner(self, change: "Callable[[Block], Block]") -> "Block":
         """Return the block with ``change(inner)`` in place of every block directly in it."""
         body = tuple(_changed(step, change) for step in self.body)
         if all(new is old for new, old in zip(body, self.body, strict=True)):
             return self
-        return self.model_copy(update={"body": body})
+        return self.replace(body=body)
 
 
 def in_order(

@@ -7,7 +7,6 @@ holds at every position.
 from itertools import groupby
 from typing import Literal
 
-from revc.ir.make import make
 from revc.ir.types import IRNode
 
 Kind = Literal["invert", "keep", "save", "offload"]
@@ -26,8 +25,8 @@ class Action(IRNode):
     values: tuple[str, ...] = ()
 
 
-INVERT = make(Action, kind="invert")
-SAVE = make(Action, kind="save")
+INVERT = Action(kind="invert")
+SAVE = Action(kind="save")
 
 Schedule = tuple[Action, ...]
 

@@ -1,14 +1,13 @@
 """Types of registers and values: a numerics and a symbolic shape."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from revc.grammar.record import Record
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 
 
-class IRNode(BaseModel):
+class IRNode(Record):
     """Root of the intermediate form's nodes: immutable and strict.
 
     `_facts` is where `revc.ir.memo` keeps what was found out about a node.
@@ -16,13 +15,11 @@ class IRNode(BaseModel):
 
     __slots__ = ("_facts",)
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
 
 class Located(IRNode):
     """A node that came from a place in a file; the place takes no part in dumps and hashes."""
 
-    span: Annotated[Span, Field(repr=False, exclude=True)]
+    span: Span
 
 
 class Lattice(IRNode):
@@ -60,8 +57,8 @@ class Label(IRNode):
         return f"label({self.size})"
 
 
-FLOAT = Float.model_construct()
-Numerics = Annotated[Lattice | Float | Label, Field(discriminator="kind")]
+FLOAT = Float()
+Numerics = Lattice | Float | Label
 Shape = tuple[Dim, ...]
 
 

@@ -36,7 +36,7 @@ class Body:
         around = [one for one in self.steps if encloses(one[0].span, at)]
         for step, before, after in reversed(around):
             if isinstance(step, Let) and step.name == name:
-                return RegType.model_construct(numerics=FLOAT, shape=step.value.shape)
+                return RegType(numerics=FLOAT, shape=step.value.shape)
             if name in before or name in after:
                 return before.get(name) or after.get(name)
         block = self.built.block
@@ -49,7 +49,7 @@ class Body:
         before = [let for let in lets if let.span.line <= at.line]
         if not before:
             return None
-        return RegType.model_construct(numerics=FLOAT, shape=before[-1].value.shape)
+        return RegType(numerics=FLOAT, shape=before[-1].value.shape)
 
 
 def bodies(checked: Checked) -> tuple[Body, ...]:

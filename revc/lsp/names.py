@@ -253,7 +253,7 @@ class Names:
         new = {id(name) for name in made(node)}
         for name in made(node):
             self._make(_VALUE, "register", name.id, name.span)
-        for field_name in type(node).model_fields:
+        for field_name in node.fields:
             self._reads(getattr(node, field_name), _READ, new)
         stack = getattr(node, "stack", None)
         if stack is not None:

@@ -7,7 +7,7 @@ from revc.grammar import ast
 
 def parts(node: ast.Node) -> Iterator[object]:
     """Yield what a node says, without its places."""
-    for name in type(node).model_fields:
+    for name in node.fields:
         if not name.endswith("span"):
             yield getattr(node, name)
 

@@ -79,7 +79,7 @@ class Document:
     @cached_property
     def names(self) -> Names:
         """The names of the text, as far as it could be read."""
-        nothing = ast.File.model_construct(span=Span(self.file, 1, 1, 1, 1), items=(), comments=())
+        nothing = ast.File(span=Span(self.file, 1, 1, 1, 1), items=(), comments=())
         with recursion_limit():
             return Names(self.spec.main.file if self.spec is not None else nothing, self.tokens)
 

@@ -5,7 +5,7 @@ so a plan that computes less goes first, and of equals the one with fewer chunks
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any, NoReturn
 
@@ -17,8 +17,8 @@ from revc.errors import BindError, ScheduleError
 from revc.passes.schedule.segments import TooLittleError
 from revc.planning.budget import budget_for
 from revc.planning.link import link_of
-from revc.planning.plan import Counted, Planned, counted, plan
-from revc.planning.watch import Watch
+from revc.planning.plan import Counted, How, Planned, plan_from, start
+from revc.planning.watch import Progress, Watch
 from revc.runtime.chunks import Chunks, chunks_of
 from revc.runtime.model import ReversibleModel
 
@@ -61,37 +61,48 @@ class ChunkPlans:
         self._model, self._values = model, values
         self._known: dict[Chunks, Planned | Counted] = {}
 
-    def plan(self, memory: int | str | None, limit: float | None = None, **how: Any) -> Chunked:
+    def plan(
+        self, memory: int | str | None, limit: float | None = None, *, measure: bool = True,
+        progress: Progress | None = None, offload: float | str | None = None,
+        flops: float | None = None, compiled: bool = False,
+    ) -> Chunked:  # fmt: skip
         """Return the plan of least operations within a budget, with as few chunks as it takes.
 
-        Takes and raises what `revc.plan` does; each of the chunks has its part of the `limit`.
+        Takes and raises what `revc.plan` does. The `limit` is for all: each of the chunks has its
+        part of what the ones before left, and once it is over no more are tried if a plan is there.
         """
-        link = link_of(how.get("offload"), how.get("flops"))
+        how = How(measure, link_of(offload, flops), compiled)
         memory = budget_for(self._model, memory)
-        limit = None if limit is None else limit / len(self.models)
+        watch = Watch(limit, progress)
         best: Chunked | None = None
         refused: list[tuple[Chunks, ScheduleError]] = []
-        for count, model in self.models.items():
-            known = self._known.get(count)
-            if not how.get("compiled") and (known is None or known.costs.link != link):
-                watch = Watch(limit, how.get("progress"))
-                known = counted(model, self._values, how.get("measure", True), link, watch)
-                self._known[count] = known
+        for left, count in zip(range(len(self.models), 0, -1), self.models, strict=True):
+            if best is not None and watch.over:
+                return replace(best, planned=replace(best.planned, in_time=False))
             try:
-                found = plan(
-                    model, inputs=self._values, memory=memory, limit=limit, known=known, **how
-                )
+                found = self._planned(count, memory, how, watch.part(left))
             except ScheduleError as error:
                 refused.append((count, error))
                 continue
-            self._known[count] = found
-            if best is None or _total(found) < _total(best.planned):
-                best = Chunked(count, model, found)
-            if found.flops == 0:
+            if best is None or _total(found.planned) < _total(best.planned):
+                best = found
+            if found.planned.flops == 0:
                 break
         if best is None:
             _refuse(memory, refused)
         return best
+
+    def _planned(self, count: Chunks, memory: int, how: How, watch: Watch) -> Chunked:
+        """Return the plan in so many chunks.
+
+        Raises:
+            ScheduleError: none fits.
+        """
+        model, values = self.models[count], self._values
+        known = self._known[count] = start(model, values, how, watch, self._known.get(count))
+        found = plan_from(model, values, memory, known, how, watch)
+        self._known[count] = found
+        return Chunked(count, model, found)
 
 
 def plan_chunks(

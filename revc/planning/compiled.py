@@ -11,22 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from revc.passes.schedule.segments import TooLittleError, choose, least_memory
 from revc.planning.costs import Costs, costs_of
-from revc.planning.step import Steps, train
+from revc.planning.course import Course, compiled_course
+from revc.planning.step import Steps
 from revc.planning.watch import Watch
-from revc.planning.workspace import peak_of, untouched
 from revc.runtime.model import ReversibleModel
-from revc.runtime.schedule import Schedule
+from revc.runtime.schedule import SAVE, Schedule
 
 RUNGS = 32
 """The most rungs of a ladder."""
 
-_VERSIONS = 256
-"""How many versions of a function Dynamo may keep: one a schedule that is measured."""
+Courses = dict[Schedule, Course]
+"""What compiled steps were measured to hold, by schedule."""
 
 
 class Rung(NamedTuple):
@@ -41,7 +40,7 @@ def compiled_costs(model: ReversibleModel, values: Mapping[str, Tensor]) -> Cost
     """Return the costs of what compiled code may keep of each segment of a run.
 
     It keeps values, and saves nothing else. Its backward pass is one graph, which holds the
-    gradients that it has made to its end.
+    gradients that it has made to its end. What bits hold is not in the costs: it is measured.
     """
     costs = costs_of(Steps(model, values))
     steps = model.steps(model.interface.measure(values))
@@ -51,13 +50,17 @@ def compiled_costs(model: ReversibleModel, values: Mapping[str, Tensor]) -> Cost
             if parameter.requires_grad and id(parameter) not in seen:
                 seen.add(id(parameter))
                 made += parameter.nbytes
-        ways = tuple(replace(way, backward=way.backward + made) for way in cost.ways[:-1])
+        ways = tuple(replace(way, backward=way.backward + made) for way in cost.ways)
         segments.append(replace(cost, ways=ways))
+    count = [len(actions) - (actions[-1] == SAVE) for actions in costs.actions]
     return replace(
         costs,
-        segments=segments[::-1],
-        actions=[actions[:-1] for actions in costs.actions],
-        again=[again[:-1] for again in costs.again],
+        segments=[
+            replace(cost, ways=cost.ways[:most])
+            for cost, most in zip(reversed(segments), count, strict=True)
+        ],
+        actions=[one[:most] for one, most in zip(costs.actions, count, strict=True)],
+        again=[one[:most] for one, most in zip(costs.again, count, strict=True)],
     )
 
 
@@ -75,31 +78,25 @@ def ladder(costs: Costs) -> list[Rung]:
     return sorted(rungs, key=lambda rung: -costs.operations(rung.ways))
 
 
-def compiled_peak(model: ReversibleModel, values: Mapping[str, Tensor], schedule: Schedule) -> int:
-    """Return the most bytes that a compiled step allocates at once under a schedule.
+def bound_by(costs: Costs, rungs: Sequence[Rung], courses: Courses, memory: int) -> float:
+    """Return a time that no choice within a budget undercuts, if it holds as much beside its count.
 
-    The step is run three times, with gradients to add to; the model stays as it is.
+    Compiled code holds more than is counted, or less: the least of the differences that were
+    measured is taken. Bytes and times are those of the costs; some rung was measured to fit.
     """
-    copies = {
-        name: value.detach().clone().requires_grad_(value.requires_grad)
-        for name, value in values.items()
-    }
-    device = next((value.device for value in values.values()), torch.device("cpu"))
-    limits = {"recompile_limit": _VERSIONS, "accumulated_recompile_limit": 4 * _VERSIONS}
-    with untouched(model, schedule), torch._dynamo.config.patch(limits):
-        run = torch.compile(model, fullgraph=True)
-        for _ in range(2):  # first runs allocate what later ones find
-            train(run, copies)  # type: ignore[arg-type]
-        return peak_of(lambda: train(run, copies), device)  # type: ignore[arg-type]
+    beside = min(
+        courses[rung.schedule].peak - rung.counted for rung in rungs if rung.schedule in courses
+    )
+    return choose(costs.segments, costs.loss, memory - beside).bound
 
 
 def highest(
     model: ReversibleModel, values: Mapping[str, Tensor], rungs: Sequence[Rung], memory: int,
-    peaks: dict[Schedule, int], watch: Watch,
+    courses: Courses, watch: Watch,
 ) -> tuple[Rung, bool]:  # fmt: skip
     """Return the highest rung whose step holds at most `memory` bytes, and whether it was sought.
 
-    What is measured is noted in `peaks`, and what stands there is not measured again.
+    What is measured is noted in `courses`, and what stands there is not measured again.
 
     Raises:
         TooLittleError: the lowest rung does not.
@@ -107,20 +104,21 @@ def highest(
 
     def fits(at: int) -> bool:
         schedule = rungs[at].schedule
-        if schedule not in peaks:
-            watch.tell(f"measuring compiled step {len(peaks) + 1}", 0.3 + 0.7 * at / len(rungs))
-            peaks[schedule] = compiled_peak(model, values, schedule)
-        return peaks[schedule] <= memory
+        if schedule not in courses:
+            watch.tell(f"measuring compiled step {len(courses) + 1}", 0.3 + 0.7 * at / len(rungs))
+            courses[schedule] = compiled_course(model, values, schedule)
+        return courses[schedule].peak <= memory
 
     low, high = 0, len(rungs) - 1
     if not fits(low):
         name = "the compiled step that inverts everywhere"
-        raise TooLittleError(memory, peaks[rungs[low].schedule], name)
-    if fits(high):
+        raise TooLittleError(memory, courses[rungs[low].schedule].peak, name)
+    if not watch.over and fits(high):
         return rungs[high], True
     while high - low > 1 and not watch.over:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)
     # A rung that was measured may be higher and hold less.
-    fitting = [rung for rung in rungs if peaks.get(rung.schedule, memory + 1) <= memory]
+    fitting = [one for one in rungs if one.schedule in courses
+               and courses[one.schedule].peak <= memory]  # fmt: skip
     return fitting[-1], high - low <= 1

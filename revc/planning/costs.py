@@ -92,6 +92,7 @@ def costs_from(steps: Steps, most: Sequence[Action], levels: Sequence[Sequence[L
     count = len(most)
     inverted, saved = (taken(step, count) for step in (inverting, saving))
     costs, actions, again = [], [], list[tuple[float, ...]]()
+    entries = entries_of(steps, most)
     for at, one in enumerate(steps.passed):
         found = [Level(INVERT, inverted[at]), *levels[at]]
         found += [Level(SAVE, saved[at])] if most[at] == SAVE else []
@@ -101,12 +102,46 @@ def costs_from(steps: Steps, most: Sequence[Action], levels: Sequence[Sequence[L
             Way(*level.taken[:3], time=more + REBUILD * rebuilds, rebuilds=rebuilds)
             for level, more, rebuilds in zip(found, flops, kinds, strict=True)
         )
-        costs.append(Cost(one.name, inverting.moments[at, False].state, ways))
+        entry = entries[at - 1] if at else 0
+        costs.append(Cost(one.name, inverting.moments[at, False].state, ways, entry))
         actions.append(tuple(level.action for level in found))
         again.append(tuple(flops))
+    costs[-1] = replace(costs[-1], ways=_entered(costs[-1].ways, entries[-1]))
     below = sum(one.kept for one in inverted)
     loss = inverting.moments[count, False].peak - below
     return Costs(steps, costs, actions, again, loss, saving.flops)
+
+
+def _entered(ways: Sequence[Way], entry: int) -> tuple[Way, ...]:
+    """Return the ways of the last segment, of which those that rebuild begin the way back."""
+    return tuple(
+        replace(way, backward=max(way.backward, way.kept + entry)) if way.rebuilds else way
+        for way in ways
+    )
+
+
+def entries_of(steps: Steps, most: Sequence[Action]) -> list[int]:
+    """Return what is held where the way back through segments begins, beside all that is kept.
+
+    There is an entry for each segment that may be the last which rebuilds its input. The final
+    state comes back there, and is checked, while all is there that the segment keeps. That is seen
+    where all segments invert, and where all but the last do: further down it is taken to be as much
+    as there, and twice what the state is larger.
+    """
+    count, found = len(most), [0] * len(most)
+    inverting = steps("invert")
+    found[-1] = _entry(inverting, count - 1)
+    if count > 1 and most[-1] == SAVE:
+        state = [inverting.moments[at, False].state for at in range(count + 1)]
+        one = _entry(steps([INVERT] * (count - 1) + [SAVE]), count - 2)
+        found[:-1] = [one + 2 * max(0, size - state[count - 1]) for size in state[1:count]]
+    return found
+
+
+def _entry(step: Step, at: int) -> int:
+    back = step.moments.get((at, True))
+    kept = sum(kept_by(step, one) for one in range(at + 1))
+    return 0 if back is None else max(0, back.reached - kept)
 
 
 def taken(step: Step, count: int) -> list[Taken]:

@@ -88,39 +88,51 @@ def plan(
             option is not for what is planned.
     """
     if not isinstance(model, ReversibleModel):
-        if not isinstance(model, nn.Sequential | nn.ModuleList | Sequence):
-            raise BindError(
-                f"plan takes a compiled model or a list of modules, not a {type(model).__name__}"
-            )
-        if inputs:
-            raise BindError("a list of modules takes its inputs by position")
-        if memory is None or known is not None or limit is not None or progress is not None:
-            raise ScheduleError(
-                "a list of modules takes a budget, and no known plan, limit or progress"
-            )
-        if compiled:
-            raise ScheduleError("compiled=True is for compiled models, not for lists of modules")
-        if isinstance(offload, str) or flops is not None:
-            raise ScheduleError("a list of modules takes a number to offload by, and no flops")
-        return plan_modules(
-            model, *args, memory=memory, measure=measure, offload=offload, lossy=lossy
-        )
-    asked = {
-        'measure="time"': measure == "time", "offload=True": offload is True,
-        "lossy": lossy is not None,
-    }  # fmt: skip
-    for option in (name for name, given in asked.items() if given):
+        of_models = {"inputs": inputs or None, "known": known, "limit": limit, "progress": progress,
+                     "compiled": compiled or None, "flops": flops}  # fmt: skip
+        return _plan_list(model, args, memory, measure, offload, lossy, of_models)
+    of_lists = {'measure="time"': measure == "time", "offload=True": offload is True,
+                "lossy": lossy is not None}  # fmt: skip
+    for option in (name for name, given in of_lists.items() if given):
         raise ScheduleError(f"{option} is for lists of modules, not for a compiled model")
     return plan_model(
-        model,
-        *args,
-        memory=memory,
-        measure=measure is not False,
-        inputs=inputs,
-        known=known,
-        limit=limit,
-        progress=progress,
-        offload=None if offload is False else offload,
-        flops=flops,
+        model, *args, memory=memory, measure=measure is not False, inputs=inputs, known=known,
+        limit=limit, progress=progress, offload=None if offload is False else offload, flops=flops,
         compiled=compiled,
-    )
+    )  # fmt: skip
+
+
+_NO_BUDGET = "a list of modules takes a budget, and no known plan, limit or progress"
+_NO_RATE = "a list of modules takes a number to offload by, and no flops"
+_OF_MODELS = {
+    "known": _NO_BUDGET, "limit": _NO_BUDGET, "progress": _NO_BUDGET,
+    "compiled": "compiled=True is for compiled models, not for lists of modules",
+    "flops": _NO_RATE,
+}  # fmt: skip
+"""What is said of options that are for compiled models, where a list of modules is planned."""
+
+
+def _plan_list(
+    model: Modules, args: Sequence[Tensor], memory: int | str | None, measure: Measure,
+    offload: bool | float | str, lossy: float | None, of_models: Mapping[str, object],
+) -> PlannedModules:  # fmt: skip
+    """Return the plan of a list of modules.
+
+    Raises:
+        BindError: it is none, or an input is given by name.
+        ScheduleError: no plan fits, or an option is for compiled models.
+    """
+    if not isinstance(model, nn.Sequential | nn.ModuleList | Sequence):
+        raise BindError(
+            f"plan takes a compiled model or a list of modules, not a {type(model).__name__}"
+        )
+    if of_models["inputs"] is not None:
+        raise BindError("a list of modules takes its inputs by position")
+    if memory is None:
+        raise ScheduleError(_NO_BUDGET)
+    for option, text in _OF_MODELS.items():
+        if of_models[option] is not None:
+            raise ScheduleError(text)
+    if isinstance(offload, str):
+        raise ScheduleError(_NO_RATE)
+    return plan_modules(model, *args, memory=memory, measure=measure, offload=offload, lossy=lossy)

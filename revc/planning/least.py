@@ -12,7 +12,7 @@ from revc.errors import BindError
 from revc.ir.program import Program
 from revc.passes.transform.pipeline import run_pipeline
 from revc.planning.costs import costs_of
-from revc.planning.lowest import lowest
+from revc.planning.lowest import UNCOUNTED, lowest
 from revc.planning.step import Steps
 from revc.runtime.model import ReversibleModel
 from revc.runtime.sizes import evaluate
@@ -22,7 +22,8 @@ def least_of(allowed: Sequence[str] | None) -> Callable[[Program], tuple[int, st
     """Return what tells the least memory of programs, whose nets come from `allowed` alone.
 
     It gives bytes and the segment that sets them, without what kernels and stacks of bits hold
-    themselves; None of a program whose memory cannot be planned: it has nets that Python binds.
+    themselves, of which the latter is said; None of a program whose memory cannot be planned: it
+    has nets that Python binds.
     """
 
     def least(program: Program) -> tuple[int, str] | None:
@@ -35,7 +36,8 @@ def least_of(allowed: Sequence[str] | None) -> Callable[[Program], tuple[int, st
         except BindError:
             return None
         found = lowest(costs)
-        return found.step.peak, found.name
+        about = f" ({UNCOUNTED})" if model.interface.plan else ""
+        return found.step.peak, found.name + about
 
     return least
 

@@ -7,6 +7,9 @@ from revc.planning.costs import Costs
 from revc.planning.step import Step
 from revc.runtime.schedule import Schedule
 
+UNCOUNTED = "what bits hold not counted"
+"""Said of a least budget where a model exchanges bits and no step of it was run."""
+
 
 class Lowest(NamedTuple):
     """A schedule that holds little, the ways of its segments, its step, and what sets its peak."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from revc.planning.meter import marked_peaks
 from revc.planning.step import train
-from revc.planning.workspace import untouched
+from revc.planning.workspace import copies_of, device_of, untouched
 from revc.runtime.model import ReversibleModel
 from revc.runtime.run.snapshots import watched
 from revc.runtime.schedule import Wish
@@ -27,11 +27,7 @@ def measured_peaks(
     Raises:
         BindError: the inputs or the schedule do not fit.
     """
-    copies = {
-        name: value.detach().clone().requires_grad_(value.requires_grad)
-        for name, value in values.items()
-    }
-    device = next((value.device for value in values.values()), torch.device("cpu"))
+    copies, device = copies_of(values), device_of(values)
     with untouched(model, schedule):
         train(model, copies)  # first runs allocate what later ones find
         return _on_cuda(model, copies, device) if device.type == "cuda" else _on_cpu(model, copies)

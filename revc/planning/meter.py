@@ -11,6 +11,7 @@ from torch._C._profiler import _EventType
 from torch.profiler import ProfilerActivity, profile
 
 Change = tuple[int, int, int]  # time in ns, address, bytes (negative when freed)
+Held = tuple[int, int]  # time in ns, bytes
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def trace(
     return _accumulate(changes, _last_allocations(changes, left_out))
 
 
-def marked_peaks(run: Callable[[], object], mark: str) -> list[tuple[str, int]]:
-    """Run once on the CPU and return the most bytes held between marks, in order.
+def marked_courses(run: Callable[[], object], mark: str) -> list[tuple[str, list[Held]]]:
+    """Run once on the CPU and return the bytes that are held over time between marks, in order.
 
     A mark is a `record_function` whose name begins with `mark`; what is held before the first one
     stands under an empty name.
@@ -58,13 +59,23 @@ def marked_peaks(run: Callable[[], object], mark: str) -> list[tuple[str, int]]:
     marks = [(time, 0, name) for time, name in _marks(roots, mark)]
     changes = [(time, size, "") for time, _, size in _own(sorted(_changes(roots)))]
     del result
-    found, held = [("", 0)], 0
-    for _, size, name in sorted([*marks, *changes]):
+    found: list[tuple[str, list[Held]]] = [("", [])]
+    held = 0
+    for time, size, name in sorted([*marks, *changes]):
         held += size
-        found.append((name, held) if name else (found[-1][0], max(found[-1][1], held)))
-        if not name:
-            del found[-2]
+        if name:
+            found.append((name, []))
+        found[-1][1].append((time, held))
     return found
+
+
+def marked_peaks(run: Callable[[], object], mark: str) -> list[tuple[str, int]]:
+    """Run once on the CPU and return the most bytes held between marks, in order.
+
+    Marks are as in `marked_courses`.
+    """
+    courses = marked_courses(run, mark)
+    return [(name, max((held for _, held in course), default=0)) for name, course in courses]
 
 
 def span_bytes(run: Callable[[], object], names: Container[str]) -> list[tuple[int, int]]:

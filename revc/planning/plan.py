@@ -5,16 +5,16 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from revc.errors import BindError, ScheduleError
+from revc.errors import ScheduleError
 from revc.passes.schedule.segments import TooLittleError, choose
 from revc.planning.budget import budget_for
-from revc.planning.compiled import compiled_costs, highest, ladder
+from revc.planning.compiled import Courses, bound_by, compiled_costs, highest, ladder
 from revc.planning.costs import REBUILD, Costs, costs_of
 from revc.planning.link import Link, link_of
-from revc.planning.lowest import lowest
+from revc.planning.lowest import UNCOUNTED, lowest
 from revc.planning.step import Steps
 from revc.planning.watch import Progress, Watch
-from revc.planning.workspace import moves_of, step_bytes, workspace
+from revc.planning.workspace import moves_of, refuse_deployed, step_bytes, workspace
 from revc.runtime.model import ReversibleModel
 from revc.runtime.schedule import Schedule
 
@@ -23,12 +23,39 @@ TRIES = 4
 
 
 @dataclass(frozen=True)
+class How:
+    """How a model is planned: what `plan` says of it.
+
+    Raises:
+        ScheduleError: compiled code is to be planned without being run, or to offload.
+    """
+
+    measure: bool = True
+    link: Link | None = None
+    compiled: bool = False
+
+    def __post_init__(self) -> None:
+        if self.compiled and (not self.measure or self.link is not None):
+            raise ScheduleError("a plan for compiled code is measured, and offloads nothing")
+
+
+@dataclass(frozen=True)
 class Counted:
-    """What a model's plans start from: costs, what kernels hold, and peaks that were measured."""
+    """What a model's plans start from.
+
+    Attributes:
+        costs: what each action of each segment costs.
+        workspace: what kernels hold themselves at most, as it was measured.
+        bits: false if the model exchanges bits, and what these hold was not measured.
+        compiled: whether all that is of steps that torch.compile compiles.
+        courses: what such steps were measured to hold; plans that start from here add to it.
+    """
 
     costs: Costs
-    workspace: int
-    peaks: Mapping[Schedule, int] = field(default_factory=dict)
+    workspace: int = 0
+    bits: bool = True
+    compiled: bool = False
+    courses: Courses = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,15 +68,17 @@ class Planned:
         peak: the bytes that a step holds under it, beside parameters, their gradients and inputs;
             measured, where anything is.
         memory: the budget.
-        workspace: what kernels hold themselves at most, as it was measured.
+        workspace: what kernels hold themselves at most, as it was measured; of compiled code what
+            the plan's step was seen to hold more than is counted.
         flops: what it computes beyond a step that saves everything; copies to the host and back
             count as what could be computed in their time.
         bound: by the costs, no schedule of these actions within the budget computes less. They are
-            those of each segment alone, and may be a little more than what a whole step holds.
+            those of each segment alone, and may be a little more than what a whole step holds. Of
+            compiled code: none that holds as much beside its count as steps were seen to, at least.
         in_time: false if a limit ended the search: the plan is the best until then.
         host: the bytes that lie on the host.
-        peaks: of a plan for compiled code, the peaks that were measured, by schedule; its own among
-            them. Such a plan has no bound.
+        bits: false if the model exchanges bits, and what these hold is not in the peak.
+        compiled, courses: as in `Counted`; the courses have the plan's own step.
     """
 
     schedule: Schedule
@@ -61,7 +90,9 @@ class Planned:
     bound: float
     in_time: bool = True
     host: int = 0
-    peaks: Mapping[Schedule, int] = field(default_factory=dict)
+    bits: bool = True
+    compiled: bool = False
+    courses: Courses = field(default_factory=dict)
 
 
 def plan(
@@ -79,11 +110,9 @@ def plan(
 ) -> Planned:
     """Return the schedule of least recomputation whose step holds at most so much memory.
 
-    ``model.schedule = revc.plan(model, x, memory="512MiB").schedule``. What a step holds is counted
-    without computing anything; but what kernels hold themselves is measured, in a step of the model
-    that inverts everywhere, and one of the plan. Segments invert, keep values of their nets, or are
-    saved. Those that exchange bits are not saved; what their stacks and exchanges hold is measured
-    too, on the numbers of the inputs: with other numbers a tape may hold more or less.
+    ``model.schedule = revc.plan(model, x, memory="512MiB").schedule``. Segments invert, keep values
+    of their nets, or are saved, but for those that exchange bits: their stacks are measured, on the
+    numbers of the inputs, and hold more or less with others.
 
     Args:
         model: its parameters count for their shapes, dtypes and flags alone; it stays as it is.
@@ -104,29 +133,67 @@ def plan(
             takes minutes; see `revc.planning.compiled`. Nothing is offloaded then.
 
     Raises:
-        BindError: the inputs do not fit, or the model's runs are deployed, which nothing undoes; or
-            it exchanges bits, and is to be compiled.
+        BindError: the inputs do not fit, or the model's runs are deployed, which nothing undoes.
         ScheduleError: no schedule fits (it says the least budget that one does, and what sets it),
             or there is no budget, or one above the spec's own, or `offload` is no rate. Or what
             is asked for is not for compiled code.
     """
-    link = link_of(offload, flops)
+    how = How(measure, link_of(offload, flops), compiled)
     values = model.interface.bind(args, inputs or {})
     memory = budget_for(model, memory)
     watch = Watch(limit, progress)
-    if compiled:
-        if not measure or link is not None:
-            raise ScheduleError("a plan for compiled code is measured, and offloads nothing")
-        return _compiled(model, values, memory, watch, known)
-    if known is None or known.peaks or known.costs.link != link:
-        known = counted(model, values, measure, link, watch)
+    return plan_from(model, values, memory, start(model, values, how, watch, known), how, watch)
+
+
+def start(
+    model: ReversibleModel, values: Mapping[str, Tensor], how: How, watch: Watch,
+    known: Planned | Counted | None = None,
+) -> Planned | Counted:  # fmt: skip
+    """Return what plans start from: what is known, if it serves, or what is counted now.
+
+    Raises:
+        BindError: the model's runs are deployed.
+    """
+    if known is not None and _serves(known, how):
+        return known
+    watch.tell("counting what actions cost", 0.0)
+    if how.compiled:
+        refuse_deployed(model)
+        return Counted(compiled_costs(model, values), compiled=True)
+    moves = moves_of(model, values) if how.measure else ()
+    steps = Steps(model, values, moves)
+    costs = costs_of(steps, how.link)
+    watch.tell("measuring what kernels hold", 0.3)
+    extra = workspace(model, values, steps) if how.measure else 0
+    return Counted(costs, extra, bits=how.measure or not model.interface.plan)
+
+
+def _serves(known: Planned | Counted, how: How) -> bool:
+    same = (known.compiled, known.costs.link) == (how.compiled, how.link)
+    return same and (known.bits or not how.measure)
+
+
+def plan_from(
+    model: ReversibleModel, values: Mapping[str, Tensor], memory: int, known: Planned | Counted,
+    how: How, watch: Watch,
+) -> Planned:  # fmt: skip
+    """Return the plan of a model on bound inputs, from what `start` gave; see `plan`.
+
+    Raises:
+        ScheduleError: no schedule fits.
+    """
+    if how.compiled:
+        return _compiled(model, values, memory, known, watch)
     costs, extra = known.costs, known.workspace
     for _ in range(TRIES):
-        best = _searched(memory, costs, extra, watch)
-        held = step_bytes(model, values, best.schedule) if measure else best.peak
+        try:
+            best = _searched(memory, costs, extra, watch)
+        except TooLittleError as error:
+            raise error if known.bits else error.about(UNCOUNTED) from None
+        held = step_bytes(model, values, best.schedule) if how.measure else best.peak
         extra += max(0, held - best.peak)
         if held <= memory:
-            return replace(best, peak=held, workspace=extra)
+            return replace(best, peak=held, workspace=extra, bits=known.bits)
     raise ScheduleError(f"no schedule was found that holds at most {memory} bytes")
 
 
@@ -175,40 +242,20 @@ def _least(memory: int, costs: Costs, extra: int, bound: float) -> Planned:
     return Planned(least.schedule, costs, peak, memory, extra, more, min(bound, more), host=host)
 
 
-def counted(
-    model: ReversibleModel, values: Mapping[str, Tensor], measure: bool, link: Link | None,
-    watch: Watch,
-) -> Counted:  # fmt: skip
-    """Return what actions cost, and what kernels hold."""
-    watch.tell("counting what actions cost", 0.0)
-    moves = moves_of(model, values) if measure else ()
-    steps = Steps(model, values, moves)
-    costs = costs_of(steps, link)
-    watch.tell("measuring what kernels hold", 0.3)
-    return Counted(costs, workspace(model, values, steps) if measure else 0)
-
-
 def _compiled(
-    model: ReversibleModel, values: Mapping[str, Tensor], memory: int, watch: Watch,
-    known: Planned | Counted | None,
+    model: ReversibleModel, values: Mapping[str, Tensor], memory: int, known: Planned | Counted,
+    watch: Watch,
 ) -> Planned:  # fmt: skip
-    """Return the plan of a model that is compiled as a whole.
-
-    Raises:
-        BindError: it exchanges bits.
-    """
-    if model.interface.plan:
-        raise BindError(f"{model.interface.name} exchanges bits: compiled, it is not planned")
-    watch.tell("counting what actions cost", 0.0)
-    peaks = dict(known.peaks) if known is not None else {}
-    costs = known.costs if known is not None and peaks else compiled_costs(model, values)
+    """Return the plan of a model that is compiled as a whole."""
+    costs, courses = known.costs, known.courses
     rungs = ladder(costs)
-    rung, in_time = highest(model, values, rungs, memory, peaks, watch)
-    peak, flops = peaks[rung.schedule], costs.operations(rung.ways)
-    extra = max(0, peak - rung.counted)
+    rung, in_time = highest(model, values, rungs, memory, courses, watch)
+    peak, more = courses[rung.schedule].peak, costs.operations(rung.ways)
+    bound = min(more, _operations(costs, bound_by(costs, rungs, courses, memory)))
     return Planned(
-        rung.schedule, costs, peak, memory, extra, flops, 0.0, in_time=in_time, peaks=peaks
-    )
+        rung.schedule, costs, peak, memory, max(0, peak - rung.counted), more, bound,
+        in_time=in_time, compiled=True, courses=courses,
+    )  # fmt: skip
 
 
 def _operations(costs: Costs, bound: float) -> float:

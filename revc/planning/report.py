@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from revc.passes.schedule.units import columns, show_bytes
+from revc.planning.lowest import UNCOUNTED
 from revc.planning.plan import Planned
 
 HEADING = ("segments", "action", "kept", "operations again")
@@ -40,10 +41,12 @@ def summary(planned: Planned) -> str:
     least = planned.bound / base if base else 0.0
     shown = "the least" if planned.bound == planned.flops else f"at least {100 * least:.2f} %"
     host = f"; {show_bytes(planned.host)} on the host, whose copies count" if planned.host else ""
+    by = ", as compiled steps were seen to hold" if planned.compiled else ""
     early = "" if planned.in_time else "; the time limit ended the search"
+    bits = "" if planned.bits else f" ({UNCOUNTED})"
     return (
-        f"peak {show_bytes(planned.peak)} of {show_bytes(planned.memory)}, "
-        f"{100 * more:.2f} % more operations than saving everything ({shown}{early}){host}"
+        f"peak {show_bytes(planned.peak)} of {show_bytes(planned.memory)}{bits}, "
+        f"{100 * more:.2f} % more operations than saving everything ({shown}{by}{early}){host}"
     )
 
 
@@ -63,4 +66,6 @@ def as_object(planned: Planned) -> dict[str, Any]:
         "bound": planned.bound,
         "in_time": planned.in_time,
         "host": planned.host,
+        "bits_counted": planned.bits,
+        "compiled": planned.compiled,
     }

@@ -33,6 +33,7 @@ class Moment:
         state: the bytes of all registers in front of it.
         flops: floating-point operations of matrix products and attention, as torch counts them.
         host: bytes that go to the host, and come back for the backward pass.
+        reached: at most until the state behind the segment is there, if its pass wants that.
     """
 
     before: int
@@ -41,6 +42,7 @@ class Moment:
     state: int = 0
     flops: int = 0
     host: int = 0
+    reached: int = 0
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,12 @@ def train(model: ReversibleModel, values: Mapping[str, Tensor]) -> None:
     lengths = None if isinstance(out, Tensor) else out.run.lengths
     shown = [out] if isinstance(out, Tensor) else [*out]
     shown += [] if lengths is None else [lengths]
-    seen = [v for v in shown if v.is_floating_point() and v.requires_grad]
-    torch.autograd.backward([_Loss.apply(value) for value in seen])
+    pull([v for v in shown if v.is_floating_point() and v.requires_grad])
+
+
+def pull(values: Sequence[Tensor]) -> None:
+    """Run the backward pass of a loss of some values, whose gradients are ones of their sizes."""
+    torch.autograd.backward([_Loss.apply(value) for value in values])
 
 
 class _Loss(torch.autograd.Function):
@@ -189,6 +195,8 @@ class _Recorder:
             self.held.move()
         if what == "host":
             self._moment().host += sum(value.nbytes for value in values)
+        if what == "reached":
+            self._moment().reached = self.held.peak
         if what not in ("begin", "end", "back"):
             return
         self.close()

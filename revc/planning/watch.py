@@ -27,3 +27,8 @@ class Watch:
     def over(self) -> bool:
         """Whether the time has ended."""
         return self._end is not None and time.monotonic() >= self._end
+
+    def part(self, parts: int) -> "Watch":
+        """Return the watch of what is done now, where so many parts share the time that is left."""
+        left = None if self._end is None else max(0.0, self._end - time.monotonic()) / parts
+        return Watch(left, self._progress)

@@ -27,10 +27,10 @@ def step_bytes(model: ReversibleModel, values: Mapping[str, Tensor], schedule: W
 
     The step is run twice, on copies of `values`; the model, its gradients among it, stays as it is.
     """
-    copies = _copies(values)
+    copies = copies_of(values)
     with untouched(model, schedule):
         train(model, copies)  # first runs allocate what later ones find
-        return peak_of(lambda: train(model, copies), _device(values))
+        return peak_of(lambda: train(model, copies), device_of(values))
 
 
 def moves_of(model: ReversibleModel, values: Mapping[str, Tensor]) -> Moves:
@@ -42,27 +42,38 @@ def moves_of(model: ReversibleModel, values: Mapping[str, Tensor]) -> Moves:
     Raises:
         BindError: the inputs do not fit, or the model's runs are deployed.
     """
-    if not model.interface.plan or _device(values).type != "cpu":
+    if not model.interface.plan or device_of(values).type != "cpu":
         return ()
-    if model.bits.mode == "deployed":
-        raise BindError(
-            f"runs of {model.interface.name} are deployed, which nothing undoes: to plan its "
-            'training, set model.bits.mode = "lossless"'
-        )
-    copies = _copies(values)
+    refuse_deployed(model)
+    copies = copies_of(values)
     with untouched(model, "invert"):
         train(model, copies)
         return measured_moves(lambda: train(model, copies))
 
 
-def _copies(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def refuse_deployed(model: ReversibleModel) -> None:
+    """Refuse runs that no backward pass takes back.
+
+    Raises:
+        BindError: the model's runs are deployed.
+    """
+    if model.interface.plan and model.bits.mode == "deployed":
+        raise BindError(
+            f"runs of {model.interface.name} are deployed, which nothing undoes: to plan its "
+            'training, set model.bits.mode = "lossless"'
+        )
+
+
+def copies_of(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies of inputs, which want gradients where these do."""
     return {
         name: value.detach().clone().requires_grad_(value.requires_grad)
         for name, value in values.items()
     }
 
 
-def _device(values: Mapping[str, Tensor]) -> torch.device:
+def device_of(values: Mapping[str, Tensor]) -> torch.device:
+    """Return the device of inputs."""
     return next((value.device for value in values.values()), torch.device("cpu"))
 
 

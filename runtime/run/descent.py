@@ -102,11 +102,14 @@ class Descent:
             self.state, self.position = {}, _CLOSED
 
     def fetch(self, position: int) -> list[Any]:
-        """Return the residuals of a segment from the host, and begin to fetch those right below."""
+        """Return the residuals of a segment from the host, and begin to fetch those right below.
+
+        The latter only where that takes no time: see `Offloaded.overlaps`.
+        """
         offloaded, here = self.run.offloaded, self.fetched.pop(position, None)
         here = offloaded[position].fetch() if here is None else here
         below = offloaded.get(position - 1)
-        if below is not None and position - 1 not in self.fetched:
+        if below is not None and below.overlaps and position - 1 not in self.fetched:
             self.fetched[position - 1] = below.fetch()
         return here.boxed()
 

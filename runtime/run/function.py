@@ -130,6 +130,7 @@ def _pull(ctx: Any, run: Run, task: int, cotangents: Sequence[Tensor | None]) ->
     else:
         call = replace(call, nets=_fed(ctx, run, call))
         descent.reach(ctx.position + 1)
+        note(ctx.position, "reached", ())
         wanted = [*(by_name.get(name, False) for name in plan.givens), *(any(w) for w in by_net)]
         takes, givens, grads_of = back.pull_back(
             run, ctx.position, call, descent, d_gives, d_emits, d_lengths, wanted

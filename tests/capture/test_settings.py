@@ -143,7 +143,7 @@ def test_a_module_that_holds_a_data_set_is_called() -> None:
     assert increment(model) == 4
 
 
-GUARDED = ("list", "deque", "dict", "ordered", "dataclass", "namespace", "within",
+GUARDED = ("list", "deque", "dict", "ordered", "dataclass", "namespace", "slots", "within",
            "module in a list")  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def test_the_inverse_of_the_inverse_is_the_program() -> None:
     from revc.passes.spec import build
 
     program = build(SMALL)
-    turned = program.model_copy(update={"model": program.model.inverse()})
+    turned = program.replace(model=program.model.inverse())
     again = turned.model.inverse()
     assert again.body == program.model.body
     assert inverse_text(program) != program_text(program)

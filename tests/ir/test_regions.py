@@ -59,5 +59,5 @@ def test_what_is_inside_can_be_put_back() -> None:
 def test_mapping_inner_blocks_to_themselves_changes_nothing() -> None:
     model = build(NESTED).model
     assert model.map_inner(lambda block: block) is model
-    named = model.map_inner(lambda block: block.model_copy(update={"name": "x"}))
+    named = model.map_inner(lambda block: block.replace(name="x"))
     assert {inner.name for step in named.body for inner in step.inner()} == {"x"}

@@ -11,6 +11,7 @@ import pytest
 
 from revc.grammar.diagnostics import Diagnostic
 from revc.passes.lint import LintResult, lint
+from revc.passes.rules.registry import rule
 
 HEAD = "use std.nets: linear, mlp\ndim B, c = 8\nstate lattice(Q12.20)\n"
 ONE = 2**20
@@ -142,3 +143,11 @@ def test_notes_and_witnesses_reach_programs() -> None:
     assert "nothing beyond was searched" in str(shown[0]["notes"])
     kept: list[Diagnostic] = list(linted(TRAPS["an entanglement"][0]).findings)
     assert finding_object(kept[0])["witness"] == kept[0].witness
+
+
+def test_a_contraction_that_is_rounded_sends_two_states_to_one() -> None:
+    """So no `residual` has exact code, as C901 says."""
+    net = rule("C901").page.why
+    assert "F(x) = 0.7 - 0.9 x" in net
+    images = [x + round(0.7 - 0.9 * x) for x in range(2)]
+    assert images == [1, 1]

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from revc.grammar import ast
 from revc.lsp.workspace import Document, Workspace
 from revc.passes.elaborate import elaboration, linking
 from revc.passes.elaborate.kept import MOST
-from revc.passes.elaborate.statements import loops
+from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.elaborate.statements import loops, updates
 from revc.passes.lint import lint
 from revc.passes.spec import Spec
 from tests.lsp.corpus import GOOD
@@ -101,7 +103,29 @@ model M(a, b: [B, T, d], given u: [B, T, d]) {
   a += mlp(b, width = 7)
 }
 """
-TEXTS = {**GOOD, "blocks": BLOCKS, "a body": BODY}
+NETS = """\
+use std.nets: linear, mlp, norm
+
+dim B, T, d = 8, h = d/2
+state lattice(Q12.20)
+
+model M(a, b: [B, T, d], c: [B, T, h]) {
+  net F = mlp(width = 4)
+  net G = linear(out = d)
+  net H = mlp(width = 3, out = h)
+  a += F(norm(b))
+  b += G(a) + mlp(a, width = 2)
+  a += F(b) / 2
+  c += H(a)
+  b[.., :h] += H(norm(a)) * tanh(c)
+  b -= F(a)
+  c -= H(norm(b))
+  a += 0.5 * G(b) + F(b)
+  repeat 2 as i { a += F(norm(b)) }
+  a -= G(b)
+}
+"""
+TEXTS = {**GOOD, "nets of a body": NETS, "blocks": BLOCKS, "a body": BODY}
 _WORD = re.compile(r"[A-Za-z_]\w*|\d+")
 
 
@@ -145,7 +169,7 @@ def fresh(text: str, path: Path) -> tuple[object, ...]:
 def test_a_text_is_told_as_if_it_were_the_first(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.rev"
     chance = random.Random(name)
-    for _ in range(12 if name in ("blocks", "a body") else 2):
+    for _ in range(12 if name in ("blocks", "a body", "nets of a body") else 2):
         workspace, text = Workspace(), TEXTS[name]
         for _ in range(12):
             before, text = text, edited(text, chance)
@@ -189,6 +213,30 @@ def test_an_update_that_did_not_change_is_the_same_instruction() -> None:
     assert not same[-1]
     longer = workspace.open("/a.rev", BODY.replace("= h)\n", "= h)\n  negate b\n", 1))
     assert longer.findings == ()
+
+
+def test_lines_that_moved_are_not_elaborated_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    elaborated: list[int] = []
+    plain = updates._update
+
+    def counted(scope: Scope, node: ast.Update, undo: bool) -> updates.Steps:
+        elaborated.append(node.span.line)
+        return plain(scope, node, undo)
+
+    monkeypatch.setattr(updates, "_update", counted)
+    lines = "".join(f"  a += F(b) / {i}\n  b += mlp(tanh(a), width = {i})\n" for i in range(2, 42))
+    text = "use std.nets: mlp\ndim B, c = 8\nmodel M(a, b: [B, c]) {\n  net F = mlp(width = 4)\n"
+    workspace = Workspace()
+    assert workspace.open("/a.rev", f"{text}{lines}}}\n").findings == ()
+    assert len(elaborated) == 80
+    elaborated.clear()
+    longer = text
+    for count in range(1, 6):
+        longer = f"{longer}  a += tanh(b) / {count}\n\n"
+        document = workspace.open("/a.rev", f"{longer}{lines}}}\n")
+        assert document.findings == ()
+        assert len(elaborated) == count
+    assert document.bodies[0].built.block.body[-1].span.line == 94
 
 
 def test_what_did_not_change_is_the_same_block() -> None:

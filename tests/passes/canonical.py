@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel
-
+from revc.grammar.record import Record, plain
 from revc.ir.expr import Elementwise, NetCall
 from revc.ir.instructions import BlockCall, Repeat
 from revc.ir.nets import Builtin
@@ -38,8 +37,8 @@ def _slot(one: Block, k: int) -> tuple[str, ...]:
     tied = ""
     if isinstance(source, Builtin) and source.tied is not None:
         tied = one.nets[source.tied].name
-        source = source.model_copy(update={"tied": None})
-    return slot.name, source.model_dump_json(), tied, str(slot.inputs), str(slot.output)
+        source = source.replace(tied=None)
+    return slot.name, str(plain(source)), tied, str(slot.inputs), str(slot.output)
 
 
 def _step(step: Any, names: list[str]) -> Any:
@@ -53,7 +52,7 @@ def _step(step: Any, names: list[str]) -> Any:
         rows = [sorted(zip(inner, (names[n] for n in row), strict=True)) for row in step.nets]
         head = step.label, str(step.count), step.index, step.reversed, step.share
         return "repeat", *head, step.registers, sorted(step.givens), rows, block(step.body)
-    fields = {k: getattr(step, k) for k in type(step).model_fields if k != "span"}
+    fields = {k: getattr(step, k) for k in step.contents}
     return type(step).__name__, [(k, _value(v, names)) for k, v in fields.items()]
 
 
@@ -62,9 +61,8 @@ def _value(value: Any, names: list[str]) -> Any:
         return names[value.slot], [_value(arg, names) for arg in value.args], str(value.shape)
     if isinstance(value, Elementwise):
         return value.function, [_value(arg, names) for arg in value.args]
-    if isinstance(value, BaseModel):
-        kept = (k for k in type(value).model_fields if k != "span")
-        return [(k, _value(getattr(value, k), names)) for k in kept]
+    if isinstance(value, Record):
+        return [(k, _value(getattr(value, k), names)) for k in value.contents]
     if isinstance(value, tuple):
         return [_value(item, names) for item in value]
     return str(value)

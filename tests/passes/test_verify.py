@@ -41,7 +41,7 @@ def put(node: Any, path: list[Any], change: Mutation) -> Any:
     key, *rest = path
     if isinstance(node, tuple):
         return (*node[:key], put(node[key], rest, change), *node[key + 1 :])
-    return node.model_copy(update={key: put(getattr(node, key), rest, change)})
+    return node.replace(**{key: put(getattr(node, key), rest, change)})
 
 
 def position(program: Program, kind: str) -> int:

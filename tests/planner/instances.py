@@ -13,7 +13,7 @@ def chain(seed: int, most: int = 8, skips: bool = False) -> Chain:
     alike = draw.random() < 0.2
     first = segment(draw, 1, scale)
     segments = [
-        first.model_copy(update={"name": f"s{i}"}) if alike else segment(draw, i, scale)
+        first.replace(name=f"s{i}") if alike else segment(draw, i, scale)
         for i in range(1, count + 1)
     ]
     return Chain(

@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,8 @@ import revc
 from revc.cli.app import app
 from revc.errors import BindError
 from revc.passes.schedule.segments import TooLittleError
+from revc.planning import chunks, watch
+from revc.planning import plan as plan_module
 from revc.planning.chunks import (
     ChunkPlans,
     TooLittleInChunksError,
@@ -23,6 +27,7 @@ from revc.planning.costs import costs_of
 from revc.planning.lowest import lowest
 from revc.planning.plan import plan
 from revc.planning.step import Steps, fake_step
+from revc.planning.watch import Watch
 from revc.runtime.chunks import WHOLE, Chunks
 from revc.runtime.model import ReversibleModel
 
@@ -99,6 +104,45 @@ def test_only_what_divides_the_inputs_is_tried() -> None:
         plan_chunks(model, inputs=values, memory=1, counts=(4, 5, (2, 3)))
     with pytest.raises(BindError, match="at least one"):
         plan_chunks(model, inputs=values, memory=1, counts=(0,))
+
+
+@pytest.mark.parametrize(("limit", "tried"), [(None, 3), (100.0, 3), (11.0, 2), (1.0, 1)])
+def test_a_time_limit_is_for_all_chunks_and_what_they_count(
+    limit: float | None, tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, values = made()
+    memory = (Steps(model, values)("save").peak + least(model, values)) // 2
+    now, begun = [0.0], list[ReversibleModel]()
+
+    def start(model: ReversibleModel, *rest: Any) -> Any:
+        begun.append(model)
+        now[0] += 6  # what counting takes
+        return plan_module.start(model, *rest)
+
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(chunks, "start", start)
+    plans = ChunkPlans(model, values, [Chunks(count) for count in (1, 2, 4)])
+    found = plans.plan(memory, limit, measure=False)
+    assert found.planned.peak <= memory
+    assert (len(begun), found.planned.in_time) == (tried, tried == 3)
+    with pytest.raises(TooLittleInChunksError):  # no plan fits: the limit leaves none untried
+        plans.plan(1, limit, measure=False)
+    assert len(begun) == tried + 3
+
+
+def test_what_is_left_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    whole = Watch(12.0)
+    part = whole.part(3)
+    now[0] = 3.9
+    assert not part.over
+    now[0] = 4.0
+    assert part.over
+    assert not whole.part(2).over
+    now[0] = 13.0
+    assert whole.part(1).over
+    assert not Watch(None).part(2).over
 
 
 def test_a_model_in_chunks_has_the_same_nets_and_bits() -> None:

@@ -35,7 +35,7 @@ def test_optima(file: Path) -> None:
 def small() -> Chain:
     """Return the mixed chain's last three segments: down, rev3, head."""
     chain = read(FOLDER / "mixed_6.json")
-    return chain.model_copy(update={"input_bytes": 16, "segments": chain.segments[3:]})
+    return chain.replace(input_bytes=16, segments=chain.segments[3:])
 
 
 def test_every_step_of_a_plan_by_hand() -> None:

@@ -14,6 +14,8 @@ import revc
 from revc.cli.app import app
 from revc.errors import BindError
 from revc.passes.schedule.segments import TooLittleError
+from revc.planning import plan as plan_module
+from revc.planning import report
 from revc.planning.meter import trace
 from revc.planning.plan import plan
 from revc.planning.step import Steps, train
@@ -130,11 +132,45 @@ def test_a_plan_needs_runs_that_can_be_undone_and_leaves_settings_alone(tmp_path
     assert not (tmp_path / "tape").exists()
     assert torch.equal(state, torch.get_rng_state())
     assert model.bits == replace(model.bits, seed=None, spill=tmp_path / "tape")
-    with pytest.raises(BindError, match="exchanges bits: compiled"):
-        plan(model, memory="1GiB", inputs=values, compiled=True)
     model.bits.mode = "deployed"
-    with pytest.raises(BindError, match="deployed"):
-        plan(model, memory="1GiB", inputs=values)
+    for compiled in (False, True):
+        with pytest.raises(BindError, match="deployed"):
+            plan(model, memory="1GiB", inputs=values, compiled=compiled)
+
+
+def test_it_is_said_where_what_bits_hold_is_not_counted(tmp_path: Path) -> None:
+    model, values = made("valves")
+    counted = plan(model, memory="1GiB", inputs=values)
+    found = plan(model, memory="1GiB", inputs=values, measure=False)
+    assert found.peak < counted.peak
+    assert (counted.bits, found.bits) == (True, False)
+    assert "what bits hold not counted" in report.summary(found)
+    assert "not counted" not in report.summary(counted)
+    with pytest.raises(TooLittleError, match=r"turn \d \(what bits hold not counted\) sets"):
+        plan(model, memory=1, inputs=values, measure=False)
+    again = plan(model, memory="1GiB", inputs=values, known=found)
+    assert (again.bits, again.peak) == (True, counted.peak)
+    spec = tmp_path / "net.rev"
+    spec.write_text(MODELS["valves"] + "budget memory <= 1 KiB\n")
+    denied = CliRunner().invoke(app, ["lint", str(spec), "-D", "B=2", "-D", "T=8", "--probe"])
+    assert "(what bits hold not counted) sets: the budget is 1024" in denied.stdout
+
+
+def test_nothing_is_run_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any) -> int:
+        raise AssertionError("a step is run")
+
+    for name in ("step_bytes", "workspace", "moves_of"):
+        monkeypatch.setattr(plan_module, name, never)
+    spec = tmp_path / "net.rev"
+    spec.write_text(MODELS["valves"])
+    args = ["plan", str(spec), "-D", "B=2", "-D", "T=8", "--memory", "1GiB", "--format", "json"]
+    found = CliRunner().invoke(app, [*args, "--no-measure"])
+    answer = json.loads(found.stdout)
+    assert (answer["extra_flops"], answer["bits_counted"]) == (0, False)
+    assert isinstance(CliRunner().invoke(app, args).exception, AssertionError)
 
 
 def test_the_command_line_plans_and_compiles_them(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ from revc.cli.app import app
 from revc.errors import ScheduleError
 from revc.planning.costs import REBUILD, costs_of
 from revc.planning.link import link_of
+from revc.planning.lowest import lowest
 from revc.planning.plan import plan
 from revc.planning.step import Steps
 from revc.planning.workspace import workspace
+from revc.runtime.offload import Offloaded
 from tests.planner.test_models import made, measured
 
 FAST, SLOW = ("100TB/s", 1e6), ("1kB/s", 1e15)
@@ -77,6 +79,21 @@ def test_nothing_is_kept_on_the_device_of_what_is_offloaded() -> None:
         way = cost.ways[-2]
         assert (str(actions[-2]), str(actions[-1])) == ("offload", "save")
         assert (way.kept, way.rebuilds, way.time) == (cost.ways[0].kept, False, again[-2])
+
+
+@pytest.mark.parametrize("name", ["layers", "stages", "float state"])
+def test_what_lies_on_the_host_lowers_the_least_budget(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does where nothing is fetched ahead: then one segment's residuals are there at once."""
+    model, values = made(name)
+    link = link_of(*FAST)
+    least = lowest(costs_of(Steps(model, values))).step.peak
+    assert lowest(costs_of(Steps(model, values), link)).step.peak < least
+    alone = Steps(model, values)("offload").peak
+    monkeypatch.setattr(Offloaded, "overlaps", True)
+    monkeypatch.setattr(Offloaded, "_copies_beside", False)  # as where there are no numbers
+    assert Steps(model, values)("offload").peak > alone
 
 
 def test_an_earlier_plan_is_taken_up_only_where_copies_cost_the_same() -> None:

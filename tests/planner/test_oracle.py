@@ -38,7 +38,7 @@ def homogeneous(count: int) -> Chain:
     one = Segment(
         name="s", kind="opaque", t_fwd=1.0, t_bwd=1.0, out_bytes=1, resid_bytes=0, peak_bytes=0
     )
-    segments = tuple(one.model_copy(update={"name": f"s{i}"}) for i in range(count))
+    segments = tuple(one.replace(name=f"s{i}") for i in range(count))
     return Chain(name="homogeneous", input_bytes=1, segments=segments)
 
 

@@ -18,8 +18,9 @@ def taken(costs: Sequence[Cost], loss: int, choice: Sequence[int]) -> Found:
     kept, peak, time, rebuilt = 0, 0, 0.0, False
     for cost, number in zip(costs, choice, strict=True):
         way = cost.ways[number]
-        start = kept + (cost.snapshot if rebuilt and not way.rebuilds else 0)
-        peak = max(peak, start + way.forward, start + way.backward)
+        ends = rebuilt and not way.rebuilds
+        start = kept + (cost.snapshot if ends else 0)
+        peak = max(peak, start + way.forward, start + way.backward, kept + cost.entry * ends)
         kept, time, rebuilt = start + way.kept, time + way.time, way.rebuilds
     return max(peak, kept + loss), time
 
@@ -40,7 +41,7 @@ def drawn(seed: int) -> tuple[list[Cost], int, int]:
         if prod(counts) <= 5000:
             break
     costs = [
-        Cost(f"s{i}", draw(0, 10), tuple(way() for _ in range(count)))
+        Cost(f"s{i}", draw(0, 10), tuple(way() for _ in range(count)), draw(0, 60))
         for i, count in enumerate(counts)
     ]
     return costs, draw(1, 10), draw(5, 150)

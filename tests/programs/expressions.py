@@ -1,5 +1,6 @@
 """Random expressions of a wanted shape, kept to moderate values."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ FUNCTIONS = (
     "silu({})", "softsign({})", "sqrt(1 + abs({}))", "log(2 + abs({}))", "exp(tanh({}))",
     "tan(tanh({}) / 2)", "-{}",
 )  # fmt: skip
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,8 @@ class Writer:
         writer = Writer(self.scope, self.target)
         inner = writer.value(shape, 1)
         self.read |= writer.read
-        if inner is None or not writer.read:  # what reads nothing has no example's axis to mask
+        # What reads nothing has no example's axis to mask; `read` has what was only tried, too.
+        if inner is None or not writer.read.intersection(_WORD.findall(inner)):
             return None
         return f"dropout({inner}, p = {self.rng.choice(('0.25', '0.5', '1/4', '0'))})"
 

@@ -8,7 +8,6 @@ from revc.grammar.signatures import Signature, builtin_signatures
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Read, size
-from revc.ir.make import make
 from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin
 from revc.ir.types import FLOAT, Label, RegType, Shape, shape_text
@@ -75,12 +74,12 @@ def net_call(scope: Scope, node: ast.Call, expected: Shape | None) -> Expr:
 
 def inline(scope: Scope, node: ast.Call, signature: Signature, expected: Shape | None) -> Expr:
     """Return the value of a built-in net that is made where it is called."""
-    source = make(Builtin, name=signature.name, settings={})
+    source = Builtin(name=signature.name, settings={})
     slot = scope.slots.add(Draft(scope.namer.next(node.func), node.span, source))
     options, inputs = sort_args(scope, signature, node.args)
     given, tied = given_settings(scope, signature, options)
     if tied is not None:
-        scope.slots.drafts[slot].source = source.model_copy(update={"tied": tied.uses[0]})
+        scope.slots.drafts[slot].source = source.replace(tied=tied.uses[0])
     return _apply(scope, node, signature, given, slot, inputs, expected)
 
 
@@ -110,9 +109,9 @@ def _apply(
         raise scope.findings.reject(
             mismatch(node.span, f"`{node.func}` was called with other sizes")
         )
-    draft.source = draft.source.model_copy(update={"settings": settings})
+    draft.source = draft.source.replace(settings=settings)
     fix_types(scope, draft, types, shape, node.span)
-    return make(NetCall, span=node.span, slot=slot, args=args, shape=shape)
+    return NetCall(span=node.span, slot=slot, args=args, shape=shape)
 
 
 def _label_fits(scope: Scope, node: ast.Call, settings: Given, types: tuple[RegType, ...]) -> None:
@@ -149,7 +148,7 @@ def declared_call(scope: Scope, node: ast.Call, net: Net, expected: Shape | None
     types = tuple(arg_type(scope, arg) for arg in args)
     shape = net.result or expected or (args[0].shape if args else ())
     fix_types(scope, scope.slots.drafts[net.uses[0]], types, shape, node.span)
-    return make(NetCall, span=node.span, slot=net.uses[0], args=args, shape=shape)
+    return NetCall(span=node.span, slot=net.uses[0], args=args, shape=shape)
 
 
 def _only_inputs(scope: Scope, node: ast.Call, net: Net) -> list[ast.Expr]:
@@ -195,11 +194,11 @@ def substitute(scope: Scope, body: Expr, args: dict[str, Expr], span: Span) -> E
         if not isinstance(arg, Read) or arg.place.index:
             text = f"a slice of `{body.place.name}` needs a name: `let v = ...` and pass v"
             raise scope.findings.reject(mismatch(span, text))
-        place = body.place.model_copy(update={"name": arg.place.name})
-        return body.model_copy(update={"place": place})
+        place = body.place.replace(name=arg.place.name)
+        return body.replace(place=place)
     if isinstance(body, Elementwise | NetCall):
         inner = tuple(substitute(scope, arg, args, span) for arg in body.args)
-        return body.model_copy(update={"args": inner})
+        return body.replace(args=inner)
     return body
 
 
@@ -209,8 +208,8 @@ def arg_type(scope: Scope, arg: Expr) -> RegType:
         name = arg.place.name
         kind = scope.regs.live.get(name) or scope.regs.givens.get(name)
         if kind is not None:
-            return make(RegType, numerics=kind.numerics, shape=arg.shape)
-    return make(RegType, numerics=FLOAT, shape=arg.shape)
+            return RegType(numerics=kind.numerics, shape=arg.shape)
+    return RegType(numerics=FLOAT, shape=arg.shape)
 
 
 def fix_types(

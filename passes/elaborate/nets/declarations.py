@@ -8,7 +8,6 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.signatures import Separable, Signature, builtin_signatures
 from revc.ir.expr import FUNCTIONS
 from revc.ir.instructions import Instruction
-from revc.ir.make import make
 from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin, Hole, Setting, Source, TorchClass
 from revc.ir.types import RegType, Shape
@@ -75,9 +74,9 @@ def build(scope: Scope, decl: ast.NetDecl, name: str) -> Net:
         return _configured(scope, decl.value, signature, name)
     params = _params(scope, decl)
     if decl.value is None:
-        return _leaf(scope, decl, name, params, make(Hole, name=name, separable=decl.separable))
+        return _leaf(scope, decl, name, params, Hole(name=name, separable=decl.separable))
     if isinstance(decl.value, ast.Torch):
-        source = _torch(scope, decl.value).model_copy(update={"separable": decl.separable})
+        source = _torch(scope, decl.value).replace(separable=decl.separable)
         return _leaf(scope, decl, name, params, source)
     if decl.separable:
         text = "is made of nets that say themselves along what they are separable"
@@ -120,8 +119,7 @@ def _configured(scope: Scope, node: ast.Call, signature: Signature, name: str) -
         if option.required and option.name not in options:
             raise scope.findings.reject(missing_argument(node.func, option.name, node.span))
     given, tied = given_settings(scope, signature, options)
-    source = make(
-        Builtin,
+    source = Builtin(
         name=signature.name,
         settings=given,
         tied=tied.uses[0] if tied is not None else None,
@@ -179,7 +177,7 @@ def _torch(scope: Scope, node: ast.Torch) -> TorchClass:
     given, rest, _ = matched(scope.findings, node.args, takes)
     args = tuple(_setting(scope, arg.value) for arg in rest)
     kwargs = {name: _setting(scope, arg.value) for name, arg in given.items()}
-    return make(TorchClass, target=node.target, args=args, kwargs=kwargs)
+    return TorchClass(target=node.target, args=args, kwargs=kwargs)
 
 
 def _setting(scope: Scope, node: ast.Expr) -> Setting:

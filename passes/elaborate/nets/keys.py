@@ -23,7 +23,7 @@ def net_key(net: Net, slots: Slots) -> Hashable:
 
 def _declared(net: Net, source: Source, order: dict[int, int]) -> Hashable:
     assert isinstance(source, Builtin)
-    return _source(source.model_copy(update={"settings": dict(net.options)}), order)
+    return _source(source.replace(settings=dict(net.options)), order)
 
 
 def _source(source: Source, order: dict[int, int]) -> Hashable:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from revc.grammar.signatures import Signature
 from revc.grammar.span import Span
 from revc.ir.expr import Elementwise, Expr, NetCall, renumber
-from revc.ir.make import make
 from revc.ir.nets import Builtin, NetSlot, Setting, Source
 from revc.ir.types import RegType, Shape
 
@@ -107,8 +106,7 @@ class Slots:
 def _frozen(draft: Draft, where: dict[int, int]) -> NetSlot:
     assert draft.inputs is not None
     assert draft.output is not None
-    return make(
-        NetSlot,
+    return NetSlot(
         span=draft.span,
         name=draft.name,
         source=retied(draft.source, where.__getitem__),
@@ -120,7 +118,7 @@ def _frozen(draft: Draft, where: dict[int, int]) -> NetSlot:
 def retied(source: Source, where: Callable[[int], int]) -> Source:
     """Return `source` with the slot that it is tied to renumbered."""
     if isinstance(source, Builtin) and source.tied is not None:
-        return source.model_copy(update={"tied": where(source.tied)})
+        return source.replace(tied=where(source.tied))
     return source
 
 

@@ -6,7 +6,6 @@ then tells the width of the table; the embedding's own types come with its own c
 
 from revc.grammar import ast
 from revc.ir.dims import Dim
-from revc.ir.make import make
 from revc.ir.nets import Builtin
 from revc.ir.types import Label, RegType
 from revc.passes.elaborate.nets.slots import Draft, Given
@@ -45,8 +44,8 @@ def tied_size(
 def _imply(draft: Draft, table: Builtin, rows: int | Dim, width: Dim) -> None:
     """Give an embedding that was not called yet the types of one on a single label."""
     out = width if width.integer is None else width.integer
-    draft.source = table.model_copy(update={"settings": {**table.settings, "out": out}})
-    draft.inputs = (make(RegType, numerics=make(Label, size=Dim.of(rows)), shape=()),)
+    draft.source = table.replace(settings={**table.settings, "out": out})
+    draft.inputs = (RegType(numerics=Label(size=Dim.of(rows)), shape=()),)
     draft.output = (width,)
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr, Place
-from revc.ir.make import make
 from revc.ir.types import FLOAT, RegType
 from revc.passes.analysis.shapes import apart
 from revc.passes.rules.l102_use_after_move import moved
@@ -38,7 +37,7 @@ class LetRead:
     @property
     def type(self) -> RegType:
         """What a read of it gives."""
-        return make(RegType, numerics=FLOAT, shape=self.value.shape)
+        return RegType(numerics=FLOAT, shape=self.value.shape)
 
     def is_apart(self, at: Place, turns: Mapping[str, Dim]) -> bool:
         """Say whether it is certain to read nothing of a place."""

@@ -6,7 +6,6 @@ from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import At, AxisIndex, Place, Slice
-from revc.ir.make import make
 from revc.ir.types import RegType, Shape, shape_text
 from revc.passes.analysis.ranges import is_negative, is_split_by_turns, lows
 from revc.passes.analysis.size_needs import index_needs
@@ -30,13 +29,13 @@ def place(scope: Scope, node: ast.Name | ast.Index, shape: Shape) -> Place:
         Reported: the index does not fit.
     """
     if isinstance(node, ast.Name):
-        return make(Place, span=node.span, name=node.id)
+        return Place(span=node.span, name=node.id)
     items = _spread(scope, node, shape)
     index = tuple(
         _axis(scope, item, axis, node.span) for item, axis in zip(items, shape, strict=True)
     )
     full = all(isinstance(i, Slice) and i.lo == Dim() and i.hi is None for i in index)
-    found = make(Place, span=node.span, name=node.base.id, index=() if full else index)
+    found = Place(span=node.span, name=node.base.id, index=() if full else index)
     if not full:
         _within(scope, found, shape)
     return found
@@ -58,11 +57,11 @@ def _spread(scope: Scope, node: ast.Index, shape: Shape) -> list[ast.IndexItem]:
 
 def _axis(scope: Scope, item: ast.IndexItem, axis: Dim, span: Span) -> AxisIndex:
     if isinstance(item, ast.At):
-        return make(At, span=item.span, position=_bound(scope, item.value, axis))
+        return At(span=item.span, position=_bound(scope, item.value, axis))
     assert isinstance(item, ast.Range)
     lo = _bound(scope, item.lo, axis) if item.lo is not None else Dim()
     hi = _bound(scope, item.hi, axis) if item.hi is not None else None
-    return make(Slice, span=item.span, lo=lo, hi=None if hi == axis else hi)
+    return Slice(span=item.span, lo=lo, hi=None if hi == axis else hi)
 
 
 def _bound(scope: Scope, expr: ast.Expr, axis: Dim) -> Dim:
@@ -122,7 +121,7 @@ def _within(scope: Scope, place: Place, shape: Shape) -> None:
     """
     items = zip(place.index, shape, strict=True)
     for item, axis in items:
-        one = make(Place, span=item.span, name=place.name, index=(item,))
+        one = Place(span=item.span, name=place.name, index=(item,))
         for value, text in index_needs(one, (axis,)):
             if any(is_negative(low) for low in lows(value, scope.turns)):
                 raise scope.findings.reject(mismatch(item.span, text))

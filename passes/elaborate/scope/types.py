@@ -4,14 +4,13 @@ from collections.abc import Mapping
 
 from revc.grammar import ast
 from revc.ir.dims import Dim
-from revc.ir.make import make
 from revc.ir.types import Float, Label, Lattice, Numerics, RegType
 from revc.passes.elaborate.scope.names import size
 from revc.passes.rules.report import Findings
 from revc.passes.rules.s007_numeric_mix import numeric_mix
 
 WIDTHS = (16, 32, 64)
-DEFAULT = make(Lattice, integer_bits=12, fraction_bits=20)
+DEFAULT = Lattice(integer_bits=12, fraction_bits=20)
 
 
 def numerics(node: ast.Numerics, names: Mapping[str, Dim], findings: Findings) -> Numerics:
@@ -24,7 +23,7 @@ def numerics(node: ast.Numerics, names: Mapping[str, Dim], findings: Findings) -
         return Float()
     if node.kind == "label":
         assert node.size is not None
-        return make(Label, size=size(node.size, names, findings))
+        return Label(size=size(node.size, names, findings))
     whole, fraction = node.integer_bits or 0, node.fraction_bits or 0
     if whole + fraction not in WIDTHS:
         raise findings.reject(
@@ -33,7 +32,7 @@ def numerics(node: ast.Numerics, names: Mapping[str, Dim], findings: Findings) -
                 f"lattice(Q{whole}.{fraction}) has {whole + fraction} bits: use 16, 32 or 64",
             )
         )
-    return make(Lattice, integer_bits=whole, fraction_bits=fraction)
+    return Lattice(integer_bits=whole, fraction_bits=fraction)
 
 
 def regtype(
@@ -46,4 +45,4 @@ def regtype(
     """
     kind = numerics(node.numerics, names, findings) if node.numerics else default
     shape = tuple(size(dim, names, findings) for dim in node.dims)
-    return make(RegType, numerics=kind, shape=shape)
+    return RegType(numerics=kind, shape=shape)

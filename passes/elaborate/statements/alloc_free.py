@@ -2,7 +2,6 @@
 
 from revc.grammar import ast
 from revc.ir.instructions import Alloc, Emit, Forget, Free, Instruction, Let
-from revc.ir.make import make
 from revc.passes.elaborate.expressions import as_numbers, places_read, value
 from revc.passes.elaborate.scope.registers import LetRead
 from revc.passes.elaborate.scope.scope import Scope
@@ -23,7 +22,7 @@ def alloc(scope: Scope, node: ast.Alloc, undo: bool) -> Steps:
     kind = made_type(scope, node.type)
     if undo:
         scope.elaboration.checked.add(node.span)
-        return _free(scope, ast.Free.model_construct(
+        return _free(scope, ast.Free(
             span=node.span, names=node.names, value=node.value
         ))  # fmt: skip
     start = value(scope, node.value, kind.shape)
@@ -34,7 +33,7 @@ def alloc(scope: Scope, node: ast.Alloc, undo: bool) -> Steps:
     steps: Steps = []
     for name in node.names:
         scope.regs.make(name.id, kind, name.span)
-        steps.append(make(Alloc, span=node.span, name=name.id, type=kind, value=start))
+        steps.append(Alloc(span=node.span, name=name.id, type=kind, value=start))
     return steps
 
 
@@ -60,7 +59,7 @@ def _free(scope: Scope, node: ast.Free) -> Steps:
             if place.name == name.id:
                 raise scope.findings.reject(self_read(name.id, node.value.span, let))
         scope.regs.take(name.id, "freed", node.span)
-        steps.append(make(Free, span=node.span, name=name.id, type=kind, value=end))
+        steps.append(Free(span=node.span, name=name.id, type=kind, value=end))
     return steps
 
 
@@ -73,7 +72,7 @@ def forget(scope: Scope, node: ast.Forget, undo: bool) -> Steps:
     for name in node.names:
         kind = scope.regs.target(name.id, name.span)
         scope.regs.take(name.id, "forgotten", node.span)
-        steps.append(make(Forget, span=node.span, name=name.id, type=kind))
+        steps.append(Forget(span=node.span, name=name.id, type=kind))
     return steps
 
 
@@ -88,7 +87,7 @@ def let(scope: Scope, node: ast.Let, undo: bool) -> Steps:
         text = f"reads more than {MOST_PLACES} places by the names of others"
         raise scope.findings.reject(bad_argument("let", text, node.span))
     scope.regs.let(node.name, LetRead(read, places, as_numbers(scope, read)))
-    return [make(Let, span=node.span, name=node.name, value=read)]
+    return [Let(span=node.span, name=node.name, value=read)]
 
 
 def emit(scope: Scope, node: ast.Emit, undo: bool) -> Steps:
@@ -97,7 +96,7 @@ def emit(scope: Scope, node: ast.Emit, undo: bool) -> Steps:
     scope.emit([node.name], node.span)
     seen = value(scope, node.value)
     no_dropout(scope, seen)
-    return [make(Emit, span=node.span, name=node.name, value=seen)]
+    return [Emit(span=node.span, name=node.name, value=seen)]
 
 
 def _reads_only(scope: Scope, kind: str, node: ast.Node, undo: bool) -> None:

@@ -7,7 +7,6 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.signatures import builtin_signatures
 from revc.ir.expr import Read
 from revc.ir.instructions import BlockCall, Instruction, forgets
-from revc.ir.make import make
 from revc.passes.analysis.arguments import Formals
 from revc.passes.analysis.doubts import doubtful
 from revc.passes.analysis.exact_state import exact_state
@@ -233,8 +232,7 @@ def _finish(
     if block.doubts:
         scope.doubts.append(doubtful(node.block, block.doubts, node.span))
     places = tuple(givens[register.name].place for register in ir.givens)
-    return make(
-        BlockCall,
+    return BlockCall(
         span=node.span, label=label, block=ir, undo=undo, args=tuple(n.id for n in state),
         results=tuple(results), givens=places, nets=nets,
     )  # fmt: skip

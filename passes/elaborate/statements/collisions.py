@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from revc.ir.expr import Elementwise, Expr, Place, Read, reads, size
-from revc.ir.make import make
 from revc.ir.types import Lattice, RegType
 from revc.passes.analysis.closed_form import evaluate, is_closed
 from revc.passes.analysis.witness import GRID, Point, Raw, find_collision
@@ -29,9 +28,9 @@ class Sought(NamedTuple):
 
 def added(at: Place, kind: RegType, value: Expr, sign: int) -> Expr:
     """Return what a register becomes to which a value is added."""
-    own = make(Read, span=at.span, place=at, shape=kind.shape)
+    own = Read(span=at.span, place=at, shape=kind.shape)
     function = "add" if sign > 0 else "sub"
-    return make(Elementwise, span=at.span, function=function, args=(own, value), shape=kind.shape)
+    return Elementwise(span=at.span, function=function, args=(own, value), shape=kind.shape)
 
 
 def sought(scope: Scope, places: Places, values: Sequence[Expr]) -> Sought:
@@ -90,7 +89,7 @@ def _written(scope: Scope, expr: Expr, done: dict[str, Expr]) -> Expr:
         return done[name]
     if isinstance(expr, Elementwise):
         args = tuple(_written(scope, arg, done) for arg in expr.args)
-        return expr.model_copy(update={"args": args})
+        return expr.replace(args=args)
     return expr
 
 

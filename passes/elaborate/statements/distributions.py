@@ -9,7 +9,6 @@ from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.expr import Expr
 from revc.ir.instructions import Distribution
-from revc.ir.make import make
 from revc.ir.types import Label, Lattice, RegType, Shape, shape_text
 from revc.passes.analysis.arguments import Formals
 from revc.passes.elaborate.arguments import matched
@@ -79,8 +78,7 @@ def distribution(scope: Scope, node: ast.Expr, kind: RegType, residue: Residue) 
     params = _params(scope, node, family, rest, _wanted(scope, node, family, settings, kind), kind)
     policy, bits = _residue(scope, named.get("residue"), kind, residue)
     _check_step(scope, node, kind, settings, policy, bits)
-    return make(
-        Distribution,
+    return Distribution(
         family=cast(Any, node.func),
         params=params,
         settings=settings,

@@ -13,7 +13,6 @@ from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import Elementwise, Expr, NetCall, Number, Place, Read, walk
 from revc.ir.instructions import Add, Distribution, Draw, Instruction, Put
-from revc.ir.make import make
 from revc.ir.net_kinds import kind_of
 from revc.ir.nets import Builtin
 from revc.ir.types import Label, RegType, Shape
@@ -36,7 +35,7 @@ class _Masks:
         """Return an expression whose dropouts are products with masks."""
         if isinstance(expr, Elementwise | NetCall):
             args = tuple(self.replaced(arg) for arg in expr.args)
-            expr = expr.model_copy(update={"args": args})
+            expr = expr.replace(args=args)
         rate = _rate(self.scope, expr)
         if rate is None or not isinstance(expr, NetCall):
             return expr
@@ -48,8 +47,8 @@ class _Masks:
             raise self.scope.findings.reject(mismatch(span, text))
         name = self._name()
         self.found.append((name, _mask_type(value.shape), rate))
-        mask = make(Read, span=span, place=make(Place, span=span, name=name), shape=value.shape)
-        kept = make(Number, span=span, value=1 / (1 - rate))
+        mask = Read(span=span, place=Place(span=span, name=name), shape=value.shape)
+        kept = Number(span=span, value=1 / (1 - rate))
         return _times(_times(value, mask, span), kept, span)
 
     def _name(self) -> str:
@@ -62,11 +61,11 @@ class _Masks:
 
 
 def _mask_type(shape: Shape) -> RegType:
-    return make(RegType, numerics=make(Label, size=Dim.of(2)), shape=shape)
+    return RegType(numerics=Label(size=Dim.of(2)), shape=shape)
 
 
 def _times(left: Expr, right: Expr, span: Span) -> Expr:
-    return make(Elementwise, span=span, function="mul", args=(left, right), shape=left.shape)
+    return Elementwise(span=span, function="mul", args=(left, right), shape=left.shape)
 
 
 def _rate(scope: Scope, expr: Expr) -> float | None:
@@ -98,11 +97,11 @@ def masked(scope: Scope, step: Add, batch: Shape, undo: bool) -> list[Instructio
     masks = _Masks(scope, batch)
     value = masks.replaced(step.value)
     if value is step.value or not masks.found:
-        return [step.model_copy(update={"value": value})]
+        return [step.replace(value=value)]
     sign = -step.sign if undo else step.sign
     forward: list[Instruction] = [
         *(_move(Draw, step.span, mask) for mask in masks.found),
-        step.model_copy(update={"value": value, "sign": sign}),
+        step.replace(value=value, sign=sign),
         *(_move(Put, step.span, mask) for mask in reversed(masks.found)),
     ]
     return [one.inverse() for one in reversed(forward)] if undo else forward
@@ -110,7 +109,7 @@ def masked(scope: Scope, step: Add, batch: Shape, undo: bool) -> list[Instructio
 
 def _move(kind: type[Draw] | type[Put], span: Span, mask: tuple[str, RegType, float]) -> Draw | Put:
     name, held, rate = mask
-    by = make(Distribution, family="dropout", params=(), settings={"p": rate}, residue="none")
+    by = Distribution(family="dropout", params=(), settings={"p": rate}, residue="none")
     fields: dict[str, Any] = {
         "span": span,
         "target": name,
@@ -119,4 +118,4 @@ def _move(kind: type[Draw] | type[Put], span: Span, mask: tuple[str, RegType, fl
         "meter": METER,
         "stack": None,
     }
-    return kind.model_construct(**fields)
+    return kind(**fields)

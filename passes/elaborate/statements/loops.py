@@ -6,7 +6,6 @@ from dataclasses import replace
 from revc.grammar import ast
 from revc.ir.dims import Dim
 from revc.ir.instructions import Instruction, Repeat, forgets
-from revc.ir.make import make
 from revc.ir.program import Register
 from revc.passes.elaborate.bodies import Body
 from revc.passes.elaborate.close import close
@@ -55,8 +54,7 @@ def repeat(scope: Scope, node: ast.Repeat, undo: bool) -> list[Instruction]:
     for name in registers:
         if name in inner.regs.written:  # its lets have heard of it as the body was read
             scope.regs.written.setdefault(name, inner.regs.written[name])
-    loop = make(
-        Repeat,
+    loop = Repeat(
         span=node.span, label=label, body=body.block, count=count, index=node.index,
         reversed=node.reversed, share=node.share, registers=registers,
         givens=tuple(given.name for given in body.block.givens),
@@ -151,12 +149,10 @@ def _block(
 ) -> Body:
     regs, outer = inner.regs, scope.regs
     touched = [n for n in outer.live if n in regs.used or n in regs.written]
-    registers = tuple(make(Register, span=node.span, name=n, type=outer.live[n]) for n in touched)
+    registers = tuple(Register(span=node.span, name=n, type=outer.live[n]) for n in touched)
     reads = {**outer.givens, **{n: let.type for n, let in outer.lets.items()}}
     givens = tuple(
-        make(Register, span=node.span, name=n, type=kind)
-        for n, kind in reads.items()
-        if n in regs.used
+        Register(span=node.span, name=n, type=kind) for n, kind in reads.items() if n in regs.used
     )
     outer.used.update(dict.fromkeys([*touched, *(given.name for given in givens)]))
     return close(inner, name, node.span, registers, registers, givens, steps)

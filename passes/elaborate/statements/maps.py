@@ -8,7 +8,6 @@ from revc.grammar.signatures import builtin_signatures
 from revc.ir.expr import Expr, NetCall
 from revc.ir.instructions import Apply, Instruction, Mix
 from revc.ir.instructions.linear_maps import NAMED
-from revc.ir.make import make
 from revc.ir.net_kinds import MATRICES
 from revc.ir.nets import Builtin, Hole
 from revc.ir.types import Label, Lattice, RegType, shape_text
@@ -54,8 +53,7 @@ def mix(scope: Scope, node: ast.Mix, undo: bool) -> Steps:
         raise scope.findings.reject(not_exact(text, node.by.span))
     scope.regs.change(at.name, node.span, at)
     return [
-        make(
-            Mix,
+        Mix(
             span=node.span,
             target=at,
             family=cast(Any, family),
@@ -73,7 +71,7 @@ def _mixing(scope: Scope, node: ast.Expr) -> ast.Call:
         Reported: it is something else; a plain matrix may be singular.
     """
     if isinstance(node, ast.Name):
-        node = ast.Call.model_construct(span=node.span, func=node.id, func_span=node.span, args=())
+        node = ast.Call(span=node.span, func=node.id, func_span=node.span, args=())
     if not isinstance(node, ast.Call):
         text = f"takes one of {', '.join(MIXES)}"
         raise scope.findings.reject(bad_argument("mix", text, node.span))
@@ -139,12 +137,12 @@ def apply(scope: Scope, node: ast.Apply, undo: bool) -> Steps:
         reason = f"`{call.func}` is declared to be a bijection, on trust"
         scope.doubts.append(Doubt("ASSUMED", reason, node.span))
     scope.regs.change(at.name, node.span, at)
-    return [make(Apply, span=node.span, target=at, bijection=call.func, settings={}, undo=undo)]
+    return [Apply(span=node.span, target=at, bijection=call.func, settings={}, undo=undo)]
 
 
 def _named(scope: Scope, what: str, node: ast.Expr, known: Collection[str]) -> ast.Call:
     if isinstance(node, ast.Name):
-        node = ast.Call.model_construct(span=node.span, func=node.id, func_span=node.span, args=())
+        node = ast.Call(span=node.span, func=node.id, func_span=node.span, args=())
     if not isinstance(node, ast.Call):
         raise scope.findings.reject(
             bad_argument(what, f"takes one of {', '.join(known)}", node.span)

@@ -5,7 +5,6 @@ from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.expr import At, Expr, Place
 from revc.ir.instructions import Draw, Instruction, Put, Scale, Valve
-from revc.ir.make import make
 from revc.ir.types import Label, Lattice, RegType
 from revc.passes.analysis.doubts import Doubt, Verdict
 from revc.passes.analysis.interval import bounds
@@ -41,8 +40,7 @@ def put(scope: Scope, node: ast.Put, undo: bool) -> Steps:
         _apart(scope, name, by.params, node.by.span)
         scope.regs.take(name.id, "put on the tape", node.span)
     return [
-        make(
-            Put,
+        Put(
             span=node.span, target=name.id, type=kind, by=by, meter=node.meter,
             stack=node.stack, undo=undo,
         )
@@ -74,8 +72,7 @@ def draw(scope: Scope, node: ast.Draw, undo: bool) -> Steps:
     else:
         scope.regs.make(name.id, kind, name.span)
     return [
-        make(
-            Draw,
+        Draw(
             span=node.span, target=name.id, type=kind, by=by, meter=node.meter,
             stack=node.stack, undo=undo,
         )
@@ -103,8 +100,7 @@ def valve(scope: Scope, node: ast.Valve, undo: bool) -> Steps:
     check_apart(scope, at, by.params, node.by.span)
     scope.regs.change(at.name, node.span, at)
     return [
-        make(
-            Valve,
+        Valve(
             span=node.span, target=at, by=by, meter=node.meter, stack=node.stack, undo=undo
         )
     ]  # fmt: skip
@@ -130,8 +126,7 @@ def scale(scope: Scope, node: ast.Scale, undo: bool) -> Steps:
     lo, hi = _range(scope, node, factor)
     scope.findings.demand(clamped(bounds(factor), (lo, hi), node.factor.span))
     return [
-        make(
-            Scale,
+        Scale(
             span=node.span, target=at, factor=factor, lo=lo, hi=hi, meter=node.meter,
             stack=node.stack, undo=undo,
         )

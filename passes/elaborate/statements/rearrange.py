@@ -4,7 +4,6 @@ from revc.grammar import ast
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
 from revc.ir.instructions import Instruction, Join, Permute, Reshape, Split, Squeeze, Swap
-from revc.ir.make import make
 from revc.ir.types import RegType, Shape, shape_text
 from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.scope import Scope
@@ -26,7 +25,7 @@ def swap(scope: Scope, node: ast.Swap, undo: bool) -> Steps:
     _alike(scope, node.right, two, node.left, one)
     for name in (node.left, node.right):
         regs.change(name.id, node.span)
-    return [make(Swap, span=node.span, left=node.left.id, right=node.right.id)]
+    return [Swap(span=node.span, left=node.left.id, right=node.right.id)]
 
 
 def split(scope: Scope, node: ast.Split, undo: bool) -> Steps:
@@ -53,12 +52,12 @@ def _split(
     if width.constant is not None and width.integer is None:
         raise scope.findings.reject(odd_split(whole.shape[axis], len(parts), span))
     shape = (*whole.shape[:axis], width, *whole.shape[axis + 1 :])
-    kind = make(RegType, numerics=whole.numerics, shape=shape)
+    kind = RegType(numerics=whole.numerics, shape=shape)
     scope.regs.take(source.id, "split", span)
     for part in parts:
         scope.regs.make(part.id, kind, part.span)
     names = tuple(part.id for part in parts)
-    return [make(Split, span=span, source=source.id, parts=names, axis=axis, type=kind)]
+    return [Split(span=span, source=source.id, parts=names, axis=axis, type=kind)]
 
 
 def _join(
@@ -73,10 +72,10 @@ def _join(
     shape[axis] = shape[axis] * len(parts)
     for part in parts:
         scope.regs.take(part.id, "joined", span)
-    whole = make(RegType, numerics=kinds[0].numerics, shape=tuple(shape))
+    whole = RegType(numerics=kinds[0].numerics, shape=tuple(shape))
     scope.regs.make(target.id, whole, target.span)
     names = tuple(part.id for part in parts)
-    return [make(Join, span=span, parts=names, target=target.id, axis=axis, part=kinds[0])]
+    return [Join(span=span, parts=names, target=target.id, axis=axis, part=kinds[0])]
 
 
 def _alike(scope: Scope, name: ast.Name, kind: RegType, other: ast.Name, wanted: RegType) -> None:
@@ -108,7 +107,7 @@ def permute(scope: Scope, node: ast.Permute, undo: bool) -> Steps:
     if sorted(whole) != list(range(rank)) or len(order) != rank or whole[0] != 0:
         text = f"the order must hold 0 to {rank - 1} once each, 0 first: axis 0 is the example"
         raise scope.findings.reject(mismatch(node.span, text))
-    step = make(Permute, span=node.span, target=node.target.id, order=whole)
+    step = Permute(span=node.span, target=node.target.id, order=whole)
     return [_in_place(scope, step.inverse() if undo else step, node.target)]
 
 
@@ -124,7 +123,7 @@ def reshape(scope: Scope, node: ast.Reshape, undo: bool) -> Steps:
     if _elements(after) != _elements(kind.shape) or after[:1] != kind.shape[:1]:
         text = f"{shape_text(kind.shape)} does not reshape to {shape_text(after)}"
         raise scope.findings.reject(mismatch(node.span, text))
-    step = make(Reshape, span=node.span, target=node.target.id, before=kind.shape, after=after)
+    step = Reshape(span=node.span, target=node.target.id, before=kind.shape, after=after)
     return [_in_place(scope, step, node.target)]
 
 
@@ -147,7 +146,7 @@ def squeeze(scope: Scope, node: ast.Squeeze, undo: bool) -> Steps:
     for dim in divided:
         if dim.integer is not None and dim.integer % by:
             raise scope.findings.reject(odd_split(dim, by, node.span))
-    step = make(Squeeze, span=node.span, target=node.target.id, factor=factor, undo=undo)
+    step = Squeeze(span=node.span, target=node.target.id, factor=factor, undo=undo)
     return [_in_place(scope, step, node.target)]
 
 

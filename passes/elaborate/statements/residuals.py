@@ -14,6 +14,7 @@ from revc.passes.elaborate.scope.scope import Scope
 from revc.passes.elaborate.statements.collisions import added, sought, with_lets
 from revc.passes.elaborate.statements.updates import Steps, check_fits, target
 from revc.passes.rules.b202_residual_contraction import not_contracting
+from revc.passes.rules.c901_not_yet_supported import ROUNDS
 
 
 def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
@@ -21,15 +22,13 @@ def residual(scope: Scope, node: ast.Residual, undo: bool) -> Steps:
     at, kind = target(scope, node.target)
     call = node.net
     if isinstance(call, ast.Name):
-        arg = ast.Arg.model_construct(span=call.span, name=None, value=node.target)
-        call = ast.Call.model_construct(
-            span=call.span, func=call.id, func_span=call.span, args=(arg,)
-        )
+        arg = ast.Arg(span=call.span, name=None, value=node.target)
+        call = ast.Call(span=call.span, func=call.id, func_span=call.span, args=(arg,))
     change = value(scope, call, kind.shape)
     check_fits(scope, call.span, change, at.name, kind)
     scope.regs.change(at.name, node.span, at)
     _contraction(scope, node, at, kind, change)
-    scope.elaboration.unsupported("residual", node.span)
+    scope.elaboration.unsupported("residual", ROUNDS, node.span)
     return []
 
 

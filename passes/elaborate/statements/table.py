@@ -79,10 +79,14 @@ HANDLERS: dict[type[ast.Node], str] = {
 }
 
 
-@cache
 def handler(kind: type[ast.Node]) -> Handler:
     """Return the function that elaborates a kind of statement; most specs need few of the files."""
-    module, _, function = HANDLERS[kind].rpartition(".")
+    return _imported(HANDLERS[kind])
+
+
+@cache
+def _imported(path: str) -> Handler:
+    module, _, function = path.rpartition(".")
     found: Handler = getattr(import_module(f"revc.passes.elaborate.{module}"), function)
     return found
 

@@ -8,7 +8,6 @@ from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions import Add, Instruction, Negate
-from revc.ir.make import make
 from revc.ir.types import Float, Label, Numerics, RegType
 from revc.passes.analysis.doubts import Doubt
 from revc.passes.analysis.shapes import indexed
@@ -33,7 +32,7 @@ def target(scope: Scope, node: ast.Name | ast.Index) -> tuple[Place, RegType]:
     name = name_of(node)
     kind = scope.regs.target(name.id, name.span)
     at = place(scope, node, kind.shape)
-    return at, make(RegType, numerics=kind.numerics, shape=indexed(kind.shape, at.index))
+    return at, RegType(numerics=kind.numerics, shape=indexed(kind.shape, at.index))
 
 
 def update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
@@ -58,7 +57,7 @@ def _update(scope: Scope, node: ast.Update, undo: bool) -> Steps:
         note = whole.note if whole.tried else ""  # else there is nothing to say beyond the finding
         raise scope.findings.reject(colliding(wrong, whole.collision, note))
     scope.regs.change(at.name, node.span, at)
-    step = make(Add, span=node.span, target=at, sign=sign, value=increment)
+    step = Add(span=node.span, target=at, sign=sign, value=increment)
     return masked(scope, step, kind.shape[:1], undo)
 
 
@@ -66,7 +65,7 @@ def negate(scope: Scope, node: ast.Negate, undo: bool) -> Steps:
     """`negate y`, its own inverse."""
     at, _ = target(scope, node.target)
     scope.regs.change(at.name, node.span, at)
-    return [make(Negate, span=node.span, target=at)]
+    return [Negate(span=node.span, target=at)]
 
 
 def check_fits(scope: Scope, span: Span, expr: Expr, name: str, kind: RegType) -> None:

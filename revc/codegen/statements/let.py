@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from revc.codegen.call_places import Places
 from revc.ir.expr import Expr
 from revc.ir.instructions import Let
-from revc.ir.make import make
 from revc.ir.types import FLOAT, RegType
 from revc.runtime import cotangents
 
@@ -63,4 +62,4 @@ def pull(body: "Pull", step: Let) -> None:
 
 
 def _type(value: Expr) -> RegType:
-    return make(RegType, numerics=FLOAT, shape=value.shape)
+    return RegType(numerics=FLOAT, shape=value.shape)

@@ -1,10 +1,5 @@
 """The kinds of instruction; a new kind is one file and one line here."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from revc.ir import program
 from revc.ir.instructions.add import Add
 from revc.ir.instructions.base import Env
 from revc.ir.instructions.linear_maps import Apply, Mix
@@ -15,7 +10,7 @@ from revc.ir.instructions.negate import Negate
 from revc.ir.instructions.reading import Emit, Let
 from revc.ir.instructions.structure import BlockCall, Repeat
 
-Instruction = Annotated[
+Instruction = (
     Add
     | Negate
     | Swap
@@ -37,13 +32,8 @@ Instruction = Annotated[
     | Valve
     | Scale
     | Mix
-    | Apply,
-    Field(discriminator="kind"),
-]
-
-# A block's body holds instructions and some instructions hold blocks: this closes the circle. The
-# validators are made when the first of these nodes is validated, so importing this costs little.
-program.Instruction = Instruction  # type: ignore[attr-defined]
+    | Apply
+)
 
 __all__ = [
     "Add",

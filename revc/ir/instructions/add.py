@@ -27,7 +27,7 @@ class Add(Instruction):
 
     def inverse(self) -> "Add":
         """Subtract what was added."""
-        return self.model_copy(update={"sign": -self.sign})
+        return self.replace(sign=-self.sign)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the increment."""
@@ -39,4 +39,4 @@ class Add(Instruction):
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Map the increment."""
-        return self.model_copy(update={"value": expr(self.value)})
+        return self.replace(value=expr(self.value))

@@ -32,7 +32,7 @@ class Mix(Instruction):
 
     def inverse(self) -> "Mix":
         """Multiply by the inverse."""
-        return self.model_copy(update={"undo": not self.undo})
+        return self.replace(undo=not self.undo)
 
     @property
     def slot(self) -> int | None:
@@ -47,7 +47,7 @@ class Mix(Instruction):
         """Map the matrix."""
         if self.matrix is None:
             return self
-        return self.model_copy(update={"matrix": expr(self.matrix)})
+        return self.replace(matrix=expr(self.matrix))
 
     def targets(self) -> tuple[Place, ...]:
         """Return the place that is mixed."""
@@ -73,7 +73,7 @@ class Apply(Instruction):
 
     def inverse(self) -> "Apply":
         """Apply the inverse."""
-        return self.model_copy(update={"undo": not self.undo})
+        return self.replace(undo=not self.undo)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the place that changes."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions.base import Env, Instruction, live
-from revc.ir.make import make
 from revc.ir.memo import per_node
 from revc.ir.types import RegType
 
@@ -33,7 +32,7 @@ class Alloc(Instruction):
 
     def inverse(self) -> "Free":
         """Check and remove it."""
-        return make(Free, span=self.span, name=self.name, type=self.type, value=self.value)
+        return Free(span=self.span, name=self.name, type=self.type, value=self.value)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the value."""
@@ -41,11 +40,11 @@ class Alloc(Instruction):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the new register."""
-        return (make(Place, span=self.span, name=self.name),)
+        return (Place(span=self.span, name=self.name),)
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Map the value."""
-        return self.model_copy(update={"value": expr(self.value)})
+        return self.replace(value=expr(self.value))
 
 
 class Free(Instruction):
@@ -63,7 +62,7 @@ class Free(Instruction):
 
     def inverse(self) -> Alloc:
         """Make it again."""
-        return make(Alloc, span=self.span, name=self.name, type=self.type, value=self.value)
+        return Alloc(span=self.span, name=self.name, type=self.type, value=self.value)
 
     def values(self) -> tuple[Expr, ...]:
         """Return the value."""
@@ -71,11 +70,11 @@ class Free(Instruction):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register that ends."""
-        return (make(Place, span=self.span, name=self.name),)
+        return (Place(span=self.span, name=self.name),)
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Map the value."""
-        return self.model_copy(update={"value": expr(self.value)})
+        return self.replace(value=expr(self.value))
 
 
 class Forget(Instruction):
@@ -92,11 +91,11 @@ class Forget(Instruction):
 
     def inverse(self) -> "Recall":
         """Take what the run kept."""
-        return make(Recall, span=self.span, name=self.name, type=self.type)
+        return Recall(span=self.span, name=self.name, type=self.type)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register that ends."""
-        return (make(Place, span=self.span, name=self.name),)
+        return (Place(span=self.span, name=self.name),)
 
 
 class Recall(Instruction):
@@ -112,11 +111,11 @@ class Recall(Instruction):
 
     def inverse(self) -> Forget:
         """Forget it."""
-        return make(Forget, span=self.span, name=self.name, type=self.type)
+        return Forget(span=self.span, name=self.name, type=self.type)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register that is made."""
-        return (make(Place, span=self.span, name=self.name),)
+        return (Place(span=self.span, name=self.name),)
 
 
 @per_node

@@ -11,7 +11,6 @@ from typing import ClassVar, Literal, Self
 
 from revc.ir.expr import Expr, Place
 from revc.ir.instructions.base import Env, Instruction, live
-from revc.ir.make import make
 from revc.ir.types import IRNode, RegType
 
 Side = Literal["put", "draw"]
@@ -28,7 +27,7 @@ class Distribution(IRNode):
 
     def map(self, expr: Callable[[Expr], Expr]) -> "Distribution":
         """Map the parameters."""
-        return self.model_copy(update={"params": tuple(expr(param) for param in self.params)})
+        return self.replace(params=tuple(expr(param) for param in self.params))
 
 
 class Metered(Instruction):
@@ -47,7 +46,7 @@ class Metered(Instruction):
 
     def inverse(self) -> Self:
         """Exchange the other way."""
-        return self.model_copy(update={"undo": not self.undo})
+        return self.replace(undo=not self.undo)
 
 
 class Coded(Metered):
@@ -76,11 +75,11 @@ class Coded(Metered):
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register that moves."""
-        return (make(Place, span=self.span, name=self.target),)
+        return (Place(span=self.span, name=self.target),)
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Map the distribution's parameters."""
-        return self.model_copy(update={"by": self.by.map(expr)})
+        return self.replace(by=self.by.map(expr))
 
 
 class Put(Coded):
@@ -118,7 +117,7 @@ class Valve(Metered):
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Map the distribution's parameters."""
-        return self.model_copy(update={"by": self.by.map(expr)})
+        return self.replace(by=self.by.map(expr))
 
 
 class Scale(Metered):
@@ -144,4 +143,4 @@ class Scale(Metered):
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Map the factor."""
-        return self.model_copy(update={"factor": expr(self.factor)})
+        return self.replace(factor=expr(self.factor))

@@ -9,7 +9,6 @@ from typing import Literal
 from revc.ir.dims import Dim
 from revc.ir.expr import Place
 from revc.ir.instructions.base import Env, Instruction, live
-from revc.ir.make import make
 from revc.ir.types import RegType, Shape
 
 
@@ -35,8 +34,8 @@ class Swap(Move):
     def targets(self) -> tuple[Place, ...]:
         """Return both registers."""
         return (
-            make(Place, span=self.span, name=self.left),
-            make(Place, span=self.span, name=self.right),
+            Place(span=self.span, name=self.left),
+            Place(span=self.span, name=self.right),
         )
 
 
@@ -57,8 +56,7 @@ class Split(Move):
 
     def inverse(self) -> "Join":
         """Join the parts."""
-        return make(
-            Join,
+        return Join(
             span=self.span,
             parts=self.parts,
             target=self.source,
@@ -69,7 +67,7 @@ class Split(Move):
     def targets(self) -> tuple[Place, ...]:
         """Return the whole and its parts."""
         names = (self.source, *self.parts)
-        return tuple(make(Place, span=self.span, name=name) for name in names)
+        return tuple(Place(span=self.span, name=name) for name in names)
 
 
 class Join(Move):
@@ -88,12 +86,11 @@ class Join(Move):
             del env[name]
         shape = list(self.part.shape)
         shape[self.axis] = shape[self.axis] * len(self.parts)
-        env[self.target] = make(RegType, numerics=self.part.numerics, shape=tuple(shape))
+        env[self.target] = RegType(numerics=self.part.numerics, shape=tuple(shape))
 
     def inverse(self) -> Split:
         """Split the whole."""
-        return make(
-            Split,
+        return Split(
             span=self.span,
             source=self.target,
             parts=self.parts,
@@ -104,7 +101,7 @@ class Join(Move):
     def targets(self) -> tuple[Place, ...]:
         """Return the parts and the whole."""
         names = (*self.parts, self.target)
-        return tuple(make(Place, span=self.span, name=name) for name in names)
+        return tuple(Place(span=self.span, name=name) for name in names)
 
 
 class Permute(Move):
@@ -118,16 +115,16 @@ class Permute(Move):
         """Reorder the shape."""
         old = live(env, self.target)
         shape = tuple(old.shape[axis] for axis in self.order)
-        env[self.target] = make(RegType, numerics=old.numerics, shape=shape)
+        env[self.target] = RegType(numerics=old.numerics, shape=shape)
 
     def inverse(self) -> "Permute":
         """Permute by the inverse order."""
         back = tuple(self.order.index(axis) for axis in range(len(self.order)))
-        return self.model_copy(update={"order": back})
+        return self.replace(order=back)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register."""
-        return (make(Place, span=self.span, name=self.target),)
+        return (Place(span=self.span, name=self.target),)
 
 
 class Reshape(Move):
@@ -141,15 +138,15 @@ class Reshape(Move):
     def step(self, env: Env) -> None:
         """Replace the shape."""
         old = live(env, self.target)
-        env[self.target] = make(RegType, numerics=old.numerics, shape=self.after)
+        env[self.target] = RegType(numerics=old.numerics, shape=self.after)
 
     def inverse(self) -> "Reshape":
         """Go back to the old shape."""
-        return self.model_copy(update={"before": self.after, "after": self.before})
+        return self.replace(before=self.after, after=self.before)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register."""
-        return (make(Place, span=self.span, name=self.target),)
+        return (Place(span=self.span, name=self.target),)
 
 
 class Squeeze(Move):
@@ -169,12 +166,12 @@ class Squeeze(Move):
             shape = (batch, channels / area, height * factor, width * factor)
         else:
             shape = (batch, channels * area, height / factor, width / factor)
-        env[self.target] = make(RegType, numerics=old.numerics, shape=shape)
+        env[self.target] = RegType(numerics=old.numerics, shape=shape)
 
     def inverse(self) -> "Squeeze":
         """Move back."""
-        return self.model_copy(update={"undo": not self.undo})
+        return self.replace(undo=not self.undo)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the register."""
-        return (make(Place, span=self.span, name=self.target),)
+        return (Place(span=self.span, name=self.target),)

@@ -36,7 +36,7 @@ class Let(Instruction):
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Map the value."""
-        return self.model_copy(update={"value": expr(self.value)})
+        return self.replace(value=expr(self.value))
 
 
 class Emit(Instruction):
@@ -59,4 +59,4 @@ class Emit(Instruction):
 
     def map(self, expr: Callable[[Expr], Expr]) -> Self:
         """Map the value."""
-        return self.model_copy(update={"value": expr(self.value)})
+        return self.replace(value=expr(self.value))

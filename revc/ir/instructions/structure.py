@@ -11,7 +11,6 @@ from revc.errors import InternalError
 from revc.ir.dims import Dim
 from revc.ir.expr import Place
 from revc.ir.instructions.base import Env, Instruction, live
-from revc.ir.make import make
 from revc.ir.program import Block
 
 
@@ -51,12 +50,12 @@ class BlockCall(Instruction):
     def inverse(self) -> "BlockCall":
         """Run the block the other way."""
         update = {"undo": not self.undo, "args": self.results, "results": self.args}
-        return self.model_copy(update=update)
+        return self.replace(**update)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the registers that the block works on."""
         names = dict.fromkeys((*self.args, *self.results))
-        return tuple(make(Place, span=self.span, name=name) for name in names)
+        return tuple(Place(span=self.span, name=name) for name in names)
 
     def inner(self) -> tuple[Block, ...]:
         """Return the callee."""
@@ -72,7 +71,7 @@ class BlockCall(Instruction):
 
     def with_inner(self, blocks: tuple[Block, ...]) -> "BlockCall":
         """Call another block."""
-        return self.model_copy(update={"block": blocks[0]})
+        return self.replace(block=blocks[0])
 
     def rows(self) -> tuple[tuple[int, ...], ...]:
         """Return the slots for the callee's, one row."""
@@ -84,7 +83,7 @@ class BlockCall(Instruction):
 
     def renumbered(self, where: Mapping[int, int]) -> "BlockCall":
         """Pass other slots."""
-        return self.model_copy(update={"nets": tuple(where[slot] for slot in self.nets)})
+        return self.replace(nets=tuple(where[slot] for slot in self.nets))
 
     def passed(self) -> tuple[Place, ...]:
         """Return what the callee's givens read."""
@@ -122,11 +121,11 @@ class Repeat(Instruction):
 
     def inverse(self) -> "Repeat":
         """Run the inverse body, in the other order of turns."""
-        return self.model_copy(update={"body": self.body.inverse(), "reversed": not self.reversed})
+        return self.replace(body=self.body.inverse(), reversed=not self.reversed)
 
     def targets(self) -> tuple[Place, ...]:
         """Return the registers that the body works on."""
-        return tuple(make(Place, span=self.span, name=name) for name in self.registers)
+        return tuple(Place(span=self.span, name=name) for name in self.registers)
 
     def inner(self) -> tuple[Block, ...]:
         """Return the body."""
@@ -142,7 +141,7 @@ class Repeat(Instruction):
 
     def with_inner(self, blocks: tuple[Block, ...]) -> "Repeat":
         """Repeat another body."""
-        return self.model_copy(update={"body": blocks[0]})
+        return self.replace(body=blocks[0])
 
     def rows(self) -> tuple[tuple[int, ...], ...]:
         """Return the slots for the body's, a row a turn, or one for all."""
@@ -157,8 +156,8 @@ class Repeat(Instruction):
     def renumbered(self, where: Mapping[int, int]) -> "Repeat":
         """Pass other slots."""
         rows = tuple(tuple(where[slot] for slot in row) for row in self.nets)
-        return self.model_copy(update={"nets": rows})
+        return self.replace(nets=rows)
 
     def passed(self) -> tuple[Place, ...]:
         """Return the places that are passed on under their own names."""
-        return tuple(make(Place, span=self.span, name=name) for name in self.givens)
+        return tuple(Place(span=self.span, name=name) for name in self.givens)

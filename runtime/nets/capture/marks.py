@@ -86,7 +86,7 @@ class Marks:
             yield tuple(map(self.of, (value.func, value.args, value.keywords)))
         else:
             yield itself(value)
-        for name, one in _fields(value):
+        for name, one in fields(value):
             yield name, self.of(one)
 
 
@@ -96,7 +96,7 @@ def _contents(function: FunctionType) -> Iterator[Any]:
         yield getattr(cell, "cell_contents", None)
 
 
-def _fields(value: Any) -> Iterator[tuple[str, Any]]:
+def fields(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield what an object has by name: in its `__dict__`, and in slots."""
     yield from [*getattr(value, "__dict__", {}).items()]
     kind = type(value)

@@ -1,30 +1,42 @@
 """What a module's code may ask of it, as questions that a compiler can trace, and so guards.
 
-Each is a key in a container, its length, or the content of a closure's cell. The compiler finds the
-containers themselves here, since it cannot trace how some objects look up theirs.
+Each is a key in a container, its length, a slot of an object, or what a closure's cell holds. The
+compiler finds the containers themselves here: it cannot trace how some objects look up theirs.
 """
 
-from collections import OrderedDict, deque
-from types import CellType, FunctionType, SimpleNamespace
+from collections import deque
+from functools import partial
+from itertools import islice
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from revc.runtime.nets.capture.held import TORCHS
-from revc.runtime.nets.capture.marks import PLAIN
-from revc.runtime.nets.capture.reads import is_theirs, places, readers, value_at
+from revc.runtime.nets.capture.marks import PLAIN, fields
+from revc.runtime.nets.capture.reads import places, readers, value_at
 
-_DEEP = 3
+_DEEP = 4
 _MOST = 256
+_CONTAINERS = (list, tuple, dict, deque)
 
 
 class Question(NamedTuple):
-    """What stood in a place: a number, a string, a flag, a length, or the number of a space."""
+    """What stood in a place: a number, a string, a flag, a length, or the number of a space.
+
+    Attributes:
+        space: the number of a container, an object or a cell.
+        read: by "key", "attribute", "cell" or "length".
+        name: the key, or what stands for it.
+        value: what was there.
+        same: whether `value` is the number of the space that stood there.
+    """
 
     space: int
-    how: str
+    read: str
     name: Any
     value: Any
+    same: bool = False
 
 
 class Spaces:
@@ -40,33 +52,30 @@ def questions(key: str, module: nn.Module) -> tuple[Question, ...]:
     search = _Search()
     parts = [*module.modules()]
     for part in parts:
-        for name, value in part.__dict__.items():
-            if name not in TORCHS:
-                search.look(part.__dict__, name, value)
+        search.rows(part.__dict__, part)
     for subject in readers(parts):
         for space, name in places(subject):
             value = value_at(space, name)
             if type(value) in (*PLAIN, *_CONTAINERS, FunctionType):
-                search.look(space, name, value)
+                search.look(space, "cell" if isinstance(space, CellType) else "key", name, value)
     setattr(SPACES, key, search.spaces)
     return tuple(search.found)
 
 
 def ask(key: str, asked: tuple[Question, ...]) -> bool:
     """Say whether all is as it was; compilers trace this, and guard what they find."""
-    spaces, same = getattr(SPACES, key), True
-    for number, how, name, value in asked:
+    spaces, alike = getattr(SPACES, key), True
+    for number, read, name, value, same in asked:
         space = spaces[number]
-        if how == "length":
-            now: Any = len(space)
+        if read == "key":
+            now = space[name]
+        elif read == "attribute":
+            now = getattr(space, name)
         else:
-            now = space.cell_contents if isinstance(space, CellType) else space[name]
-        alike = now is spaces[value] if how == "same" else now == value
-        same = alike and same
-    return same
-
-
-_CONTAINERS = (list, tuple, dict, OrderedDict, deque)
+            now = space.cell_contents if read == "cell" else len(space)
+        is_alike = now is spaces[value] if same else now == value
+        alike = is_alike and alike
+    return alike
 
 
 class _Search:
@@ -77,24 +86,35 @@ class _Search:
         self.found: list[Question] = []
         self._numbers: dict[int, int] = {}
 
-    def look(self, space: Any, name: Any, value: Any, deep: int = _DEEP) -> None:
+    def look(self, space: Any, read: str, name: Any, value: Any, deep: int = _DEEP) -> None:
         """Ask for what stands in a place, and for what is in it."""
         if type(value) in PLAIN:
-            self._ask(space, "equal", name, value)
-        elif type(value) is FunctionType:
-            self._ask(space, "same", name, self._number(value))
-        elif deep and (inside := _inside(value)) is not None:
+            self.found.append(Question(self._number(space), read, name, value))
+        elif type(value) is FunctionType or (deep and _is_looked_into(value)):
             known = id(value) in self._numbers
-            self._ask(space, "same", name, self._number(value))
-            if not known:
-                self._ask(inside, "length", name, len(inside))
-                own = TORCHS if isinstance(value, nn.Module) else ()
-                for key in [*inside] if isinstance(inside, dict) else range(len(inside)):
-                    if key not in own:
-                        self.look(inside, key, inside[key], deep - 1)
+            here = self._number(space), read, name, self._number(value), True
+            self.found.append(Question(*here))
+            if not known and type(value) is not FunctionType:
+                self._inside(value, deep - 1)
 
-    def _ask(self, space: Any, how: str, name: Any, value: Any) -> None:
-        self.found.append(Question(self._number(space), how, name, value))
+    def rows(self, rows: dict[str, Any], owner: Any, deep: int = _DEEP) -> None:
+        """Ask for the attributes of an object."""
+        for name, value in rows.items():
+            if name not in TORCHS or not isinstance(owner, nn.Module):
+                self.look(rows, "key", name, value, deep)
+
+    def _inside(self, value: Any, deep: int) -> None:
+        if isinstance(value, _CONTAINERS):
+            self.found.append(Question(self._number(value), "length", None, len(value)))
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, one in islice(pairs, _MOST):
+                self.look(value, "key", key, one, deep)
+            return
+        rows = getattr(value, "__dict__", {})
+        self.rows(rows, value, deep)
+        for name, one in fields(value):
+            if name not in rows:
+                self.look(value, "attribute", name, one, deep)
 
     def _number(self, space: Any) -> int:
         if id(space) not in self._numbers:
@@ -103,16 +123,10 @@ class _Search:
         return self._numbers[id(space)]
 
 
-def _inside(value: Any) -> Any:
-    """Return the container that a value is or has, None for other values and large ones."""
-    found: Any = value
-    if type(value) not in _CONTAINERS:
-        found = None if _apart(value) else getattr(value, "__dict__", None)
-    return found if type(found) in _CONTAINERS and len(found) <= _MOST else None
-
-
-def _apart(value: Any) -> bool:
-    """Say whether an object holds no settings: a tensor, a class, one of a library's own."""
-    if isinstance(value, SimpleNamespace | nn.Module):
-        return False
-    return isinstance(value, Tensor | type) or is_theirs(type(value))
+def _is_looked_into(value: Any) -> bool:
+    """Say whether a value is a container or an object of somebody's own."""
+    if isinstance(value, (*_CONTAINERS, nn.Module)):
+        return True
+    named = type(value).__module__.partition(".")[0]
+    theirs = isinstance(value, Tensor | type | partial | MethodType | ModuleType)
+    return not theirs and named not in ("torch", "numpy") and any(True for _ in fields(value))

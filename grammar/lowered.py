@@ -1,0 +1,38 @@
+"""Parts of a text's tree, or of what was made of it, as they are so many lines further down."""
+
+from typing import TypeVar
+
+from revc.grammar import ast
+from revc.grammar.record import Record
+from revc.grammar.span import Span
+
+Part = TypeVar("Part", bound=Record)
+
+
+def lowered(part: Part, by: int) -> Part:
+    """Return a part with all its places `by` lines further down; updates know their `origin`.
+
+    An origin that is a copy itself, and that nobody has asked for, is passed over: so copies of
+    copies hold no chain of all texts that there were.
+    """
+    values = part.__dict__.copy()
+    for name, value in values.items():
+        kind = type(value)
+        if kind is Span:
+            values[name] = value.down(by)
+        elif kind is tuple:
+            values[name] = _all(value, by)
+        elif issubclass(kind, Record):
+            values[name] = lowered(value, by)
+    copy = part.holding(values)
+    if isinstance(part, ast.Update):
+        first, far = getattr(part, "origin", (part, 0))
+        object.__setattr__(copy, "origin", (first, far + by))
+    return copy
+
+
+def _all(values: tuple[object, ...], by: int) -> tuple[object, ...]:
+    """Return some values with the records among them lowered: all are records, or none is."""
+    if not values or not isinstance(values[0], Record):
+        return values
+    return tuple([lowered(one, by) if isinstance(one, Record) else one for one in values])
