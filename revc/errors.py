@@ -16,6 +16,7 @@ class RevcError(Exception):
     +-- SingularMixError         a mix by a matrix without inverse
     +-- SoftsignError            a lattice on which softsign has no exact integer form
     +-- ScheduleError            a chain, a plan or a budget: see revc.passes.schedule.errors
+    |   +-- BudgetError          no plan fits a memory budget: carries the least that one fits
     +-- BitsError                a stack, tape or ledger: the tree is in revc.runtime.bits.errors
 
     An error of ours is an `InternalError`, which is no RevcError.
@@ -44,6 +45,18 @@ class DoubleBackwardError(RevcError):
 
 class ScheduleError(RevcError):
     """A chain, a plan or a memory budget is wrong, or no plan fits."""
+
+
+class BudgetError(ScheduleError):
+    """No plan fits a memory budget; the message says what sets the least that one fits.
+
+    Attributes:
+        memory: the budget, in bytes.
+        least: the least budget that a plan fits, in bytes.
+    """
+
+    memory: int
+    least: int
 
 
 class InternalError(Exception):

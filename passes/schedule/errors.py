@@ -1,6 +1,6 @@
 """What a user can do wrong with the planner."""
 
-from revc.errors import ScheduleError
+from revc.errors import BudgetError, ScheduleError
 
 
 class ChainError(ScheduleError):
@@ -11,7 +11,7 @@ class PlanError(ScheduleError):
     """A plan that is not legal for its chain; the message names the segment."""
 
 
-class InfeasibleError(ScheduleError):
+class InfeasibleError(BudgetError):
     """No one-level plan fits the budget.
 
     Attributes:

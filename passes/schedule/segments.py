@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from revc.errors import ScheduleError
+from revc.errors import BudgetError
 
 BINS, LABELS, FIRST = 4096, 400_000, 64
 """The most bins of a position, the labels of all, and the bins of the search that comes first."""
@@ -56,7 +56,7 @@ class Cost:
     entry: int = 0
 
 
-class TooLittleError(ScheduleError):
+class TooLittleError(BudgetError):
     """No choice fits; `least` is the least budget that one does, and `name` what sets it."""
 
     def __init__(self, memory: int, least: int, name: str) -> None:
