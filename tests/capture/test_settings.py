@@ -164,3 +164,36 @@ def test_nan_in_an_attribute_compiles() -> None:
     model = revc.compile(SPEC, nets={"F": Scaled(math.nan, lambda _: 2.0)}, capture="require")
     compiled = torch.compile(model, fullgraph=True, dynamic=False, backend="aot_eager")
     assert increment(compiled) == 2
+
+
+def test_what_never_rests_is_called() -> None:
+    net = Scaled(0.0, float)
+    model = revc.compile(SPEC, nets={"F": net})
+    for step in range(70):
+        net.held = step / 128
+        assert increment(model) == step / 128
+    (report,) = model.nets_report()
+    assert report.how == "called"
+    assert "has changed 64 times" in report.why
+
+
+TALLY = 0
+
+
+class Tallies(nn.Module):
+    """A net that counts its calls where its code finds the count by name."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the input."""
+        global TALLY
+        TALLY += 1
+        return x
+
+
+def test_a_net_that_changes_what_it_reads_by_name_is_called() -> None:
+    model = revc.compile(SPEC, nets={"F": Tallies()})
+    assert [increment(model) for _ in range(2)] == [1.0] * 2
+    (report,) = model.nets_report()
+    assert (report.how, report.why) == (
+        "called", "it changes `TALLY`, which its code finds by name",
+    )  # fmt: skip

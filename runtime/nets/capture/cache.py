@@ -19,11 +19,20 @@ _MOST = 64
 """How many shapes of one module are remembered; those that were used last stay."""
 
 
+_PATIENCE = 64
+"""How often a module is traced for one shape because what its code asks for has changed."""
+
+_RESTLESS = Refusal(
+    f"what its code asks for has changed {_PATIENCE} times: a buffer may hold it, which is given"
+)
+
+
 class _Known(NamedTuple):
     """What was found for a module as its settings were."""
 
     settings: tuple[Any, ...]
     found: Captured | Refusal
+    traces: int = 1
 
 
 _known: "weakref.WeakKeyDictionary[nn.Module, OrderedDict[Any, _Known]]" = (
@@ -55,13 +64,18 @@ def _current(
     known: _Known | None, module: nn.Module, sample: Sample, device: torch.device
 ) -> _Known:
     """Return what is known, if it is of the module as it is now; else what is found anew."""
+    if known is not None and known.traces > _PATIENCE:
+        return known
     try:
         now = settings_of(module, device)
     except Refusal as refusal:  # nobody could tell when it changes
         return _Known((), refusal)
-    if known is None or known.settings != now:
+    if known is None:
         return _Known(now, _captured(module, sample))
-    return known
+    if known.settings == now:
+        return known
+    more = known.traces + 1
+    return _Known(now, _captured(module, sample) if more <= _PATIENCE else _RESTLESS, more)
 
 
 def why(found: Captured | Refusal) -> str:

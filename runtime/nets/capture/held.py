@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from revc.runtime.nets.capture.marks import PLAIN, Marks
-from revc.runtime.nets.capture.reads import readers, reads
+from revc.runtime.nets.capture.reads import reads
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.leaf import hooks_of_all, is_hooked
 
@@ -64,7 +64,7 @@ def settings(module: nn.Module) -> tuple[Any, ...]:
         for name, value in part.__dict__.items():
             if name not in TORCHS and (type(value) in PLAIN or not isinstance(value, Tensor)):
                 found += (name, marks.of(value))
-    return (hooks_of_all(), *found, *map(reads, readers(parts)))
+    return (hooks_of_all(), *found, *reads(parts))
 
 
 def double(module: nn.Module, instead: Iterable[tuple[Tensor, Tensor]]) -> nn.Module:

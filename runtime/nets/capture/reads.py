@@ -44,9 +44,10 @@ def readers(parts: Sequence[nn.Module]) -> dict[type[nn.Module] | FunctionType, 
     return found
 
 
-def reads(subject: type[nn.Module] | FunctionType) -> list[Any]:
-    """Return what the code of a class or function reads now, to be compared by `==`."""
-    return [_mark(value_at(*place)) for place in places(subject)]
+def reads(parts: Sequence[nn.Module]) -> list[tuple[str, Any]]:
+    """Return what the code of modules reads now, by name, to be compared by `==`."""
+    found = (place for subject in readers(parts) for place in places(subject))
+    return [(name, _mark(value_at(space, name))) for space, name in found]
 
 
 def value_at(space: Any, name: str) -> Any:

@@ -33,6 +33,7 @@ from revc.runtime.nets.capture.held import (
 from revc.runtime.nets.capture.keyed import keyed, random_attention
 from revc.runtime.nets.capture.memory import storages, tensors, written_by
 from revc.runtime.nets.capture.others_random import unmoved
+from revc.runtime.nets.capture.reads import reads
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.leaf import HOOKS, hooks_of_all, is_hooked
 
@@ -171,7 +172,8 @@ class _Call:
             Refusal: there is none.
         """
         held = [*params, *others, *inputs]
-        before, there = notes(self.module), [*map(id, _held(self.module))]
+        parts = [*self.module.modules()]
+        before, there, read = notes(self.module), [*map(id, _held(self.module))], reads(parts)
         try:
             with torch.enable_grad(), unmoved():
                 tracing = make_fx(lambda p, _, x: self._joint(p, x), _PARTS)
@@ -180,6 +182,9 @@ class _Call:
             raise Refusal(_reason(error)) from error
         if name := changed(before, notes(self.module)):
             raise Refusal(f"it keeps `{name}` from call to call")
+        pairs = zip(read, reads(parts), strict=True)
+        if other := [name for (name, was), (_, now) in pairs if was != now]:
+            raise Refusal(f"it changes `{other[0]}`, which its code finds by name")
         if any(x.layout != torch.strided for n in found.graph.nodes for x in tensors(n)):
             raise Refusal("it makes sparse tensors")
         if there != [*map(id, _held(self.module))] or self.writes(found, held):
