@@ -15,7 +15,10 @@ REVC = [sys.executable, "-c", "from revc.cli import main; main()", "playground"]
 def test_the_address_that_is_printed_answers(tmp_path: Path) -> None:
     spec = tmp_path / "mine.rev"
     spec.write_text("dim B\nblock Mine(a: [B]) {\n  negate a\n}\n")
+    # A shell's background jobs ignore interrupts, and so would what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([*REVC, str(spec)], stdout=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     try:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
