@@ -13,6 +13,7 @@ import revc
 from revc.runtime.nets.capture.held import settings
 from tests.capture import constants
 from tests.capture.constants import Asking, Config
+from tests.capture.guarded import traces
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
@@ -96,16 +97,23 @@ def test_a_change_between_calls_counts(name: str) -> None:
         check(model, net)
 
 
+def test_a_change_is_traced_anew_by_a_compiler() -> None:
+    """Each by itself, since a trace sees all; for hooks it does not look."""
+    net = Asking()
+    traced = traces(net)
+    assert (traced(), traced()) == (1, 1)
+    for count, (name, change) in enumerate((CHANGES | COMPILED).items(), 2):
+        change(net)
+        assert (name, traced(), traced()) == (name, count, count)
+
+
 def test_a_change_between_calls_counts_under_a_compiler() -> None:
-    """One model for all, since each change is a trace; it does not look for hooks."""
     net = Asking()
     model = revc.compile(SPEC, nets={"F": net}, capture="require")
     whole = torch.compile(model, fullgraph=True, dynamic=False, backend="aot_eager")
-    with torch._dynamo.config.patch(recompile_limit=64):
-        check(whole, net)
-        for change in (CHANGES | COMPILED).values():
-            change(net)
-            check(whole, net)
+    check(whole, net)
+    net.config.factor = 0.5
+    check(whole, net)
 
 
 def test_what_is_not_asked_for_traces_nothing_anew() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -214,6 +215,8 @@ def test_a_package_is_written_for_compiled_steps(
 def test_steps_that_exchange_bits_are_planned_and_hold_what_was_measured(
     fresh_dynamo: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Without Inductor, which the next test has: what bits hold is the same."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     monkeypatch.setattr(compiled, "RUNGS", 1)
     torch.manual_seed(0)
     model = revc.compile(VALVE)
@@ -232,8 +235,8 @@ def test_steps_that_exchange_bits_are_planned_and_hold_what_was_measured(
 def test_the_measured_peak_is_the_predicted_one(
     fresh_dynamo: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiled, "RUNGS", 3)
-    model, values = made(SMALL)
+    monkeypatch.setattr(compiled, "RUNGS", 2)
+    model, values = made(SMALL.replace("    b += linear(a)\n", ""))
     before = model.schedule
     memory = 5 * compiled_peak(model, values, (INVERT,)) // 4
     planned = revc.plan(model, inputs=values, memory=memory, compiled=True)

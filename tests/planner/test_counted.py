@@ -19,7 +19,7 @@ def test_no_choice_holds_more_than_its_costs_say_and_hardly_less(
 ) -> None:
     costs = costs_of(Steps(*made(name)), link)
     rng = random.Random(0)
-    for _ in range(25):
+    for _ in range(12):
         ways = [rng.randrange(len(cost.ways)) for cost in costs.segments]
         peak, _ = taken(costs.segments, costs.loss, ways)
         schedule = costs.schedule(ways)

@@ -93,7 +93,7 @@ def test_too_little_names_the_least_budget_and_the_module(name: str) -> None:
     assert revc.plan(net, x, memory=low).peak <= low
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(random_nets(), st.data())
 def test_any_plan_changes_nothing_but_memory_and_any_budget_is_kept(
     made: tuple[list[nn.Module], Tensor], data: st.DataObject
