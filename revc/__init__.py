@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from revc.errors import (
         ArtifactError,
         BindError,
+        BudgetError,
         DoubleBackwardError,
         InternalError,
         OutputError,
@@ -42,6 +43,7 @@ _HOMES = {
     "UnsupportedError": "revc.grammar.diagnostics",
     "ArtifactError": "revc.errors",
     "BindError": "revc.errors",
+    "BudgetError": "revc.errors",
     "DoubleBackwardError": "revc.errors",
     "InternalError": "revc.errors",
     "OutputError": "revc.errors",
@@ -53,6 +55,7 @@ _HOMES = {
 __all__ = [
     "ArtifactError",
     "BindError",
+    "BudgetError",
     "DoubleBackwardError",
     "InternalError",
     "OutputError",

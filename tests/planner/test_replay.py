@@ -78,7 +78,7 @@ def test_attributes_change_once_a_step_as_in_a_plain_run() -> None:
 def test_planning_leaves_attributes_as_they_were(memory: str) -> None:
     modules = net()
     if memory == "least":
-        with pytest.raises(revc.errors.BudgetError) as caught:
+        with pytest.raises(revc.BudgetError) as caught:
             revc.plan(modules, X, memory=1)
         memory = caught.value.least
     revc.plan(modules, X, memory=memory, measure="time")
