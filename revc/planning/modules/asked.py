@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from revc.planning.modules.attributes import notes
 from revc.runtime.nets.capture.held import changed
+from revc.runtime.run.held import version
 
 _PLAIN = (Tensor, nn.Parameter)
 
@@ -22,7 +23,7 @@ class Asked:
         self._modules, self._notes, self._but = [*module.modules()], notes(module), but
         # Memory that is kept alive here is no other's meanwhile.
         self._tensors = {
-            name: (value, _version(value), value.untyped_storage())
+            name: (value, version(value), value.untyped_storage())
             for name, value in self._held(module)
         }
 
@@ -33,8 +34,8 @@ class Asked:
         if name := changed(self._notes, notes(module)):
             return f"`{name}` was set anew"
         for name, now in self._held(module):
-            value, version, storage = self._tensors.get(name, (now, -1, None))
-            if now is value and (version, storage) == (_version(now), now.untyped_storage()):
+            value, count, storage = self._tensors.get(name, (now, -1, None))
+            if now is value and (count, storage) == (version(now), now.untyped_storage()):
                 continue
             if type(now) in _PLAIN and type(value) in _PLAIN:  # a shard stands for its whole
                 return f"`{name}` was changed"
@@ -46,7 +47,3 @@ class Asked:
             for name, buffer in part._buffers.items():
                 if buffer is not None and (id(part), name) not in self._but:
                     yield f"{path}.{name}" if path else name, buffer
-
-
-def _version(value: Tensor) -> int:
-    return 0 if value.is_inference() else value._version

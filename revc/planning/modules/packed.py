@@ -7,6 +7,7 @@ from torch import Tensor
 
 from revc.errors import ReconstructionError
 from revc.planning.held import storages
+from revc.runtime.run.held import version
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Itself:
     @staticmethod
     def of(value: Tensor) -> "Itself":
         """Return a tensor as it is now."""
-        return Itself(value, 0 if value.is_inference() else value._version)
+        return Itself(value, version(value))
 
     def back(self) -> Tensor:
         """Return the tensor.
@@ -27,7 +28,7 @@ class Itself:
         Raises:
             ReconstructionError: it was written to meanwhile.
         """
-        if self.version != Itself.of(self.tensor).version:
+        if self.version != version(self.tensor):
             raise ReconstructionError(
                 f"a tensor of shape {list(self.tensor.shape)} that gradients are made of was "
                 "changed in place after the forward pass"
