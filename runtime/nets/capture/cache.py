@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from revc.runtime.flags import flags
+from revc.runtime.flags import Flags, flags
 from revc.runtime.nets.capture.graphs import Captured, captured
-from revc.runtime.nets.capture.held import settings
+from revc.runtime.nets.capture.look import Look
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.capture.trace import Sample, trace
 
@@ -28,9 +28,13 @@ _RESTLESS = Refusal(
 
 
 class _Known(NamedTuple):
-    """What was found for a module as its settings were."""
+    """What was found for a module as its settings were, and torch's flags.
+
+    Torch chooses kernels by those: attention is traced as the kernel that it would take.
+    """
 
     settings: tuple[Any, ...]
+    flags: Flags | None
     found: Captured | Refusal
     traces: int = 1
 
@@ -41,17 +45,17 @@ _known: "weakref.WeakKeyDictionary[nn.Module, OrderedDict[Any, _Known]]" = (
 _tracing = threading.RLock()
 
 
-def capture(module: nn.Module, sample: Sample) -> Captured | Refusal:
+def capture(module: nn.Module, sample: Sample, look: Look | None = None) -> Captured | Refusal:
     """Return the graphs of a module for tensors like those of `sample`, or why there are none.
 
     What is known is used again where the tensors have the same shapes, strides, dtypes and wishes
-    for gradients, and nothing else that the module's code may ask of it has changed.
+    for gradients, and nothing else that the module's code may ask of it has changed; `look` is the
+    latest one at it.
     """
-    device = next((x.device for x in (*sample.params, *sample.inputs)), torch.device("cpu"))
     key = _key(sample)
     with _tracing:
         rows = _known.setdefault(module, OrderedDict())
-        known = _current(rows.get(key), module, sample, device)
+        known = _current(rows.get(key), module, sample, look or Look())
         if known is not rows.get(key):
             rows[key] = known
             while len(rows) > _MOST:
@@ -60,22 +64,23 @@ def capture(module: nn.Module, sample: Sample) -> Captured | Refusal:
     return known.found
 
 
-def _current(
-    known: _Known | None, module: nn.Module, sample: Sample, device: torch.device
-) -> _Known:
+def _current(known: _Known | None, module: nn.Module, sample: Sample, look: Look) -> _Known:
     """Return what is known, if it is of the module as it is now; else what is found anew."""
     if known is not None and known.traces > _PATIENCE:
         return known
     try:
-        now = settings_of(module, device)
+        now = look.settings(module)
     except Refusal as refusal:  # nobody could tell when it changes
-        return _Known((), refusal)
+        return _Known((), None, refusal)
+    given = (x.device for x in (*sample.params, *sample.inputs))
+    chosen = kernels(next(given, torch.device("cpu")))
     if known is None:
-        return _Known(now, _captured(module, sample))
-    if known.settings == now:
+        return _Known(now, chosen, _captured(module, sample))
+    if known.flags == chosen and (known.settings is now or known.settings == now):
         return known
     more = known.traces + 1
-    return _Known(now, _captured(module, sample) if more <= _PATIENCE else _RESTLESS, more)
+    found = _captured(module, sample) if more <= _PATIENCE else _RESTLESS
+    return _Known(now, chosen, found, more)
 
 
 def why(found: Captured | Refusal) -> str:
@@ -101,15 +106,9 @@ def _key(sample: Sample) -> Any:
     return len(sample.params), sample.cast, *values
 
 
-def settings_of(module: nn.Module, device: torch.device) -> tuple[Any, ...]:
-    """Return what a module's code may ask of it, and what torch chooses kernels by on a device.
-
-    Attention is traced as the kernel that it would take.
-
-    Raises:
-        Refusal: it holds too much to be looked at.
-    """
-    return (*settings(module), None if device.type == "meta" else flags(device))
+def kernels(device: torch.device) -> Flags | None:
+    """Return what torch chooses kernels by on a device; tensors without memory have none."""
+    return None if device.type == "meta" else flags(device)
 
 
 def _like(value: Tensor) -> Any:
