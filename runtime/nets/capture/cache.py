@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from revc.runtime.flags import Flags, flags
+from revc.runtime.flags import flags
 from revc.runtime.nets.capture.graphs import Captured, captured
 from revc.runtime.nets.capture.look import Look
 from revc.runtime.nets.capture.refusal import Refusal
@@ -28,13 +28,13 @@ _RESTLESS = Refusal(
 
 
 class _Known(NamedTuple):
-    """What was found for a module as its settings were, and torch's flags.
+    """What was found for a module as its settings were, and those of the process.
 
-    Torch chooses kernels by those: attention is traced as the kernel that it would take.
+    Torch chooses kernels by its flags: attention is traced as the kernel that it would take.
     """
 
     settings: tuple[Any, ...]
-    flags: Flags | None
+    process: tuple[Any, ...]
     found: Captured | Refusal
     traces: int = 1
 
@@ -71,16 +71,16 @@ def _current(known: _Known | None, module: nn.Module, sample: Sample, look: Look
     try:
         now = look.settings(module)
     except Refusal as refusal:  # nobody could tell when it changes
-        return _Known((), None, refusal)
+        return _Known((), (), refusal)
     given = (x.device for x in (*sample.params, *sample.inputs))
-    chosen = kernels(next(given, torch.device("cpu")))
+    process = chosen(next(given, torch.device("cpu")))
     if known is None:
-        return _Known(now, chosen, _captured(module, sample))
-    if known.flags == chosen and (known.settings is now or known.settings == now):
+        return _Known(now, process, _captured(module, sample))
+    if known.process == process and (known.settings is now or known.settings == now):
         return known
     more = known.traces + 1
     found = _captured(module, sample) if more <= _PATIENCE else _RESTLESS
-    return _Known(now, chosen, found, more)
+    return _Known(now, process, found, more)
 
 
 def why(found: Captured | Refusal) -> str:
@@ -106,9 +106,13 @@ def _key(sample: Sample) -> Any:
     return len(sample.params), sample.cast, *values
 
 
-def kernels(device: torch.device) -> Flags | None:
-    """Return what torch chooses kernels by on a device; tensors without memory have none."""
-    return None if device.type == "meta" else flags(device)
+def chosen(device: torch.device) -> tuple[Any, ...]:
+    """Return what is chosen for the whole process: kernels on a device, and the dtype of numbers.
+
+    Threads may differ in all else, and a backward pass may have one of its own.
+    """
+    kernels = None if device.type == "meta" else flags(device)  # which tensors without memory lack
+    return kernels, torch.get_default_dtype()
 
 
 def _like(value: Tensor) -> Any:

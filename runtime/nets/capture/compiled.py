@@ -18,7 +18,7 @@ from torch.fx import Graph, GraphModule, Node
 
 from revc.errors import BindError
 from revc.runtime.known_models import known
-from revc.runtime.nets.capture.cache import kernels
+from revc.runtime.nets.capture.cache import chosen
 from revc.runtime.nets.capture.graphs import Cut
 from revc.runtime.nets.capture.held import Place
 from revc.runtime.nets.capture.memory import storages, tensors
@@ -105,7 +105,7 @@ def key_of(
         settings = model.looks[name].settings(module)
     except Refusal as refusal:
         return _called(model, name, str(refusal))
-    now = settings, kernels(forms[0][3] if forms else torch.device("cpu"))
+    now = settings, chosen(forms[0][3] if forms else torch.device("cpu"))
     if key not in _found or _found[key][0] != now:
         if not any(one[0] == code for one in _found):  # type: ignore[index]
             weakref.finalize(model, _forget, code)
