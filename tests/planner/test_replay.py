@@ -95,6 +95,21 @@ def test_eval_before_the_backward_pass_changes_nothing() -> None:
     assert not any(part.training for part in module.modules())
 
 
+class Ties(nn.Module):
+    """A layer that uses one of its parameters, and one of its parts, by another name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = (nn.Parameter(torch.ones(WIDTH)) for _ in range(2))
+        self.used = self.one
+        self.relu, self.other = nn.ReLU(), nn.Tanh()
+        self.act = self.relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.act(x) * self.used
+        return out
+
+
 def write(module: nn.Module) -> None:
     with torch.no_grad():
         module.get_parameter("5.weight").add_(1)
@@ -119,7 +134,18 @@ CHANGES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     "another module": (lambda m: m.add_module("4", nn.ReLU()), "segment 4: its modules were"),
     "a setting": (lambda m: setattr(m.get_submodule("3"), "p", 0.1), "segment 3: `p` was set"),
     "a buffer": (buffer, "segment 0: `mask` was changed"),
-}
+    "a parameter less": (
+        lambda m: setattr(m.get_submodule("1"), "bias", None), "segment 1: `bias` was taken away",
+    ),
+    "a tie": (
+        lambda m: setattr(m.get_submodule("7"), "used", m.get_parameter("7.two")),
+        "segment 7: `used` was changed",
+    ),
+    "a part that stands twice": (
+        lambda m: setattr(m.get_submodule("7"), "act", m.get_submodule("7.other")),
+        "segment 7: its modules were",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("word", ["SAVE", "OFFLOAD", "COMPRESS"])
@@ -159,6 +185,7 @@ def test_a_change_before_the_backward_pass_is_an_error(name: str) -> None:
     change, message = CHANGES[name]
     modules = net()
     modules[0].register_buffer("mask", torch.ones(WIDTH))
+    modules.append(Ties())
     module = grouped(modules)
     out = module(X).sum()
     change(module)

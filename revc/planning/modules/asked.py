@@ -20,7 +20,7 @@ class Asked:
     """
 
     def __init__(self, module: nn.Module, but: Container[tuple[int, str]]) -> None:
-        self._modules, self._notes, self._but = [*module.modules()], notes(module), but
+        self._modules, self._notes, self._but = _standing(module), notes(module), but
         # Memory that is kept alive here is no other's meanwhile.
         self._tensors = {
             name: (value, version(value), value.untyped_storage())
@@ -29,11 +29,14 @@ class Asked:
 
     def differs(self, module: nn.Module) -> str | None:
         """Return what of the module is not as it was, in words; None if all is."""
-        if [*map(id, module.modules())] != [*map(id, self._modules)]:
+        if _standing(module) != self._modules:  # modules are equal where they are the same
             return "its modules were exchanged"
         if name := changed(self._notes, notes(module)):
             return f"`{name}` was set anew"
-        for name, now in self._held(module):
+        held = dict(self._held(module))
+        if gone := self._tensors.keys() - held.keys():
+            return f"`{min(gone)}` was taken away"
+        for name, now in held.items():
             value, count, storage = self._tensors.get(name, (now, -1, None))
             if now is value and (count, storage) == (version(now), now.untyped_storage()):
                 continue
@@ -42,8 +45,13 @@ class Asked:
         return None
 
     def _held(self, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-        yield from module.named_parameters()
+        """Yield the tensors of a module by name; one that stands in two places has two names."""
         for path, part in module.named_modules():
-            for name, buffer in part._buffers.items():
-                if buffer is not None and (id(part), name) not in self._but:
-                    yield f"{path}.{name}" if path else name, buffer
+            for name, value in (*part._parameters.items(), *part._buffers.items()):
+                if value is not None and (id(part), name) not in self._but:
+                    yield f"{path}.{name}" if path else name, value
+
+
+def _standing(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return which module stands where; one may stand in two places."""
+    return [*module.named_modules(remove_duplicate=False)]
