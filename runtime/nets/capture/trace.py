@@ -88,6 +88,8 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
         params = [_fake(mode, value) for value in sample.params]
         inputs = [_fake(mode, value) for value in sample.inputs]
         own = [value for _, value in module.named_parameters()]
+        if len(own) != len(params):
+            raise Refusal("it has more or fewer parameters than the run began with")
         pairs: list[tuple[Tensor, Tensor]] = list(zip(own, params, strict=True))
         seen = {id(value) for value in own}
         others: dict[Place, Tensor] = {}
