@@ -1,5 +1,6 @@
 """What runs again finds modules as the forward pass did, or says that it does not."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -95,8 +96,13 @@ def test_eval_before_the_backward_pass_changes_nothing() -> None:
     assert not any(part.training for part in module.modules())
 
 
+FACTOR = 1.0
+
+
 class Ties(nn.Module):
     """A layer that uses one of its parameters, and one of its parts, by another name."""
+
+    kind = 1.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,9 +110,10 @@ class Ties(nn.Module):
         self.used = self.one
         self.relu, self.other = nn.ReLU(), nn.Tanh()
         self.act = self.relu
+        self.options = {"a": [1]}
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.act(x) * self.used
+        out: Tensor = self.act(x) * self.used * self.options["a"][-1] * FACTOR * self.kind
         return out
 
 
@@ -122,6 +129,11 @@ def give(module: nn.Module) -> None:
 
 def buffer(module: nn.Module) -> None:
     module.get_buffer("0.mask").zero_()
+
+
+def constant(_module: nn.Module) -> None:
+    global FACTOR
+    FACTOR = 2.0
 
 
 CHANGES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
@@ -140,6 +152,19 @@ CHANGES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     "a tie": (
         lambda m: setattr(m.get_submodule("7"), "used", m.get_parameter("7.two")),
         "segment 7: `used` was changed",
+    ),
+    "an item within an item": (
+        lambda m: m.get_submodule("7").options["a"].append(2),  # type: ignore[operator]
+        "segment 7: `options` was set anew",
+    ),
+    "a constant": (constant, "segment 7: `FACTOR` was set anew"),
+    "an attribute of a class": (
+        lambda m: setattr(type(m.get_submodule("7")), "kind", 2.0),
+        "segment 7: `kind` was set anew",
+    ),
+    "a hook": (
+        lambda m: m.get_submodule("6").register_forward_hook(lambda _module, _taken, out: -out),
+        "segment 6: `_forward_hooks` was set anew",
     ),
     "a part that stands twice": (
         lambda m: setattr(m.get_submodule("7"), "act", m.get_submodule("7.other")),
@@ -181,7 +206,11 @@ def test_views_of_parameters_are_neither_coded_nor_copied() -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_before_the_backward_pass_is_an_error(name: str) -> None:
+def test_a_change_before_the_backward_pass_is_an_error(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "FACTOR", 1.0)
+    monkeypatch.setattr(Ties, "kind", 1.0)
     change, message = CHANGES[name]
     modules = net()
     modules[0].register_buffer("mask", torch.ones(WIDTH))

@@ -18,6 +18,9 @@ from revc.runtime.nets.capture.marks import PLAIN, Marks, contents
 from revc.runtime.nets.capture.reads import reads, value_at
 from revc.runtime.nets.leaf import HOOKS, hooks_of_all, is_hooked, is_looked_at
 
+Setting = tuple[str, Any]
+"""A name, by which users find what it is, and a mark."""
+
 
 class Look:
     """The latest look at a module, of the model that the module is bound to.
@@ -30,7 +33,7 @@ class Look:
     def __init__(self) -> None:
         self._seen: _Seen | None = None
 
-    def settings(self, module: nn.Module) -> tuple[Any, ...]:
+    def settings(self, module: nn.Module) -> tuple[Setting, ...]:
         """Return a module's settings, to be compared by `==`.
 
         Numbers, strings, containers and the fields of objects count by value, code itself; so do
@@ -59,9 +62,9 @@ class _Seen:
     def __init__(self, module: nn.Module) -> None:
         self._parts = [*module.modules()]
         marks = Marks(self._parts)
-        rows = [_attributes(part, marks) for part in self._parts]
         found = reads(self._parts)
-        self.settings = (hooks_of_all(), *rows, *_tree(self._parts), *found.marks)
+        rows = chain(_attributes(module, marks), _tree(module))
+        self.settings = (("hooks of all modules", hooks_of_all()), *rows, *found.marks)
         self.is_looked_at = any(map(is_looked_at, self._parts))
         self._places = found.places
         self._met = (*marks.met, *found.met)
@@ -71,7 +74,7 @@ class _Seen:
 
     def holds(self, module: nn.Module) -> bool:
         """Say whether every object on the way still holds what it held."""
-        if module is not self._parts[0] or hooks_of_all() is not self.settings[0]:
+        if module is not self._parts[0] or hooks_of_all() is not self.settings[0][1]:
             return False
         tables = self._tables()
         return self._forms_of(tables) == self._forms and all(
@@ -101,24 +104,26 @@ class _Seen:
         yield [value_at(space, name) for space, name in self._places]
 
 
-def _attributes(part: nn.Module, marks: Marks) -> tuple[Any, ...]:
-    rows = [
-        (name, marks.of(value))
-        for name, value in part.__dict__.items()
-        if name not in TORCHS and (type(value) in PLAIN or not _is_tensor(value))
-    ]
-    return type(part), is_hooked(part), rows
+def _attributes(module: nn.Module, marks: Marks) -> Iterator[Setting]:
+    for path, part in module.named_modules():
+        yield f"{path}.__class__", type(part)
+        yield f"{path}._forward_hooks", is_hooked(part)
+        for name, value in part.__dict__.items():
+            if name not in TORCHS and (type(value) in PLAIN or not _is_tensor(value)):
+                yield f"{path}.{name}", marks.of(value)
 
 
-def _tree(parts: list[nn.Module]) -> Iterator[Any]:
+def _tree(module: nn.Module) -> Iterator[Setting]:
     """Yield which part stands where, and which tensor, by numbers: one may stand in many places."""
-    number = {id(part): place for place, part in enumerate(parts)}
+    number = {id(part): place for place, part in enumerate(module.modules())}
     met: dict[int, int] = {}
-    for part in parts:
-        yield [(name, number.get(id(child))) for name, child in part._modules.items()]
+    for path, part in module.named_modules():
+        for name, child in part._modules.items():
+            yield f"{path}.{name}", number.get(id(child))
         plain = {name: x for name, x in vars(part).items() if _is_tensor(x)}
         for table in (part._parameters, part._buffers, plain):
-            yield [(name, met.setdefault(id(x), len(met)), _form(x)) for name, x in table.items()]
+            for name, value in table.items():
+                yield f"{path}.{name}", (met.setdefault(id(value), len(met)), _form(value))
 
 
 def _names(tables: list[Any]) -> list[str]:
