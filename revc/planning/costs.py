@@ -9,6 +9,7 @@ from revc.planning.levels import Level, Taken, levels_of
 from revc.planning.link import Link
 from revc.planning.step import Moment, Step, Steps
 from revc.runtime.schedule import INVERT, KEEP, OFFLOAD, SAVE, Action, Schedule
+from revc.runtime.state.alloc_health import HEALTH_BYTES
 
 REBUILD = 0.5
 """What rebuilding costs beside operations: less than any, so that of equals what saves is taken."""
@@ -75,7 +76,8 @@ def _with_host(costs: Costs, wish: Sequence[Action], step: Step, link: Link) -> 
         size = step.moments[at, False].host
         if wish[at] == OFFLOAD and size:
             copies = link.operations(size)
-            way = Way(*took[:3], time=copies, rebuilds=False)
+            backward = took.backward + HEALTH_BYTES  # which a way back of others' may hold
+            way = Way(took.kept, took.forward, backward, time=copies, rebuilds=False)
             ways = segments[at].ways
             segments[at] = replace(segments[at], ways=(*ways[:-1], way, ways[-1]))
             actions[at] = (*actions[at][:-1], OFFLOAD, SAVE)

@@ -81,8 +81,7 @@ class Descent:
         while self.position > position:
             below = self.run.snapshots.below(self.position, position) if self.recorded else None
             if below is not None:
-                self.state = self.run.snapshots.restore(below, self.state, self.keeps_graph)
-                self.position = below
+                self._restore(below)
                 continue
             at = self.position - 1
             step = self.run.steps[at]
@@ -94,8 +93,18 @@ class Descent:
             elif at == 0 or observed():
                 self.row = self.run.marks.of(step.segment.live, self.state)
 
+    def _restore(self, position: int) -> None:
+        self.state = self.run.snapshots.restore(position, self.state, self.keeps_graph)
+        self.position = position
+
     def rest(self, position: int) -> None:
-        """Let go of the state if no segment below `position` asks for one: all are saved."""
+        """Let go of the state, which a segment that is saved at `position` does not ask for.
+
+        Further down none may be asked for, if all are saved, or that of which there is a copy.
+        """
+        below = self.run.snapshots.below(self.position, 0) if self.state and self.recorded else None
+        if below is not None and below <= position < self.position:
+            self._restore(below)
         if self.state and all(action.saves for action in self.run.schedule[:position]):
             self.undone = self._is_undone()
             self._hand_back()

@@ -19,10 +19,14 @@ from revc.runtime.state import drift, lattice
 from revc.runtime.state.checksum import digest, top_bits
 from revc.runtime.state.device import kernels_for
 
+_NOTES = 3
+HEALTH_BYTES = 4 * _NOTES
+"""Bytes of a run's health."""
+
 
 def new_health(device: torch.device) -> Tensor:
-    """Return the health of a run that has done nothing yet."""
-    return torch.zeros(3, device=device)
+    """Return the health of a run that has done nothing yet, float32 [3]."""
+    return torch.zeros(_NOTES, dtype=torch.float32, device=device)
 
 
 def watch(value: Tensor, fraction_bits: int, width: int, health: Tensor) -> Tensor:

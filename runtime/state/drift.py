@@ -82,7 +82,7 @@ def finite(value: Tensor) -> Tensor:
 def _one(register: Tensor) -> Tensor:
     flat = register.detach().reshape(-1)
     rows = flat.numel() // _COLUMNS
-    weights = _weights(max(_COLUMNS, rows), flat.device)
+    weights = _weights(max(min(flat.numel(), _COLUMNS), rows), flat.device)
     total = flat.new_zeros((), dtype=torch.float64)
     square = total.clone()
     body = flat[: rows * _COLUMNS].view(rows, _COLUMNS)
