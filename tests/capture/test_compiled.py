@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from revc.errors import BindError, ReconstructionError
 from revc.runtime.model import ReversibleModel
-from revc.runtime.nets.capture.compiled import like, paired, region_of
+from revc.runtime.nets.capture.compiled import like, region_of
+from revc.runtime.nets.capture.regions import paired
 from revc.runtime.nets.capture.trace import Sample, trace
 from revc.runtime.nets.leaf import Leaf
 from tests.capture.test_graphs import wanting

@@ -1,62 +1,25 @@
 """Captured modules where torch.compile traces a run: graphs that it compiles once.
 
 The forward pass and the rebuild call the same region, so both have the same bits however it is
-fused. A region takes tensors and gives tensors of their own: what pulls back takes parameters and
-inputs themselves, and residuals that would lie in the memory of others are copies.
+fused. Nets of one model whose graphs are alike share their regions.
 """
 
 import itertools
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch._ops import OpOverload
-from torch.fx import Graph, GraphModule, Node
 
 from revc.errors import BindError
 from revc.runtime.known_models import known
 from revc.runtime.nets.capture.cache import settings_of
-from revc.runtime.nets.capture.graphs import Cut
-from revc.runtime.nets.capture.held import Place
-from revc.runtime.nets.capture.memory import storages, tensors
 from revc.runtime.nets.capture.questions import SPACES, Question, ask, questions
 from revc.runtime.nets.capture.refusal import Refusal
-from revc.runtime.nets.capture.trace import Joint, Sample, trace
+from revc.runtime.nets.capture.regions import Form, Pair, Regions, paired
+from revc.runtime.nets.capture.trace import Sample, trace
 from revc.runtime.nets.leaf import Leaf
-from revc.runtime.traced import region
-
-aten = torch.ops.aten
-
-
-class Form(NamedTuple):
-    """What a module is traced for of an input; `wants` a gradient or not."""
-
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-    dtype: torch.dtype
-    device: torch.device
-    wants: bool
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The regions of a module.
-
-    `front` takes parameters, `others` that the module holds, and inputs; it returns the output and
-    residuals. `back` takes those arguments of `front` that `direct` names, the residuals, and a
-    cotangent that looks like `cotangent`: it returns a cotangent for each parameter and input for
-    which `gives` says so. It is None where nothing wants any.
-    """
-
-    front: Callable[..., Any]
-    back: Callable[..., Any] | None
-    others: tuple[Place, ...]
-    direct: tuple[int, ...]
-    gives: tuple[bool, ...]
-    cotangent: Form | None
 
 
 class InRegion(NamedTuple):
@@ -78,6 +41,9 @@ PAIRS = Pairs()
 _numbers = itertools.count(1)
 
 _found: dict[Hashable, tuple[Any, str, str]] = {}
+
+_regions: dict[str, Regions] = {}
+"""The regions of each model, by its code."""
 
 
 def asked(code: str, name: str) -> tuple[Question, ...]:
@@ -183,6 +149,7 @@ def _flags(value: Tensor) -> Hashable:
 
 
 def _forget(code: str) -> None:
+    _regions.pop(code, None)
     for key in [one for one in _found if one[0] == code]:  # type: ignore[index]
         vars(PAIRS).pop(_found.pop(key)[1], None)
     for key in [one for one in vars(SPACES) if one.rpartition(" ")[0] == code]:
@@ -215,70 +182,5 @@ def _made(
         )
     key = f"pair_{next(_numbers)}"
     wants = [x.requires_grad for x in (*module.parameters(), *inputs)]
-    setattr(PAIRS, key, paired(joint, wants))
+    setattr(PAIRS, key, paired(joint, wants, _regions.setdefault(code, Regions())))
     return key, ""
-
-
-def paired(joint: Joint, wants: Sequence[bool]) -> Pair:
-    """Return the regions of a joint graph; `wants` are the parameters' and inputs' wishes."""
-    cut = Cut(joint, again=True)
-    views = {node: chain for node in cut.kept if (chain := _chain(node, cut.given))}
-    fresh = [node for node in cut.kept if node in cut.place and node not in views]
-    direct = list(dict.fromkeys(
-        views[node][0] if node in views else node for node in cut.kept if node not in fresh
-    ))  # fmt: skip
-    front = Graph()
-    new = {node: front.node_copy(node) for node in cut.given}
-    for node in cut.front:
-        new[node] = front.node_copy(node, new.__getitem__)
-    front.output(tuple(_apart(front, [cut.out, *fresh], cut.given, new)))
-    ends = [node for node in cut.found if node is not None]
-    rest = iter(cut.found)
-    gives = tuple(w and next(rest) is not None for w in wants)
-    (traced,) = [None] if joint.cotangent is None else tensors(joint.cotangent)
-    again = [node for chain in views.values() for node in chain[1:]]
-    back = _back(cut, [*direct, *fresh], [*again, *cut.pulling], ends) if ends else None
-    return Pair(
-        region(GraphModule(joint.module, front, "front")),
-        None if back is None else region(GraphModule(joint.module, back, "back")),
-        joint.others, tuple(cut.given.index(node) for node in direct), gives,
-        None if traced is None
-        else Form(tuple(traced.shape), traced.stride(), traced.dtype, traced.device, False),
-    )  # fmt: skip
-
-
-def _chain(node: Node, given: Sequence[Node]) -> list[Node]:
-    """Return what makes a view of something given, from that on; nothing for other nodes."""
-    chain = [node]
-    while chain[0] not in given:
-        target = chain[0].target
-        if not isinstance(target, OpOverload) or not target.is_view:
-            return []
-        chain.insert(0, chain[0].all_input_nodes[0])
-    return chain if len(chain) > 1 else []
-
-
-def _back(cut: Cut, kept: Sequence[Node], nodes: Sequence[Node], ends: Sequence[Node]) -> Graph:
-    """Return the graph that pulls back."""
-    graph, new = Graph(), dict[Node, Node]()
-    given = [*kept, *filter(None, [cut.joint.cotangent])]
-    for index, node in enumerate(given):
-        new[node] = graph.placeholder(f"kept_{index}")
-    for node in nodes:
-        if node not in new:
-            new[node] = graph.node_copy(node, new.__getitem__)
-    graph.output(tuple(_apart(graph, ends, given, new)))
-    return graph
-
-
-def _apart(
-    graph: Graph, ends: Iterable[Node], given: Iterable[Node], new: dict[Node, Node]
-) -> list[Node]:
-    """Return what a graph returns, copied where it lies in memory of what it takes or returns."""
-    taken, found = {key for node in given for key, _ in storages(node)}, []
-    for node in ends:
-        keys = {key for key, _ in storages(node)}
-        copies = not taken.isdisjoint(keys)
-        taken |= keys
-        found.append(graph.call_function(aten.clone.default, (new[node],)) if copies else new[node])
-    return found
