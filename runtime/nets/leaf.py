@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.runtime.nets.keys import NO_KEYS, Keys
+from revc.runtime.state.lattice import decode
 
 Capture = Literal["auto", "never", "require"]
 """Whether modules run as graphs: where they can, never, or always."""
@@ -37,6 +38,18 @@ class Leaf(NamedTuple):
     keys: Keys = NO_KEYS
     rng: Rng = "refuse"
     code: str = ""
+
+
+class Coded(NamedTuple):
+    """Lattice state as a net's input, as it is held: a net takes ``raw * 2**-fraction_bits``."""
+
+    raw: Tensor
+    fraction_bits: int
+    dtype: torch.dtype
+
+    def decoded(self) -> Tensor:
+        """Return the floats."""
+        return decode(self.raw, self.fraction_bits, self.dtype)
 
 
 def hooks_of_all() -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from revc.errors import BindError, ReconstructionError
 from revc.runtime.model import ReversibleModel
 from revc.runtime.nets.capture.compiled import like, region_of
-from revc.runtime.nets.capture.regions import paired
+from revc.runtime.nets.capture.regions import Regions, paired
 from revc.runtime.nets.capture.trace import Sample, trace
 from revc.runtime.nets.leaf import Leaf
 from tests.capture.test_graphs import wanting
@@ -34,7 +34,9 @@ def test_regions_are_the_module_and_autograd_and_give_memory_of_their_own(name: 
     if joint.random:
         return  # refused as it is compiled
     leaves = [x for x in (*params, *inputs) if x.requires_grad]
-    found = paired(joint, [x.requires_grad for x in (*params, *inputs)])
+    found = paired(
+        joint, [x.requires_grad for x in (*params, *inputs)], [None] * len(inputs), Regions()
+    )
     given = [*params, *(place.rows(net)[place.name] for place in found.others), *inputs]
     out, *kept = found.front(*given)
     wanted = net(*inputs)

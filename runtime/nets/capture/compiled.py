@@ -19,7 +19,8 @@ from revc.runtime.nets.capture.questions import SPACES, Question, ask, questions
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.capture.regions import Form, Pair, Regions, paired
 from revc.runtime.nets.capture.trace import Sample, trace
-from revc.runtime.nets.leaf import Leaf
+from revc.runtime.nets.leaf import Coded, Leaf
+from revc.runtime.state.lattice import decode
 
 
 class InRegion(NamedTuple):
@@ -27,7 +28,7 @@ class InRegion(NamedTuple):
 
     pair: str
     values: tuple[Tensor, ...]
-    inputs: tuple[Tensor, ...]
+    inputs: tuple[Tensor | Coded, ...]
     wanted: tuple[bool, ...]
 
 
@@ -95,17 +96,20 @@ asked._dynamo_marked_constant = True  # type: ignore[attr-defined]
 key_of._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]) -> str:
+def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor | Coded, ...]) -> str:
     """Return the key of the regions of a net, where a compiler traces; nothing if it has none."""
     if leaf.capture == "never" or not leaf.code:
         return ""
-    forms = tuple(
-        (_fixed(x.shape), _fixed(x.stride()), x.dtype, x.device, w)
-        for x, w in zip(inputs, wanted, strict=True)
-    )
+    forms = tuple(_form(x, w) for x, w in zip(inputs, wanted, strict=True))
     # What is asked here is guarded: where it is another, this is traced anew.
     ask(space_of(leaf.code, leaf.name), asked(leaf.code, leaf.name))
     return key_of(leaf.code, leaf.name, leaf.cast, forms)
+
+
+def _form(value: Tensor | Coded, wants: bool) -> tuple[Any, ...]:
+    """Return the fields of an input's `Form`."""
+    x, code = (value.raw, value[1:]) if isinstance(value, Coded) else (value, None)
+    return _fixed(x.shape), _fixed(x.stride()), x.dtype, x.device, wants, code
 
 
 def _fixed(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -113,11 +117,11 @@ def _fixed(sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple([len(range(size)) for size in sizes])
 
 
-def run(leaf: Leaf, key: str, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]) -> Any:
+def run(leaf: Leaf, key: str, wanted: tuple[bool, ...], inputs: tuple[Tensor | Coded, ...]) -> Any:
     """Return the output and what pulls it back."""
     found: Pair = getattr(PAIRS, key)
     held = [place.rows(leaf.module)[place.name] for place in found.others]
-    given = (*leaf.params, *held, *inputs)
+    given = (*leaf.params, *held, *[x.raw if isinstance(x, Coded) else x for x in inputs])
     out, *kept = found.front(*given)
     values = (*[given[index] for index in found.direct], *kept)
     return out, InRegion(key, values, inputs, wanted)
@@ -132,10 +136,16 @@ def pull(leaf: Leaf, handle: InRegion, cotangent: Tensor) -> tuple[Any, ...]:
     rest = [found.pop(0) if gives else None for gives in regions.gives]
     count = len(leaf.params)
     by_inputs = [
-        torch.zeros_like(x) if w and grad is None else grad
+        _zeros(x) if w and grad is None else grad
         for x, w, grad in zip(handle.inputs, handle.wanted, rest[count:], strict=True)
     ]
     return (tuple(rest[:count]), *by_inputs)
+
+
+def _zeros(x: Tensor | Coded) -> Tensor:
+    if isinstance(x, Coded):
+        return torch.zeros_like(x.raw, dtype=x.dtype)
+    return torch.zeros_like(x)
 
 
 def like(cotangent: Tensor, form: Form) -> Tensor:
@@ -164,12 +174,7 @@ def _made(
     Raises:
         BindError: it draws random numbers.
     """
-    inputs = [
-        torch.empty_strided(f.shape, f.stride, dtype=f.dtype, device=f.device).requires_grad_(
-            f.wants
-        )
-        for f in forms
-    ]
+    inputs = [_sample(form) for form in forms]
     try:
         joint = trace(module, Sample([*module.parameters()], inputs, cast))
     except Refusal as refusal:
@@ -182,5 +187,15 @@ def _made(
         )
     key = f"pair_{next(_numbers)}"
     wants = [x.requires_grad for x in (*module.parameters(), *inputs)]
-    setattr(PAIRS, key, paired(joint, wants, _regions.setdefault(code, Regions())))
+    regions = _regions.setdefault(code, Regions())
+    setattr(PAIRS, key, paired(joint, wants, [form.code for form in forms], regions))
     return key, ""
+
+
+def _sample(form: Form) -> Tensor:
+    """Return a tensor like what the net takes of an input."""
+    like = torch.empty_strided(form.shape, form.stride, dtype=form.dtype, device="meta")
+    if form.code is not None:
+        like = decode(like, *form.code)
+    x = torch.empty_strided(like.shape, like.stride(), dtype=like.dtype, device=form.device)
+    return x.requires_grad_(form.wants)

@@ -6,7 +6,7 @@ of others is a copy. State comes as it is held, and is decoded within, so that n
 what it decodes to while the region runs.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,20 +19,26 @@ from revc.runtime.nets.capture.memory import storages, tensors
 from revc.runtime.nets.capture.structure import structure
 from revc.runtime.nets.capture.trace import Joint
 from revc.runtime.nets.capture.views import chain, of_one
+from revc.runtime.state.lattice import decode
 from revc.runtime.traced import region
 
 aten = torch.ops.aten
 Region = Callable[..., Any]
 
 
+Code = tuple[int, torch.dtype]
+"""How lattice state is decoded: its fraction bits, and the dtype that a net takes."""
+
+
 class Form(NamedTuple):
-    """What a module is traced for of an input; `wants` a gradient or not."""
+    """What a region takes of an input; `wants` a gradient or not. `code` decodes lattice state."""
 
     shape: tuple[int, ...]
     stride: tuple[int, ...]
     dtype: torch.dtype
     device: torch.device
-    wants: bool
+    wants: bool = False
+    code: Code | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,15 @@ class Regions:
         return found
 
 
-def paired(joint: Joint, wants: Sequence[bool], regions: Regions | None = None) -> Pair:
-    """Return the regions of a joint graph; `wants` are the parameters' and inputs' wishes."""
-    regions = Regions() if regions is None else regions
+def paired(
+    joint: Joint, wants: Sequence[bool], codes: Sequence[Code | None], regions: Regions
+) -> Pair:
+    """Return the regions of a joint graph; `wants` are the parameters' and inputs' wishes.
+
+    Inputs that have `codes` are taken as lattice state.
+    """
     cut = Cut(joint, again=True, fused=True)
+    known = dict(zip(cut.given[len(cut.given) - len(codes) :], codes, strict=True))
     views = {node: found for node in cut.kept if (found := chain(node, cut.given))}
     views.update(of_one([node for node in cut.kept if node not in views and node in cut.place]))
     ends = dict.fromkeys(views[node][0] if node in views else node for node in cut.kept)
@@ -81,6 +92,7 @@ def paired(joint: Joint, wants: Sequence[bool], regions: Regions | None = None) 
     fresh = [node for node in ends if node in cut.place]
     front = Graph()
     new = {node: front.node_copy(node) for node in cut.given}
+    new.update({node: _decoded(front, new[node], known.get(node)) for node in cut.given})
     for node in cut.front:
         new[node] = front.node_copy(node, new.__getitem__)
     front.output(tuple(_apart(front, [cut.out, *fresh], cut.given, new)))
@@ -89,23 +101,31 @@ def paired(joint: Joint, wants: Sequence[bool], regions: Regions | None = None) 
     gives = tuple(w and next(rest) is not None for w in wants)
     (traced,) = [None] if joint.cotangent is None else tensors(joint.cotangent)
     again = [node for links in views.values() for node in links[1:]]
-    back = _back(cut, [*direct, *fresh], [*again, *cut.pulling], found) if found else None
+    kept = {node: known.get(node) for node in (*direct, *fresh)}
+    back = _back(cut, kept, [*again, *cut.pulling], found) if found else None
     return Pair(
         regions.of(joint.module, front, "front"),
         None if back is None else regions.of(joint.module, back, "back"),
         joint.others, tuple(cut.given.index(node) for node in direct), gives,
         None if traced is None
-        else Form(tuple(traced.shape), traced.stride(), traced.dtype, traced.device, False),
+        else Form(tuple(traced.shape), traced.stride(), traced.dtype, traced.device),
     )  # fmt: skip
 
 
-def _back(cut: Cut, kept: Sequence[Node], nodes: Sequence[Node], ends: Sequence[Node]) -> Graph:
-    """Return the graph that pulls back."""
+def _decoded(graph: Graph, node: Node, code: Code | None) -> Node:
+    return node if code is None else graph.call_function(decode, (node, *code))
+
+
+def _back(
+    cut: Cut, kept: Mapping[Node, Code | None], nodes: Sequence[Node], ends: Sequence[Node]
+) -> Graph:
+    """Return the graph that pulls back from what is kept, of which some is to be decoded."""
     graph, new = Graph(), dict[Node, Node]()
     given = [*kept, *filter(None, [cut.joint.cotangent])]
     for index, node in enumerate(given):
         new[node] = graph.placeholder(f"kept_{index}")
         new[node].meta = dict(node.meta)
+    new.update({node: _decoded(graph, new[node], code) for node, code in kept.items()})
     for node in nodes:
         if node not in new:
             new[node] = graph.node_copy(node, new.__getitem__)
