@@ -71,6 +71,17 @@ def test_each_byte_that_a_region_keeps_is_read_whole_and_kept_once(name: str) ->
     assert sum(storages.values()) == wanted
 
 
+def test_casts_of_what_a_region_takes_are_made_again_and_never_kept() -> None:
+    torch.manual_seed(0)
+    net, x = Wrapped(lambda up, down, x: down(functional.gelu(up(x))), UP(), DOWN()), sample()
+    params = [*net.parameters()]
+    joint = trace(net, Sample(params, [x], torch.bfloat16))
+    found = paired(joint, [True] * (len(params) + 1), [None], Regions())
+    _, *kept = found.front(*params, x)
+    assert [one.dtype for one in kept] == [torch.bfloat16] * 2
+    assert sum(one.untyped_storage().nbytes() for one in kept) == 2 * 4 * STREAM // 2
+
+
 def test_state_is_decoded_within_both_regions() -> None:
     torch.manual_seed(0)
     net, bits = KEPT["mlp"][0](), 20

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from torch._ops import OpOverload
 from torch.fx import Node
 
-from revc.runtime.nets.capture.memory import storages, tensors
+from revc.runtime.nets.capture.memory import tensors
 
 
 def chain(node: Node, ends: Container[Node]) -> list[Node]:
@@ -27,27 +27,16 @@ def shows(node: Node) -> bool:
 
 
 def of_one(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
-    """Return the chains of those nodes that lie in one tensor with others of them, from it on.
-
-    That is where the tensor takes no more than they would apart from each other.
-    """
+    """Return the chains of those nodes that lie in one tensor with others of them, from it on."""
     groups: dict[Node, list[list[Node]]] = {}
     for node in nodes:
         links = [node]
         while shows(links[0]):
             links.insert(0, links[0].all_input_nodes[0])
         groups.setdefault(links[0], []).append(links)
-    return {
-        links[-1]: links
-        for base, group in groups.items()
-        if len(group) > 1 and len(tensors(base)) == 1 and _whole(base) <= sum(map(_apart, group))
-        for links in group
-    }
+    shared = [(base, group) for base, group in groups.items() if len(group) > 1]
+    return {links[-1]: links for base, group in shared if _is_one(base) for links in group}
 
 
-def _whole(base: Node) -> int:
-    return sum(size for _, size in storages(base))
-
-
-def _apart(links: list[Node]) -> int:
-    return sum(value.numel() * value.element_size() for value in tensors(links[-1]))
+def _is_one(base: Node) -> bool:
+    return len(tensors(base)) == 1
