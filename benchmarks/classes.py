@@ -40,7 +40,10 @@ class Around(nn.Module):
 
 
 def judge(name: str, make: Make) -> Verdict:
-    """Compare the graphs of a module with the module and with autograd."""
+    """Compare the graphs of a module with the module and with autograd.
+
+    Those of one that draws have numbers of their own, and are compared with their own slope.
+    """
     torch.manual_seed(0)
     net, inputs = make()
     inputs = tuple(x.requires_grad_() for x in inputs)
@@ -48,6 +51,8 @@ def judge(name: str, make: Make) -> Verdict:
     graphs = capture(net, Sample(leaf.params, inputs, None))
     if not isinstance(graphs, Captured) or why(graphs):
         return Verdict(name, captured=False, why=why(graphs), wrong=False)
+    if graphs.random:
+        return Verdict(name, True, "", not _follows(net.double(), inputs))
     value = calls.value(leaf, graphs, inputs)
     out, handle = calls.run(leaf, graphs, inputs)
     wanted = net(*inputs)
@@ -60,6 +65,31 @@ def judge(name: str, make: Make) -> Verdict:
     mine = [gradient for gradient, x in pairs if x.requires_grad]
     same = all(map(_close, mine, theirs)) and torch.equal(value, out)
     return Verdict(name, True, "", not (same and torch.allclose(value, wanted, atol=1e-5)))
+
+
+def _follows(net: nn.Module, inputs: tuple[Tensor, ...]) -> bool:
+    """Say whether what a module that draws pulls back is the slope of what it computes."""
+    inputs = tuple(x.detach().double().requires_grad_() for x in inputs)
+    leaf = Leaf(net, tuple(net.parameters()), "F", None)
+    graphs = capture(net, Sample(leaf.params, inputs, None))
+    if not isinstance(graphs, Captured):
+        return False
+    out, handle = calls.run(leaf, graphs, inputs)
+    ways = [torch.randn_like(x) for x in (*leaf.params, *inputs)]
+
+    def moved(step: float) -> Tensor:
+        count = len(leaf.params)
+        ends = [
+            x.detach() + step * way for x, way in zip((*leaf.params, *inputs), ways, strict=True)
+        ]
+        return calls.value(leaf._replace(params=tuple(ends[:count])), graphs, tuple(ends[count:]))
+
+    cotangent = torch.randn_like(out)
+    by_params, *by_inputs = calls.pull(leaf, handle, cotangent)
+    pairs = zip((*by_params, *by_inputs), ways, strict=True)
+    found = sum((grad * way).sum() for grad, way in pairs if grad is not None)
+    slope = ((moved(1e-6) - moved(-1e-6)) / 2e-6 * cotangent).sum()
+    return torch.equal(out, moved(0.0)) and torch.allclose(torch.as_tensor(found), slope, 1e-5)
 
 
 def _close(one: Tensor | None, other: Tensor | None) -> bool:

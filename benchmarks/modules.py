@@ -1,7 +1,8 @@
 """Brought modules: memory and time beside checkpointing, and which classes are captured.
 
     pip install -r benchmarks/peers.txt
-    python -m benchmarks.modules [--json] [--layers 8] [--dropout 0.1] [--rounds 5]
+    python -m benchmarks.modules [--json] [--only compiled]
+        [--layers 8] [--dropout 0.1] [--rounds 5]
 
 Peaks are the allocator's (revc/planning/meter.py) in S, bytes of one float32 stream. Those of Llama
 layers are of a second micro-batch: gradients are there already, and what is added to them counts.
@@ -94,10 +95,29 @@ def zoo() -> Iterator[Row]:
     yield Row("captured and wrong", len(wrong), "classes", 0, ", ".join(wrong))
 
 
+def layered(options: argparse.Namespace) -> Iterator[Row]:
+    """Yield the rows of Llama layers for each depth and rate of dropout that is asked for."""
+    for layers in options.layers:
+        for dropout in options.dropout:
+            yield from llama_layers(layers, options.rounds, dropout)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
+    "classes": lambda _: zoo(),
+    "blocks": lambda _: own_blocks(6),
+    "compiled": lambda _: compiled_blocks(3),
+    "compiled-llama": lambda _: compiled_llama(2),
+    "llama": layered,
+}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="print an array of rows")
+    parser.add_argument(
+        "--only", nargs="*", choices=PARTS, default=[*PARTS], help="which parts are measured (all)"
+    )
     parser.add_argument("--layers", type=int, nargs="*", default=[8, 32], help="depths (8 32)")
     parser.add_argument(
         "--dropout", type=float, nargs="*", default=[0.0, 0.1], help="of attention weights (0 0.1)"
@@ -105,10 +125,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="steps that are timed (5)")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [*zoo(), *own_blocks(6), *compiled_blocks(3), *compiled_llama(2)]
-    for layers in options.layers:
-        for dropout in options.dropout:
-            rows += llama_layers(layers, options.rounds, dropout)
+    rows = [row for part in options.only for row in PARTS[part](options)]
     if options.json:
         print(as_json(rows))
     else:

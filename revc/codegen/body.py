@@ -223,6 +223,7 @@ class Body:
             hold=hold,
             place=self.places.next,
             masks=self._masks,
+            handed=self.target.handed,
         )
 
     def _masks(self, place: Place) -> bool:

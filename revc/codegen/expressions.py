@@ -40,6 +40,7 @@ class Emitter:
     stands for a value within a net's call: what was computed, or what a run has kept of it.
     `place()` names the next call of a brought net: a block's graphs give one call one name.
     `masks(place)` says of a given that it may hold booleans, which brought nets alone get as such.
+    `handed(tape, args)` gives what a brought net is called with for its arguments.
     """
 
     tape: Tape
@@ -52,6 +53,7 @@ class Emitter:
     hold: Callable[[int, str, Node], Node] = lambda _slot, _name, node: node
     place: Callable[[], str] = str
     masks: Callable[[Place], bool] = lambda _place: False
+    handed: Callable[[Tape, tuple[Node, ...]], tuple[Node, ...]] = lambda _tape, args: args
     leaves: dict[Key, tuple[Place, Node]] = field(default_factory=dict)
     params: dict[int, list[Node]] = field(default_factory=dict)
     nets: dict[int, Node] = field(default_factory=dict)
@@ -148,7 +150,8 @@ class Emitter:
                 self.tape.watch_whole(self.nets[slot])
         net, tape = self.nets[slot], self.tape
         args = tuple(self._apart(self.booleans.get(arg, arg)) for arg in args)
-        both = tape.call(brought.run, net, asked, *args, place=self.place())
+        taken = self.handed(tape, args)
+        both = tape.call(brought.run, net, asked, *taken, place=self.place())
         out, handle = tape.item(both, 0), tape.item(both, 1)
 
         def vjp(g: Node) -> list[tuple[Node, Node]]:

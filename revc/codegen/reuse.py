@@ -27,7 +27,7 @@ VIEWS = {
     aten.permute.default, aten.select.int, aten.slice.Tensor, aten.reshape.default,
     aten.contiguous.default, aten.to.dtype, aten.expand.default, aten.alias.default,
     aten.chunk.default, aten.split_with_sizes.default, aten.tensor_split.sections, brought.run,
-    brought.value, brought.check_shape, boundary.dense, tensor_ops.whole,
+    brought.value, brought.coded, brought.check_shape, boundary.dense, tensor_ops.whole,
     alloc_health.damp, residuals.taken,
 }  # fmt: skip
 

@@ -15,11 +15,16 @@ from revc.runtime.nets.called import Handle
 from revc.runtime.nets.capture import calls, compiled
 from revc.runtime.nets.capture.calls import Traced
 from revc.runtime.nets.capture.compiled import InRegion
-from revc.runtime.nets.leaf import Leaf
+from revc.runtime.nets.leaf import Coded, Leaf
+
+
+def coded(raw: Tensor, fraction_bits: int, dtype: torch.dtype) -> Coded:
+    """Return lattice state for a net that runs where a compiler traces, to be decoded within."""
+    return Coded(raw, fraction_bits, dtype)
 
 
 def run(
-    leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor, place: str = ""
+    leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor | Coded, place: str = ""
 ) -> tuple[Tensor, Handle | Traced | InRegion]:
     """Evaluate a brought module, with what its VJP needs.
 
@@ -29,20 +34,22 @@ def run(
     Raises:
         BindError: the module changed its input in place.
     """
-    wanted = _wanted(asked, inputs)
     if torch.compiler.is_compiling():
+        wanted = _wanted(asked, inputs)
         key = compiled.region_of(leaf, wanted, inputs)
         return (
             compiled.run(leaf, key, wanted, inputs)
             if key
-            else called.run_traced(leaf, wanted, inputs)
+            else called.run_traced(leaf, wanted, _decoded(inputs))
         )
-    own = _owned(inputs, wanted)
+    own = _owned(asked, inputs)
     found = calls.captured(leaf, own)
     return called.run(leaf, own, place) if found is None else calls.run(leaf, found, own, place)
 
 
-def value(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor, place: str = "") -> tuple[Tensor]:
+def value(
+    leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor | Coded, place: str = ""
+) -> tuple[Tensor]:
     """Evaluate a brought module that is not pulled back from here.
 
     Raises:
@@ -50,19 +57,25 @@ def value(leaf: Leaf, asked: tuple[bool, ...], *inputs: Tensor, place: str = "")
     """
     if torch.compiler.is_compiling():
         return run(leaf, asked, *inputs)[:1]
-    own = _owned(inputs, _wanted(asked, inputs))
+    own = _owned(asked, inputs)
     found = calls.captured(leaf, own)
     if found is None:
         return called.run(leaf, own, place)[:1]
     return (calls.value(leaf, found, own, place),)
 
 
-def _wanted(asked: tuple[bool, ...], inputs: tuple[Tensor, ...]) -> tuple[bool, ...]:
-    return tuple(a and x.is_floating_point() for a, x in zip(asked, inputs, strict=True))
+def _wanted(asked: tuple[bool, ...], inputs: tuple[Tensor | Coded, ...]) -> tuple[bool, ...]:
+    pairs = zip(asked, inputs, strict=True)
+    return tuple(a and (isinstance(x, Coded) or x.is_floating_point()) for a, x in pairs)
 
 
-def _owned(inputs: tuple[Tensor, ...], wanted: tuple[bool, ...]) -> tuple[Tensor, ...]:
-    return tuple(x.detach().requires_grad_(w) for x, w in zip(inputs, wanted, strict=True))
+def _decoded(inputs: tuple[Tensor | Coded, ...]) -> tuple[Tensor, ...]:
+    return tuple(x.decoded() if isinstance(x, Coded) else x for x in inputs)
+
+
+def _owned(asked: tuple[bool, ...], inputs: tuple[Tensor | Coded, ...]) -> tuple[Tensor, ...]:
+    pairs = zip(_decoded(inputs), _wanted(asked, inputs), strict=True)
+    return tuple(x.detach().requires_grad_(w) for x, w in pairs)
 
 
 def slim(handle: Handle | Traced | InRegion) -> Handle | Traced | InRegion:

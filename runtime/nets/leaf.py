@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.runtime.nets.keys import NO_KEYS, Keys
+from revc.runtime.state.lattice import decode
 
 if TYPE_CHECKING:
     from revc.runtime.nets.capture.look import Look
@@ -42,6 +43,18 @@ class Leaf(NamedTuple):
     rng: Rng = "refuse"
     code: str = ""
     look: "Look | None" = None
+
+
+class Coded(NamedTuple):
+    """Lattice state as a net's input, as it is held: a net takes ``raw * 2**-fraction_bits``."""
+
+    raw: Tensor
+    fraction_bits: int
+    dtype: torch.dtype
+
+    def decoded(self) -> Tensor:
+        """Return the floats."""
+        return decode(self.raw, self.fraction_bits, self.dtype)
 
 
 def hooks_of_all() -> bool:

@@ -1,5 +1,6 @@
 """Captured modules under torch.compile: one graph, the eager gradients, and loud where not."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -8,8 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError, ReconstructionError
+from revc.planning.meter import trace as traced
 from revc.runtime.model import ReversibleModel
-from revc.runtime.nets.capture.compiled import like, paired, region_of
+from revc.runtime.nets import brought
+from revc.runtime.nets.capture.compiled import like, region_of
+from revc.runtime.nets.capture.regions import Regions, paired
 from revc.runtime.nets.capture.trace import Sample, trace
 from revc.runtime.nets.leaf import Leaf
 from tests.capture.test_graphs import wanting
@@ -33,7 +37,9 @@ def test_regions_are_the_module_and_autograd_and_give_memory_of_their_own(name: 
     if joint.random:
         return  # refused as it is compiled
     leaves = [x for x in (*params, *inputs) if x.requires_grad]
-    found = paired(joint, [x.requires_grad for x in (*params, *inputs)])
+    found = paired(
+        joint, [x.requires_grad for x in (*params, *inputs)], [None] * len(inputs), Regions()
+    )
     given = [*params, *(place.rows(net)[place.name] for place in found.others), *inputs]
     out, *kept = found.front(*given)
     wanted = net(*inputs)
@@ -71,7 +77,7 @@ class Block(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.norm, self.up, self.down = nn.LayerNorm(8), nn.Linear(8, 16), nn.Linear(16, 8)
+        self.norm, self.up, self.down = nn.LayerNorm(8), nn.Linear(8, 32), nn.Linear(32, 8)
         self.drop, self.rate = nn.Dropout(0.5), 0.5
         self.register_buffer("mask", torch.ones(8))
 
@@ -93,16 +99,29 @@ def leaf_of(model: ReversibleModel) -> Leaf:
     return Leaf(net, tuple(net.parameters()), "repeat_0.0.F", None, code=model.code)
 
 
-def pulled(call: Any, model: nn.Module) -> list[Tensor]:
-    a, b = pair()
+def pulled(call: Any, model: nn.Module, inputs: Sequence[Tensor] = ()) -> list[Tensor]:
+    a, b = inputs or pair()
     leaves = [a, b, *(p for p in model.parameters() if p.requires_grad)]
-    return [*torch.autograd.grad(call(a, b).a.square().sum(), leaves)]
+    out = call(a, b)
+    return [*torch.autograd.grad(out.a.square().sum() + out.b.sum(), leaves)]
 
 
-def test_code_of_inductor_rebuilds_what_it_ran(fresh_dynamo: None) -> None:
-    model = make(specs.HOLE.replace("repeat 2", "repeat 1"), nets={"F": Block}).eval()
+# Streams that a step holds at most: two results, their two raw states, the two states that are
+# taken back and their cotangents; of the net its norm, both ends of its gelu (four each), its
+# output, and the state that this is taken from.
+HELD = 2 + 2 + 2 + 2 + 1 + 2 * 4 + 1 + 1
+
+
+def test_code_of_inductor_rebuilds_what_it_ran_and_holds_no_more_than_is_read(
+    fresh_dynamo: None,
+) -> None:
+    model = make(specs.HOLE, nets={"F": Block}).eval()
     compiled = torch.compile(model, fullgraph=True, dynamic=False)
-    close(pulled(compiled, model), pulled(model, model))
+    inputs = [torch.randn(3, 512, 8, requires_grad=True) for _ in range(2)]
+    close(pulled(compiled, model, inputs), pulled(model, model, inputs))
+    seen: list[Tensor] = []
+    peak = traced(lambda: seen.extend(pulled(compiled, model, inputs)), lambda: seen).peak
+    assert peak / (inputs[0].numel() * 4) == pytest.approx(HELD, abs=0.5)
 
 
 def test_what_a_module_is_asked_for_is_followed(fresh_dynamo: None) -> None:
@@ -134,3 +153,45 @@ def test_a_module_that_must_be_captured_is() -> None:
         region_of(leaf_of(model), (True,), pair()[:1])
     model.capture = "auto"
     assert region_of(leaf_of(model), (True,), pair()[:1]) == ""
+
+
+class Joined(nn.Module):
+    """A map of two inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.affine = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.affine(torch.cat([x, y], -1)[..., :8])
+
+
+@pytest.mark.parametrize(
+    ("call", "within"),
+    [("b, g", 1), ("b, c", 2), ("b, b", 0), ("2 * b, b", 1), ("b[.., :4], b[.., 4:]", 0)],
+)
+def test_whole_registers_are_decoded_within_regions(call: str, within: int) -> None:
+    """Others are not: a region may not take two tensors that lie in one memory."""
+    width = 4 if ":4" in call else 8
+    model = make(
+        f"""dim B, T
+state lattice(Q12.20)
+model M(a, b, c: [B, T, 8], given g: float32[B, T, 8]) -> (a, b, c: [B, T, 8]) {{
+  net F(x, y: [B, T, {width}]) -> [B, T, 8]
+  a += F({call})
+}}
+""",
+        nets={"F": Joined},
+    )
+    inputs = [*pair(), pair()[0], pair(False)[1]]
+    leaves = [*inputs[:3], *model.parameters()]
+    compiled = torch.compile(model, fullgraph=True, dynamic=False, backend="eager")
+
+    def grads(run: Any) -> list[Tensor]:
+        out = run(*inputs)
+        return [*torch.autograd.grad(sum(x.square().sum() for x in (out.a, out.b, out.c)), leaves)]
+
+    close(grads(compiled), grads(model))
+    parts = [part for part in model.graphs.traced_forward.modules() if hasattr(part, "graph")]
+    targets = [node.target for part in parts for node in part.graph.nodes]
+    assert targets.count(brought.coded) == within

@@ -39,6 +39,19 @@ def heads(x: Tensor) -> Tensor:
     return found.transpose(1, 2).reshape(len(x), T, D)
 
 
+def weighted(x: Tensor) -> Tensor:
+    """Norm the tokens of all examples by themselves, each with a weight of its own."""
+    weight = torch.arange(float(len(x) * T))
+    tokens = x.reshape(1, len(x) * T, D)
+    return functional.batch_norm(tokens, None, None, weight, training=True).view(x.shape)
+
+
+def biased(x: Tensor) -> Tensor:
+    """Add another number to each example."""
+    bias = torch.arange(float(len(x)))[:, None]
+    return x + torch.addmm(bias, x.new_zeros(len(x), D), x.new_ones(D, D))[:, None]
+
+
 APART: dict[str, Callable[[], nn.Module]] = {
     "swiglu": Swiglu,
     "lora": Lora,
@@ -54,10 +67,17 @@ APART: dict[str, Callable[[], nn.Module]] = {
     "softmax": apart(lambda x: x.softmax(1) + torch.arange(T)[:, None]),
     "einsum": apart(lambda x: torch.einsum("btd,bsd,bse->bte", x, x.tanh(), x) / 8),
     "joined": apart(lambda x: torch.cat([x[..., 4:], -x[..., :4]], -1) * x.mean(1, keepdim=True)),
+    "gru": lambda: nn.GRU(D, D, 2, batch_first=True),
+    "instance norm": turned(nn.InstanceNorm1d(D)),
+    "instance norm with weights": turned(nn.InstanceNorm1d(D, affine=True)),
+    "bilinear": lambda: Wrapped(lambda net, x: net(x, x.tanh()), nn.Bilinear(D, D, D)),
+    "as many tokens as examples": apart(
+        lambda x: x + torch.linspace(0, 1, T * D).view(T, D) @ torch.eye(D)
+    ),
     "a scale of its own": apart(lambda x: x * x.new_full((len(x), 1, 1), 2.0)),
 }
 MIXING: dict[str, Callable[[], nn.Module]] = {
-    "not known to keep them apart": lambda: nn.GRU(D, D, batch_first=True),
+    "not known to keep them apart": apart(lambda x: x.cumprod(1)),
     "batch norm": turned(nn.BatchNorm1d(D, track_running_stats=False)),
     "a mean of the batch": apart(lambda x: x - x.mean(0)),
     "a softmax of the batch": apart(lambda x: x.softmax(0)),
@@ -70,6 +90,20 @@ MIXING: dict[str, Callable[[], nn.Module]] = {
     "numbered": apart(lambda x: x * torch.arange(len(x))[:, None, None]),
     "cut by size": apart(lambda x: functional.pad(x[:, : len(x)], (0, 0, 0, T - len(x)))),
     "normed as a whole": apart(lambda x: x / x.norm()),
+    "repeated by size": apart(
+        lambda x: x * torch.arange(float(len(x))).repeat(len(x)).view(-1, len(x)).sum(1)[0]
+    ),
+    "multiplied by size": apart(
+        lambda x: x + torch.full((len(x), D), float(len(x))).mm(x.new_ones(D, D))[:, None]
+    ),
+    "a bias for each example": apart(biased),
+    "bilinear with the batch": apart(
+        lambda x: functional.bilinear(x, x, (x.mT @ x).tanh()).sum(-1, keepdim=True).tanh() * x
+    ),
+    "batch norm by tokens": apart(
+        lambda x: functional.batch_norm(x.flatten(0, 1), None, None, training=True).view(x.shape)
+    ),
+    "a weight for each example": apart(weighted),
     "crossed": apart(lambda x: ((x[:, 0] @ x[:, 0].T).tanh() @ x.flatten(1)).view(x.shape)),
 }
 ALL = {**APART, **MIXING}

@@ -11,6 +11,7 @@ from revc.codegen.elementwise import is_tensor
 from revc.codegen.expressions import Cotangents, int_value
 from revc.codegen.pieces import At
 from revc.codegen.registers import Registers
+from revc.codegen.tape import Tape
 from revc.ir.expr import Expr, Place
 from revc.ir.keys import Key
 from revc.ir.types import Label, Lattice, Numerics
@@ -57,6 +58,10 @@ class Target(ABC):
     def apart(self, body: "Body", nodes: Sequence[Node]) -> list[Node]:
         """Return nodes for what is passed together, in memory that it does not share if need be."""
         return [*nodes]
+
+    def handed(self, tape: Tape, args: tuple[Node, ...]) -> tuple[Node, ...]:
+        """Return what a brought net is called with for its arguments."""
+        return args
 
     def add(self, body: "Body", kind: Numerics, view: Node, value: Node, sign: int) -> Node:
         """Add ``sign * value`` to a view of a register; return the changed view."""

@@ -5,7 +5,7 @@ brought from Python are called outside of units, as they are.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.fx import Node
@@ -13,12 +13,15 @@ from torch.fx import Node
 from revc.codegen.pieces import At, joined
 from revc.codegen.registers import Registers
 from revc.codegen.reuse import base_of
+from revc.codegen.tape import Tape
 from revc.codegen.targets.base import Evaluation, Pieces, Target
 from revc.codegen.values import brought_nets
 from revc.ir.expr import Expr, Place
 from revc.ir.types import Lattice, Numerics
 from revc.passes.analysis.separable import Cuts
 from revc.runtime import cotangents, traced
+from revc.runtime.nets import brought
+from revc.runtime.state import lattice
 
 if TYPE_CHECKING:
     from revc.codegen.body import Body
@@ -56,6 +59,19 @@ class Traced(Target):
             found.append(body.tape.call(aten.clone.default, node) if base in bases else node)
             bases.add(base)
         return found
+
+    def handed(self, tape: Tape, args: tuple[Node, ...]) -> tuple[Node, ...]:
+        """Hand lattice state over as it is held, to be decoded within what compiles once.
+
+        That is for whole registers, each once: a region may not take two tensors of one memory.
+        """
+        raws = [arg.args[0] for arg in args if arg.target is lattice.decode]
+        return tuple(
+            tape.call(brought.coded, *arg.args)
+            if arg.target is lattice.decode and _is_whole(arg.args[0], raws)
+            else arg
+            for arg in args
+        )
 
     def add_lattice(self, body: "Body", kind: Lattice, view: Node, value: Node, sign: int) -> Node:
         """Add and watch in one step."""
@@ -125,6 +141,10 @@ class Traced(Target):
         if again:
             total = cots.tape.call(traced.accumulate, cots.view(place), total)
         cots.write(place, total)
+
+
+def _is_whole(raw: Any, raws: Sequence[Any]) -> bool:
+    return base_of(raw) is raw and raws.count(raw) == 1
 
 
 TRACED = Traced()

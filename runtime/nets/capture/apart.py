@@ -215,11 +215,42 @@ def first_axis(call: Call) -> Form:
 
 
 def batch_norm(call: Call) -> Form:
-    """Return the form of a batch norm by known statistics; one that takes its own mixes."""
+    """Return the form of a batch norm by known statistics, or whose channels count the examples.
+
+    Any other takes its statistics from all of them.
+    """
     flags = [a.name for a in call.node.target._schema.arguments]  # type: ignore[union-attr]
-    if "training" not in flags or call.arg(flags.index("training"), "training"):
+    if "training" not in flags:
         raise Mixed
+    if call.arg(flags.index("training"), "training"):
+        return _by_channels(call)
     return (first_axis(call)[0], *(SAME,) * (len(call.node.meta["val"]) - 1))
+
+
+def _by_channels(call: Call) -> Form:
+    """Return the form of a norm of each channel by itself, as an instance norm is made of."""
+    channels = call.along._replace(axis=0)
+    weights, running = call.node.args[1:3], call.node.args[3:5]
+    alike = all(x is None or call.form(x) == channels for x in weights)
+    if call.along.axis != 1 or not alike or any(isinstance(x, Node) for x in running):
+        raise Mixed
+    return (call.along, *(channels,) * (len(call.node.meta["val"]) - 1))
+
+
+def trilinear(call: Call) -> Form:
+    """Return the form of a product of three, to which axes are added, summed over some."""
+    operands, added = call.node.args[:3], call.node.args[3:6]
+    n = len(shape_of(operands[0])) + len(listed(added[0]))
+    axes = [[x for x in range(n) if x not in {y % n for y in listed(own)}] for own in added]
+    pairs = [(x, call.form(x), own) for x, own in zip(operands, axes, strict=True)]
+    places = {f._replace(axis=own[f.axis]) for _, f, own in pairs if isinstance(f, Along)}
+    if len(places) != 1:
+        raise Mixed
+    (place,) = places
+    for one, form, own in pairs:
+        if not isinstance(form, Along) and place.axis in own:
+            call.check_even(one, own.index(place.axis) - len(own))
+    return _without(place, [axis % n for axis in listed(call.arg(6))])
 
 
 def attended(call: Call) -> Form:

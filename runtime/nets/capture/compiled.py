@@ -1,62 +1,26 @@
 """Captured modules where torch.compile traces a run: graphs that it compiles once.
 
 The forward pass and the rebuild call the same region, so both have the same bits however it is
-fused. A region takes tensors and gives tensors of their own: what pulls back takes parameters and
-inputs themselves, and residuals that would lie in the memory of others are copies.
+fused. Nets of one model whose graphs are alike share their regions.
 """
 
 import itertools
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch._ops import OpOverload
-from torch.fx import Graph, GraphModule, Node
 
 from revc.errors import BindError
 from revc.runtime.known_models import known
 from revc.runtime.nets.capture.cache import chosen
-from revc.runtime.nets.capture.graphs import Cut
-from revc.runtime.nets.capture.held import Place
-from revc.runtime.nets.capture.memory import storages, tensors
 from revc.runtime.nets.capture.questions import SPACES, Question, ask, questions
 from revc.runtime.nets.capture.refusal import Refusal
-from revc.runtime.nets.capture.trace import Joint, Sample, trace
-from revc.runtime.nets.leaf import Leaf
-from revc.runtime.traced import region
-
-aten = torch.ops.aten
-
-
-class Form(NamedTuple):
-    """What a module is traced for of an input; `wants` a gradient or not."""
-
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-    dtype: torch.dtype
-    device: torch.device
-    wants: bool
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The regions of a module.
-
-    `front` takes parameters, `others` that the module holds, and inputs; it returns the output and
-    residuals. `back` takes those arguments of `front` that `direct` names, the residuals, and a
-    cotangent that looks like `cotangent`: it returns a cotangent for each parameter and input for
-    which `gives` says so. It is None where nothing wants any.
-    """
-
-    front: Callable[..., Any]
-    back: Callable[..., Any] | None
-    others: tuple[Place, ...]
-    direct: tuple[int, ...]
-    gives: tuple[bool, ...]
-    cotangent: Form | None
+from revc.runtime.nets.capture.regions import Form, Pair, Regions, paired
+from revc.runtime.nets.capture.trace import Sample, trace
+from revc.runtime.nets.leaf import Coded, Leaf
+from revc.runtime.state.lattice import decode
 
 
 class InRegion(NamedTuple):
@@ -64,7 +28,7 @@ class InRegion(NamedTuple):
 
     pair: str
     values: tuple[Tensor, ...]
-    inputs: tuple[Tensor, ...]
+    inputs: tuple[Tensor | Coded, ...]
     wanted: tuple[bool, ...]
 
 
@@ -78,6 +42,9 @@ PAIRS = Pairs()
 _numbers = itertools.count(1)
 
 _found: dict[Hashable, tuple[Any, str, str]] = {}
+
+_regions: dict[str, Regions] = {}
+"""The regions of each model, by its code."""
 
 
 def asked(code: str, name: str) -> tuple[Question, ...]:
@@ -130,17 +97,20 @@ asked._dynamo_marked_constant = True  # type: ignore[attr-defined]
 key_of._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]) -> str:
+def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor | Coded, ...]) -> str:
     """Return the key of the regions of a net, where a compiler traces; nothing if it has none."""
     if leaf.capture == "never" or not leaf.code:
         return ""
-    forms = tuple(
-        (_fixed(x.shape), _fixed(x.stride()), x.dtype, x.device, w)
-        for x, w in zip(inputs, wanted, strict=True)
-    )
+    forms = tuple(_form(x, w) for x, w in zip(inputs, wanted, strict=True))
     # What is asked here is guarded: where it is another, this is traced anew.
     ask(space_of(leaf.code, leaf.name), asked(leaf.code, leaf.name))
     return key_of(leaf.code, leaf.name, leaf.cast, forms)
+
+
+def _form(value: Tensor | Coded, wants: bool) -> tuple[Any, ...]:
+    """Return the fields of an input's `Form`."""
+    x, code = (value.raw, value[1:]) if isinstance(value, Coded) else (value, None)
+    return _fixed(x.shape), _fixed(x.stride()), x.dtype, x.device, wants, code
 
 
 def _fixed(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -148,11 +118,11 @@ def _fixed(sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple([len(range(size)) for size in sizes])
 
 
-def run(leaf: Leaf, key: str, wanted: tuple[bool, ...], inputs: tuple[Tensor, ...]) -> Any:
+def run(leaf: Leaf, key: str, wanted: tuple[bool, ...], inputs: tuple[Tensor | Coded, ...]) -> Any:
     """Return the output and what pulls it back."""
     found: Pair = getattr(PAIRS, key)
     held = [place.rows(leaf.module)[place.name] for place in found.others]
-    given = (*leaf.params, *held, *inputs)
+    given = (*leaf.params, *held, *[x.raw if isinstance(x, Coded) else x for x in inputs])
     out, *kept = found.front(*given)
     values = (*[given[index] for index in found.direct], *kept)
     return out, InRegion(key, values, inputs, wanted)
@@ -167,10 +137,16 @@ def pull(leaf: Leaf, handle: InRegion, cotangent: Tensor) -> tuple[Any, ...]:
     rest = [found.pop(0) if gives else None for gives in regions.gives]
     count = len(leaf.params)
     by_inputs = [
-        torch.zeros_like(x) if w and grad is None else grad
+        _zeros(x) if w and grad is None else grad
         for x, w, grad in zip(handle.inputs, handle.wanted, rest[count:], strict=True)
     ]
     return (tuple(rest[:count]), *by_inputs)
+
+
+def _zeros(x: Tensor | Coded) -> Tensor:
+    if isinstance(x, Coded):
+        return torch.zeros_like(x.raw, dtype=x.dtype)
+    return torch.zeros_like(x)
 
 
 def like(cotangent: Tensor, form: Form) -> Tensor:
@@ -184,6 +160,7 @@ def _flags(value: Tensor) -> Hashable:
 
 
 def _forget(code: str) -> None:
+    _regions.pop(code, None)
     for key in [one for one in _found if one[0] == code]:  # type: ignore[index]
         vars(PAIRS).pop(_found.pop(key)[1], None)
     for key in [one for one in vars(SPACES) if one.rpartition(" ")[0] == code]:
@@ -198,12 +175,7 @@ def _made(
     Raises:
         BindError: it draws random numbers.
     """
-    inputs = [
-        torch.empty_strided(f.shape, f.stride, dtype=f.dtype, device=f.device).requires_grad_(
-            f.wants
-        )
-        for f in forms
-    ]
+    inputs = [_sample(form) for form in forms]
     try:
         joint = trace(module, Sample([*module.parameters()], inputs, cast))
     except Refusal as refusal:
@@ -216,70 +188,15 @@ def _made(
         )
     key = f"pair_{next(_numbers)}"
     wants = [x.requires_grad for x in (*module.parameters(), *inputs)]
-    setattr(PAIRS, key, paired(joint, wants))
+    regions = _regions.setdefault(code, Regions())
+    setattr(PAIRS, key, paired(joint, wants, [form.code for form in forms], regions))
     return key, ""
 
 
-def paired(joint: Joint, wants: Sequence[bool]) -> Pair:
-    """Return the regions of a joint graph; `wants` are the parameters' and inputs' wishes."""
-    cut = Cut(joint, again=True)
-    views = {node: chain for node in cut.kept if (chain := _chain(node, cut.given))}
-    fresh = [node for node in cut.kept if node in cut.place and node not in views]
-    direct = list(dict.fromkeys(
-        views[node][0] if node in views else node for node in cut.kept if node not in fresh
-    ))  # fmt: skip
-    front = Graph()
-    new = {node: front.node_copy(node) for node in cut.given}
-    for node in cut.front:
-        new[node] = front.node_copy(node, new.__getitem__)
-    front.output(tuple(_apart(front, [cut.out, *fresh], cut.given, new)))
-    ends = [node for node in cut.found if node is not None]
-    rest = iter(cut.found)
-    gives = tuple(w and next(rest) is not None for w in wants)
-    (traced,) = [None] if joint.cotangent is None else tensors(joint.cotangent)
-    again = [node for chain in views.values() for node in chain[1:]]
-    back = _back(cut, [*direct, *fresh], [*again, *cut.pulling], ends) if ends else None
-    return Pair(
-        region(GraphModule(joint.module, front, "front")),
-        None if back is None else region(GraphModule(joint.module, back, "back")),
-        joint.others, tuple(cut.given.index(node) for node in direct), gives,
-        None if traced is None
-        else Form(tuple(traced.shape), traced.stride(), traced.dtype, traced.device, False),
-    )  # fmt: skip
-
-
-def _chain(node: Node, given: Sequence[Node]) -> list[Node]:
-    """Return what makes a view of something given, from that on; nothing for other nodes."""
-    chain = [node]
-    while chain[0] not in given:
-        target = chain[0].target
-        if not isinstance(target, OpOverload) or not target.is_view:
-            return []
-        chain.insert(0, chain[0].all_input_nodes[0])
-    return chain if len(chain) > 1 else []
-
-
-def _back(cut: Cut, kept: Sequence[Node], nodes: Sequence[Node], ends: Sequence[Node]) -> Graph:
-    """Return the graph that pulls back."""
-    graph, new = Graph(), dict[Node, Node]()
-    given = [*kept, *filter(None, [cut.joint.cotangent])]
-    for index, node in enumerate(given):
-        new[node] = graph.placeholder(f"kept_{index}")
-    for node in nodes:
-        if node not in new:
-            new[node] = graph.node_copy(node, new.__getitem__)
-    graph.output(tuple(_apart(graph, ends, given, new)))
-    return graph
-
-
-def _apart(
-    graph: Graph, ends: Iterable[Node], given: Iterable[Node], new: dict[Node, Node]
-) -> list[Node]:
-    """Return what a graph returns, copied where it lies in memory of what it takes or returns."""
-    taken, found = {key for node in given for key, _ in storages(node)}, []
-    for node in ends:
-        keys = {key for key, _ in storages(node)}
-        copies = not taken.isdisjoint(keys)
-        taken |= keys
-        found.append(graph.call_function(aten.clone.default, (new[node],)) if copies else new[node])
-    return found
+def _sample(form: Form) -> Tensor:
+    """Return a tensor like what the net takes of an input."""
+    like = torch.empty_strided(form.shape, form.stride, dtype=form.dtype, device="meta")
+    if form.code is not None:
+        like = decode(like, *form.code)
+    x = torch.empty_strided(like.shape, like.stride(), dtype=like.dtype, device=form.device)
+    return x.requires_grad_(form.wants)

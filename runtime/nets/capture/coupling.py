@@ -18,6 +18,7 @@ from torch.fx import Node
 
 from revc.runtime.nets import draws
 from revc.runtime.nets.capture import apart
+from revc.runtime.nets.capture.alike import alike
 from revc.runtime.nets.capture.apart import Rule
 from revc.runtime.nets.capture.axes import EVEN, SAME, Along, Call, Form, Mixed
 from revc.runtime.nets.capture.look import Look
@@ -60,6 +61,7 @@ _RULES: dict[Rule, str] = {
         _scaled_dot_product_cudnn_attention.default""",
     apart.looked_up: "embedding.default",
     apart.padded: "constant_pad_nd.default",
+    apart.trilinear: "_trilinear.default",
 }  # fmt: skip
 _FILLED = """
     empty_like.default zeros_like.default ones_like.default full_like.default empty.memory_format
@@ -196,10 +198,15 @@ def _form(node: Node, forms: dict[Node, Form], examples: int) -> Form:
         form = forms[node.args[2]]  # type: ignore[index]
         return (form, form) if node.target is draws.dropout else form
     read = [forms[one] for one in node.all_input_nodes]
+    if node.target is aten.transpose_.default and [*node.all_input_nodes[0].users] == [node]:
+        return apart.transposed(call)
     if written_by(node):
         return _written(node, forms, call)
     if not any(isinstance(form, Along) for form in _flat(read)):
-        even = all(form == EVEN for form in read) and (node.target in _SHAPED or _each(node))
+        if found := alike(call):
+            return found
+        parts = node.target in _SHAPED or node.target is aten.unbind.int
+        even = all(form == EVEN for form in read) and (parts or _each(node))
         return EVEN if even else SAME
     if node.target in _OF:
         return _OF[node.target](call)
@@ -252,7 +259,8 @@ def _unlike(whole: list[Node], part: list[Node]) -> str:
 
 def _numbers(node: Node) -> list[Any]:
     """Return the numbers that a call computes with, not the sizes of what it makes or views."""
-    if node.target in _RESIZED:
+    counted = node.target is aten.repeat.default and isinstance(node.meta["form"], Along)
+    if node.target in _RESIZED or counted:
         return []
     found = [*node.args, *node.kwargs.values()]
     if node.target is aten.native_group_norm.default:
@@ -271,7 +279,7 @@ def _has_nodes(value: Any) -> bool:
 def _is_still(node: Node) -> bool:
     """Say whether a call makes more of what examples have no part in than its elements again."""
     shapes = node.target in _SHAPED or node.target in _EVEN or _each(node)
-    return not shapes and node.meta["form"] in (SAME, EVEN)
+    return not shapes and node.meta["form"] == SAME
 
 
 def _sizes(node: Node) -> list[Any]:

@@ -16,7 +16,7 @@ from torch.fx import Graph, GraphModule, Node
 from revc.runtime import residuals
 from revc.runtime.nets import draws
 from revc.runtime.nets.capture.held import Place
-from revc.runtime.nets.capture.memory import Order, storages, tensors, written_by
+from revc.runtime.nets.capture.memory import Order, is_kernel, storages, tensors, written_by
 from revc.runtime.nets.capture.order import least
 from revc.runtime.nets.capture.peak import peak
 from revc.runtime.nets.capture.reuse import Reuse
@@ -73,11 +73,12 @@ def captured(joint: Joint) -> Captured:
 class Cut:
     """A joint graph and which nodes ahead of its cotangent are kept for what is behind it.
 
-    With `again`, elementwise results of what is kept are made again.
+    With `again`, elementwise results of what is kept are made again: with `fused`, those that a
+    compiler makes within what reads them, and no others.
     """
 
-    def __init__(self, joint: Joint, again: bool) -> None:
-        self.joint = joint
+    def __init__(self, joint: Joint, again: bool, fused: bool = False) -> None:
+        self.joint, self.fused = joint, fused
         self.given: list[Node] = list(joint.graph.find_nodes(op="placeholder"))
         self.theirs = [*self.given, *filter(None, [joint.cotangent])]
         (self.out, *found), ahead, behind = _parts(joint)
@@ -89,7 +90,9 @@ class Cut:
         needed = pulling.ancestors(ends)
         self.behind = [node for node in behind if node in needed]
         crossing = self._crossing({*ends, *(n for b in self.behind for n in b.all_input_nodes)})
-        self.again: set[Node] = self._again(crossing) if again else set()
+        whole = {key for node in self.behind if fused and is_kernel(node)
+                 for one in node.all_input_nodes for key, _ in storages(one)}  # fmt: skip
+        self.again: set[Node] = self._again(crossing, whole) if again else set()
         below = {one for node in self.again for one in node.all_input_nodes}
         self.kept = sorted((crossing | below) - self.again, key=self._at)
         needed = order.ancestors([self.out, *self.kept])
@@ -136,14 +139,23 @@ class Cut:
     def _crossing(self, read: Iterable[Node]) -> set[Node]:
         return {one for one in read if one in self.place or one.op == "placeholder"}
 
-    def _again(self, crossing: set[Node]) -> set[Node]:
-        """Return what is made again: elementwise results and views of what is kept in any case."""
+    def _again(self, crossing: set[Node], whole: set[int]) -> set[Node]:
+        """Return what is made again: elementwise results and views of what is kept in any case.
+
+        What lies in the storages of `whole` is not, unless it hangs on what the graph takes alone.
+        """
         there = {node for node in crossing if node not in self.place}
         there |= {node for node in self.given if "val" not in node.meta}  # a key, which is small
+        there |= set(self.given if self.fused else ())
         again: set[Node] = set()
+        free = set(self.given)
         for node in sorted(crossing & self.place.keys(), key=self._at):
-            chain = self._chain(node, there)
-            again |= chain or set()
+            chain = self._chain(node, there) or set()
+            if chain and {n for link in chain for n in link.all_input_nodes} <= chain | free:
+                free.add(node)
+            elif not whole.isdisjoint(key for key, _ in storages(node)):
+                chain = set()
+            again |= chain
             there.add(node)
         return again
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 from torch.utils import _pytree as pytree
+from torch.utils.flop_counter import flop_registry
 
 
 def tensors(node: Node) -> list[Tensor]:
@@ -38,6 +39,15 @@ def writes(node: Node) -> list[Node]:
 def written_by(node: Node) -> set[int]:
     """Return the storages that a call changes."""
     return {key for one in writes(node) for key, _ in storages(one)}
+
+
+def is_kernel(node: Node) -> bool:
+    """Say whether compilers run a call as a kernel of its own, which reads operands from memory.
+
+    Those are what is counted in operations: products, convolutions and attention.
+    """
+    packet = getattr(node.target, "overloadpacket", None)
+    return packet in flop_registry or "attention" in str(packet)
 
 
 _RATES = ("dropout_p", "dropout_probability")
