@@ -1,10 +1,9 @@
 """Places in source text, 1-based, as editors and compilers print them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A half-open stretch of one file: lines and columns count from 1, ``end_column`` is exclusive.
 
     ``file`` is the path as the user gave it, or ``"<string>"`` for source text.

@@ -1,7 +1,6 @@
 """S002: a name that nothing in reach declares."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, Edit, Fix, renamed
@@ -83,4 +82,4 @@ def _imported(name: str, file: Module) -> Fix:
     for use in uses:
         return Fix((Edit(use.span.after(), "", f", {name}"),), safe=True)
     top = nowhere(file.file.span.file)
-    return Fix((Edit(replace(top, end_column=1), "", f"use std.nets: {name}\n"),), safe=True)
+    return Fix((Edit(top._replace(end_column=1), "", f"use std.nets: {name}\n"),), safe=True)
