@@ -87,7 +87,10 @@ class Record:
         Raises:
             TypeError: there is no such field.
         """
-        return type(self)(**(self.__dict__ | changes))
+        values = self.__dict__ | changes
+        if len(values) != len(self._blank):
+            _wrong(type(self), values)
+        return self.holding(values)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -21,8 +21,12 @@ class Span(NamedTuple):
 
     def down(self, by: int) -> "Span":
         """Return the span so many lines further down."""
-        return Span(self.file, self.line + by, self.column, self.end_line + by, self.end_column)
+        file, line, column, end_line, end_column = self
+        return _new(Span, (file, line + by, column, end_line + by, end_column))
 
     def after(self) -> "Span":
         """Return the empty span just behind this one: where a missing token belongs."""
         return Span(self.file, self.end_line, self.end_column, self.end_line, self.end_column)
+
+
+_new = tuple.__new__  # an editor's lines move 30,000 places at once, and half of that is `Span(..)`
