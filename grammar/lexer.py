@@ -8,7 +8,7 @@ from typing import NamedTuple
 from revc.grammar.table import END, table
 
 MAX_NESTING = 200
-_MAX_DIGITS = 40
+MAX_DIGITS = 40
 _MOST_SMALL = 300  # of a negative exponent: an exact 1e-30000000 has as many digits
 BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _CLOSERS = frozenset(BRACKETS.values())
@@ -196,7 +196,7 @@ class Lexer:
 
 def _is_huge(text: str) -> bool:
     """Say whether a number has too many digits to be meant, or is beyond what float64 resolves."""
-    if len(text) > _MAX_DIGITS or float(text.lstrip("Q")) == float("inf"):
+    if len(text) > MAX_DIGITS or float(text.lstrip("Q")) == float("inf"):
         return True
     _, _, exponent = text.lower().partition("e")
     return bool(exponent) and int(exponent) < -_MOST_SMALL

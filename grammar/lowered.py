@@ -23,14 +23,14 @@ def lowered(part: Part, by: int) -> Part:
     copies hold no chain of all texts that there were.
     """
     values = part.__dict__.copy()
-    for name in _not_plain(type(part)):
+    kind: Any = type(part)
+    for name in _not_plain(kind):
         value = values[name]
-        kind = type(value)
-        if kind is Span:
+        if type(value) is Span:
             values[name] = value.down(by)
-        elif kind is tuple:
+        elif type(value) is tuple:
             values[name] = _all(value, by)
-        elif issubclass(kind, Record):
+        elif isinstance(value, Record):
             values[name] = lowered(value, by)
     copy = part.holding(values)
     if isinstance(part, ast.Update):

@@ -245,7 +245,7 @@ def _again(scope: Scope, said: _Said) -> Add:
         scope.slots.add(Draft(name, one.span, one.source, None, one.inputs, one.output))
     at = said.step.target
     scope.regs.change(at.name, said.reads.node.span, at)
-    same = all([old == new for old, new in where.items()])
+    same = all(old == new for old, new in where.items())
     return said.step if same else said.step.map(lambda value: renumber(value, where))
 
 

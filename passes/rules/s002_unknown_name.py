@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, Edit, Fix, renamed
 from revc.grammar.foreign import RETURN
+from revc.grammar.habits import WORDS
 from revc.grammar.span import Span
 from revc.passes.modules import Module, nowhere
 from revc.passes.rules.base import Page, Rule, hint, nearest
@@ -54,7 +55,7 @@ def check(file: Module) -> Iterator[Diagnostic]:
 
 def unknown_name(what: str, name: str, span: Span, known: Iterable[str]) -> Diagnostic:
     """Return the finding for a `what` (net, block, register) called `name` that there is not."""
-    help = RETURN if name == "return" else None
+    help = RETURN if name == "return" else WORDS.get(name)
     names = list(known)
     fix = renamed(span, name, nearest(name, names))
     return RULE.at(span, f"no {what} `{name}`{hint(name, names)}", help=help, fix=fix)
