@@ -1,4 +1,4 @@
-"""The extension in VS Code itself: a finding, its repair, a proof, a new name, by mouse and keys."""
+"""The extension in VS Code itself: a finding, its repair, a proof, a new name."""
 
 import json
 import os
