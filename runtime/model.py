@@ -1,6 +1,7 @@
 """A compiled program as a torch module: a thin face over its runs."""
 
 import weakref
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from revc.runtime.metered.bits import Bits
 from revc.runtime.metered.session import Options
 from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.nets.autograd_scan import custom_function
+from revc.runtime.nets.capture.look import Look
 from revc.runtime.nets.capture.report import NetReport, report
 from revc.runtime.nets.leaf import Capture, Rng
 from revc.runtime.run import directions, gate, guard, whole
@@ -73,6 +75,7 @@ class ReversibleModel(Scheduled):
         named = list(zip(interface.nets, nets, interface.builtin, strict=True))
         self.made = {name: made(net, builtin) for name, net, builtin in named}
         self.custom = {name: None if b else custom_function(net) for name, net, b in named}
+        self.looks: defaultdict[str, Look] = defaultdict(Look)
         self._paths = grow(self, interface, nets, graphs)
         self.counts = Counts()
         self.deferred = Deferred()

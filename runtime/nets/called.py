@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from revc.errors import BindError
+from revc.errors import BindError, ReconstructionError
 from revc.runtime.nets.chance import drawing
 from revc.runtime.nets.leaf import Leaf
 from revc.runtime.nets.net_state import NetState
@@ -136,7 +136,16 @@ def as_then(leaf: Leaf) -> Iterator[None]:
 
 
 def set_training(modules: Sequence[nn.Module], now: Sequence[bool], wanted: Sequence[bool]) -> None:
-    """Set the training flags that differ."""
+    """Set the training flags that differ.
+
+    Raises:
+        ReconstructionError: they are those of more or fewer modules.
+    """
+    if len(modules) != len(wanted):
+        raise ReconstructionError(
+            f"a net has {len(modules)} modules, and had {len(wanted)} in the forward pass: parts "
+            "were added to it or taken away meanwhile"
+        )
     for module, old, new in zip(modules, now, wanted, strict=True):
         if old != new:
             module.training = new

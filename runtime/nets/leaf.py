@@ -1,12 +1,15 @@
 """A net brought from Python, as graphs are given it."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from revc.runtime.nets.keys import NO_KEYS, Keys
+
+if TYPE_CHECKING:
+    from revc.runtime.nets.capture.look import Look
 
 Capture = Literal["auto", "never", "require"]
 """Whether modules run as graphs: where they can, never, or always."""
@@ -23,7 +26,8 @@ class Leaf(NamedTuple):
     `names`; they are those that the run began with, whatever the module holds now. `training` has
     the flags of its modules then, in order (none where torch.compile traces the run). `capture`
     says whether it may run as graphs, or must. `keys` are those that its calls draw in a run, and
-    `rng` what is done where it draws otherwise. `code` is what a compiler asks for its model by.
+    `rng` what is done where it draws otherwise. `code` is what a compiler asks for its model by,
+    `look` the model's latest look at the module.
     """
 
     module: nn.Module
@@ -37,6 +41,7 @@ class Leaf(NamedTuple):
     keys: Keys = NO_KEYS
     rng: Rng = "refuse"
     code: str = ""
+    look: "Look | None" = None
 
 
 def hooks_of_all() -> bool:

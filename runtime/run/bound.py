@@ -8,13 +8,16 @@ replaced, or whose hooks must fire, is called as a module, like a net brought fr
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from revc.errors import BindError
-from revc.runtime.nets.leaf import is_hooked
+from revc.runtime.nets.leaf import Leaf, is_hooked
+
+if TYPE_CHECKING:
+    from revc.runtime.run.run import Run
 
 _PLAIN = (Tensor, nn.Parameter)
 
@@ -84,6 +87,14 @@ def runs_as_module(module: nn.Module, known: Made) -> bool:
     ):
         return True
     return is_hooked(module) or "forward" in module.__dict__
+
+
+def leaf(run: "Run", bound: Bound, own: tuple[Tensor, ...]) -> Leaf:
+    """Return what the graphs take for a brought net whose parameters are `own`."""
+    model, name = run.model, bound.name
+    known = model.custom.get(name), bound.names, bound.training, model.capture
+    look = model.looks[name]
+    return Leaf(bound.module, own, name, run.mode.cast, *known, run.keys, model.rng, look=look)
 
 
 def find(nets: nn.Module, name: str) -> nn.Module:

@@ -4,31 +4,30 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from revc.runtime.nets.capture.coupling import mixes
 from revc.runtime.nets.capture.trace import Sample
+from revc.runtime.run.bound import find
 
 if TYPE_CHECKING:
     from revc.runtime.run.run import Run
     from revc.runtime.run.segment import Graphs
 
 
-def coupled(
-    run: "Run", graphs: "Graphs", name: str, modules: Sequence[nn.Module]
-) -> frozenset[int]:
-    """Return the slots of a segment's graphs whose nets mix what chunks cut apart."""
+def coupled(run: "Run", graphs: "Graphs", name: str, row: Sequence[str]) -> frozenset[int]:
+    """Return the slots of a segment's graphs whose nets, named in `row`, mix what chunks cut."""
     found = set()
     for piece in graphs.pieces(name):
-        module, sizes = modules[piece.slot], piece.sizes(run.sizes)
+        sizes = piece.sizes(run.sizes)
         if piece.slot in found or run.model.capture == "never":
             continue
-        if sizes is None or _mixes(run, module, sizes, piece):
+        if sizes is None or _mixes(run, row[piece.slot], sizes, piece):
             found.add(piece.slot)
     return frozenset(found)
 
 
-def _mixes(run: "Run", module: nn.Module, sizes: Sequence[Sequence[int]], piece: Any) -> bool:
+def _mixes(run: "Run", net: str, sizes: Sequence[Sequence[int]], piece: Any) -> bool:
     axis = piece.axis
     whole = next(shape[axis] for shape, cut in zip(sizes, piece.cut, strict=True) if cut)
     part = -(-whole // piece.count)
@@ -41,8 +40,9 @@ def _mixes(run: "Run", module: nn.Module, sizes: Sequence[Sequence[int]], piece:
             for shape, cut in zip(sizes, piece.cut, strict=True)
         ]
         made.append([_input(run, s, lab) for s, lab in zip(shapes, piece.labels, strict=True)])
+    module = find(run.model.nets, net)
     sample = Sample(tuple(module.parameters()), made[0], run.mode.cast)
-    return bool(mixes(module, sample, made[1], axis, piece.cut))
+    return bool(mixes(module, sample, made[1], axis, piece.cut, run.model.looks[net]))
 
 
 def _input(run: "Run", shape: Sequence[int], label: bool) -> Tensor:

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
-from revc.runtime.nets.leaf import Leaf
 from revc.runtime.ports import take
-from revc.runtime.run.bound import Bound, bind, find, flat, runs_as_module
+from revc.runtime.run.bound import Bound, bind, find, flat, leaf, runs_as_module
 from revc.runtime.run.coupled import coupled
 from revc.runtime.run.function import SegmentFunction
 from revc.runtime.run.run import Run
@@ -189,7 +188,7 @@ class Segment(nn.Module):
         known = [model.made[name] for name in row]
         pairs = enumerate(zip(modules, known, strict=True))
         called = frozenset(i for i, (m, k) in pairs if k.kind is not None and runs_as_module(m, k))
-        called |= coupled(run, self.graphs, self.plan.graph, modules)
+        called |= coupled(run, self.graphs, self.plan.graph, row)
         called = self.graphs.spread(self.plan.graph, called) if called else called
         bounds = [
             bind(name, module, one, index in called)
@@ -217,14 +216,10 @@ class Segment(nn.Module):
         self, run: Run, bounds: Sequence[Bound], tensors: Sequence[Tensor]
     ) -> tuple[Any, ...]:
         """Return what the graphs take for nets whose tensors are `tensors`."""
-        values, cast, model, nets = iter(tensors), run.mode.cast, run.model, list[Any]()
+        values, nets = iter(tensors), list[Any]()
         for one in bounds:
             own = tuple(take(values, len(one.tensors)))
-            if one.brought:
-                known = (model.custom.get(one.name), one.names, one.training, model.capture)
-                nets.append(Leaf(one.module, own, one.name, cast, *known, run.keys, model.rng))
-            else:
-                nets.append(own)
+            nets.append(leaf(run, one, own) if one.brought else own)
         return tuple(nets)
 
     def _graphs(self, called: frozenset[int], asked: tuple[bool, ...]) -> SegmentGraphs:

@@ -1,9 +1,11 @@
 """How far float state strays on the way back: a sketch of each register, there and back.
 
-A sketch is a sum of all elements with signs that look random, beside the register's norm. If every
-element is off by about ``d`` times its size, the sum is off by about ``d`` times the norm (random
-projections; Johnson and Lindenstrauss, 1984), whatever the register's size. Rounding gives 1e-7 to
-1e-5; a mask drawn anew or a changed parameter gives far more than the tolerance.
+A sketch is a sum of all elements with weights that look random, beside the register's norm. If
+every element is off by about ``d`` times its size, the sum is off by about ``d`` times the norm
+(random projections; Johnson and Lindenstrauss, 1984), whatever the register's size. Rounding gives
+1e-7 to 1e-5; a mask drawn anew or a changed parameter gives far more than the tolerance. Weights
+are real numbers, as signs would cancel where all elements are off by the same: in half of all
+counts exactly.
 """
 
 from collections.abc import Sequence
@@ -15,12 +17,13 @@ TOLERANCE = 1e-3
 """What a rebuilt register may be off by, as a fraction of the largest norm that a register had in
 the run, unless a model says else."""
 
+_PHASE = 0.5772156649015329  # any number that no fraction comes near
 _COLUMNS = 1024
 _BLOCK = 1 << 10  # rows that are looked at together where they must be converted
 
 
 def sketch(registers: Sequence[Tensor]) -> Tensor:
-    """Return the signed sum and the norm of each register, float64, one after the other."""
+    """Return the weighted sum and the norm of each register, float64, one after the other."""
     if not registers:
         return torch.zeros(0, dtype=torch.float64, device="cpu")
     return torch.cat([_one(register) for register in registers])
@@ -60,7 +63,7 @@ def drifted(
 
 
 def strayed(now: Tensor, then: Tensor, tolerance: Tensor) -> Tensor:
-    """Return how many registers' signed sums differ by more than a tolerance, [1]; NaN does."""
+    """Return how many registers' weighted sums differ by more than a tolerance, [1]; NaN does."""
     near = (now.view(-1, 2)[:, 0] - then.view(-1, 2)[:, 0]).abs() <= tolerance
     return (~near).sum().reshape(1)
 
@@ -79,23 +82,26 @@ def finite(value: Tensor) -> Tensor:
 def _one(register: Tensor) -> Tensor:
     flat = register.detach().reshape(-1)
     rows = flat.numel() // _COLUMNS
-    signs = _signs(max(_COLUMNS, rows), flat.device)
+    weights = _weights(max(_COLUMNS, rows), flat.device)
     total = flat.new_zeros((), dtype=torch.float64)
     square = total.clone()
     body = flat[: rows * _COLUMNS].view(rows, _COLUMNS)
     for start in range(0, rows, _BLOCK):
         block = body[start : start + _BLOCK]
         block = block if block.is_floating_point() else block.double()
-        here = signs[start : start + len(block)].double()
-        total += torch.mv(block, signs[:_COLUMNS].to(block.dtype)).double() @ here
+        here = weights[start : start + len(block)]
+        total += torch.mv(block, weights[:_COLUMNS].to(block.dtype)).double() @ here
         square += torch.linalg.vector_norm(block).double() ** 2
     rest = flat[rows * _COLUMNS :].double()
-    total += rest @ signs[: rest.numel()].double()
+    total += rest @ weights[: rest.numel()]
     square += rest @ rest
     return torch.stack([total, square.sqrt()])
 
 
-def _signs(count: int, device: torch.device) -> Tensor:
-    """Return so many numbers of 1 and -1, the same ones always."""
-    mixed = torch.arange(1, count + 1, device=device) * 0x9E3779B1
-    return (((mixed >> 15) ^ (mixed >> 27)) & 1).mul_(2).sub_(1).to(torch.int8)
+def _weights(count: int, device: torch.device) -> Tensor:
+    """Return so many numbers of mean square 1, float64, the same ones always.
+
+    Sums of ``sin(a k^2)`` grow like those of random numbers (Weyl, 1916).
+    """
+    k = torch.arange(1, count + 1, dtype=torch.float64, device=device)
+    return k.square_().mul_(_PHASE).sin_().mul_(2**0.5)

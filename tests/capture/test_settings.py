@@ -3,7 +3,7 @@
 import enum
 import math
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -123,6 +123,21 @@ def test_zeros_of_both_signs_are_two_settings() -> None:
     assert increment(model) == 1
     net.held = -0.0
     assert increment(model) == -1
+
+
+@pytest.fixture
+def doubles() -> Iterator[Callable[[], None]]:
+    kind = torch.get_default_dtype()
+    yield lambda: torch.set_default_dtype(torch.float64)
+    torch.set_default_dtype(kind)
+
+
+def test_the_dtype_of_numbers_is_followed(doubles: Callable[[], None]) -> None:
+    net = Scaled(None, lambda _: float(torch.zeros(1).dtype == torch.float32))
+    model = revc.compile(SPEC, nets={"F": net}, capture="require")
+    assert increment(model) == 1
+    doubles()
+    assert increment(model) == 0
 
 
 def test_what_refers_to_itself_is_captured() -> None:

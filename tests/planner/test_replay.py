@@ -1,5 +1,6 @@
 """What runs again finds modules as the forward pass did, or says that it does not."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -95,6 +96,27 @@ def test_eval_before_the_backward_pass_changes_nothing() -> None:
     assert not any(part.training for part in module.modules())
 
 
+FACTOR = 1.0
+
+
+class Ties(nn.Module):
+    """A layer that uses one of its parameters, and one of its parts, by another name."""
+
+    kind = 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = (nn.Parameter(torch.ones(WIDTH)) for _ in range(2))
+        self.used = self.one
+        self.relu, self.other = nn.ReLU(), nn.Tanh()
+        self.act = self.relu
+        self.options = {"a": [1]}
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.act(x) * self.used * self.options["a"][-1] * FACTOR * self.kind
+        return out
+
+
 def write(module: nn.Module) -> None:
     with torch.no_grad():
         module.get_parameter("5.weight").add_(1)
@@ -109,6 +131,11 @@ def buffer(module: nn.Module) -> None:
     module.get_buffer("0.mask").zero_()
 
 
+def constant(_module: nn.Module) -> None:
+    global FACTOR
+    FACTOR = 2.0
+
+
 CHANGES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     "a write": (write, "segment 5: `weight` was changed"),
     "other data": (give, "segment 1: `bias` was changed"),
@@ -119,7 +146,31 @@ CHANGES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     "another module": (lambda m: m.add_module("4", nn.ReLU()), "segment 4: its modules were"),
     "a setting": (lambda m: setattr(m.get_submodule("3"), "p", 0.1), "segment 3: `p` was set"),
     "a buffer": (buffer, "segment 0: `mask` was changed"),
-}
+    "a parameter less": (
+        lambda m: setattr(m.get_submodule("1"), "bias", None), "segment 1: `bias` was taken away",
+    ),
+    "a tie": (
+        lambda m: setattr(m.get_submodule("7"), "used", m.get_parameter("7.two")),
+        "segment 7: `used` was changed",
+    ),
+    "an item within an item": (
+        lambda m: m.get_submodule("7").options["a"].append(2),  # type: ignore[operator]
+        "segment 7: `options` was set anew",
+    ),
+    "a constant": (constant, "segment 7: `FACTOR` was set anew"),
+    "an attribute of a class": (
+        lambda m: setattr(type(m.get_submodule("7")), "kind", 2.0),
+        "segment 7: `kind` was set anew",
+    ),
+    "a hook": (
+        lambda m: m.get_submodule("6").register_forward_hook(lambda _module, _taken, out: -out),
+        "segment 6: `_forward_hooks` was set anew",
+    ),
+    "a part that stands twice": (
+        lambda m: setattr(m.get_submodule("7"), "act", m.get_submodule("7.other")),
+        "segment 7: its modules were",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("word", ["SAVE", "OFFLOAD", "COMPRESS"])
@@ -155,10 +206,15 @@ def test_views_of_parameters_are_neither_coded_nor_copied() -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_before_the_backward_pass_is_an_error(name: str) -> None:
+def test_a_change_before_the_backward_pass_is_an_error(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "FACTOR", 1.0)
+    monkeypatch.setattr(Ties, "kind", 1.0)
     change, message = CHANGES[name]
     modules = net()
     modules[0].register_buffer("mask", torch.ones(WIDTH))
+    modules.append(Ties())
     module = grouped(modules)
     out = module(X).sum()
     change(module)

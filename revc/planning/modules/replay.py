@@ -5,7 +5,8 @@ step: what runs again sees copies of them as they were. All else must be as it w
 but the input is kept: parameters written to since, flags and modules set anew are errors.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from revc.errors import ReconstructionError
 from revc.planning.modules.asked import Asked
 from revc.planning.modules.attributes import NONE, Attribute, put, value_of
 from revc.planning.modules.cut import Buffer
+from revc.runtime.nets.capture.look import Look
 
 
 class Part(NamedTuple):
@@ -31,7 +33,7 @@ class Replay:
     Entering it raises ReconstructionError where what they do not change is not as it was.
     """
 
-    def __init__(self, network: nn.Module, parts: Sequence[Part]) -> None:
+    def __init__(self, network: nn.Module, parts: Sequence[Part], looks: dict[str, Look]) -> None:
         self._network, self._parts = network, parts
         modules = [network.get_submodule(part.name) for part in parts]
         pairs = list(zip(modules, parts, strict=True))
@@ -45,8 +47,15 @@ class Replay:
         self._kept = [_copy(part._buffers[name]) for part, name in self._buffers]
         self._noted = [value_of(part, name) for part, name in self._attributes]
         own = {(id(part), name) for part, name in self._buffers}
-        self._asked = [Asked(module, own) for module in modules]
+        self._asked = [Asked(m, own, looks[one.name]) for m, one in pairs]
         self._now: tuple[list[Tensor | None], list[Any]] = ([], [])
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Give a context for the forward pass itself."""
+        yield
+        for part, asked in zip(self._parts, self._asked, strict=True):
+            asked.ran(self._network.get_submodule(part.name))
 
     def __enter__(self) -> None:
         self._now = (

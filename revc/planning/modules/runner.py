@@ -1,7 +1,8 @@
 """The module that runs a plan."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from revc.planning.modules.cut import Cut
 from revc.planning.modules.host import OnHost
 from revc.planning.modules.packed import Own
 from revc.planning.modules.replay import Part, Replay
+from revc.runtime.nets.capture.look import Look
 
 
 class PlannedModule(nn.Module):
@@ -44,6 +46,7 @@ class PlannedModule(nn.Module):
         for name, module in modules.items():
             self.add_module(name, module)
         self.cuts, self.plan = tuple(cuts), plan
+        self._looks: defaultdict[str, Look] = defaultdict(Look)
 
     def forward(self, *args: Any) -> Any:
         """Run the modules; the first takes `args`, each other what the one before gave."""
@@ -71,7 +74,8 @@ class PlannedModule(nn.Module):
             return self._run(unit, tree_unflatten(list(values), form))
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-            return nullcontext(), Replay(self, self._parts(unit))
+            replay = Replay(self, self._parts(unit), self._looks)
+            return replay.running(), replay
 
         return checkpoint(again, *leaves, use_reentrant=False, context_fn=contexts)
 

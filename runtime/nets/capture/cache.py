@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from revc.runtime.flags import flags
 from revc.runtime.nets.capture.graphs import Captured, captured
-from revc.runtime.nets.capture.held import settings
+from revc.runtime.nets.capture.look import Look
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.capture.trace import Sample, trace
 
@@ -28,9 +28,13 @@ _RESTLESS = Refusal(
 
 
 class _Known(NamedTuple):
-    """What was found for a module as its settings were."""
+    """What was found for a module as its settings were, and those of the process.
+
+    Torch chooses kernels by its flags: attention is traced as the kernel that it would take.
+    """
 
     settings: tuple[Any, ...]
+    process: tuple[Any, ...]
     found: Captured | Refusal
     traces: int = 1
 
@@ -41,17 +45,17 @@ _known: "weakref.WeakKeyDictionary[nn.Module, OrderedDict[Any, _Known]]" = (
 _tracing = threading.RLock()
 
 
-def capture(module: nn.Module, sample: Sample) -> Captured | Refusal:
+def capture(module: nn.Module, sample: Sample, look: Look | None = None) -> Captured | Refusal:
     """Return the graphs of a module for tensors like those of `sample`, or why there are none.
 
     What is known is used again where the tensors have the same shapes, strides, dtypes and wishes
-    for gradients, and nothing else that the module's code may ask of it has changed.
+    for gradients, and nothing else that the module's code may ask of it has changed; `look` is the
+    latest one at it.
     """
-    device = next((x.device for x in (*sample.params, *sample.inputs)), torch.device("cpu"))
     key = _key(sample)
     with _tracing:
         rows = _known.setdefault(module, OrderedDict())
-        known = _current(rows.get(key), module, sample, device)
+        known = _current(rows.get(key), module, sample, look or Look())
         if known is not rows.get(key):
             rows[key] = known
             while len(rows) > _MOST:
@@ -60,22 +64,23 @@ def capture(module: nn.Module, sample: Sample) -> Captured | Refusal:
     return known.found
 
 
-def _current(
-    known: _Known | None, module: nn.Module, sample: Sample, device: torch.device
-) -> _Known:
+def _current(known: _Known | None, module: nn.Module, sample: Sample, look: Look) -> _Known:
     """Return what is known, if it is of the module as it is now; else what is found anew."""
     if known is not None and known.traces > _PATIENCE:
         return known
     try:
-        now = settings_of(module, device)
+        now = look.settings(module)
     except Refusal as refusal:  # nobody could tell when it changes
-        return _Known((), refusal)
+        return _Known((), (), refusal)
+    given = (x.device for x in (*sample.params, *sample.inputs))
+    process = chosen(next(given, torch.device("cpu")))
     if known is None:
-        return _Known(now, _captured(module, sample))
-    if known.settings == now:
+        return _Known(now, process, _captured(module, sample))
+    if known.process == process and (known.settings is now or known.settings == now):
         return known
     more = known.traces + 1
-    return _Known(now, _captured(module, sample) if more <= _PATIENCE else _RESTLESS, more)
+    found = _captured(module, sample) if more <= _PATIENCE else _RESTLESS
+    return _Known(now, process, found, more)
 
 
 def why(found: Captured | Refusal) -> str:
@@ -101,15 +106,13 @@ def _key(sample: Sample) -> Any:
     return len(sample.params), sample.cast, *values
 
 
-def settings_of(module: nn.Module, device: torch.device) -> tuple[Any, ...]:
-    """Return what a module's code may ask of it, and what torch chooses kernels by on a device.
+def chosen(device: torch.device) -> tuple[Any, ...]:
+    """Return what is chosen for the whole process: kernels on a device, and the dtype of numbers.
 
-    Attention is traced as the kernel that it would take.
-
-    Raises:
-        Refusal: it holds too much to be looked at.
+    Threads may differ in all else, and a backward pass may have one of its own.
     """
-    return (*settings(module), None if device.type == "meta" else flags(device))
+    kernels = None if device.type == "meta" else flags(device)  # which tensors without memory lack
+    return kernels, torch.get_default_dtype()
 
 
 def _like(value: Tensor) -> Any:

@@ -10,8 +10,9 @@ from revc.runtime.bits.expand import Key
 from revc.runtime.nets.called import as_then, memory, unshared
 from revc.runtime.nets.capture.cache import capture, others_of, why
 from revc.runtime.nets.capture.graphs import Captured
+from revc.runtime.nets.capture.look import Look
 from revc.runtime.nets.capture.trace import Sample
-from revc.runtime.nets.leaf import Leaf, is_looked_at
+from revc.runtime.nets.leaf import Leaf
 
 
 class Traced(NamedTuple):
@@ -35,11 +36,12 @@ def captured(leaf: Leaf, inputs: tuple[Tensor, ...]) -> Captured | None:
     """
     if leaf.capture == "never":
         return None
+    look = leaf.look or Look()
     with as_then(leaf):
-        found = capture(leaf.module, Sample(leaf.params, inputs, leaf.cast))
+        found = capture(leaf.module, Sample(leaf.params, inputs, leaf.cast), look)
     if isinstance(found, Captured):
-        looks = not found.random and any(map(is_looked_at, leaf.module.modules()))
-        return None if looks else found  # as it is called, an audit sees which part does what
+        whole = found.random or not look.is_looked_at
+        return found if whole else None  # as it is called, an audit sees which part does what
     if leaf.capture == "require":
         raise BindError(f"net {leaf.name!r} is not captured, as the model requires: {why(found)}")
     return None

@@ -18,7 +18,7 @@ from torch.fx import Graph, GraphModule, Node
 
 from revc.errors import BindError
 from revc.runtime.known_models import known
-from revc.runtime.nets.capture.cache import settings_of
+from revc.runtime.nets.capture.cache import chosen
 from revc.runtime.nets.capture.graphs import Cut
 from revc.runtime.nets.capture.held import Place
 from revc.runtime.nets.capture.memory import storages, tensors
@@ -102,9 +102,10 @@ def key_of(
     module = model.nets.get_submodule(name)
     key = code, name, cast, forms, *map(_flags, module.parameters())
     try:
-        now = settings_of(module, forms[0][3] if forms else torch.device("cpu"))
+        settings = model.looks[name].settings(module)
     except Refusal as refusal:
         return _called(model, name, str(refusal))
+    now = settings, chosen(forms[0][3] if forms else torch.device("cpu"))
     if key not in _found or _found[key][0] != now:
         if not any(one[0] == code for one in _found):  # type: ignore[index]
             weakref.finalize(model, _forget, code)

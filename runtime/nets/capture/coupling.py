@@ -20,7 +20,7 @@ from revc.runtime.nets import draws
 from revc.runtime.nets.capture import apart
 from revc.runtime.nets.capture.apart import Rule
 from revc.runtime.nets.capture.axes import EVEN, SAME, Along, Call, Form, Mixed
-from revc.runtime.nets.capture.held import settings
+from revc.runtime.nets.capture.look import Look
 from revc.runtime.nets.capture.memory import Order, tensors, written_by
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.capture.trace import Joint, Sample, trace
@@ -93,7 +93,7 @@ _known: "weakref.WeakKeyDictionary[nn.Module, dict[Any, tuple[Any, str]]]" = (
 
 def mixes(
     module: nn.Module, sample: Sample, piece: Sequence[Tensor], axis: int = 0,
-    cut: Sequence[bool] = (True,),
+    cut: Sequence[bool] = (True,), look: Look | None = None,
 ) -> str:  # fmt: skip
     """Return what mixes examples in a module, in words; nothing if it keeps them apart.
 
@@ -104,10 +104,11 @@ def mixes(
         piece: inputs of a piece of the batch.
         axis: that of the inputs which counts the examples, or the places of a sequence.
         cut: which inputs have it.
+        look: the latest look at the module.
     """
     key = (sample.cast, axis, *cut, *((x.shape, x.dtype) for x in (*sample.inputs, *piece)))
     try:
-        now, rows = settings(module), _known.setdefault(module, {})
+        now, rows = (look or Look()).settings(module), _known.setdefault(module, {})
     except Refusal:
         return ""
     if key not in rows or rows[key][0] != now:

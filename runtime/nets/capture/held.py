@@ -6,10 +6,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from revc.runtime.nets.capture.marks import PLAIN, Marks
-from revc.runtime.nets.capture.reads import reads
+from revc.runtime.nets.capture.marks import Marks
 from revc.runtime.nets.capture.refusal import Refusal
-from revc.runtime.nets.leaf import hooks_of_all, is_hooked
 
 TORCHS = frozenset(nn.Module().__dict__) - {"training"}
 """Attributes that all modules have."""
@@ -45,26 +43,6 @@ def places(module: nn.Module) -> Iterator[tuple[Place, Tensor]]:
             for name, value in rows.items():
                 if isinstance(value, Tensor):
                     yield Place(path, table, name), value
-
-
-def settings(module: nn.Module) -> tuple[Any, ...]:
-    """Return what a module's code may ask of it beside its tensors, to be compared by `==`.
-
-    Numbers, strings, containers and the fields of objects count by value, code itself; so do
-    attributes of the class, what its methods read by name, and whether there are hooks.
-
-    Raises:
-        Refusal: attributes hold too much to be looked at in each call.
-    """
-    found: list[Any] = []
-    parts = [*module.modules()]
-    marks = Marks(parts)
-    for part in parts:
-        found += (type(part), is_hooked(part))
-        for name, value in part.__dict__.items():
-            if name not in TORCHS and (type(value) in PLAIN or not isinstance(value, Tensor)):
-                found += (name, marks.of(value))
-    return (hooks_of_all(), *found, *reads(parts))
 
 
 def double(module: nn.Module, instead: Iterable[tuple[Tensor, Tensor]]) -> nn.Module:

@@ -6,7 +6,7 @@ configuration, and what lies in those.
 
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -25,6 +25,8 @@ PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _BASES = (float, complex, int, str, bytes)
 _WHOLE = (type, ModuleType, BuiltinFunctionType, Tensor)
 """What counts as itself: code, and tensors, whose values are looked at elsewhere."""
+
+_HOLDERS = (dict, list, tuple, set, frozenset, deque)
 
 _MOST = 4000
 """Objects that are looked at for one module; more are a data set or a trainer, no settings."""
@@ -56,6 +58,11 @@ class Marks:
             return itself(value)
         return self._once(kind, value)
 
+    @property
+    def met(self) -> Sequence[object]:
+        """The objects that were looked into."""
+        return self._alive
+
     def _once(self, kind: type, value: Any) -> Any:
         known = self._met.get(id(value))
         if known is not None:
@@ -67,33 +74,37 @@ class Marks:
         return kind, *self._inside(kind, value)
 
     def _inside(self, kind: type, value: Any) -> Iterator[Any]:
-        if isinstance(value, dict):
-            yield [
-                (key if type(key) is str else self.of(key), self.of(one))
-                for key, one in [*value.items()]
-            ]
-        elif isinstance(value, (list, tuple, set, frozenset, deque)):
-            yield [self.of(one) for one in [*value]]
-        elif kind.__module__ == "numpy":
-            yield value.dtype.str, value.shape, value.tobytes()
-        elif isinstance(value, torch.device):
+        if isinstance(value, torch.device):
             yield str(value)
-        elif isinstance(value, FunctionType):
-            yield itself(value), *map(self.of, (*_contents(value), value.__defaults__))
         elif isinstance(value, MethodType):
-            yield itself(value.__func__), self.of(value.__self__)
-        elif isinstance(value, partial):
-            yield tuple(map(self.of, (value.func, value.args, value.keywords)))
-        else:
+            yield itself(value.__func__)
+        elif not isinstance(value, (*_HOLDERS, partial)) and kind.__module__ != "numpy":
             yield itself(value)
-        for name, one in fields(value):
-            yield name, self.of(one)
+        yield [self.of(one) for one in contents(value)]
 
 
-def _contents(function: FunctionType) -> Iterator[Any]:
-    """Yield what the cells of a closure hold; an empty one holds nothing."""
-    for cell in function.__closure__ or ():
-        yield getattr(cell, "cell_contents", None)
+def contents(value: Any) -> list[Any]:
+    """Return what an object holds: it is what it was if it holds the same objects as it did.
+
+    The numbers of an array are no objects: what it holds is new each time.
+    """
+    held: list[Any] = []
+    if isinstance(value, dict):
+        held = [*value.keys(), *value.values()]
+    elif isinstance(value, _HOLDERS):
+        held = [*value]
+    elif type(value).__module__ == "numpy":
+        held = [value.dtype.str, str(value.shape), value.tobytes()]
+    elif isinstance(value, FunctionType):  # an empty cell holds nothing
+        held = [getattr(cell, "cell_contents", None) for cell in value.__closure__ or ()]
+        held.append(value.__defaults__)
+    elif isinstance(value, MethodType):
+        held = [value.__self__]
+    elif isinstance(value, partial):
+        held = [value.func, value.args, value.keywords]
+    for field in fields(value):
+        held += field
+    return held
 
 
 def fields(value: Any) -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ compiler finds the containers themselves here: it cannot trace how some objects 
 """
 
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from types import CellType, FunctionType, MethodType, ModuleType
@@ -26,9 +27,9 @@ class Question(NamedTuple):
 
     Attributes:
         space: the number of a container, an object or a cell.
-        read: by "key", "attribute", "cell" or "length".
+        read: by "key", "attribute", "cell" or "length"; "tied": what stands elsewhere too.
         name: the key, or what stands for it.
-        value: what was there.
+        value: what was there; by "tied", the number of the other space, and the key there.
         same: whether `value` is the number of the space that stood there.
     """
 
@@ -52,7 +53,10 @@ def questions(key: str, module: nn.Module) -> tuple[Question, ...]:
     search = _Search()
     parts = [*module.modules()]
     for part in parts:
+        search.parts(part)
+    for part in parts:
         search.rows(part.__dict__, part)
+    search.tied(parts)
     for subject in readers(parts):
         for space, name in places(subject):
             value = value_at(space, name)
@@ -67,13 +71,17 @@ def ask(key: str, asked: tuple[Question, ...]) -> bool:
     spaces, alike = getattr(SPACES, key), True
     for number, read, name, value, same in asked:
         space = spaces[number]
-        if read == "key":
+        if read in ("key", "tied"):
             now = space[name]
         elif read == "attribute":
             now = getattr(space, name)
         else:
             now = space.cell_contents if read == "cell" else len(space)
-        is_alike = now is spaces[value] if same else now == value
+        if read == "tied":
+            number, other = value
+            is_alike = now is spaces[number][other]
+        else:
+            is_alike = now is spaces[value] if same else now == value
         alike = is_alike and alike
     return alike
 
@@ -102,6 +110,25 @@ class _Search:
         for name, value in rows.items():
             if name not in TORCHS or not isinstance(owner, nn.Module):
                 self.look(rows, "key", name, value, deep)
+
+    def parts(self, module: nn.Module) -> None:
+        """Ask which modules are right below one; they are looked into apart."""
+        rows = module._modules
+        self.found.append(Question(self._number(rows), "length", None, len(rows)))
+        for name, child in rows.items():
+            self.found.append(Question(self._number(rows), "key", name, self._number(child), True))
+
+    def tied(self, parts: Sequence[nn.Module]) -> None:
+        """Ask where a tensor stands that stands elsewhere too; to read it guards the others."""
+        first: dict[int, tuple[int, str]] = {}
+        for part in parts:
+            for rows in (part._parameters, part._buffers, vars(part)):
+                for name, value in rows.items():
+                    if isinstance(value, Tensor):
+                        here = self._number(rows), name
+                        other = first.setdefault(id(value), here)
+                        if other != here:
+                            self.found.append(Question(here[0], "tied", name, other))
 
     def _inside(self, value: Any, deep: int) -> None:
         if isinstance(value, _CONTAINERS):

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import CellType, CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -44,10 +44,23 @@ def readers(parts: Sequence[nn.Module]) -> dict[type[nn.Module] | FunctionType, 
     return found
 
 
-def reads(parts: Sequence[nn.Module]) -> list[tuple[str, Any]]:
-    """Return what the code of modules reads now, by name, to be compared by `==`."""
-    found = (place for subject in readers(parts) for place in places(subject))
-    return [(name, _mark(value_at(space, name))) for space, name in found]
+class Reads(NamedTuple):
+    """What the code of modules reads: where, what stands there, and the objects looked into.
+
+    `marks` has names and marks, to be compared by `==`.
+    """
+
+    places: tuple[Place, ...]
+    marks: list[tuple[str, Any]]
+    met: list[object]
+
+
+def reads(parts: Sequence[nn.Module]) -> Reads:
+    """Return what the code of modules reads now."""
+    found = tuple(place for subject in readers(parts) for place in places(subject))
+    met: list[object] = []
+    marks = [(name, _mark(value_at(space, name), met)) for space, name in found]
+    return Reads(found, marks, met)
 
 
 def value_at(space: Any, name: str) -> Any:
@@ -55,14 +68,17 @@ def value_at(space: Any, name: str) -> Any:
     return getattr(space, name, _NONE) if isinstance(space, CellType) else space.get(name, _NONE)
 
 
-def _mark(value: Any) -> Any:
+def _mark(value: Any, met: list[object]) -> Any:
     """Numbers and containers count by value; what functions read has places of its own."""
     if type(value) not in (*PLAIN, list, tuple, dict, set, frozenset):
         return itself(value)
+    marks = Marks()
     try:
-        return Marks().of(value)
+        mark = marks.of(value)
     except Refusal:  # a table, which nobody sets
         return itself(value)
+    met += marks.met
+    return mark
 
 
 class _Search:

@@ -88,6 +88,8 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
         params = [_fake(mode, value) for value in sample.params]
         inputs = [_fake(mode, value) for value in sample.inputs]
         own = [value for _, value in module.named_parameters()]
+        if len(own) != len(params):
+            raise Refusal("it has more or fewer parameters than the run began with")
         pairs: list[tuple[Tensor, Tensor]] = list(zip(own, params, strict=True))
         seen = {id(value) for value in own}
         others: dict[Place, Tensor] = {}
@@ -173,7 +175,7 @@ class _Call:
         """
         held = [*params, *others, *inputs]
         parts = [*self.module.modules()]
-        before, there, read = notes(self.module), [*map(id, _held(self.module))], reads(parts)
+        before, there, read = notes(self.module), [*map(id, _held(self.module))], reads(parts).marks
         try:
             with torch.enable_grad(), unmoved():
                 tracing = make_fx(lambda p, _, x: self._joint(p, x), _PARTS)
@@ -182,7 +184,7 @@ class _Call:
             raise Refusal(_reason(error)) from error
         if name := changed(before, notes(self.module)):
             raise Refusal(f"it keeps `{name}` from call to call")
-        pairs = zip(read, reads(parts), strict=True)
+        pairs = zip(read, reads(parts).marks, strict=True)
         if other := [name for (name, was), (_, now) in pairs if was != now]:
             raise Refusal(f"it changes `{other[0]}`, which its code finds by name")
         if any(x.layout != torch.strided for n in found.graph.nodes for x in tensors(n)):
