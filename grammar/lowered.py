@@ -22,8 +22,8 @@ def lowered(part: Part, by: int) -> Part:
     An origin that is a copy itself, and that nobody has asked for, is passed over: so copies of
     copies hold no chain of all texts that there were.
     """
-    values = part.__dict__.copy()
     kind: Any = type(part)
+    values = part.__dict__.copy()
     for name in _not_plain(kind):
         value = values[name]
         if type(value) is Span:
@@ -32,8 +32,8 @@ def lowered(part: Part, by: int) -> Part:
             values[name] = _all(value, by)
         elif isinstance(value, Record):
             values[name] = lowered(value, by)
-    copy = part.holding(values)
-    if isinstance(part, ast.Update):
+    copy: Part = part.holding(values)
+    if kind is ast.Update:
         first, far = getattr(part, "origin", (part, 0))
         object.__setattr__(copy, "origin", (first, far + by))
     return copy
