@@ -99,11 +99,18 @@ def _changes(leaf: Leaf) -> str:
 
 
 def _params(leaf: Leaf) -> tuple[Tensor, ...]:
-    """Return the parameters to compute with: the module's own, or the run's in their place."""
+    """Return the parameters to compute with: the module's own, or the run's in their place.
+
+    Raises:
+        ReconstructionError: it has others by name than when the run began.
+    """
     now = dict(leaf.module.named_parameters())
-    if len(now) == len(leaf.params) and all(
-        now.get(name) is param for name, param in zip(leaf.names, leaf.params, strict=True)
-    ):
+    if other := now.keys() ^ {*leaf.names}:
+        raise ReconstructionError(
+            f"net {leaf.name!r}: parameter {min(other)!r} was added, taken away or tied since the "
+            "forward pass"
+        )
+    if all(now[name] is param for name, param in zip(leaf.names, leaf.params, strict=True)):
         return leaf.params
     return tuple(p.detach().requires_grad_(p.requires_grad) for p in leaf.params)
 
