@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup demo codec classify test matrix lint format layers bench peers editors browser clean
+.PHONY: setup demo codec classify test matrix lint format layers bench peers editors vscode browser clean
 
 setup: $(STAMP)
 
@@ -64,6 +64,12 @@ bench: peers
 editors: setup
 	cd editors/vscode && npm ci --no-audit --no-fund && npm run build && npm test
 	$(BIN)/python -m pytest tests/editors
+
+# The extension in VS Code itself, as code-server has it: 400 MB of npm packages and a C++ compiler.
+vscode: setup
+	cd editors/vscode && npm ci --no-audit --no-fund && npm run build
+	tests/editors/vscode/install.sh
+	$(BIN)/python -m pytest tests/editors/test_vscode.py
 
 # The playground in a headless Chromium, which comes as a package of npm.
 browser: setup

@@ -10,13 +10,17 @@ A layout lists the fields that a rule's parts fill, in order. A mark before a fi
     ``*name``   this part and all that follow
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
 
 from revc.grammar import ast
 from revc.grammar.lexer import Token
 from revc.grammar.span import Span
 
 Parts = list[Any]
+Place = tuple[int, int, int, int]
+"""Line and column of a start, and of the end behind it."""
 
 LAYOUTS: dict[str, tuple[type[ast.Node], str]] = {
     "start": (ast.File, "*items"),
@@ -90,30 +94,28 @@ class Builder:
         """Return the place of `token`."""
         return Span(self._file, token.line, token.column, token.line, token.end_column)
 
-    def make(self, rule: str, span: Span, parts: Parts) -> Any:
-        """Return the value of `rule`: a node, or a tuple for a group."""
-        if rule in LAYOUTS:
-            cls, layout = LAYOUTS[rule]
-            return cls(span=span, **self._fields(layout, parts))
+    def make(self, rule: str, place: Place, parts: Parts) -> Any:
+        """Return the value of `rule`, its parts standing at `place`: a node, or a group's tuple."""
         if rule in GROUPS:
-            return tuple(_plain(part) for part in parts)
+            return tuple([_plain(part) for part in parts])
+        span = Span(self._file, *place)
+        if rule in LAYOUTS:
+            return self._node(_layout(rule), span, parts)
         if rule in OPERATORS:
             left, right = parts
             return ast.Binary(span=span, op=OPERATORS[rule], left=left, right=right)
         return getattr(self, f"_{rule}")(span, parts)
 
-    def _fields(self, layout: str, parts: Parts) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        for at, entry in enumerate(layout.split()):
-            mark, name = entry[0], entry.lstrip("@?~#*")
-            if mark == "*":
-                fields[name] = tuple(_plain(part) for part in parts[at:])
-                break
-            part = parts[at]
-            fields[name] = _MARKS.get(mark, _plain)(part)
-            if mark == "@":
-                fields[f"{name}_span"] = self.span(part)
-        return fields
+    def _node(self, layout: "_Layout", span: Span, parts: Parts) -> Any:
+        values = layout.blank.copy()
+        values["span"] = span
+        for part, (name, convert, name_span) in zip(parts, layout.entries, strict=False):
+            values[name] = convert(part)
+            if name_span:
+                values[name_span] = self.span(part)
+        if layout.rest:
+            values[layout.rest] = tuple([_plain(part) for part in parts[len(layout.entries) :]])
+        return layout.cls.holding(values)
 
     def _use(self, span: Span, parts: Parts) -> ast.Use:
         module, *names = parts
@@ -123,7 +125,7 @@ class Builder:
         return ast.Name(span=span, id=".".join(part.text for part in parts))
 
     def _unmetered(self, span: Span, parts: Parts) -> ast.BudgetDecl:
-        return self.make("budget", span, [None, *parts])
+        return self._node(_layout("budget"), span, [None, *parts])
 
     def _results(self, span: Span, parts: Parts) -> Any:
         return parts[0]
@@ -192,8 +194,34 @@ def _plain(part: Any) -> Any:
     return part
 
 
-_MARKS = {
+_MARKS: dict[str, Callable[[Any], Any]] = {
     "?": lambda part: part is not None,
     "~": lambda part: () if part is None else part,
     "#": lambda part: part.items,
 }
+
+
+class _Layout(NamedTuple):
+    """A layout, taken apart: its class with a node's defaults, and what is done with the parts.
+
+    `entries` have a field's name, what makes its value of a part, and the field for the part's
+    place or nothing; `rest` is the field that takes all parts behind them, or nothing.
+    """
+
+    cls: type[ast.Node]
+    blank: dict[str, Any]
+    entries: tuple[tuple[str, Callable[[Any], Any], str], ...]
+    rest: str
+
+
+@cache
+def _layout(rule: str) -> _Layout:
+    cls, text = LAYOUTS[rule]
+    named = [(one[0], one.lstrip("@?~#*")) for one in text.split()]
+    entries = tuple(
+        (name, _MARKS.get(mark, _plain), f"{name}_span" if mark == "@" else "")
+        for mark, name in named
+        if mark != "*"
+    )
+    rest = named[-1][1] if named and named[-1][0] == "*" else ""
+    return _Layout(cls, cls.blank(), entries, rest)

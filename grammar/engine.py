@@ -3,14 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from revc.grammar.builder import NESTING, Builder
+from revc.grammar.builder import NESTING, Builder, Place
 from revc.grammar.lexer import BRACKETS, MAX_NESTING, Token
 from revc.grammar.span import Span
 from revc.grammar.table import END, Rule, table
 
 _CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE", "MORETHAN"})
-
-Place = tuple[int, int, int, int]
 
 
 class TooDeepError(Exception):
@@ -50,17 +48,20 @@ class Engine:
         Raises:
             TooDeepError: what was reduced nests more than `MAX_NESTING` levels.
         """
-        while True:
-            action = self._actions[self.states[-1]].get(kind)
-            if action is None:
-                return kind == END and self.states[-1] == self._end
+        states, actions = self.states, self._actions
+        while (action := actions[states[-1]].get(kind)) is not None:
             if action >= 0:
-                self.states.append(action)
+                states.append(action)
                 self._values.append(token)
                 self._places.append((token.line, token.column, token.line, token.end_column))
                 self._depths.append(0)
                 return True
-            self._reduce(self._rules[-1 - action])
+            rule = self._rules[-1 - action]
+            if rule.is_unit:  # an operand becoming an expression: most reductions
+                states[-1] = actions[states[-2]][rule.origin]
+            else:
+                self._reduce(rule)
+        return kind == END and states[-1] == self._end
 
     def step(self, token: Token) -> str | None:
         """Take one token without making any value; return the terminal that it is.
@@ -155,27 +156,29 @@ class Engine:
             states.append(self._actions[states[-1]][rule.origin])
 
     def _reduce(self, rule: Rule) -> None:
-        if rule.passes and rule.size == 1:  # an operand becoming an expression: most reductions
-            self.states.pop()
-            self.states.append(self._actions[self.states[-1]][rule.origin])
-            return
-        start = len(self._values) - rule.size
+        size, values = rule.size, self._values
+        start = len(values) - size
         place = self._place(start)
         depth = max(self._depths[start:], default=0) + (rule.name in NESTING)
-        value = self._value(rule, self._values[start:], place)
+        value = self._value(rule, values[start:], place)
         if depth > MAX_NESTING:
             raise TooDeepError(Span(self._file, *place))
         del self.states[start + 1 :]
         self.states.append(self._actions[self.states[-1]][rule.origin])
-        self._values[start:] = (value,)
-        self._places[start:] = (place,)
-        self._depths[start:] = (depth,)
+        if size == 1:
+            values[-1], self._places[-1], self._depths[-1] = value, place, depth
+        else:
+            values[start:] = (value,)
+            self._places[start:] = (place,)
+            self._depths[start:] = (depth,)
 
     def _place(self, start: int) -> Place:
         """Return where the values from `start` stand; for none, just behind what came before."""
-        if start < len(self._places):
-            return self._places[start][:2] + self._places[-1][2:]
-        line, column = self._places[-1][2:] if self._places else (1, 1)
+        places = self._places
+        if start < len(places):
+            first, last = places[start], places[-1]
+            return first[0], first[1], last[2], last[3]
+        line, column = places[-1][2:] if places else (1, 1)
         return line, column, line, column
 
     def _value(self, rule: Rule, values: list[Any], place: Place) -> Any:
@@ -184,7 +187,7 @@ class Engine:
             return parts
         if rule.passes:
             return parts[0]
-        return self._builder.make(rule.name, Span(self._file, *place), parts)
+        return self._builder.make(rule.name, place, parts)
 
 
 def _spliced(rule: Rule, values: list[Any]) -> list[Any]:

@@ -23,17 +23,38 @@ class Foreign(NamedTuple):
 
 def foreign(engine: Engine, wrong: Wrong) -> Foreign | None:
     """Return what to say of a token that does not fit, None where it is of no other language."""
-    return _slashes(wrong) or _product(engine, wrong) or _return(wrong) or _keyword(wrong)
+    return (
+        _double(wrong) or _product(engine, wrong) or _return(wrong) or _keyword(wrong)
+        or _text(engine, wrong)
+    )  # fmt: skip
 
 
-def _slashes(wrong: Wrong) -> Foreign | None:
-    """`//`, a comment in C, a whole quotient in Python."""
+_DOUBLE = {
+    "//": "a comment starts with `#`, and a quotient is written `/`",
+    "/*": "a comment starts with `#`, and ends with its line",
+    "**": "there are no powers: multiply",
+    "++": "a register grows by `+= 1`",
+    "--": "a register shrinks by `-= 1`",
+}
+
+
+def _double(wrong: Wrong) -> Foreign | None:
+    """Two marks that are one in another language, as `//` is a comment or a whole quotient."""
     next_one = wrong.ahead[1] if len(wrong.ahead) > 1 else wrong.token
     for first, second in ((wrong.previous, wrong.token), (wrong.token, next_one)):
-        if first and (first.text, second.text) == ("/", "/") and _touch(first, second):
-            text = "a comment starts with `#`, and a quotient is written `/`"
-            return Foreign(first, second, "there is no `//` in the language", text)
+        mark = first.text + second.text if first and _touch(first, second) else ""
+        if first and mark in _DOUBLE:
+            return Foreign(first, second, f"there is no `{mark}` in the language", _DOUBLE[mark])
     return None
+
+
+def _text(engine: Engine, wrong: Wrong) -> Foreign | None:
+    """A text in quotes where a declaration or a statement should stand, as Python's docstrings."""
+    token = wrong.token
+    if token.type not in ("STRING", "BAD_STRING") or not engine.expected() & {"USE", "SWAP"}:
+        return None
+    message = "a text in quotes says nothing by itself"
+    return Foreign(token, token, message, "a comment starts with `#`")
 
 
 def _product(engine: Engine, wrong: Wrong) -> Foreign | None:
@@ -69,6 +90,27 @@ def _keyword(wrong: Wrong) -> Foreign | None:
         wrong.token, wrong.token, "`net` begins a declaration: it is no name",
         "did you mean `std.nets`, where the built-in nets are?",
     )  # fmt: skip
+
+
+def misplaced(engine: Engine, wrong: Wrong) -> str | None:
+    """Return how what is in a wrong place, or in another language's form, is written here."""
+    token, before = wrong.token, wrong.previous
+    then = [one.text for one in wrong.ahead[1:]]
+    expected = engine.expected()
+    if "USE" in expected and (then[:1] in (["+="], ["-="], ["<-"]) or token.text in _STATEMENTS):
+        return "statements stand in the body of a `block` or a `model`"
+    if token.text == "." and then and then[0][:1].isdigit():
+        return f"write `0.{then[0]}`"
+    if token.text == "." and then[1:] == ["("] and before is not None:
+        return f"nets are called by their names alone: `{then[0]}({before.text})`"
+    if token.text in ("+=", "-=") and "PLUS_EQ" not in expected:
+        return "an update is a statement of its own: it has no value"
+    if before is not None and before.text == ":" and "UNCALL" in expected:
+        return "`alloc` makes a register: `alloc t: [B, c] = 0`"
+    return None
+
+
+_STATEMENTS = frozenset({"let", "emit", "alloc", "free", "swap", "split", "join", "repeat"})
 
 
 def is_bare_loop(engine: Engine, wrong: Wrong) -> bool:

@@ -50,11 +50,17 @@ class Kept:
         self.placed: dict[Key, Made] = {}
         self.looks: dict[Look, Made] = {}
         self._before: dict[Key, Made] = {}
-        self._by = 0
+        self._lines = 0
+        self._by: tuple[int, ...] = ()
 
-    def begin(self) -> None:
-        """Begin a text: what was placed so far is what the texts before it had."""
-        self._before, self.placed, self._by = self._before | self.placed, {}, 0
+    def begin(self, lines: int) -> None:
+        """Begin a text of so many lines: what was placed so far is what the texts before it had.
+
+        Where lines have come or gone at one place, those below stand so much further down, or up.
+        """
+        self._before, self.placed = self._before | self.placed, {}
+        self._by = tuple(dict.fromkeys((0, lines - self._lines)))
+        self._lines = lines
 
     def find(self, key: Key, text: str, offset: int) -> Made | None:
         """Return the statement that stands in a text, as it is there; None if it must be read.
@@ -64,10 +70,7 @@ class Kept:
             text: the text.
             offset: where in the text it starts.
         """
-        for by in {
-            0: None,
-            self._by: None,
-        }:  # most stand where they stood, or as far off as the last
+        for by in self._by:
             made = self._before.get((key[0] - by, *key[1:]))
             if made is not None and _is_there(made, text, offset):
                 return self._placed(key, made, by)
@@ -81,7 +84,7 @@ class Kept:
         if by:
             if made.depth > _DEEP:
                 return None
-            self._by, made = by, _moved(made, by)
+            made = _moved(made, by)
         self.placed[key] = made
         return made
 
@@ -112,8 +115,9 @@ def _is_there(made: Made, text: str, offset: int) -> bool:
 def _moved(made: Made, by: int) -> Made:
     """Return a statement as it is so many lines further down."""
     line, column, end_line, end_column = made.place
+    kind, text, at, first, end = made.last
     return Made(
-        made.text, made.symbol, made.first, made.last._replace(line=made.last.line + by),
+        made.text, made.symbol, made.first, Token(kind, text, at + by, first, end),
         lowered(made.node, by), (line + by, column, end_line + by, end_column), made.depth,
     )  # fmt: skip
 
@@ -140,9 +144,10 @@ class KeepingReader(Reader):
 
     def run(self) -> None:
         """Read the text to its end, or until there are too many errors."""
-        self._kept.begin()
+        lines = self._text.count("\n") + 1
+        self._kept.begin(lines)
         super().run()
-        self._kept.trim(self._text.count("\n") + 1)
+        self._kept.trim(lines)
 
     def _step(self) -> bool:
         if not self._lexer.starts:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from revc.grammar.table import END, table
 
 MAX_NESTING = 200
-_MAX_DIGITS = 40
+MAX_DIGITS = 40
 _MOST_SMALL = 300  # of a negative exponent: an exact 1e-30000000 has as many digits
 BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _CLOSERS = frozenset(BRACKETS.values())
@@ -70,8 +70,9 @@ class Lexer:
         self._offset = 0
         self._line = 1
         self._line_start = 0
-        self._brackets: list[str] = []
+        self._brackets: tuple[str, ...] = ()
         self._last: Token | None = None
+        self._was: tuple[int, int, int, tuple[str, ...], Token | None] = (0, 1, 0, (), None)
 
     @property
     def offset(self) -> int:
@@ -88,27 +89,33 @@ class Lexer:
         """Whether a statement may start here: at the start, behind another, in a new body."""
         return not self._unended()
 
+    @property
+    def before(self) -> Place:
+        """The place before the last call of `next`."""
+        return Place(*self._was)
+
     def mark(self) -> Place:
         """Return the present place."""
-        return Place(self._offset, self._line, self._line_start, tuple(self._brackets), self._last)
+        return Place(self._offset, self._line, self._line_start, self._brackets, self._last)
 
     def go_back(self, place: Place) -> None:
         """Return to `place`."""
         self._offset, self._line, self._line_start = place.offset, place.line, place.line_start
-        self._brackets, self._last = list(place.brackets), place.last
+        self._brackets, self._last = place.brackets, place.last
 
     def resume(self, place: Place, brackets: Iterable[str], last: Token | None) -> None:
         """Go on from `place` after a repair: with these brackets open, behind token `last`."""
         self.go_back(place)
-        self._brackets, self._last = list(brackets), last
+        self._brackets, self._last = tuple(brackets), last
 
     def _close_brackets(self) -> None:
         """Give up on brackets still open in this statement."""
         while self._in_bracket():
-            self._brackets.pop()
+            self._brackets = self._brackets[:-1]
 
     def next(self) -> Token:
         """Return the next token; behind the last one come a _NL and then $END for ever."""
+        self._was = (self._offset, self._line, self._line_start, self._brackets, self._last)
         while match := self._match(self._text, self._offset):
             kind = match.lastgroup or ""
             if kind in ("SPACE", "COMMENT"):
@@ -148,7 +155,7 @@ class Lexer:
         return self._emit(Token("_NL", "", line, column, column))
 
     def _at_end(self) -> Token:
-        self._brackets.clear()
+        self._brackets = ()
         unended = self._unended()
         token = self._end_statement()
         return token if unended else token._replace(type=END)
@@ -169,9 +176,9 @@ class Lexer:
 
     def _bracket(self, text: str) -> str:
         if text in BRACKETS:
-            self._brackets.append(text)
+            self._brackets = (*self._brackets, text)
         elif text in _CLOSERS and self._brackets and (text == "}") == (self._brackets[-1] == "{"):
-            self._brackets.pop()
+            self._brackets = self._brackets[:-1]
         return "TOO_DEEP" if len(self._brackets) > MAX_NESTING else table().marks[text]
 
     def _is_argument(self, text: str) -> bool:
@@ -189,7 +196,7 @@ class Lexer:
 
 def _is_huge(text: str) -> bool:
     """Say whether a number has too many digits to be meant, or is beyond what float64 resolves."""
-    if len(text) > _MAX_DIGITS or float(text.lstrip("Q")) == float("inf"):
+    if len(text) > MAX_DIGITS or float(text.lstrip("Q")) == float("inf"):
         return True
     _, _, exponent = text.lower().partition("e")
     return bool(exponent) and int(exponent) < -_MOST_SMALL

@@ -1,12 +1,19 @@
-"""Parts of a text's tree, or of what was made of it, as they are so many lines further down."""
+"""Parts of a text's tree, or of what was made of it, as they are so many lines further down.
 
-from typing import TypeVar
+An editor's new line moves tens of thousands of them, hence the short ways.
+"""
+
+from functools import cache
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from revc.grammar import ast
 from revc.grammar.record import Record
 from revc.grammar.span import Span
 
 Part = TypeVar("Part", bound=Record)
+
+_PLAIN = frozenset((str, int, float, bool, NoneType))
 
 
 def lowered(part: Part, by: int) -> Part:
@@ -15,17 +22,18 @@ def lowered(part: Part, by: int) -> Part:
     An origin that is a copy itself, and that nobody has asked for, is passed over: so copies of
     copies hold no chain of all texts that there were.
     """
+    kind: Any = type(part)
     values = part.__dict__.copy()
-    for name, value in values.items():
-        kind = type(value)
-        if kind is Span:
+    for name in _not_plain(kind):
+        value = values[name]
+        if type(value) is Span:
             values[name] = value.down(by)
-        elif kind is tuple:
+        elif type(value) is tuple:
             values[name] = _all(value, by)
-        elif issubclass(kind, Record):
+        elif isinstance(value, Record):
             values[name] = lowered(value, by)
-    copy = part.holding(values)
-    if isinstance(part, ast.Update):
+    copy: Part = part.holding(values)
+    if kind is ast.Update:
         first, far = getattr(part, "origin", (part, 0))
         object.__setattr__(copy, "origin", (first, far + by))
     return copy
@@ -36,3 +44,15 @@ def _all(values: tuple[object, ...], by: int) -> tuple[object, ...]:
     if not values or not isinstance(values[0], Record):
         return values
     return tuple([lowered(one, by) if isinstance(one, Record) else one for one in values])
+
+
+@cache
+def _not_plain(kind: type[Record]) -> tuple[str, ...]:
+    """Return the fields that may hold places, as they say themselves."""
+    return tuple(name for name in kind.fields if not _is_plain(kind.annotation(name)))
+
+
+def _is_plain(annotation: Any) -> bool:
+    if get_origin(annotation) is Literal:
+        return True
+    return (set(get_args(annotation)) or {annotation}) <= _PLAIN

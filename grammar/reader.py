@@ -41,13 +41,12 @@ class Reader:
 
     def _step(self) -> bool:
         """Take one token, wrong or not; say whether reading is over."""
-        before = self._lexer.mark()
         token = self._lexer.next()
         if token.type == "TOO_DEEP":
             raise TooDeepError(self._span(token))
         kind = self._engine.kind(token)
         if not self._engine.push(kind, token):
-            self._amend(token, kind, before)
+            self._amend(token, kind, self._lexer.before)
             return self._repairs > _MAX_REPAIRS or len(self.findings) >= MAX_FINDINGS
         self._quiet = False
         if kind != "_NL":

@@ -69,9 +69,15 @@ class Record:
         kinds = (vars(one).get("__annotations__", {}) for one in cls.__mro__)
         return next(found[name] for found in kinds if name in found)
 
-    def holding(self, values: dict[str, Any]) -> Self:
+    @classmethod
+    def blank(cls) -> dict[str, Any]:
+        """Return the values of a record by its fields, in order: defaults, and None for others."""
+        return cls._blank.copy()
+
+    @classmethod
+    def holding(cls, values: dict[str, Any]) -> Self:
         """Return a record of this class with these values, all of them and in order; unchecked."""
-        new = object.__new__(type(self))
+        new = object.__new__(cls)
         object.__setattr__(new, "__dict__", values)
         return new
 
@@ -81,7 +87,10 @@ class Record:
         Raises:
             TypeError: there is no such field.
         """
-        return type(self)(**(self.__dict__ | changes))
+        values = self.__dict__ | changes
+        if len(values) != len(self._blank):
+            _wrong(type(self), values)
+        return self.holding(values)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -1,5 +1,6 @@
 """Read a spec's text from disk, refusing at once what cannot be one."""
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import NoReturn
 
@@ -7,6 +8,7 @@ from revc.grammar.diagnostics import SpecError, syntax_error
 from revc.grammar.span import Span
 
 MAX_BYTES = 1 << 20
+_SAVE = "save it as UTF-8"
 
 
 def read(path: str | Path) -> str:
@@ -32,12 +34,17 @@ def decode(data: bytes, file: str) -> str:
         )
     if not data.strip():
         _refuse(file, "the file is empty: a spec declares a `block` or a `model`")
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        _refuse(file, "the file is UTF-16, not UTF-8", help=_SAVE)
     if b"\0" in data:
         _refuse(file, "the file is binary, not text", data[: data.index(b"\0")])
+    if b"\r" in data and b"\n" not in data:
+        text = "save it with line feeds, as most editors do"
+        _refuse(file, "its lines end with carriage returns alone", help=text)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        _refuse(file, "the file is not UTF-8", data[: error.start])
+        _refuse(file, "the file is not UTF-8", data[: error.start], _SAVE)
 
 
 def _bytes(file: str) -> bytes:
@@ -50,8 +57,11 @@ def _bytes(file: str) -> bytes:
         _refuse(file, f"cannot read the file: {reason}")
 
 
-def _refuse(file: str, message: str, before: bytes = b"") -> NoReturn:
+def _refuse(file: str, message: str, before: bytes = b"", help: str | None = None) -> NoReturn:
     """Raise an S001 just behind the good bytes `before`."""
     line = before.count(b"\n") + 1
     column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-    raise SpecError([syntax_error(message, Span(file, line, column, line, column + 1))])
+    helps = () if help is None else (help,)
+    raise SpecError(
+        [syntax_error(message, Span(file, line, column, line, column + 1), helps=helps)]
+    )

@@ -32,6 +32,11 @@ class Rule:
     passes: bool
 
     @cached_property
+    def is_unit(self) -> bool:
+        """Whether it makes nothing of its one value: the value then only goes by another name."""
+        return self.passes and self.size == 1
+
+    @cached_property
     def plain(self) -> tuple[int, ...]:
         """The indices of the kept values, where `keep` says no more than these; else none."""
         bare = not self.nones and not any(splice or absent for _, splice, absent in self.keep)

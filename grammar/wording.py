@@ -1,13 +1,14 @@
 """Put a syntax finding into words, from the tables of messages.py."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from difflib import get_close_matches
 from functools import cache
 
 from revc.grammar.diagnostics import Diagnostic, syntax_error
 from revc.grammar.engine import Engine
-from revc.grammar.foreign import foreign, is_bare_loop
-from revc.grammar.lexer import BRACKETS, Token
+from revc.grammar.foreign import foreign, is_bare_loop, misplaced
+from revc.grammar.habits import WORDS, character_help, number_help
+from revc.grammar.lexer import BRACKETS, MAX_DIGITS, Token
 from revc.grammar.messages import FORMS, TOKENS
 from revc.grammar.recovery import Repair, Wrong
 from revc.grammar.span import Span
@@ -30,13 +31,12 @@ _BAD = {
     "BAD_STRING": "this string has no closing quote on its line",
     "BAD_TEXT": "there is no `{}` in the language",
 }
-_FOREIGN = {
-    ";": "a new line ends a statement",
-    "'": "strings take double quotes",
-    "!": "comments start with `#`",
-    "^": "there are no powers: multiply",
+_HELP: dict[str, Callable[[str], str | None]] = {
+    "BAD_NUMBER": number_help,
+    "BIG_NUMBER": lambda _: f"a number has at most {MAX_DIGITS} digits, and is below 1.8e308",
+    "BAD_STRING": lambda _: None,
+    "BAD_TEXT": character_help,
 }
-_NO_FLOW = frozenset({"if", "else", "elif", "for", "while", "def", "class", "import"})
 
 
 def wrong_text(token: Token) -> tuple[str, ...]:
@@ -44,8 +44,7 @@ def wrong_text(token: Token) -> tuple[str, ...]:
     if token.type not in _BAD:
         return ()
     shown = token.text if token.text.isprintable() else repr(token.text)[1:-1]
-    note = _FOREIGN.get(token.text)
-    message = _BAD[token.type].format(shown)
+    message, note = _BAD[token.type].format(shown), _HELP[token.type](token.text)
     return (message, note) if note else (message,)
 
 
@@ -164,11 +163,14 @@ def _hints(engine: Engine, wrong: Wrong) -> Iterator[str]:
     before = wrong.previous.text if wrong.previous else ""
     if wrong.kind == "EQUAL" and "PLUS_EQ" in engine.expected():
         yield f"what `{before}` holds would be lost: `{before} += e` adds, `let v = e` names a read"
-    if not _NO_FLOW.isdisjoint((before, wrong.token.text)):
-        yield "there are no conditions, functions and imports as in Python; a loop is `repeat`"
+    habit = WORDS.get(wrong.token.text) or WORDS.get(before)
+    if habit:
+        yield habit
+    elif (other := misplaced(engine, wrong)) is not None:
+        yield other
     if is_bare_loop(engine, wrong):
         yield f"the body of a loop stands in braces: `repeat .. {{ {wrong.token.text}.. }}`"
-    meant = _meant(engine, wrong)
+    meant = None if habit else _meant(engine, wrong)
     if meant:
         yield f"did you mean `{meant}`?"
 
@@ -180,9 +182,9 @@ def _meant(engine: Engine, wrong: Wrong) -> str | None:
     if wrong.token.type == "WORD":
         expected = engine.expected()
         known = [word for word, kind in words.items() if kind in expected]
-        near = get_close_matches(wrong.token.text, known, 1)
+        near = get_close_matches(wrong.token.text.lower(), known, 1)
     if not near and wrong.previous and "PLUS_EQ" in engine.expected():
-        near = get_close_matches(wrong.previous.text, table().reserved, 1)
+        near = get_close_matches(wrong.previous.text.lower(), table().reserved, 1)
     return near[0] if near else None
 
 

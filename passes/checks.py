@@ -68,15 +68,19 @@ class Checked:
         """Yield what cannot be compiled yet in any block or model of the main file, each once."""
         found = dict(self.elaboration.refused)
         for built in self.roots:
-            if built.whole and not self.kept_clean("support", built, _support(built)):
-                for one in _support(built):
-                    found.setdefault(one.span, one)
+            for one in self.found("support", built, _support(built)) if built.whole else ():
+                found.setdefault(one.span, one)
         yield from found.values()
 
-    def kept_clean(self, rules: str, built: Specialised, found: Iterable[Diagnostic]) -> bool:
-        """Say whether an editor's last text had the same block, with nothing to be found in it."""
+    def found(
+        self, rules: str, built: Specialised, found: Iterable[Diagnostic]
+    ) -> Iterable[Diagnostic]:
+        """Return what is found in a block, not looked for where an editor's last text had it too.
+
+        That holds only if nothing was found then.
+        """
         kept = self.elaboration.kept
-        return kept is not None and kept.clean(rules, built, found)
+        return found if kept is None else kept.found(rules, built, found)
 
     def proofs(self) -> Iterator[Proof]:
         """Yield the proof of every block and model of the main file."""
@@ -197,8 +201,7 @@ def _decl(done: Checked, decl: Decl) -> None:
     if built is None:
         return
     before = findings.denials
-    if not done.kept_clean("own", built, _own(done, built)):
-        _add(findings, _own(done, built))
+    _add(findings, done.found("own", built, _own(done, built)))
     if built.whole and id(decl) in done.programs:
         for rule in checks("model"):
             _add(findings, rule(done.programs[id(decl)]))

@@ -36,9 +36,6 @@ class Node(Record):
         return True
 
 
-_INNER = (Node, tuple)
-
-
 def walk(node: Any) -> Iterator[Node]:
     """Yield every `Node` below and including `node`, parents first, in the order of the source."""
     rest = [node]
@@ -49,4 +46,5 @@ def walk(node: Any) -> Iterator[Node]:
             inner: Iterable[Any] = here.__dict__.values()
         else:
             inner = here if isinstance(here, tuple) else ()
-        rest += [one for one in inner if isinstance(one, _INNER)][::-1]
+        # A place is a tuple too, of another type.
+        rest += [one for one in inner if type(one) is tuple or isinstance(one, Node)][::-1]

@@ -14,7 +14,7 @@ def names_in(step: Instruction) -> frozenset[str]:
         node = rest.pop()
         if isinstance(node, Dim):
             names |= node.names
-        elif isinstance(node, tuple):
+        elif type(node) is tuple:  # a place is one too, of another type
             rest += node
         elif isinstance(node, IRNode) and not isinstance(node, Block):
             rest += node.__dict__.values()

@@ -6,6 +6,7 @@ refused. Bounds are exact where no turn is multiplied with itself, and safe else
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 
 from revc.ir.dims import Dim, Monomial
@@ -75,7 +76,8 @@ def is_never_negative(dim: Dim) -> bool:
     return all(factor >= 0 for factor in _above_one(dim).values())
 
 
-def _above_one(dim: Dim) -> dict[Monomial, Fraction]:
+@lru_cache(maxsize=4096)
+def _above_one(dim: Dim) -> Mapping[Monomial, Fraction]:
     """Return the terms of a dim in what its sizes are above 1."""
     shifted = dim.substitute({name: Dim.of(name) + 1 for name in dim.names})
     return dict(shifted.terms)

@@ -53,7 +53,7 @@ class Spent:
 
 def too_deep(at: Span) -> Diagnostic:
     """Return the finding for a body that is too deep in others."""
-    return bad_argument("blocks and loops", f"nest more than {DEPTH} deep here", at)
+    return bad_argument("the call or loop", f"nests more than {DEPTH} deep here", at)
 
 
 @dataclass(eq=False, repr=False)

@@ -8,7 +8,7 @@ either way.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -105,19 +105,22 @@ class Kept:
             self._faces[id(decl)] = face
         return self._faces[id(decl)]
 
-    def clean(self, rules: str, built: Specialised, found: Iterable[Diagnostic]) -> bool:
-        """Say whether some rules find nothing in a block, now or when they looked at it before.
+    def found(
+        self, rules: str, built: Specialised, found: Iterable[Diagnostic]
+    ) -> Sequence[Diagnostic]:
+        """Return what some rules find in a block; that it is nothing is kept.
 
         Args:
             rules: what the rules are called together.
             built: the block; what they find depends on it alone.
             found: what they find, worked out if it is not known that it is nothing.
         """
-        if (rules, id(built)) not in self._clean:
-            if any(True for _ in found):
-                return False
+        if (rules, id(built)) in self._clean:
+            return ()
+        told = tuple(found)
+        if not told:
             self._clean[rules, id(built)] = built
-        return True
+        return told
 
     def called(self, key: Hashable) -> None:
         """Note that the body that is being elaborated calls the block with this key."""

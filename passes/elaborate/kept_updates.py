@@ -13,7 +13,7 @@ from typing import NamedTuple
 from revc.grammar import ast
 from revc.grammar.lowered import lowered
 from revc.grammar.signatures import Signature, builtin_signatures
-from revc.ir.expr import FUNCTIONS
+from revc.ir.expr import FUNCTIONS, renumber
 from revc.ir.instructions import Add, Instruction
 from revc.ir.nets import Builtin, Setting, Source
 from revc.ir.types import Numerics, RegType, Shape
@@ -246,7 +246,7 @@ def _again(scope: Scope, said: _Said) -> Add:
     at = said.step.target
     scope.regs.change(at.name, said.reads.node.span, at)
     same = all(old == new for old, new in where.items())
-    return said.step if same else said.step.renumbered(where)
+    return said.step if same else said.step.map(lambda value: renumber(value, where))
 
 
 def kept_update(

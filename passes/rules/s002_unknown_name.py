@@ -1,11 +1,11 @@
 """S002: a name that nothing in reach declares."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic, Edit, Fix, renamed
 from revc.grammar.foreign import RETURN
+from revc.grammar.habits import WORDS
 from revc.grammar.span import Span
 from revc.passes.modules import Module, nowhere
 from revc.passes.rules.base import Page, Rule, hint, nearest
@@ -55,7 +55,7 @@ def check(file: Module) -> Iterator[Diagnostic]:
 
 def unknown_name(what: str, name: str, span: Span, known: Iterable[str]) -> Diagnostic:
     """Return the finding for a `what` (net, block, register) called `name` that there is not."""
-    help = RETURN if name == "return" else None
+    help = RETURN if name == "return" else WORDS.get(name)
     names = list(known)
     fix = renamed(span, name, nearest(name, names))
     return RULE.at(span, f"no {what} `{name}`{hint(name, names)}", help=help, fix=fix)
@@ -83,4 +83,4 @@ def _imported(name: str, file: Module) -> Fix:
     for use in uses:
         return Fix((Edit(use.span.after(), "", f", {name}"),), safe=True)
     top = nowhere(file.file.span.file)
-    return Fix((Edit(replace(top, end_column=1), "", f"use std.nets: {name}\n"),), safe=True)
+    return Fix((Edit(top._replace(end_column=1), "", f"use std.nets: {name}\n"),), safe=True)

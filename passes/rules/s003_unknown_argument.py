@@ -64,7 +64,11 @@ def unknown_argument(callee: str, name: str, span: Span, known: Iterable[str]) -
     """Return the finding for an argument that `callee` does not have."""
     names = list(known)
     fix = renamed(span, name, nearest(name, names))
-    return RULE.at(span, f"`{callee}` has no `{name}`{hint(name, names)}", fix=fix)
+    close = hint(name, names)
+    help = f"`{callee}` takes {', '.join(f'`{one}`' for one in names)}" if names else None
+    return RULE.at(
+        span, f"`{callee}` has no `{name}`{close}", help=None if close else help, fix=fix
+    )
 
 
 def not_given_back(block: str, register: str, span: Span) -> Diagnostic:
@@ -79,5 +83,9 @@ def missing_argument(callee: str, name: str, span: Span) -> Diagnostic:
 
 
 def bad_argument(callee: str, message: str, span: Span, help: str | None = None) -> Diagnostic:
-    """Return the finding for an argument of the wrong sort or number; `help` names its repair."""
-    return RULE.at(span, f"`{callee}` {message}", help=help)
+    """Return the finding for an argument of the wrong sort or number; `help` names its repair.
+
+    `callee` is text of the language, or with an article what it is.
+    """
+    subject = callee if callee.startswith(("a ", "an ", "the ")) else f"`{callee}`"
+    return RULE.at(span, f"{subject} {message}", help=help)

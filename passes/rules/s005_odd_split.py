@@ -1,5 +1,8 @@
 """S005: a size that does not divide."""
 
+from fractions import Fraction
+from math import ceil, floor
+
 from revc.grammar.diagnostics import Diagnostic
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -43,6 +46,13 @@ def odd_split(size: object, parts: object, span: Span) -> Diagnostic:
     """Return the finding that `size` cannot be cut into `parts`."""
     known = (size.integer if isinstance(size, Dim) else size, parts)
     return RULE.at(span, f"{size} does not divide by {parts}", about=known)
+
+
+def not_whole(text: str, value: Fraction, span: Span) -> Diagnostic:
+    """Return the finding for a size that is written as a number, `text`, that is not whole."""
+    below, above = floor(value), ceil(value)
+    help = f"the nearest are `{below}` and `{above}`"
+    return RULE.at(span, f"a size is a whole number, and {text} is none", help=help)
 
 
 def by_zero(below: Expr, turns: Turns, span: Span) -> Diagnostic | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from revc.grammar.diagnostics import Diagnostic, renamed
+from revc.grammar.habits import WORDS
 from revc.grammar.span import Span
 from revc.passes.rules.base import Page, Rule, hint, nearest
 
@@ -35,7 +36,7 @@ model M(a, b: [B, Q]) {
 
 def unbound_dim(name: str, span: Span, known: Iterable[str]) -> Diagnostic:
     """Return the finding for the undeclared dim `name`."""
-    text = f"declare it: `dim {name}`, or with its size, `dim {name} = 64`"
+    text = WORDS.get(name) or f"declare it: `dim {name}`, or with its size, `dim {name} = 64`"
     names = list(known)
     fix = renamed(span, name, nearest(name, names))
     said = f"dim `{name}` is not declared{hint(name, names)}"

@@ -37,7 +37,7 @@ class _Hoist:
 
     def node(self, node: Any) -> Any:
         """Return a node with its built-in nets replaced by calls of declared ones."""
-        if isinstance(node, tuple):
+        if type(node) is tuple:  # a place is one too, of another type
             return tuple(self.node(item) for item in node)
         if not isinstance(node, ast.Node) or isinstance(node, ast.Repeat | ast.Type | ast.Numerics):
             return node

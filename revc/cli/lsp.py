@@ -3,12 +3,20 @@
 import os
 import sys
 from contextlib import redirect_stdout
+from typing import Annotated
+
+import typer
 
 from revc.errors import BindError
 
 
-def run() -> None:
+def run(
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="As it does anyway: many editors say it all the same.")
+    ] = False,
+) -> None:
     """Serve an editor over standard input and output, by the language server protocol."""
+    del stdio
     start()
 
 

@@ -40,11 +40,7 @@ class Dim:
     @staticmethod
     def of(value: "int | Fraction | str | Dim") -> "Dim":
         """Return a constant dim, the dim of one name, or the dim itself."""
-        if isinstance(value, Dim):
-            return value
-        if isinstance(value, str):
-            return Dim((((value,), Fraction(1)),))
-        return _collect({(): Fraction(value)})
+        return value if isinstance(value, Dim) else _made(value)
 
     @property
     def constant(self) -> Fraction | None:
@@ -123,6 +119,13 @@ class Dim:
         return core_schema.is_instance_schema(
             cls, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
+
+
+@lru_cache(maxsize=4096)  # a text says the same few sizes and names over and over
+def _made(value: int | Fraction | str) -> Dim:
+    if isinstance(value, str):
+        return Dim((((value,), Fraction(1)),))
+    return _collect({(): Fraction(value)})
 
 
 @lru_cache(maxsize=4096)

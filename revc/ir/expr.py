@@ -78,13 +78,14 @@ class NetCall(Located):
 
 
 Expr = Number | Read | Elementwise | NetCall
+_COMPOUND = (Elementwise, NetCall)
 
 
 def renumber(expr: Expr, where: Mapping[int, int]) -> Expr:
     """Return `expr` with every slot that it calls replaced by ``where[slot]``."""
-    if not isinstance(expr, Elementwise | NetCall):
+    if not isinstance(expr, _COMPOUND):
         return expr
-    update: dict[str, object] = {"args": tuple(renumber(arg, where) for arg in expr.args)}
+    update: dict[str, object] = {"args": tuple([renumber(arg, where) for arg in expr.args])}
     if isinstance(expr, NetCall):
         update["slot"] = where[expr.slot]
     return expr.replace(**update)
@@ -92,7 +93,7 @@ def renumber(expr: Expr, where: Mapping[int, int]) -> Expr:
 
 def walk(expr: Expr) -> Iterator[Expr]:
     """Yield `expr` and everything below it, arguments first."""
-    if isinstance(expr, Elementwise | NetCall):
+    if isinstance(expr, _COMPOUND):
         for arg in expr.args:
             yield from walk(arg)
     yield expr
@@ -110,7 +111,7 @@ def reads(expr: Expr) -> tuple[Read, ...]:
 @per_node
 def size(expr: Expr) -> int:
     """Return how many nodes `expr` has as a tree, in which shared parts count each time."""
-    if isinstance(expr, Elementwise | NetCall):
+    if isinstance(expr, _COMPOUND):
         return 1 + sum(size(arg) for arg in expr.args)
     return 1
 

@@ -55,6 +55,25 @@ def test_a_file_that_is_not_utf8(tmp_path):
     assert (found.span.line, found.span.column) == (2, 6)
 
 
+@pytest.mark.parametrize(
+    ("data", "message", "help"),
+    [
+        ("dim B\n".encode("utf-16"), "the file is UTF-16, not UTF-8", "save it as UTF-8"),
+        ("dim Gr\u00f6\u00dfe\n".encode("latin-1"), "the file is not UTF-8", "save it as UTF-8"),
+        (
+            b"dim B\rnet F = mlp\r",
+            "its lines end with carriage returns alone",
+            "save it with line feeds, as most editors do",
+        ),
+    ],
+)
+def test_a_file_that_was_saved_otherwise_is_told_how_to_save_it(tmp_path, data, message, help):
+    path = tmp_path / "saved.rev"
+    path.write_bytes(data)
+    found = refusal(path)
+    assert (found.message, found.helps) == (message, (help,))
+
+
 def test_a_file_of_10_megabytes_is_refused_unread(tmp_path):
     path = tmp_path / "large.rev"
     path.write_bytes(b"negate a\n" * 1_200_000)

@@ -39,7 +39,65 @@ GIVEN = HEAD + "model M(a: [B, T, c], {}g: [B, T, c]) {\n  g += mlp(a, width = 8
 LOOP = f"{HEAD}block Layer(a, b: [B, T, c]) {{\n  a += b\n}}\n{ABLE}  {{}}\n}}\n"
 QUEER = f"{HEAD}model M(a, b: [B, Q]) {{\n  a += b\n}}\n"
 
-MISTAKES = {
+NAMED = f"block Layer(a, b: [B, T, c]) {{\n  a += b\n}}\n{ABLE}  Layer(a, b)\n}}\n"
+BY_WORDS = {
+    "capital": Mistake(f"{HEAD}{NAMED}".replace("block", "BLOCK"), "S001", f"{HEAD}{NAMED}"),
+    "capital-in-body": Mistake(
+        LOOP.replace("{}", "Repeat 6 { Layer(a, b) }"),
+        "S001",
+        LOOP.replace("{}", "repeat 6 { Layer(a, b) }"),
+    ),
+    "def": Mistake(f"{HEAD}def Layer(a, b):\n  a += b\n{SUM.removeprefix(HEAD)}", "S001", SUM),
+    "from": Mistake(SUM.replace("use std.nets:", "from std.nets import"), "S001", SUM),
+    "for": Mistake(
+        LOOP.replace("{}", "for i in range(6) { Layer(a, b) }"),
+        "S001",
+        LOOP.replace("{}", "repeat 6 { Layer(a, b) }"),
+    ),
+    "if": body("if b { a += b }", "S001", "a += b"),
+    "print": body("a += b\n  print(a)", "S002", "a += b\n  emit v = a"),
+    "method": body("a += b.norm()", "S001", "a += norm(b)"),
+    "self": body("a += self.norm(b)", "S001", "a += norm(b)"),
+    "power": body("a += b ** 2", "S001", "a += b * b"),
+    "increment": body("a++", "S001", "a += 1"),
+    "update-in-brackets": body("a += norm(b += 1)", "S001", "b += 1\n  a += norm(b)"),
+    "declared-in-body": body(
+        "t: [B, T, c] = 0\n  a += b",
+        "S001",
+        "alloc t: [B, T, c] = 0\n  a += b\n  free t = 0",
+    ),
+    "var": body("var v = tanh(b)\n  a += v", "S001", "let v = tanh(b)\n  a += v"),
+    "end": Mistake(f"{HEAD}{ABLE}  a += b\nend\n}}\n", "S001", SUM),
+    "none": body("a += mlp(b, width = 8, out = None)", "S006", "a += mlp(b, width = 8)"),
+    "true": Mistake(
+        f"{HEAD}{ABLE}  a += linear(b, bias = True)\n}}\n".replace("norm", "linear"),
+        "S003",
+        f"{HEAD}{ABLE}  a += linear(b, bias = true)\n}}\n".replace("norm", "linear"),
+    ),
+    "quoted-word": body(
+        'a += mlp(b, width = 8, act = "silu")', "S003", "a += mlp(b, width = 8, act = silu)"
+    ),
+    "other-option": body(
+        "a += mlp(b, width = 8, activation = silu)", "S003", "a += mlp(b, width = 8, act = silu)"
+    ),
+    "slashed-comment": body("a += b  /* the sum */", "S001", "a += b  # the sum"),
+    "docstring": Mistake(f'"""Mine."""\n{SUM}', "S001", f"# Mine.\n{SUM}"),
+    "statement-at-top": Mistake(f"{HEAD}a += b\n{SUM.removeprefix(HEAD)}", "S001", SUM),
+    "loop-at-top": Mistake(f"{HEAD}repeat 2 {{ a += b }}\n{SUM.removeprefix(HEAD)}", "S001", SUM),
+    "not-whole": Mistake(
+        LOOP.replace("{}", "repeat 6.5 { Layer(a, b) }"),
+        "S005",
+        LOOP.replace("{}", "repeat 6 { Layer(a, b) }"),
+    ),
+    "thousand": body("a += mlp(b, width = 1_000)", "S001", "a += mlp(b, width = 1000)"),
+    "point": body("a += .5 * b", "S001", "a += 0.5 * b"),
+    "huge": body(f"a += mlp(b, width = {'9' * 50})", "S001", "a += mlp(b, width = 999)"),
+    "matrix-product": body("a += b @ b", "S001", "a += mlp(b, width = 8)"),
+    "no-break-space": body("a +=\u00a0b", "S001", "a += b"),
+    "minus": body("a \u2212= b", "S001", "a -= b"),
+    "greek": body("let \u03b1 = b\n  a += b", "S001", "let alpha = b\n  a += alpha"),
+}
+MISTAKES = BY_WORDS | {
     "alloc": body(
         "t += tanh(b)\n  a += t",
         "S002",

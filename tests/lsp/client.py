@@ -14,8 +14,9 @@ WAIT = 30.0
 class Client:
     """One editor: it starts the server, sends what editors send, and keeps what comes back."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-c", "from revc.cli import main; main()", "lsp"]
+    def __init__(self, *arguments: str) -> None:
+        """Start the server with these arguments."""
+        command = [sys.executable, "-c", "from revc.cli import main; main()", "lsp", *arguments]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._inbox: queue.Queue[dict[str, Any]] = queue.Queue()
         self._number = 0

@@ -215,15 +215,21 @@ def test_an_update_that_did_not_change_is_the_same_instruction() -> None:
     assert longer.findings == ()
 
 
-def test_lines_that_moved_are_not_elaborated_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    elaborated: list[int] = []
+@pytest.fixture
+def elaborated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lines of the updates that are elaborated, as they are."""
+    found: list[int] = []
     plain = updates._update
 
     def counted(scope: Scope, node: ast.Update, undo: bool) -> updates.Steps:
-        elaborated.append(node.span.line)
+        found.append(node.span.line)
         return plain(scope, node, undo)
 
     monkeypatch.setattr(updates, "_update", counted)
+    return found
+
+
+def test_lines_that_moved_are_not_elaborated_again(elaborated: list[int]) -> None:
     lines = "".join(f"  a += F(b) / {i}\n  b += mlp(tanh(a), width = {i})\n" for i in range(2, 42))
     text = "use std.nets: mlp\ndim B, c = 8\nmodel M(a, b: [B, c]) {\n  net F = mlp(width = 4)\n"
     workspace = Workspace()
@@ -237,6 +243,20 @@ def test_lines_that_moved_are_not_elaborated_again(monkeypatch: pytest.MonkeyPat
         assert document.findings == ()
         assert len(elaborated) == count
     assert document.bodies[0].built.block.body[-1].span.line == 94
+
+
+def test_lines_that_moved_are_not_taken_from_others_like_them(elaborated: list[int]) -> None:
+    head = "use std.nets: mlp\ndim B, c = 8\nmodel M(a, b: [B, c]) {\n  net F = mlp(width = 4)\n"
+    lines = ["  a += F(b)", "  b += tanh(a)"] * 20
+    workspace = Workspace()
+    assert workspace.open("/a.rev", "\n".join([head, *lines, "}\n"])).findings == ()
+    for at in (8, 2, 30):
+        longer = [*lines[:at], f"  a += sigmoid(b) / {at}", *lines[at:]]
+        for body, new in ((longer, [at + 6]), (lines, [])):
+            elaborated.clear()
+            text = "\n".join([head, *body, "}\n"])
+            assert workspace.open("/a.rev", text).findings == ()
+            assert elaborated == new
 
 
 def test_what_did_not_change_is_the_same_block() -> None:

@@ -33,6 +33,14 @@ def client() -> Iterator[Client]:
     client.kill()
 
 
+def test_it_is_told_what_it_does_anyway() -> None:
+    client = Client("--stdio")
+    try:
+        assert client.close() == 0
+    finally:
+        client.kill()
+
+
 def test_it_says_what_it_can(client: Client) -> None:
     can = client.capabilities
     assert can["textDocumentSync"]["change"] == 1

@@ -1,7 +1,7 @@
 // Starts `revc lsp` for `.rev` files, and again when its command changes or it is asked for.
 
 import * as vscode from "vscode";
-import { LanguageClient, ServerOptions, TransportKind } from "vscode-languageclient/node";
+import { LanguageClient, ServerOptions } from "vscode-languageclient/node";
 
 let client: LanguageClient | undefined;
 
@@ -27,16 +27,22 @@ async function restart(): Promise<void> {
   await start();
 }
 
+/** Says whether a setting is what starts a process: a word and those that it is given. */
+function isCommand(words: unknown): words is [string, ...string[]] {
+  return Array.isArray(words) && words.length > 0 && words.every((word) => typeof word === "string");
+}
+
 async function start(): Promise<void> {
-  const [command, ...args] = vscode.workspace
-    .getConfiguration("revc")
-    .get<string[]>("command", ["revc", "lsp"]);
-  if (command === undefined) {
-    void vscode.window.showErrorMessage("revc: the setting `revc.command` names no command");
+  const words = vscode.workspace.getConfiguration("revc").get<unknown>("command");
+  if (!isCommand(words)) {
+    void vscode.window.showErrorMessage(
+      'revc: the setting `revc.command` is a list of words, as in ["revc", "lsp"]',
+    );
     return;
   }
+  const [command, ...args] = words;
   const cwd = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  const server: ServerOptions = { command, args, transport: TransportKind.stdio, options: { cwd } };
+  const server: ServerOptions = { command, args, options: { cwd } };
   client = new LanguageClient("revc", "revc", server, {
     documentSelector: [{ language: "rev" }],
   });

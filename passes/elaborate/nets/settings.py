@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from revc.grammar import ast
 from revc.grammar.diagnostics import Diagnostic
+from revc.grammar.habits import WORDS
 from revc.grammar.signatures import Option, Signature
 from revc.grammar.span import Span
 from revc.ir.dims import Dim
@@ -16,6 +17,7 @@ from revc.passes.elaborate.nets.lookup import net_named
 from revc.passes.elaborate.nets.slots import Given, Net
 from revc.passes.elaborate.scope.names import number, size
 from revc.passes.elaborate.scope.scope import Scope
+from revc.passes.rules.base import nearest
 from revc.passes.rules.s003_unknown_argument import (
     bad_argument,
     missing_argument,
@@ -105,7 +107,16 @@ def _setting(scope: Scope, signature: Signature, option: Option, expr: ast.Expr)
             return expr.id
     wanted = " or ".join(option.choices) or _KINDS[option.kind]
     text = f"takes {wanted} for `{option.name}`"
-    raise findings.reject(bad_argument(signature.name, text, expr.span))
+    raise findings.reject(bad_argument(signature.name, text, expr.span, _meant(option, expr)))
+
+
+def _meant(option: Option, expr: ast.Expr) -> str | None:
+    """Return what may have been meant by a word that an option does not take; None if unknown."""
+    if isinstance(expr, ast.Str) and expr.value in option.choices:
+        return f"words stand without quotes: `{expr.value}`"
+    word = expr.id if isinstance(expr, ast.Name) else ""
+    close = nearest(word, option.choices)
+    return f"did you mean `{close}`?" if close else WORDS.get(word)
 
 
 def _holds_state(

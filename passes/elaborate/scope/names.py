@@ -10,7 +10,7 @@ from revc.ir.dims import Dim, DimError
 from revc.passes.modules import Module
 from revc.passes.rules.report import Findings, Reported
 from revc.passes.rules.s003_unknown_argument import bad_argument
-from revc.passes.rules.s005_odd_split import odd_split
+from revc.passes.rules.s005_odd_split import not_whole, odd_split
 from revc.passes.rules.s006_unbound_dim import unbound_dim
 from revc.passes.rules.s009_redefined_name import redefined
 
@@ -91,6 +91,8 @@ def size(expr: ast.Expr, names: Mapping[str, Dim], findings: Findings, least: in
     """
     value = number(expr, names, findings)
     known = value.constant
+    if known is not None and known.denominator != 1 and isinstance(expr, ast.Num):
+        raise findings.reject(not_whole(expr.text, known, expr.span))
     if known is not None and known.denominator != 1:
         raise findings.reject(odd_split(known.numerator, known.denominator, expr.span))
     if known is not None and known < least:

@@ -55,17 +55,17 @@ SIZES: dict[str, tuple[str, str]] = {
         "repeat 3 as i { repeat @@i/2 { negate a } }",
         "S005 i does not divide by 2",
     ),
-    "fewer than no turns": ("repeat @@c - 9 { negate a }", "S003 `a size` cannot be -1"),
+    "fewer than no turns": ("repeat @@c - 9 { negate a }", "S003 a size cannot be -1"),
     "fewer than no turns in one": (
         "repeat 3 as i { repeat @@i - 1 { negate a } }",
-        "S003 `a size` cannot be i - 1 here",
+        "S003 a size cannot be i - 1 here",
     ),
-    "a size of nothing": ("alloc t: [B, @@c - 8] = 0", "S003 `a size` cannot be 0"),
+    "a size of nothing": ("alloc t: [B, @@c - 8] = 0", "S003 a size cannot be 0"),
     "a size of nothing in a turn": (
         "repeat 3 as i {\nalloc t: [B, @@i] = 0\n}",
-        "S003 `a size` cannot be i here",
+        "S003 a size cannot be i here",
     ),
-    "no labels": ("draw y: label(@@0)[B] by uniform(1) as m", "S003 `a size` cannot be 0"),
+    "no labels": ("draw y: label(@@0)[B] by uniform(1) as m", "S003 a size cannot be 0"),
     "a width of nothing": (
         "a += mlp(b, width = @@0)",
         "S003 `mlp` takes a whole number of at least 1 for `width`, not 0",
@@ -89,7 +89,7 @@ SIZES: dict[str, tuple[str, str]] = {
     ),
     "a torch argument that turns change": (
         'repeat 3 as i {\nnet N(x: [B, T, c]) -> [B, T, c] = torch "torch.nn:Linear"(8, @@i)\n}',
-        "S003 `a torch net` is one for all turns: i changes from turn to turn",
+        "S003 a torch net is one for all turns: i changes from turn to turn",
     ),
     "a number of a block that turns change": (
         "net N = norm()\nrepeat 3 as i { Takes<N, h = @@i>(a, b) }",
@@ -97,11 +97,11 @@ SIZES: dict[str, tuple[str, str]] = {
     ),
     "nets of turns that a turn counts": (
         "repeat 3 as i { repeat @@i { a += linear(b) } }",
-        "S003 `a repeat` that a turn counts has one set of nets for all of its turns: say `share`",
+        "S003 a repeat that a turn counts has one set of nets for all of its turns: say `share`",
     ),
     "an emit of no turns": (
         "repeat @@0 { emit y = a }",
-        "S003 `a repeat` emits a row of values a turn, so it needs as many turns each time, at "
+        "S003 a repeat emits a row of values a turn, so it needs as many turns each time, at "
         "least one",
     ),
     "a division by nothing": ("a += b / (@@c - 8)", "S005 `/` divides by 0"),
