@@ -43,7 +43,13 @@ def _keep_all() -> None:
     when the process ends.
     """
     gc.disable()
-    atexit.register(gc.freeze)
+    atexit.register(_spare_all)
+
+
+def _spare_all() -> None:
+    """Let what is left at the end of the process be; Triton would list all of its own as leaked."""
+    if "triton" not in sys.modules:
+        gc.freeze()
 
 
 @contextmanager

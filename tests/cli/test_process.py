@@ -39,6 +39,13 @@ def test_nothing_heavy_is_imported(args: list[str]) -> None:
     assert done.stderr.strip().splitlines()[-1] == "[]"
 
 
+def test_compiling_says_what_it_wrote_and_nothing_else(tmp_path: Path) -> None:
+    done = run("compile", FOLDER / "transformer.rev", "-o", tmp_path / "built")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("wrote ")
+    assert done.stdout.count("\n") == 1
+
+
 BAD = {
     "empty": b"",
     "blank": b" \n\n",
