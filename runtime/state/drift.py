@@ -4,8 +4,7 @@ A sketch is a sum of all elements with weights that look random, beside the regi
 every element is off by about ``d`` times its size, the sum is off by about ``d`` times the norm
 (random projections; Johnson and Lindenstrauss, 1984), whatever the register's size. Rounding gives
 1e-7 to 1e-5; a mask drawn anew or a changed parameter gives far more than the tolerance. Weights
-are real numbers, as signs would cancel where all elements are off by the same: in half of all
-counts exactly.
+are real numbers, as signs cancel where many elements are off by the same.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ TOLERANCE = 1e-3
 """What a rebuilt register may be off by, as a fraction of the largest norm that a register had in
 the run, unless a model says else."""
 
-_PHASE = 0.5772156649015329  # any number that no fraction comes near
+_PHASE = 0.5772156649015329  # what the patterns of tests/run/test_drift.py leave large sums by
 _COLUMNS = 1024
 _BLOCK = 1 << 10  # rows that are looked at together where they must be converted
 
