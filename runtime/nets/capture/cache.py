@@ -73,7 +73,7 @@ def _current(known: _Known | None, module: nn.Module, sample: Sample, look: Look
     except Refusal as refusal:  # nobody could tell when it changes
         return _Known((), (), refusal)
     given = (x.device for x in (*sample.params, *sample.inputs))
-    process = chosen(next(given, torch.device("cpu")))
+    process = process_settings(next(given, torch.device("cpu")))
     if known is None:
         return _Known(now, process, _captured(module, sample))
     if known.process == process and (known.settings is now or known.settings == now):
@@ -106,7 +106,7 @@ def _key(sample: Sample) -> Any:
     return len(sample.params), sample.cast, *values
 
 
-def chosen(device: torch.device) -> tuple[Any, ...]:
+def process_settings(device: torch.device) -> tuple[Any, ...]:
     """Return what is chosen for the whole process: kernels on a device, and the dtype of numbers.
 
     Threads may differ in all else, and a backward pass may have one of its own.

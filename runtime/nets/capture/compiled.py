@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from revc.errors import BindError
 from revc.runtime.known_models import known
-from revc.runtime.nets.capture.cache import chosen
+from revc.runtime.nets.capture.cache import process_settings
 from revc.runtime.nets.capture.questions import SPACES, Question, ask, questions
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.capture.regions import Form, Pair, Regions, paired
@@ -72,7 +72,7 @@ def key_of(
         settings = model.looks[name].settings(module)
     except Refusal as refusal:
         return _called(model, name, str(refusal))
-    now = settings, chosen(forms[0][3] if forms else torch.device("cpu"))
+    now = settings, process_settings(forms[0][3] if forms else torch.device("cpu"))
     if key not in _found or _found[key][0] != now:
         if not any(one[0] == code for one in _found):  # type: ignore[index]
             weakref.finalize(model, _forget, code)
