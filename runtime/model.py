@@ -24,7 +24,6 @@ from revc.runtime.run.bound import made, runs_as_module
 from revc.runtime.run.counts import Counts
 from revc.runtime.run.deferred import Deferred
 from revc.runtime.run.forward import run_forward
-from revc.runtime.run.holder import Ran
 from revc.runtime.run.intake import Intake
 from revc.runtime.run.inverse import invert
 from revc.runtime.run.modes import NO_OPTIONS, mode_of
@@ -158,8 +157,7 @@ class ReversibleModel(Scheduled):
         )
         if torch.compiler.is_compiling():
             refuse_compiled(at, self.schedule)
-            seen, raw, givens, lengths, ticket = whole.run_whole(self, mode, values)
-            ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket)
+            seen, ran = whole.run_whole(self, mode, values)
             return make_result(self._result, seen, ran, known=False)
         mode = replace(mode, asked=at.asked(values))
         intake = Intake(at.name, at.entries, values, sizes, options.strict, self.counts)

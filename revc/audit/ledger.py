@@ -17,7 +17,7 @@ from revc.runtime.bits.constants import UNIT
 from revc.runtime.metered.books import Books
 from revc.runtime.metered.plan import TAPE
 from revc.runtime.metered.session import Session
-from revc.runtime.nets.keys import METER as KEYS
+from revc.runtime.metered.key_costs import METER as KEYS
 
 NAME = "exact ledger"
 ACCOUNTS = ("written", "drawn", "erased")

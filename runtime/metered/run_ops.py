@@ -6,12 +6,15 @@ memory of the ticket, and whoever may undo the run (autograd, a result) holds th
 a ticket, so a compiler has no reason to copy it. Each half of a step has a token of its own.
 """
 
+import itertools
+
 import torch
 from torch import Tensor
 from torch.library import custom_op
 
 from revc.runtime.findings import Findings
 from revc.runtime.metered.bits import bits_of
+from revc.runtime.metered.key_costs import book, cost
 from revc.runtime.metered.session import Options, Session, session_of
 
 
@@ -29,24 +32,41 @@ def ticket_of(session: Session) -> Tensor:
     return ticket.fill_(session.serial)
 
 
+_runs = itertools.count()
+
+
+def new_run() -> int:
+    """Return a number for a run of a graph: a compiler takes two equal calls for one."""
+    return next(_runs)
+
+
+# What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
+new_run._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
 @custom_op("revc::open_run", mutates_args=())
 def open_run(
-    key: str, examples: int, device: torch.device, training: bool, sizes: list[int]
+    key: str, examples: int, device: torch.device, training: bool, sizes: list[int], run: int
 ) -> tuple[Tensor, Tensor]:
-    """Open the session of a compiled run; return its token, int64 [2], and ticket, int64 [1]."""
+    """Open the session of a compiled run; return its token, int64 [2], and ticket, int64 [1].
+
+    `run` is a number that no other run of the graph has: see `new_run`.
+    """
     session = bits_of(key).open(examples, device, training, Options(), sizes)
     return session.token.clone(), ticket_of(session)
 
 
 @custom_op("revc::finish_run", mutates_args=("token",))
-def finish_run(token: Tensor, ticket: Tensor, device: torch.device) -> Tensor:
-    """End the forward pass of a run; return a 0-dim zero, which must be used.
+def finish_run(token: Tensor, ticket: Tensor, keys: int, device: torch.device) -> Tensor:
+    """End the forward pass of a run, which drew `keys`; return a 0-dim zero, which must be used.
 
     The compiler drops what nothing depends on. The ticket is here to live until now.
     """
     session, found = session_of(ticket), Findings()
     session.report_faults(found)
     found.settle()
+    if keys:
+        book(session.books, cost(keys, session.sequences, session.device))
     session.finish()
     token[1] += 1
     return torch.zeros((), device=device)
@@ -88,7 +108,7 @@ def come_forth(token: Tensor, ticket: Tensor, exact: bool, device: torch.device)
 
 @open_run.register_fake
 def _(
-    key: str, examples: int, device: torch.device, training: bool, sizes: list[int]
+    key: str, examples: int, device: torch.device, training: bool, sizes: list[int], run: int
 ) -> tuple[Tensor, Tensor]:
     return torch.empty(2, dtype=torch.int64, device="cpu"), torch.empty(
         1, dtype=torch.int64, device="cpu"
@@ -96,7 +116,7 @@ def _(
 
 
 @finish_run.register_fake
-def _(token: Tensor, ticket: Tensor, device: torch.device) -> Tensor:
+def _(token: Tensor, ticket: Tensor, keys: int, device: torch.device) -> Tensor:
     return torch.empty((), device=device)
 
 

@@ -38,7 +38,7 @@ def run(
         wanted = _wanted(asked, inputs)
         key = compiled.region_of(leaf, wanted, inputs)
         return (
-            compiled.run(leaf, key, wanted, inputs)
+            compiled.run(leaf, key, wanted, inputs, place)
             if key
             else called.run_traced(leaf, wanted, _decoded(inputs))
         )
@@ -56,7 +56,7 @@ def value(
         BindError: the module changed its input in place.
     """
     if torch.compiler.is_compiling():
-        return run(leaf, asked, *inputs)[:1]
+        return run(leaf, asked, *inputs, place=place)[:1]
     own = _owned(asked, inputs)
     found = calls.captured(leaf, own)
     if found is None:

@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from revc.runtime.bits.expand import Key, below, words
+from revc.runtime.bits import expand
+from revc.runtime.nets import key_ops
+
+Key = expand.Key | Tensor
+"""Numbers, or a tensor of them where a compiler traces: what is drawn has the same bits."""
 
 _ONE = 1 << 32
 
@@ -37,6 +41,18 @@ def form_of(value: Tensor) -> Form:
     return Form(tuple(value.shape), tuple(value.stride()), value.dtype, value.device)
 
 
+def _words(key: Key, draw: int, count: int, device: torch.device) -> Tensor:
+    if isinstance(key, Tensor):
+        return key_ops.words(key, draw, count, device)
+    return expand.words(key, draw, count, device)
+
+
+def _below(key: Key, draw: int, bound: int, at: Form) -> Tensor:
+    if isinstance(key, Tensor):
+        return key_ops.below(key, draw, bound, at.elements, at.device, at.dtype)
+    return expand.below(key, draw, bound, at.elements, at.device, at.dtype)
+
+
 def _shaped(values: Tensor, form: Form) -> Tensor:
     """Return values in the form of a result."""
     values = values.view(form.size)
@@ -49,7 +65,7 @@ def _shaped(values: Tensor, form: Form) -> Tensor:
 
 def _fraction(key: Key, draw: int, form: Form) -> Tensor:
     """Return uniform numbers in [0, 1), flat: multiples of 2**-24, or of 2**-32 in float64."""
-    found = words(key, draw, form.elements, form.device)
+    found = _words(key, draw, form.elements, form.device)
     if form.dtype == torch.float64:
         return found.to(torch.float64) / _ONE
     if form.dtype in (torch.float16, torch.bfloat16):
@@ -62,14 +78,14 @@ def bernoulli(key: Key, draw: int, p: float, over: float, *form: Any) -> Tensor:
     """Return ones divided by `over` with probability `p`, to the last 2**-32, else zeros."""
     at = Form(*form)
     bound = min(_ONE, max(0, round(p * _ONE)))
-    found = _shaped(below(key, draw, bound, at.elements, at.device, at.dtype), at)
+    found = _shaped(_below(key, draw, bound, at), at)
     return found if over == 1 else found.div_(over)
 
 
 def bernoulli_of(key: Key, draw: int, p: Tensor, *form: Any) -> Tensor:
     """Return ones with probabilities `p`, a tensor."""
     at = Form(*form)
-    found = words(key, draw, at.elements, at.device).view(at.size)
+    found = _words(key, draw, at.elements, at.device).view(at.size)
     return _shaped((found < (p.double() * _ONE)).flatten(), at)
 
 
@@ -83,7 +99,7 @@ def normal(key: Key, draw: int, mean: float, std: float, *form: Any) -> Tensor:
     """Return normal numbers (Box and Muller, 1958): two words each."""
     at = Form(*form)
     wide = torch.float64 if at.dtype == torch.float64 else torch.float32
-    first, second = (words(key, draw, 2 * at.elements, at.device).double() / _ONE).chunk(2)
+    first, second = (_words(key, draw, 2 * at.elements, at.device).double() / _ONE).chunk(2)
     found = (-2 * torch.log1p(-first)).sqrt() * torch.cos(2 * math.pi * second)
     return _shaped((found * std + mean).to(wide), at)
 
@@ -91,14 +107,14 @@ def normal(key: Key, draw: int, mean: float, std: float, *form: Any) -> Tensor:
 def exponential(key: Key, draw: int, rate: float, *form: Any) -> Tensor:
     """Return exponential numbers above 0."""
     at = Form(*form)
-    found = (words(key, draw, at.elements, at.device).double() + 0.5) / _ONE
+    found = (_words(key, draw, at.elements, at.device).double() + 0.5) / _ONE
     return _shaped(-torch.log(found) / rate, at)
 
 
 def integers(key: Key, draw: int, low: int, high: int, *form: Any) -> Tensor:
     """Return integers in [low, high): of 64 bits, so that the ends are not felt."""
     at = Form(*form)
-    upper, lower = words(key, draw, 2 * at.elements, at.device).chunk(2)
+    upper, lower = _words(key, draw, 2 * at.elements, at.device).chunk(2)
     return _shaped(_remainder(upper, lower, high - low) + low, at)
 
 
@@ -111,7 +127,7 @@ def _remainder(upper: Tensor, lower: Tensor, size: int) -> Tensor:
 def permutation(key: Key, draw: int, *form: Any) -> Tensor:
     """Return the integers below the length of the result, in random order."""
     at = Form(*form)
-    upper, lower = words(key, draw, 2 * at.elements, at.device).chunk(2)
+    upper, lower = _words(key, draw, 2 * at.elements, at.device).chunk(2)
     return _shaped(torch.argsort((upper >> 1) << 32 | lower, stable=True), at)
 
 

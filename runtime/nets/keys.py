@@ -15,22 +15,38 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from torch import Tensor
 
 from revc.errors import BindError
 from revc.runtime.bits import host
-from revc.runtime.bits.constants import UNIT
-from revc.runtime.bits.expand import KEY_BITS, Key, key_number
+from revc.runtime.bits.expand import Key, key_number
 from revc.runtime.metered.books import Books
+from revc.runtime.metered.key_costs import book, cost
 from revc.runtime.metered.settings import stack_seed
 
 if TYPE_CHECKING:
     from revc.runtime.metered.session import Session
 
-METER = "keys"
-"""What keys are booked under: drawn from a reservoir, and written, since the way back has them."""
-
 _PLACE = 255
 """The reservoir's place among a program's stacks, which gives its seed."""
+
+
+def keys_seed(number: int) -> int:
+    """Return the seed of the reservoir that a run's keys come from, by the run's number."""
+    return stack_seed(number, _PLACE, reservoir=True, own=None)
+
+
+def refuse_replays(net: str, device: torch.device) -> None:
+    """Refuse to draw a key where replays would all draw the same.
+
+    Raises:
+        BindError: a CUDA graph captures the run.
+    """
+    if host.captures(device):
+        raise BindError(
+            f"net {net!r} draws random numbers, and a CUDA graph captures the run: each "
+            "replay would draw the same; `dropout` of std.nets draws anew in each"
+        )
 
 
 class Call(NamedTuple):
@@ -53,7 +69,7 @@ class Keys:
         self, number: Callable[[], int], sequences: int, device: torch.device,
         session: "Session | None" = None,
     ) -> None:  # fmt: skip
-        self._number, self._session = number, session
+        self._number, self._session, self._device = number, session, device
         self._seed: int | None = None
         self.books = Books(sequences, device) if session is None else session.books
         self.known: dict[Call, int] = {}
@@ -86,13 +102,9 @@ class Keys:
         Raises:
             BindError: a CUDA graph captures the run, whose replays would all draw the same.
         """
-        if host.captures(device):
-            raise BindError(
-                f"net {call.net!r} draws random numbers, and a CUDA graph captures the run: each "
-                "replay would draw the same; `dropout` of std.nets draws anew in each"
-            )
+        refuse_replays(call.net, device)
         if self._seed is None:
-            self._seed = stack_seed(self._number(), _PLACE, reservoir=True, own=None)
+            self._seed = keys_seed(self._number())
         index = self.known.get(call)
         if index is None:
             index = self.known[call] = len(self.known)
@@ -102,13 +114,7 @@ class Keys:
         return key_number(self._seed, index)
 
     def _book(self, books: Books, sign: int) -> None:
-        """Book a key, split evenly among the sequences of the batch, to the last unit."""
-        amounts = books.drawn.zeros()
-        each, rest = divmod(KEY_BITS * UNIT, max(1, len(amounts)))
-        amounts += each
-        amounts[:rest] += 1
-        for side in (books.drawn, books.written):
-            side.book(METER, sign * amounts)
+        book(books, cost(sign, books.sequences, self._device))
 
 
 class _Same(Keys):

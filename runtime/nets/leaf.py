@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.runtime.nets.keys import NO_KEYS, Keys
+from revc.runtime.nets.traced_keys import KeysAgain, TracedKeys
 from revc.runtime.state.lattice import decode
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Leaf(NamedTuple):
     the flags of its modules then, in order (none where torch.compile traces the run). `capture`
     says whether it may run as graphs, or must. `keys` are those that its calls draw in a run, and
     `rng` what is done where it draws otherwise. `code` is what a compiler asks for its model by,
-    `look` the model's latest look at the module.
+    and `traced` gives its calls their keys there; `look` is the model's latest look at the module.
     """
 
     module: nn.Module
@@ -43,6 +44,7 @@ class Leaf(NamedTuple):
     rng: Rng = "refuse"
     code: str = ""
     look: "Look | None" = None
+    traced: TracedKeys | KeysAgain | None = None
 
 
 class Coded(NamedTuple):

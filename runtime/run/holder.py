@@ -22,7 +22,8 @@ class Ran(NamedTuple):
     Raw results and givens; code lengths [rows, B] (None without any) and their rows; its session,
     or what owns it (a ticket) in compiled code, if it exchanged bits; its mode (None if
     torch.compile's code made it, whose nets round differently); the checksums of its inputs, where
-    state is exact; the keys that its nets drew.
+    state is exact; the keys that its nets drew, or what they cost (int64 [B] in 2**-20 bit) in
+    compiled code without a session.
     """
 
     raw: tuple[Tensor, ...]
@@ -34,6 +35,7 @@ class Ran(NamedTuple):
     check: Tensor | None = None
     ticket: Tensor | None = None
     keys: "Keys | None" = None
+    charge: Tensor | None = None
 
     def side(self, side: str) -> dict[str, Tensor]:
         """Return the code lengths of one side by meter, [B] each, in bits."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from revc.errors import BindError
+from revc.runtime.metered.key_costs import books_of
 from revc.runtime.metered.session import session_of
 from revc.runtime.run.holder import Holder, Ran, mark, origin_of
 
@@ -59,6 +60,8 @@ def _ledger(result: Any) -> "Books":
     ran = result.run
     if ran.keys is not None and ran.keys.known:
         return ran.keys.books
+    if ran.charge is not None:
+        return books_of(ran.charge)
     if not ran.rows:
         raise BindError("this program exchanges no bits: there is no ledger")
     if ran.session is None and ran.ticket is None:
@@ -156,14 +159,18 @@ def make_result(
     return result
 
 
+_BITS = ("lengths", "ticket", "charge")
+"""Tensors of a run's bits, which it has or has not."""
+
+
 def _flatten(result: Any) -> tuple[list[Any], Any]:
     holder = result.__dict__.get("_holder")
     if holder is not None and holder.ran.mode is None:  # a compiler sees the state too
         ran = holder.ran
-        lengths = [] if ran.lengths is None else [ran.lengths, ran.ticket]
-        bare = ran._replace(raw=(), givens=(), lengths=None, ticket=None)
-        context = (type(result), len(ran.raw), len(ran.givens), bare)
-        return [*result, *ran.raw, *ran.givens, *lengths], context
+        rest = {name: getattr(ran, name) for name in _BITS if getattr(ran, name) is not None}
+        bare = ran._replace(raw=(), givens=(), **dict.fromkeys(_BITS))
+        context = (type(result), len(ran.raw), len(ran.givens), bare, tuple(rest))
+        return [*result, *ran.raw, *ran.givens, *rest.values()], context
     return list(result), (type(result), holder)
 
 
@@ -175,12 +182,11 @@ def _unflatten(children: Iterable[Any], context: Any) -> Any:
         if holder is not None:
             result._holder = holder
         return result
-    cls, raws, givens, bare = context
-    ticket, lengths = (items.pop(), items.pop()) if bare.rows else (None, None)
+    cls, raws, givens, bare, named = context
+    bits = {name: items.pop() for name in reversed(named)}
     values = items[: len(items) - raws - givens]
     rest = items[len(values) :]
-    ran = bare._replace(raw=tuple(rest[:raws]), givens=tuple(rest[raws:]), lengths=lengths,
-                        ticket=ticket)  # fmt: skip
+    ran = bare._replace(raw=tuple(rest[:raws]), givens=tuple(rest[raws:]), **bits)
     return make_result(cls, values, ran, known=False)
 
 
@@ -189,7 +195,7 @@ def _reduce(result: Any) -> tuple[Any, ...]:
     holder = result.__dict__.get("_holder")
     ran = None
     if holder is not None:  # bits stay behind: `compress` is what saves them
-        ran = tuple(holder.ran._replace(session=None, ticket=None, keys=None))
+        ran = tuple(holder.ran._replace(session=None, ticket=None, keys=None, charge=None))
     return _rebuild, (name, fields, tuple(result), ran)
 
 

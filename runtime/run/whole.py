@@ -10,20 +10,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from revc.errors import BindError
 from revc.runtime.interface import Interface
 from revc.runtime.keeping import Values
 from revc.runtime.metered import run_ops
-from revc.runtime.nets.leaf import Leaf
+from revc.runtime.metered.key_costs import cost
+from revc.runtime.nets.traced_keys import KeysAgain, TracedKeys
 from revc.runtime.ports import take
 from revc.runtime.run import guard
-from revc.runtime.run.bound import Made, bind, find
 from revc.runtime.run.function import refuse_double
+from revc.runtime.run.holder import Ran
 from revc.runtime.run.intake import admit_compiled, extremes
 from revc.runtime.run.lowering import lower
 from revc.runtime.run.modes import RunMode, canonical
+from revc.runtime.run.traced_nets import brought, nets_of, tensors_of
 from revc.runtime.state import drift
 from revc.runtime.state.alloc_health import new_health
 
@@ -33,17 +35,13 @@ if TYPE_CHECKING:
 
 def run_whole(
     model: "ReversibleModel", mode: RunMode, values: dict[str, Tensor]
-) -> tuple[list[Tensor], list[Tensor], list[Tensor], Tensor | None, Tensor | None]:
-    """Run a traced program.
-
-    Returns views and emits, raw results, givens, code lengths and the ticket of the session, which
-    are None where no bits are exchanged.
-    """
+) -> tuple[list[Tensor], Ran]:
+    """Run a traced program; return views and emits, and what the run leaves."""
     at = model.interface
     ending = lower(model.code, model.spelled, _counts(model, mode.sizes))
-    mode = replace(mode, training=tuple([module.training for module in _brought(model)]))
+    mode = replace(mode, training=tuple([module.training for module in brought(model)]))
     givens = [values[slot.name] for slot in at.givens]
-    nets = [_tensors(model, name) for name in at.nets]
+    nets = [tensors_of(model, name) for name in at.nets]
     counts = tuple([len(tensors) for tensors in nets])
     takes = [values[slot.name] for slot in at.takes]
     inputs = (*_distinct([*takes, *givens]), *[t for net in nets for t in net])
@@ -52,16 +50,16 @@ def run_whole(
     run = Whole.apply if recorded else partial(Whole.forward, _Unrecorded())
     out = run(model, mode, counts, ending, *inputs)
     count = len(at.gives) + len(at.emits)
-    rest = [*out[count:]]
-    lengths = rest.pop(0) if at.plan else None
-    ticket = rest.pop() if at.plan else None
-    hidden = iter(rest)
+    rest = iter(out[count:])
+    lengths = next(rest) if at.plan else None
     views = out[: len(at.gives)]
     raw = [
-        view if slot.kind == "float32" else next(hidden)
+        view if slot.kind == "float32" else next(rest)
         for slot, view in zip(at.gives, views, strict=True)
     ]
-    return list(out[:count]), raw, givens, lengths, ticket
+    ticket, charge = next(rest) if at.plan else None, next(rest, None)
+    ran = Ran(tuple(raw), tuple(givens), lengths, at.plan.rows, ticket=ticket, charge=charge)
+    return list(out[:count]), ran
 
 
 def _distinct(values: Sequence[Tensor]) -> list[Tensor]:
@@ -71,22 +69,6 @@ def _distinct(values: Sequence[Tensor]) -> list[Tensor]:
         again = any(value is other for other in found)
         found.append(value.clone() if again else value)
     return found
-
-
-def _tensors(model: "ReversibleModel", name: str) -> tuple[Tensor, ...]:
-    """Return the tensors of a net.
-
-    Raises:
-        BindError: it is a built-in net that was replaced or hooked.
-    """
-    known: Made = model.made[name]
-    bound = bind(name, find(model.nets, name), known)
-    if bound.brought and known.kind is not None:
-        raise BindError(
-            f"net {name} was replaced, or has hooks: torch.compile of the whole model takes "
-            "built-in nets as they were made; run it in eager mode"
-        )
-    return bound.tensors
 
 
 def _counts(model: "ReversibleModel", sizes: Sequence[int]) -> tuple[int, ...]:
@@ -123,13 +105,15 @@ class Whole(torch.autograd.Function):
 
         `tensors` are the registers, the givens and the tensors of the nets, of which each net has
         as many as `counts` says; `ending` ends the names of the graphs. A run with bits gives its
-        ticket last.
+        ticket last; one without what its keys cost, if its nets drew any.
         """
         at = model.interface
         registers = tensors[: len(at.takes) + len(at.givens)]
-        bits, lengths = _open(model, mode)
-        with canonical(_brought(model), mode):
-            nets = _nets(model, mode, counts, tensors[len(registers) :])
+        run = run_ops.new_run()
+        bits, lengths = _open(model, mode, run)
+        keys = TracedKeys(model.stacks.key, *bits[1:] or [None], mode.device, run)
+        with canonical(brought(model), mode):
+            nets = nets_of(model, mode, counts, tensors[len(registers) :], keys)
             sites = [at.plan.sites] if at.plan else []
             args = (*registers, *nets, *mode.sizes, *mode.tail, *bits[:1], *lengths, *sites)
             kept = [Values()] if ending else []
@@ -144,7 +128,7 @@ class Whole(torch.autograd.Function):
             pairs = zip(at.entries, registers, strict=True)
             ends = torch.stack([extremes(slot, value) for slot, value in pairs])
             done += [admit_compiled(ends, mode.sizes, model.key).float()]
-        done += [run_ops.finish_run(*bits, mode.device)] if bits else []
+        done += [run_ops.finish_run(*bits, len(keys.calls), mode.device)] if bits else []
         # Whichever of them a caller keeps: a check that nothing depends on would be dropped.
         zero = torch.stack(done).sum()
         views, emits, lengths = (
@@ -157,11 +141,13 @@ class Whole(torch.autograd.Function):
         ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
         ticket = bits[1:]
         ctx.tickets, ctx.lengths = len(ticket), [(x.shape, x.dtype) for x in lengths]
-        ctx.save_for_backward(*raw, *tensors[len(at.takes) :], *held, *checks, *ticket)
+        ctx.calls, seed = keys.calls, [] if keys.seed is None else [keys.seed]
+        ctx.save_for_backward(*raw, *tensors[len(at.takes) :], *held, *checks, *ticket, *seed)
+        last = ticket or [cost(len(keys.calls), mode.examples, mode.device) for _ in seed]
         hidden = [value for value in raw if not value.is_floating_point()]
-        ctx.mark_non_differentiable(*hidden, *ticket)
+        ctx.mark_non_differentiable(*hidden, *last)
         ctx.set_materialize_grads(False)  # zeros for the hidden state would be two more streams
-        return (*views, *emits, *lengths, *hidden, *ticket)
+        return (*views, *emits, *lengths, *hidden, *last)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor) -> Any:
@@ -187,42 +173,16 @@ def _cut(at: Interface, out: list[Tensor]) -> tuple[list[Tensor], ...]:
     return tuple(out[start:end] for start, end in zip((0, *ends), ends, strict=False))
 
 
-def _open(model: "ReversibleModel", mode: RunMode) -> tuple[list[Tensor], list[Tensor]]:
+def _open(
+    model: "ReversibleModel", mode: RunMode, number: int
+) -> tuple[list[Tensor], list[Tensor]]:
     """Open the session of a run; return its token and ticket, and its code lengths, if any."""
     plan = model.interface.plan
     if not plan:
         return [], []
     lengths = torch.zeros(len(plan.rows), mode.examples, dtype=mode.wide, device=mode.device)
     run = (model.stacks.key, mode.examples, mode.device, model.training, list(mode.sizes))
-    return list(run_ops.open_run(*run)), [lengths]
-
-
-def _nets(
-    model: "ReversibleModel", mode: RunMode, counts: Sequence[int], tensors: Sequence[Tensor]
-) -> list[Any]:
-    """Return what the graphs take for each net: its tensors, or the brought module."""
-    values = iter(tensors)
-    nets: list[Any] = []
-    for name, count in zip(model.interface.nets, counts, strict=True):
-        own = tuple(take(values, count))
-        if model.made[name].kind is not None:
-            nets.append(own)
-            continue
-        net = find(model.nets, name)
-        known = model.custom[name], _names(net), (), model.capture
-        nets.append(Leaf(net, own, name, mode.cast, *known, code=model.code))
-    return nets
-
-
-def _brought(model: "ReversibleModel") -> list[nn.Module]:
-    """Return the modules whose flags count; tracing a walk over all would take much of the time."""
-    known = model.made
-    nets = [find(model.nets, name) for name in model.interface.nets if known[name].kind is None]
-    return [module for net in nets for module in net.modules()]
-
-
-def _names(net: nn.Module) -> tuple[str, ...]:
-    return tuple(name for name, _ in net.named_parameters())
+    return list(run_ops.open_run(*run, number)), [lengths]
 
 
 def _zeros(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -240,6 +200,7 @@ def _pull(
     raw, givens, tensors = (take(values, size) for size in groups)
     kept = [Values([tuple(take(values, count)) for count in ctx.frames])] if ctx.ending else []
     checks = list(values)
+    keys = KeysAgain(checks.pop() if ctx.calls else None, ctx.calls)
     ticket = [checks.pop()] if ctx.tickets else []
     cots = iter(cotangents)
     d_views = [
@@ -255,14 +216,14 @@ def _pull(
     d_givens = [_zeros(value.shape, wide, value.device) for value in givens]
     first = [*d_views, *d_emits, *d_lengths][:1]
     token = [run_ops.turn_back(one, first[0]) for one in ticket]
-    with canonical(_brought(model), mode):
+    with canonical(brought(model), mode):
         args = (
             *raw,
             *d_views,
             *givens,
             *d_givens,
             *d_emits,
-            *_nets(model, mode, ctx.counts, tensors),
+            *nets_of(model, mode, ctx.counts, tensors, keys),
         )
         sites = [at.plan.sites] if at.plan else []
         known = checks if at.exact else []

@@ -63,7 +63,7 @@ def key_of(
     """Return the key of a net's regions for such inputs; nothing if it is called as it is.
 
     Raises:
-        BindError: it draws random numbers, or must be captured and cannot be.
+        BindError: it must be captured and cannot be.
     """
     model = known(code)
     module = model.nets.get_submodule(name)
@@ -118,11 +118,16 @@ def _fixed(sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple([len(range(size)) for size in sizes])
 
 
-def run(leaf: Leaf, key: str, wanted: tuple[bool, ...], inputs: tuple[Tensor | Coded, ...]) -> Any:
+def run(
+    leaf: Leaf, key: str, wanted: tuple[bool, ...], inputs: tuple[Tensor | Coded, ...], place: str
+) -> Any:
     """Return the output and what pulls it back."""
     found: Pair = getattr(PAIRS, key)
-    held = [place.rows(leaf.module)[place.name] for place in found.others]
-    given = (*leaf.params, *held, *[x.raw if isinstance(x, Coded) else x for x in inputs])
+    held = [one.rows(leaf.module)[one.name] for one in found.others]
+    given = [*leaf.params, *held, *[x.raw if isinstance(x, Coded) else x for x in inputs]]
+    if found.draws:
+        assert leaf.traced is not None  # a run that a compiler traces has its keys
+        given.append(leaf.traced.draw(leaf.name, place))
     out, *kept = found.front(*given)
     values = (*[given[index] for index in found.direct], *kept)
     return out, InRegion(key, values, inputs, wanted)
@@ -170,22 +175,12 @@ def _forget(code: str) -> None:
 def _made(
     code: str, name: str, module: nn.Module, cast: torch.dtype | None, forms: Sequence[Form]
 ) -> tuple[str, str]:
-    """Make a net's regions; return their key, or else why there are none.
-
-    Raises:
-        BindError: it draws random numbers.
-    """
+    """Make a net's regions; return their key, or else why there are none."""
     inputs = [_sample(form) for form in forms]
     try:
         joint = trace(module, Sample([*module.parameters()], inputs, cast))
     except Refusal as refusal:
         return "", str(refusal)
-    if joint.random:
-        raise BindError(
-            f"net {name!r} draws random numbers ({', '.join(joint.random)}), which code of a "
-            "compiler would not draw again: run this model in eager mode, or say `dropout` of "
-            "std.nets in the spec"
-        )
     key = f"pair_{next(_numbers)}"
     wants = [x.requires_grad for x in (*module.parameters(), *inputs)]
     regions = _regions.setdefault(code, Regions())

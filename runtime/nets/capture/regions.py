@@ -45,10 +45,11 @@ class Form(NamedTuple):
 class Pair:
     """The regions of a module.
 
-    `front` takes parameters, `others` that the module holds, and inputs; it returns the output and
-    residuals. `back` takes those arguments of `front` that `direct` names, the residuals, and a
-    cotangent that looks like `cotangent`: it returns a cotangent for each parameter and input for
-    which `gives` says so. It is None where nothing wants any.
+    `front` takes parameters, `others` that the module holds, inputs, and a key (int64 [4]) if it
+    `draws`; it returns the output and residuals. `back` takes those arguments of `front` that
+    `direct` names, the residuals, and a cotangent that looks like `cotangent`: it returns a
+    cotangent for each parameter and input for which `gives` says so. It is None where nothing wants
+    any.
     """
 
     front: Region
@@ -57,6 +58,7 @@ class Pair:
     direct: tuple[int, ...]
     gives: tuple[bool, ...]
     cotangent: Form | None
+    draws: bool
 
 
 class Regions:
@@ -84,7 +86,8 @@ def paired(
     Inputs that have `codes` are taken as lattice state.
     """
     cut = Cut(joint, again=True, fused=True)
-    known = dict(zip(cut.given[len(cut.given) - len(codes) :], codes, strict=True))
+    held = [node for node in cut.given if tensors(node)]  # all but a key, which comes last
+    known = dict(zip(held[len(held) - len(codes) :], codes, strict=True))
     views = {node: found for node in cut.kept if (found := chain(node, cut.given))}
     views.update(of_one([node for node in cut.kept if node not in views and node in cut.place]))
     ends = dict.fromkeys(views[node][0] if node in views else node for node in cut.kept)
@@ -109,6 +112,7 @@ def paired(
         joint.others, tuple(cut.given.index(node) for node in direct), gives,
         None if traced is None
         else Form(tuple(traced.shape), traced.stride(), traced.dtype, traced.device),
+        bool(joint.random),
     )  # fmt: skip
 
 
