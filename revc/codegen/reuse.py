@@ -137,7 +137,7 @@ def reuse_buffers(graph: Graph) -> None:
         uses = [order[user] for user in node.users]
         last[base] = max(last.get(base, -1), order[node], *uses)
     for node in graph.nodes:
-        if node.op == "call_function" and node.target is brought.run:
+        if node.op == "call_function" and node.target in (brought.run, brought.value):
             _keep_inputs(node, order, last)
     for node in graph.nodes:
         if node.op != "call_function":
@@ -149,12 +149,22 @@ def reuse_buffers(graph: Graph) -> None:
 
 
 def _keep_inputs(run: Node, order: dict[Node, int], last: dict[Node, int]) -> None:
-    """Keep what a brought net reads until its gradient is pulled: autograd may have saved it."""
-    end = max((order[user] for item in run.users for user in item.users), default=order[run])
+    """Keep what a brought net reads until its result is used and its gradient is pulled.
+
+    Autograd may have saved it, and a net may return it.
+    """
+    end = _last_use(run, order)
     for arg in run.args:
         if isinstance(arg, Node):
             base = base_of(arg)
             last[base] = max(last.get(base, -1), end)
+
+
+def _last_use(node: Node, order: dict[Node, int]) -> int:
+    """Return where a node, or what may share its memory, is used last."""
+    views = [user for user in node.users if user.target in VIEWS or user.target is operator.getitem]
+    ends = [*map(order.__getitem__, node.users), *(_last_use(user, order) for user in views)]
+    return max(ends, default=order[node])
 
 
 def _dies(operand: Any, at: Node, order: dict[Node, int], last: dict[Node, int]) -> bool:

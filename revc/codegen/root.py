@@ -229,7 +229,7 @@ class RootPull(_Root, Pull):
             return
         anchor = next(iter(self.cots.values()))
         copies = self.tape.call(
-            torch.ops.revc.anchor.default, [self.state[name] for name in names], anchor
+            torch.ops.revc.own_state.default, [self.state[name] for name in names], anchor
         )
         for index, name in enumerate(names):
             self.state[name] = self.tape.item(copies, index)

@@ -1,7 +1,7 @@
 """Modules that are called as they are and draw from torch's generators: refused, or replayed."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,11 +37,33 @@ def drawing(leaf: Leaf, inputs: tuple[Tensor, ...], place: str) -> Iterator[None
     else:
         _refuse(leaf, _draws.get(leaf.module, False))
         looks = leaf.module not in _draws and not any(host.captures(x.device) for x in inputs)
-        before = _states(inputs) if looks else None
+        devices = [x.device for x in inputs]
+        before = _states(devices) if looks else None
         yield
         if before is not None:
-            _draws[leaf.module] = not _same(before, _states(inputs))
+            _draws[leaf.module] = not _same(before, _states(devices))
             _refuse(leaf, _draws[leaf.module])
+
+
+@contextmanager
+def drawing_nothing(nets: Iterable[tuple[str, nn.Module]], device: torch.device) -> Iterator[None]:
+    """Run a segment that is compiled on its own, whose nets are called as they are, by name.
+
+    Raises:
+        BindError: one drew.
+    """
+    new = [(n, m) for n, m in nets if m not in _draws and any(p.training for p in m.modules())]
+    looks = bool(new) and not host.captures(device)
+    before = _states([device]) if looks else None
+    yield
+    if before is not None and not _same(before, _states([device])):
+        raise BindError(
+            f"of {', '.join(repr(name) for name, _ in new)} a net draws random numbers in a segment "
+            "that is compiled on its own, which would draw others when its input is rebuilt: leave "
+            "the segment as it is, or compile the whole model, whose nets draw from keys"
+        )
+    if before is not None:
+        _draws.update((module, False) for _, module in new)
 
 
 def _trains(leaf: Leaf) -> bool:
@@ -53,7 +75,7 @@ def _replayed(leaf: Leaf, inputs: tuple[Tensor, ...], place: str) -> Iterator[No
     states, call = leaf.keys.states, leaf.keys.call(leaf.name, place)
     known: Any = states.get(call)
     if known is None:
-        states[call] = _states(inputs)
+        states[call] = _states([x.device for x in inputs])
         yield
         return
     kind = next((device.type for device in known[1]), "cuda")
@@ -64,16 +86,16 @@ def _replayed(leaf: Leaf, inputs: tuple[Tensor, ...], place: str) -> Iterator[No
         yield
 
 
-def _states(inputs: tuple[Tensor, ...]) -> States:
-    """Return where the generators of the CPU and of the inputs' devices stand."""
-    devices = {x.device for x in inputs if x.device.type != "cpu"}
-    there = {d: torch.get_device_module(d).get_rng_state(d) for d in sorted(devices, key=str)}
+def _states(devices: Iterable[torch.device]) -> States:
+    """Return where the generators of the CPU and of some devices stand."""
+    others = {device for device in devices if device.type != "cpu"}
+    there = {d: torch.get_device_module(d).get_rng_state(d) for d in sorted(others, key=str)}
     return torch.get_rng_state(), there
 
 
 def _same(one: States, other: States) -> bool:
     pairs = zip((one[0], *one[1].values()), (other[0], *other[1].values()), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs)
+    return all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in pairs)  # or fake modes mind
 
 
 def _refuse(leaf: Leaf, draws: bool) -> None:

@@ -128,13 +128,13 @@ def step_name(segment: SegmentPlan, turn: int) -> str:
     return f"segment {segment.name}, turn {turn}" if segment.loop else f"segment {segment.name}"
 
 
-@torch.library.custom_op("revc::anchor", mutates_args=())
-def anchor(state: Sequence[Tensor], cotangent: Tensor) -> list[Tensor]:
+@torch.library.custom_op("revc::own_state", mutates_args=())
+def own_state(state: Sequence[Tensor], cotangent: Tensor) -> list[Tensor]:
     """Return copies of the state's registers."""
     return [register.clone() for register in state]
 
 
-@anchor.register_fake
+@own_state.register_fake
 def _(state: Sequence[Tensor], cotangent: Tensor) -> list[Tensor]:
     return [torch.empty_like(register) for register in state]
 

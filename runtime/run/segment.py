@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
+from revc.runtime.nets.chance import drawing_nothing
 from revc.runtime.ports import take
 from revc.runtime.run.bound import Bound, bind, find, flat, leaf, runs_as_module
 from revc.runtime.run.coupled import coupled
@@ -243,7 +244,10 @@ class Segment(nn.Module):
         call = self.call(run, position, flow if torch.is_grad_enabled() else None)
         if torch.is_grad_enabled():
             run.calls.note(position, call)
-        found = SegmentFunction.apply(run, position, call, *flow, *flat(call.bounds))
+        called = () if self.compiled_with is None else call.bounds
+        nets = [(bound.name, bound.module) for bound in called if bound.brought]
+        with drawing_nothing(nets, run.mode.device):
+            found = SegmentFunction.apply(run, position, call, *flow, *flat(call.bounds))
         return tuple(found)
 
     def _refuse_compiled(self, run: Run, position: int, bounds: Sequence[Bound]) -> None:

@@ -106,9 +106,9 @@ def pull(leaf: Leaf, handle: Traced, cotangent: Tensor) -> tuple[Any, ...]:
         found = iter(handle.graphs.back.forward(box, _like(cotangent, handle.graphs.cotangent)))
     by_params = [next(found) if wanted else None for wanted in params]
     by_inputs = [_or_zero(next(found), like) if like else None for like in handle.likes]
-    held = (cotangent, *leaf.params, *by_inputs)
-    others = {memory(x) for x in held if isinstance(x, Tensor)}
-    return (tuple(unshared(gradient, others) for gradient in by_params), *by_inputs)
+    others = {memory(x) for x in (cotangent, *leaf.params)}
+    own = [unshared(gradient, others) for gradient in by_inputs]
+    return (tuple(unshared(gradient, others) for gradient in by_params), *own)
 
 
 def _like(cotangent: Tensor, traced: Tensor | None) -> Tensor:

@@ -41,7 +41,7 @@ PAIRS = Pairs()
 
 _numbers = itertools.count(1)
 
-_found: dict[Hashable, tuple[Any, str, str]] = {}
+_found: dict[Hashable, tuple[Any, str | Refusal]] = {}
 
 _regions: dict[str, Regions] = {}
 """The regions of each model, by its code."""
@@ -63,33 +63,56 @@ def key_of(
     """Return the key of a net's regions for such inputs; nothing if it is called as it is.
 
     Raises:
-        BindError: it must be captured and cannot be.
+        BindError: it must be captured and cannot be, or is called and draws random numbers.
     """
     model = known(code)
     module = model.nets.get_submodule(name)
     key = code, name, cast, forms, *map(_flags, module.parameters())
+    inputs = [Form(*one) for one in forms]
     try:
-        settings = model.looks[name].settings(module)
+        settings = _settings(model, name, module)
     except Refusal as refusal:
-        return _called(model, name, str(refusal))
+        return _called(model, name, _uncaptured(module, cast, inputs, str(refusal)))
     now = settings, process_settings(forms[0][3] if forms else torch.device("cpu"))
     if key not in _found or _found[key][0] != now:
         if not any(one[0] == code for one in _found):  # type: ignore[index]
             weakref.finalize(model, _forget, code)
-        _found[key] = now, *_made(code, name, module, cast, [Form(*one) for one in forms])
-    _, found, why = _found[key]
-    return _called(model, name, why) if why else found
+        _found[key] = now, _made(code, name, module, cast, inputs)
+    _, found = _found[key]
+    return _called(model, name, found) if isinstance(found, Refusal) else found
 
 
-def _called(model: Any, name: str, why: str) -> str:
+def _settings(model: Any, name: str, module: nn.Module) -> Any:
+    if model.capture == "never":
+        raise Refusal("the model captures none")
+    return model.looks[name].settings(module)
+
+
+def _called(model: Any, name: str, why: Refusal) -> str:
     """Return no key, for a net that is called as it is.
 
     Raises:
-        BindError: it must be captured.
+        BindError: it must be captured, or would draw other numbers when its input is rebuilt.
     """
     if model.capture == "require":
         raise BindError(f"net {name!r} is not captured, as the model requires: {why}")
+    if why.draws:
+        raise BindError(
+            f"net {name!r} draws random numbers and is called as it is ({why}): compiled code would "
+            'not draw the same again. Run this model in eager mode, with `rng = "replay"`'
+        )
     return ""
+
+
+def _uncaptured(
+    module: nn.Module, cast: torch.dtype | None, forms: Sequence[Form], why: str
+) -> Refusal:
+    """Return why a module is called, and whether it draws, which a trace of it shows."""
+    try:
+        joint = trace(module, Sample([*module.parameters()], [*map(_sample, forms)], cast))
+    except Refusal as refusal:
+        return Refusal(why, refusal.draws)
+    return Refusal(why, bool(joint.random))
 
 
 # What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
@@ -99,11 +122,12 @@ key_of._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor | Coded, ...]) -> str:
     """Return the key of the regions of a net, where a compiler traces; nothing if it has none."""
-    if leaf.capture == "never" or not leaf.code:
+    if not leaf.code:
         return ""
     forms = tuple(_form(x, w) for x, w in zip(inputs, wanted, strict=True))
-    # What is asked here is guarded: where it is another, this is traced anew.
-    ask(space_of(leaf.code, leaf.name), asked(leaf.code, leaf.name))
+    if leaf.capture != "never":
+        # What is asked here is guarded: where it is another, this is traced anew.
+        ask(space_of(leaf.code, leaf.name), asked(leaf.code, leaf.name))
     return key_of(leaf.code, leaf.name, leaf.cast, forms)
 
 
@@ -167,25 +191,27 @@ def _flags(value: Tensor) -> Hashable:
 def _forget(code: str) -> None:
     _regions.pop(code, None)
     for key in [one for one in _found if one[0] == code]:  # type: ignore[index]
-        vars(PAIRS).pop(_found.pop(key)[1], None)
+        found = _found.pop(key)[1]
+        if isinstance(found, str):
+            vars(PAIRS).pop(found, None)
     for key in [one for one in vars(SPACES) if one.rpartition(" ")[0] == code]:
         delattr(SPACES, key)
 
 
 def _made(
     code: str, name: str, module: nn.Module, cast: torch.dtype | None, forms: Sequence[Form]
-) -> tuple[str, str]:
+) -> str | Refusal:
     """Make a net's regions; return their key, or else why there are none."""
     inputs = [_sample(form) for form in forms]
     try:
         joint = trace(module, Sample([*module.parameters()], inputs, cast))
     except Refusal as refusal:
-        return "", str(refusal)
+        return refusal
     key = f"pair_{next(_numbers)}"
     wants = [x.requires_grad for x in (*module.parameters(), *inputs)]
     regions = _regions.setdefault(code, Regions())
     setattr(PAIRS, key, paired(joint, wants, [form.code for form in forms], regions))
-    return key, ""
+    return key
 
 
 def _sample(form: Form) -> Tensor:

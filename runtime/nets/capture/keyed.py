@@ -79,7 +79,7 @@ def keyed(graph: Graph, cotangent: Node | None) -> tuple[str, ...]:
     names = tuple(sorted({str(node.target) for node in found}))
     order = {node: index for index, node in enumerate(graph.nodes)}
     if cotangent is not None and order[found[-1]] > order[cotangent]:
-        raise Refusal(f"what pulls it back draws random numbers ({found[-1].target})")
+        raise Refusal(f"what pulls it back draws random numbers ({found[-1].target})", draws=True)
     *_, last = graph.find_nodes(op="placeholder")
     with graph.inserting_after(last):
         key = graph.placeholder("key")
@@ -106,13 +106,14 @@ def _draw_again(graph: Graph, cotangent: Node) -> None:
 def _draw(graph: Graph, node: Node, key: Node, number: int) -> None:
     """Replace a call by one that draws from the key, draw `number` of the net."""
     if node.kwargs.get("generator") is not None:
-        raise Refusal(f"it draws from a generator of its own ({node.target})")
+        raise Refusal(f"it draws from a generator of its own ({node.target})", draws=True)
     if node.target is aten.native_dropout.default:
         node.target, node.args = draws.dropout, (key, number, *node.args)
         return
     target: Any = node.target
     if target not in _DRAWN:
-        raise Refusal(f"it draws by {node.target}, which has no form that draws from a key")
+        why = f"it draws by {node.target}, which has no form that draws from a key"
+        raise Refusal(why, draws=True)
     function, args = _DRAWN[target](*node.args, **node.kwargs)
     (value,) = tensors(node)
     with graph.inserting_before(node):

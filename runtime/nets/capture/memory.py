@@ -51,19 +51,26 @@ def is_kernel(node: Node) -> bool:
 
 
 _RATES = ("dropout_p", "dropout_probability")
+_TRAINS = ("train", "training")
 
 
 def is_random(node: Node) -> bool:
-    """Say whether a call draws from torch's generators; attention that drops nothing does not."""
+    """Say whether a call draws from torch's generators.
+
+    Attention that drops nothing does not, nor does what draws while training alone.
+    """
     target: Any = node.target
     if not isinstance(target, torch._ops.OpOverload):
         return False
     if torch.Tag.nondeterministic_seeded not in target.tags:
         return False
     for index, argument in enumerate(target._schema.arguments):
+        default = node.kwargs.get(argument.name, argument.default_value)
+        given = node.args[index] if index < len(node.args) else default
         if argument.name in _RATES:
-            default = node.kwargs.get(argument.name, argument.default_value)
-            return bool((node.args[index] if index < len(node.args) else default) != 0.0)
+            return bool(given != 0.0)
+        if argument.name in _TRAINS and given is False:
+            return False
     return True
 
 

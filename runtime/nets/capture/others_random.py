@@ -27,7 +27,7 @@ def unmoved() -> Iterator[None]:
             moved = moved or not _same(numpy.get_state(legacy=False), beside)
             numpy.set_state(beside)
     if moved:
-        raise Refusal("it draws from the generators of Python or numpy")
+        raise Refusal("it draws from the generators of Python or numpy", draws=True)
 
 
 def _same(one: Any, other: Any) -> bool:

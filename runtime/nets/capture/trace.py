@@ -31,7 +31,7 @@ from revc.runtime.nets.capture.held import (
     places,
 )
 from revc.runtime.nets.capture.keyed import keyed, random_attention
-from revc.runtime.nets.capture.memory import storages, tensors, written_by
+from revc.runtime.nets.capture.memory import is_random, storages, tensors, written_by
 from revc.runtime.nets.capture.others_random import unmoved
 from revc.runtime.nets.capture.reads import reads
 from revc.runtime.nets.capture.refusal import Refusal
@@ -174,27 +174,40 @@ class _Call:
             Refusal: there is none.
         """
         held = [*params, *others, *inputs]
-        parts = [*self.module.modules()]
-        before, there, read = notes(self.module), [*map(id, _held(self.module))], reads(parts).marks
+        before = self._now()
         try:
             with torch.enable_grad(), unmoved():
                 tracing = make_fx(lambda p, _, x: self._joint(p, x), _PARTS)
                 found = tracing(params, others, inputs)
         except _FOREIGN as error:
             raise Refusal(_reason(error)) from error
-        if name := changed(before, notes(self.module)):
+        try:
+            self._check(found, held, before)
+        except Refusal as refusal:
+            refusal.draws = any(map(is_random, found.graph.nodes))
+            raise
+        return found
+
+    def _now(self) -> tuple[dict[str, Any], list[int], list[tuple[str, Any]]]:
+        """Return the module's attributes, the tensors that it holds, and what its code reads."""
+        held = [value for _, value in places(self.module)]
+        return notes(self.module), [*map(id, held)], reads([*self.module.modules()]).marks
+
+    def _check(self, found: GraphModule, held: list[Tensor], before: Any) -> None:
+        """Refuse a graph that would not do again what the call did."""
+        (was, there, read), (now, here, marks) = before, self._now()
+        if name := changed(was, now):
             raise Refusal(f"it keeps `{name}` from call to call")
-        pairs = zip(read, reads(parts).marks, strict=True)
-        if other := [name for (name, was), (_, now) in pairs if was != now]:
+        pairs = zip(read, marks, strict=True)
+        if other := [name for (name, then), (_, mark) in pairs if then != mark]:
             raise Refusal(f"it changes `{other[0]}`, which its code finds by name")
         if any(x.layout != torch.strided for n in found.graph.nodes for x in tensors(n)):
             raise Refusal("it makes sparse tensors")
-        if there != [*map(id, _held(self.module))] or self.writes(found, held):
+        if there != here or self.writes(found, held):
             raise Refusal("it writes to what it takes or holds")
         for node in found.graph.nodes:
             if node.target in _BLIND:
                 raise Refusal(f"{node.target} hands on what Python cannot hold")
-        return found
 
     def writes(self, found: GraphModule, held: list[Tensor]) -> bool:
         """Say whether the graph, or a kernel that hides it, writes to tensors that it is given."""
@@ -217,10 +230,6 @@ class _Call:
         cotangent = torch.empty_like(out)
         self.cotangent = next(reversed(_tracer().graph.nodes))
         return [result, *torch.autograd.grad(out, wanted, cotangent, allow_unused=True)]
-
-
-def _held(module: nn.Module) -> list[Tensor]:
-    return [value for _, value in places(module)]
 
 
 def _tracer() -> Any:
