@@ -15,9 +15,9 @@ from revc.audit.watch import Booking, Watched
 from revc.errors import RevcError
 from revc.runtime.bits.constants import UNIT
 from revc.runtime.metered.books import Books
+from revc.runtime.metered.key_costs import METER as KEYS
 from revc.runtime.metered.plan import TAPE
 from revc.runtime.metered.session import Session
-from revc.runtime.metered.key_costs import METER as KEYS
 
 NAME = "exact ledger"
 ACCOUNTS = ("written", "drawn", "erased")

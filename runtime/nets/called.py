@@ -227,11 +227,11 @@ def pull(leaf: Leaf, handle: Handle, cotangent: Tensor) -> tuple[Any, ...]:
     by_inputs = [_or_zero(next(found), x) if x.requires_grad else None for x in handle.inputs]
     held = (cotangent, handle.output, *handle.inputs, *handle.params)
     others = {memory(x) for x in held if isinstance(x, Tensor)}
-    own = [unshared(gradient, others) for gradient in by_inputs]
+    apart = [unshared(gradient, others) for gradient in by_inputs]
     by_params = tuple(
         unshared(next(found), others) if p.requires_grad else None for p in handle.params
     )
-    return (by_params, *own)
+    return (by_params, *apart)
 
 
 def _check_leaves(leaf: Leaf, handle: Handle, output: Tensor | End) -> None:

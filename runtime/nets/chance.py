@@ -58,9 +58,9 @@ def drawing_nothing(nets: Iterable[tuple[str, nn.Module]], device: torch.device)
     yield
     if before is not None and not _same(before, _states([device])):
         raise BindError(
-            f"of {', '.join(repr(name) for name, _ in new)} a net draws random numbers in a segment "
-            "that is compiled on its own, which would draw others when its input is rebuilt: leave "
-            "the segment as it is, or compile the whole model, whose nets draw from keys"
+            f"a net of {', '.join(repr(name) for name, _ in new)} draws random numbers in a "
+            "segment that is compiled on its own, and would draw others when its input is rebuilt: "
+            "leave the segment as it is, or compile the whole model, whose nets draw from keys"
         )
     if before is not None:
         _draws.update((module, False) for _, module in new)

@@ -111,7 +111,8 @@ class Whole(torch.autograd.Function):
         registers = tensors[: len(at.takes) + len(at.givens)]
         run = run_ops.new_run()
         bits, lengths = _open(model, mode, run)
-        keys = TracedKeys(model.stacks.key, *bits[1:] or [None], mode.device, run)
+        ticket = bits[1:]
+        keys = TracedKeys(model.stacks.key, ticket[0] if ticket else None, mode.device, run)
         with canonical(brought(model), mode):
             nets = nets_of(model, mode, counts, tensors[len(registers) :], keys)
             sites = [at.plan.sites] if at.plan else []
@@ -139,7 +140,6 @@ class Whole(torch.autograd.Function):
         ctx.frames = [count for values in kept for count in values.counts]
         ctx.dtypes = [tensor.dtype for tensor in tensors]
         ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
-        ticket = bits[1:]
         ctx.tickets, ctx.lengths = len(ticket), [(x.shape, x.dtype) for x in lengths]
         ctx.calls, seed = keys.calls, [] if keys.seed is None else [keys.seed]
         ctx.save_for_backward(*raw, *tensors[len(at.takes) :], *held, *checks, *ticket, *seed)

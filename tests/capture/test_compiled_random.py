@@ -1,4 +1,4 @@
-"""Nets that draw, under torch.compile: the numbers of the eager run, a key for each call, booked."""
+"""Nets that draw, under torch.compile: the eager run's numbers, and a key booked for each call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -213,7 +213,7 @@ def test_a_segment_that_is_compiled_alone_refuses_nets_that_draw(fresh_dynamo: N
     model = small(lambda: nn.Dropout(0.5))
     for segment in model.segments:
         segment.compile(backend="eager")
-    with pytest.raises(BindError, match="net draws random numbers in a segment"):
+    with pytest.raises(BindError, match="draws random numbers in a segment"):
         model(*inputs())
     a, b = inputs()
     torch.testing.assert_close(model.eval()(a, b).a, a + 1.25 * b)

@@ -107,8 +107,8 @@ def pull(leaf: Leaf, handle: Traced, cotangent: Tensor) -> tuple[Any, ...]:
     by_params = [next(found) if wanted else None for wanted in params]
     by_inputs = [_or_zero(next(found), like) if like else None for like in handle.likes]
     others = {memory(x) for x in (cotangent, *leaf.params)}
-    own = [unshared(gradient, others) for gradient in by_inputs]
-    return (tuple(unshared(gradient, others) for gradient in by_params), *own)
+    apart = [unshared(gradient, others) for gradient in by_inputs]
+    return (tuple(unshared(gradient, others) for gradient in by_params), *apart)
 
 
 def _like(cotangent: Tensor, traced: Tensor | None) -> Tensor:

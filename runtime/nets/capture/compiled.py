@@ -98,8 +98,8 @@ def _called(model: Any, name: str, why: Refusal) -> str:
         raise BindError(f"net {name!r} is not captured, as the model requires: {why}")
     if why.draws:
         raise BindError(
-            f"net {name!r} draws random numbers and is called as it is ({why}): compiled code would "
-            'not draw the same again. Run this model in eager mode, with `rng = "replay"`'
+            f"net {name!r} draws random numbers and is called as it is ({why}), which compiled "
+            'code would not draw again: run this model in eager mode, with `rng = "replay"`'
         )
     return ""
 
