@@ -16,9 +16,9 @@ def cost(keys: int, sequences: int, device: torch.device) -> Tensor:
 
     They are split evenly, to the last unit.
     """
-    each, rest = divmod(KEY_BITS * UNIT, max(1, sequences))
-    ones = torch.arange(sequences, device=device) < rest
-    return keys * (each + ones.to(torch.int64))
+    units, among = KEY_BITS * UNIT, max(1, sequences)  # which may be a symbol of a compiler
+    ones = torch.arange(sequences, device=device) < units % among
+    return keys * (units // among + ones.to(torch.int64))
 
 
 def book(books: Books, amounts: Tensor) -> None:

@@ -145,6 +145,17 @@ def test_a_run_that_nobody_differentiates_draws_the_same(backend: str, fresh_dyn
     assert torch.equal(keys_of(out), keys_of(eager))
 
 
+def test_shapes_may_change(fresh_dynamo: None) -> None:
+    model = small(Dropping)
+    run = torch.compile(model, fullgraph=True, backend="aot_eager")
+    for examples in (2, 3, 5):
+        a, b = torch.randn(2, examples, 4, 8).unbind()
+        out, eager = run(a, b), model(a, b)
+        assert equal(out, eager)
+        assert torch.equal(keys_of(out), keys_of(eager))
+        assert len(keys_of(out)) == examples
+
+
 def test_in_evaluation_nothing_is_drawn(fresh_dynamo: None) -> None:
     model = small(Dropping).eval()
     run = compiled(model)

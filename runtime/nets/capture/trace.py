@@ -196,7 +196,7 @@ class _Call:
         return found
 
     def _now(self, held: list[Tensor]) -> tuple[dict[str, Any], list[int], list[tuple[str, Any]]]:
-        """Return its attributes, the tensors there and how often written to, what its code reads."""
+        """Return attributes, tensors and how often they were written to, and what code reads."""
         there = [*(id(x) for _, x in places(self.module)), *(x._version for x in held)]
         return notes(self.module), there, reads([*self.module.modules()]).marks
 
