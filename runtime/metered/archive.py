@@ -37,7 +37,8 @@ _FIELDS = (*(f.name for f in fields(Conditions)), "sizes", "lanes", "stacks", "s
 class Packed:
     """What an archive holds: stacks by name, raw results, free sizes, counts, checksums.
 
-    `then` are the conditions that it was written under.
+    `then` are the conditions that it was written under; `keys` the calls of nets that drew, in
+    order: position in the run, net and place.
     """
 
     stacks: dict[str, BitStack]
@@ -47,13 +48,17 @@ class Packed:
     lanes: int
     check: Tensor | None
     then: Conditions
+    keys: list[tuple[int, str, str]]
 
 
 def pack(
     conditions: Conditions, sizes: Mapping[str, int], lanes: int, stacks: Mapping[str, BitStack],
-    raw: Sequence[Tensor], check: Tensor | None,
+    raw: Sequence[Tensor], check: Tensor | None, keys: Sequence[Sequence[int | str]] = (),
 ) -> bytes:  # fmt: skip
-    """Return the bytes of an archive; `raw` are raw results, `check` checksums of the inputs."""
+    """Return the bytes of an archive.
+
+    `raw` are raw results, `check` checksums of the inputs, `keys` the calls of nets that drew.
+    """
     ordered = sorted(stacks.items())  # as the header's keys are: the body is cut in its order
     flats = {name: _bytes(s.export()) for name, s in ordered if _counts(name, s)}
     plain = [value.detach().cpu().contiguous() for value in raw]
@@ -64,6 +69,7 @@ def pack(
         "stacks": {name: len(flat) for name, flat in flats.items()},
         "state": {str(i): [str(v.dtype), list(v.shape)] for i, v in enumerate(plain)},
         "check": None if check is None else check.view(torch.int64).tolist(),
+        **({"keys": [[*call] for call in keys]} if keys else {}),
     }
     file = io.BytesIO()
     digest = write_header(file, header)
@@ -95,7 +101,7 @@ def unpack(
     """
     file = io.BytesIO(data)
     header, digest = read_header(file, len(data))
-    header.only(_FIELDS)
+    header.only([*_FIELDS, "keys"] if "keys" in header.values else _FIELDS)
     then = Conditions.read(header)
     then.check(now, model.interface.exact)
     body = read_chunk(file, len(data), digest)
@@ -126,7 +132,18 @@ def _parts(
     examples = shapes[at.takes[0].name][0] if at.takes and at.takes[0].shape else 1
     moved = [value.to(device) for value in raw]
     check = _check(header, model, sizes, device)
-    return Packed(stacks, moved, sizes, examples, lanes, check, then)
+    keys = _keys(header.values.get("keys", []), at, len(model.steps(sizes)))
+    return Packed(stacks, moved, sizes, examples, lanes, check, then, keys)
+
+
+def _keys(listed: Any, at: Interface, steps: int) -> list[tuple[int, str, str]]:
+    """Return the calls of nets that drew, which have to be of the program's nets and segments."""
+    rows = listed if isinstance(listed, list) else [None]
+    for row in rows:
+        fits = isinstance(row, list) and len(row) == 3 and is_count(row[0]) and row[0] < steps
+        if not fits or row[1] not in at.nets or not isinstance(row[2], str):
+            raise DamagedTapeError(f"an archive has keys of calls that {at.name} does not make")
+    return [(position, net, place) for position, net, place in rows]
 
 
 def _sizes(header: Fields, at: Interface) -> dict[str, int]:

@@ -10,7 +10,7 @@ are neither read nor moved.
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -111,6 +111,17 @@ class Keys:
         elif self._session is not None and self._session.back:
             self._book(self._session.back_books, -1)
         return key_number(self._seed, index)
+
+    def calls(self) -> list[tuple[int, str, str]]:
+        """Return position, net and place of each call that drew, in order."""
+        return [call[:3] for call in self.known]
+
+    def recall(self, calls: Iterable[tuple[int, str, str]]) -> None:
+        """Know the calls of a run, which is taken back from bytes; they are booked already."""
+        for position, net, place in calls:
+            ends = self._ends.setdefault(position, Counter())
+            self.known[Call(position, net, place, ends[net, place])] = len(self.known)
+            ends[net, place] += 1
 
     def _book(self, books: Books, sign: int) -> None:
         book(books, cost(sign, books.sequences, self._device))

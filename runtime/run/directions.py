@@ -11,6 +11,7 @@ from revc.runtime.bits.errors import BitsError, DamagedTapeError
 from revc.runtime.metered import archive, seal
 from revc.runtime.metered.conditions import conditions_of
 from revc.runtime.metered.session import Options
+from revc.runtime.nets.keys import Keys
 from revc.runtime.run import gate
 from revc.runtime.run.guard import NonFiniteError
 from revc.runtime.run.intake import Intake
@@ -21,6 +22,8 @@ from revc.runtime.run.opening import open_bits
 if TYPE_CHECKING:
     from revc.runtime.model import ReversibleModel
 
+_SEED = 0
+"""What the random bits of archives hang on: who reads one draws the same."""
 _ELEMENTS_A_LANE = 1 << 15
 """Symbols that pay for a coder's head of 48 bits many times over."""
 
@@ -83,17 +86,12 @@ def compress(
     values = at.bind(args, kwargs)
     gate.check_data(at, values)
     lanes = _archive_lanes(model, [values[slot.name] for slot in at.takes])
-    out = model.run(values, Options(together=True, lanes=lanes, seed=0, strict=True))
+    out = model.run(values, Options(together=True, lanes=lanes, seed=_SEED, strict=True))
     ran = out.run
-    if ran.keys.known:
-        nets = sorted({call.net for call in ran.keys.known})
-        raise BindError(
-            f"compress: net {nets[0]!r} draws random numbers, which are not in the bytes: put it "
-            "in eval mode"
-        )
     now = conditions_of(model, ran.givens, ran.mode.low)
     sizes, stacks = at.measure(values), ran.session.stacks
-    return seal.seal(archive.pack(now, sizes, lanes, stacks, ran.raw, ran.check), key)
+    keys = ran.keys.calls()
+    return seal.seal(archive.pack(now, sizes, lanes, stacks, ran.raw, ran.check, keys), key)
 
 
 def _archive_lanes(model: "ReversibleModel", inputs: Sequence[Tensor]) -> int:
@@ -146,12 +144,15 @@ def decompress(
     data = seal.unsealed(bytes(data), key)
     now = conditions_of(model, givens, mode_of(model, {}, (), givens, 1, NO_OPTIONS).low)
     packed = archive.unpack(data, model, now, memory)
-    options = Options(together=True, lanes=packed.lanes, seed=0, loaded=packed.stacks)
+    options = Options(together=True, lanes=packed.lanes, seed=_SEED, loaded=packed.stacks)
     values = [*packed.raw, *givens]
     mode = mode_of(model, packed.sizes, at.sizes, values, packed.examples, options)
     _check_fit(model, packed, named)
+    session = open_bits(model, mode)
+    keys = Keys(lambda: _SEED, packed.examples, mode.device, session)
+    keys.recall(packed.keys)
     try:
-        return single(go_back(model, mode, packed.raw, named, open_bits(model, mode), packed.check))
+        return single(go_back(model, mode, packed.raw, named, session, packed.check, keys))
     except (ReconstructionError, NonFiniteError, BitsError) as error:
         around = packed.then.differences(now)
         raise DamagedTapeError(

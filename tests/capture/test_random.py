@@ -1,6 +1,5 @@
 """Nets that draw: from a key for each call, the same wherever it is evaluated, and booked."""
 
-import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -265,21 +264,3 @@ def test_python_s_random_numbers_are_not_frozen() -> None:
     model(*inputs())
     assert model.nets_report()[0].how == "called"
     assert "Python or numpy" in model.nets_report()[0].why
-
-
-def test_compressing_needs_nets_that_do_not_draw() -> None:
-    source = """use std.nets: linear, parameter
-    dim B
-    state lattice(Q12.20)
-    net F(x: [B, 8]) -> [B, 8]
-    model M(a, b: [B, 8]) {
-      a += F(b)
-      put a by logistic(linear(b), step = 1/16) as pa
-      put b by logistic(parameter([16]), step = 1/16) as pb
-    }
-    """
-    model = revc.compile(textwrap.dedent(source), nets={"F": Dropping})
-    data = [torch.randn(2, 8) for _ in range(2)]
-    with pytest.raises(BindError, match="net 'F' draws random numbers"):
-        model.compress(*data)
-    assert model.decompress(model.eval().compress(*data))[0].shape == data[0].shape
