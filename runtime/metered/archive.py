@@ -138,7 +138,7 @@ def _parts(
 
 def _keys(listed: Any, at: Interface, steps: int) -> list[tuple[int, str, str]]:
     """Return the calls of nets that drew, which have to be of the program's nets and segments."""
-    rows = listed if isinstance(listed, list) else [None]
+    rows: list[Any] = listed if isinstance(listed, list) else [None]
     for row in rows:
         fits = isinstance(row, list) and len(row) == 3 and is_count(row[0]) and row[0] < steps
         if not fits or row[1] not in at.nets or not isinstance(row[2], str):
