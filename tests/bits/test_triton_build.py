@@ -23,7 +23,8 @@ DTYPES = {
     "rcp": torch.float64, "find": torch.int32, "row": torch.int32, "n": torch.int64,
     "weight": torch.int32, "loc": torch.int64, "scale": torch.uint8, "cdf": torch.int32,
     "inverse": torch.int64, "shift": torch.int64, "radius": torch.int64, "index": torch.int64,
-    "coarse": torch.int64, "quantile": torch.float64,
+    "coarse": torch.int64, "quantile": torch.float64, "rates": torch.float32,
+    "curve": torch.float32,
 }  # fmt: skip
 """Of the tensors that kernels take; what is none of these is an integer."""
 
