@@ -57,7 +57,7 @@ def mass(edge, weight, loc, scale, cdf, inverse, shift, radius, b, e):
 
 @njit(inline="always")
 def bounds(i, fine, origin, span, weight, loc, scale, cdf, inverse, shift, radius, b, e):
-    """C(i) and C(i + 1) of the window: where symbol ``i`` begins and ends."""
+    """C(i) and C(i + 1) of the window: where symbol ``i``, or the escape, begins and ends."""
     below, above = np.int64(0), np.int64(0)
     edge = (((origin + i) << fine) << 8) - 128
     for c in range(loc.shape[2]):
@@ -151,8 +151,6 @@ def search(
         start, stop = bounds(
             i, fine, origin, span, weight, loc, scale, cdf, inverse, shift, radius, b, e
         )
-        if i == size:
-            stop = 65536
         if start > point:
             above = i
         elif stop <= point:

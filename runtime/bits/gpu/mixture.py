@@ -64,7 +64,7 @@ def leaky(i, total, span):
 def bounds(
     i, fine, origin, span, weight, loc, scale, cdf, inverse, shift, radius, e, C: tl.constexpr
 ):
-    """C(i) and C(i + 1) of the window, int32: where symbol ``i`` begins and ends.
+    """C(i) and C(i + 1) of the window, int32: where symbol ``i``, or the escape, begins and ends.
 
     ``span`` is what the leak leaves of the points.
     """
@@ -136,7 +136,7 @@ def search(
             i, fine, origin, span, weight, loc, scale, cdf, inverse, shift, radius, e, C
         )
         start = tl.where(astray, begin, start)
-        stop = tl.where(astray, tl.where(i >= size, 65536, end), stop)
+        stop = tl.where(astray, end, stop)
         over, under = astray & (start > point), astray & (stop <= point)
         above, low = tl.where(over, i, above), tl.where(under, i + 1, low)
         astray = over | under
