@@ -93,6 +93,11 @@ def in_units(lengths: Tensor) -> Tensor:
 
     High and low parts are summed apart: a sequence may have more bits than int64 holds in 2**-32.
     """
+    if lengths.device.type == "cuda" and lengths.dim() == 2:
+        from revc.runtime.bits.gpu.length import in_units as fused  # Triton is imported there alone
+
+        summed: Tensor = fused(lengths)
+        return summed
     shift = LENGTH_BITS - UNIT_BITS
     low = (lengths & ((1 << shift) - 1)).sum(-1)
     return (lengths >> shift).sum(-1) + ((low + (1 << (shift - 1))) >> shift)
