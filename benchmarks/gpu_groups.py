@@ -31,7 +31,7 @@ CARD = 16.0
 
 CUDA_TESTS = [
     "tests/bits/test_cuda.py", "tests/run/test_cuda.py", "tests/run/test_cuda_graph.py",
-    "tests/run/test_fused_state.py",
+    "tests/run/test_fused_state.py", "tests/metered/test_fused.py",
 ]  # fmt: skip
 WAYS = {
     "": (1.0, torch.float32),

@@ -55,6 +55,17 @@ def test_golden_tapes_on_the_device(kind: str) -> None:
     assert found == {name: wanted[name] for name in found}
 
 
+@pytest.mark.parametrize("kind", ["logistic", "gaussian", "mixture", "bounded", "bounded-mixture"])
+def test_lengths_are_those_of_the_cpu(kind: str) -> None:
+    found = []
+    for device in ("cpu", "cuda"):
+        with torch.device(device):
+            chosen, symbols = tapes.distribution(kind, 3)
+            found.append((chosen.exact_length(symbols).cpu(), chosen.shannon(symbols).cpu()))
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
 @contextmanager
 def no_waiting() -> Iterator[None]:
     """Refuse what waits for the device; that the mode is a prototype it says as a warning."""

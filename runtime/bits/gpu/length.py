@@ -92,5 +92,7 @@ def in_units(values: Tensor) -> Tensor:
         return out
     block = min(1024, max(16, triton.next_power_of_2(width)))
     with torch.cuda.device_of(values):
-        totals[(rows,)](values.contiguous(), out, width, BLOCK=block, num_warps=4)
+        totals[(rows,)](
+            values.contiguous(), out, width, BLOCK=block, num_warps=4, enable_fp_fusion=False
+        )
     return out
