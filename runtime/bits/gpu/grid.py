@@ -112,6 +112,6 @@ def kept(symbols: Tensor, family: str, loc: Tensor, scale: Tensor) -> tuple[Tens
     with torch.cuda.device_of(loc):
         keep[(triton.cdiv(count, BLOCK),)](
             symbols, out, loc.contiguous(), scale.contiguous(), radius, flag, count,
-            C=loc.shape[-1], BLOCK=BLOCK, num_warps=4,
+            C=loc.shape[-1], BLOCK=BLOCK, num_warps=4, enable_fp_fusion=False,
         )  # fmt: skip
     return out, flag.view(torch.bool)
