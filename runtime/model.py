@@ -16,6 +16,7 @@ from revc.runtime.metered.bits import Bits
 from revc.runtime.metered.session import Options
 from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.nets.autograd_scan import custom_function
+from revc.runtime.nets.capture import settled
 from revc.runtime.nets.capture.look import Look
 from revc.runtime.nets.capture.report import NetReport, report
 from revc.runtime.nets.leaf import Capture, Rng
@@ -153,6 +154,8 @@ class ReversibleModel(Scheduled):
         at = self.interface
         gate.check(at, values)
         sizes = at.measure(values)
+        if torch.compiler.is_dynamo_compiling():
+            settled.begin(self.code, [*values.values()])
         mode = mode_of(
             self, sizes, at.sizes, list(values.values()), at.examples(sizes, values), options
         )

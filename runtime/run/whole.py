@@ -269,32 +269,39 @@ def _pull(
         tail = (*mode.sizes, *mode.tail, *token, *d_lengths, *sites)
         graph = getattr(model.graphs, f"traced_vjp{ctx.ending}")
         out = iter(graph(*args, *tail, *kept, new_health(device), *known))
-    found: list[Tensor | None] = take(out, len(at.takes) + len(at.givens))
+    inputs = len(at.takes) + len(at.givens)
+    found: list[Tensor | None] = take(out, inputs)
     for count in ctx.counts:
         grads = next(out)
         found += [None] * count if grads is None else list(grads)
     wrong = list(out) if at.exact else drift.drifted(list(out), checks, raw, model.drift)
     if wrong:
-        add_to_smallest(found, needed, guard.verify(torch.cat(wrong), ctx.rows, model.key))
+        add_to_one(found, needed, inputs, guard.verify(torch.cat(wrong), ctx.rows, model.key))
     if token:
-        add_to_smallest(found, needed, run_ops.come_forth(token[0], ticket[0], at.exact, device))
+        forth = run_ops.come_forth(token[0], ticket[0], at.exact, device)
+        add_to_one(found, needed, inputs, forth)
     return found
 
 
-def add_to_smallest(found: list[Tensor | None], needed: Sequence[bool], zero: Tensor) -> None:
+def add_to_one(
+    found: list[Tensor | None], needed: Sequence[bool], inputs: int, zero: Tensor
+) -> None:
     """Make a gradient that somebody gets depend on a check, or the compiler drops the check.
+
+    That is the smallest of a parameter. Of the `inputs`, which come first, sizes may be open.
 
     Raises:
         BindError: nobody gets one.
     """
     pairs = enumerate(zip(found, needed, strict=True))
-    sizes = [(grad.numel(), i) for i, (grad, needs) in pairs if needs and grad is not None]
-    if not sizes:
+    given = [i for i, (grad, needs) in pairs if needs and grad is not None]
+    if not given:
         raise BindError(
             "this backward pass gives no gradient that its checks could hang on: under "
             "torch.compile an input or a parameter of the program must require one"
         )
-    index = min(sizes)[1]
+    own = [(found[i].numel(), i) for i in given if i >= inputs]  # type: ignore[union-attr]
+    index = min(own)[1] if own else given[0]
     grad = found[index]
     if grad is not None:
         found[index] = grad + zero.to(grad.dtype)

@@ -11,14 +11,17 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from revc.errors import BindError
 from revc.runtime.known_models import known
+from revc.runtime.nets.capture import settled
 from revc.runtime.nets.capture.cache import process_settings
 from revc.runtime.nets.capture.questions import SPACES, Question, ask, questions
 from revc.runtime.nets.capture.refusal import Refusal
-from revc.runtime.nets.capture.regions import Form, Pair, Regions, paired
-from revc.runtime.nets.capture.trace import Sample, trace
+from revc.runtime.nets.capture.regions import Code, Form, Pair, Regions, paired
+from revc.runtime.nets.capture.sizes import hint, is_open, named, show, shown
+from revc.runtime.nets.capture.trace import Joint, Sample, trace
 from revc.runtime.nets.leaf import Coded, Leaf
 from revc.runtime.state.lattice import decode
 
@@ -27,7 +30,7 @@ class InRegion(NamedTuple):
     """What the VJP of one evaluation takes: the key of its regions, and what `back` does."""
 
     pair: str
-    values: tuple[Tensor, ...]
+    values: tuple[Tensor | int, ...]
     inputs: tuple[Tensor | Coded, ...]
     wanted: tuple[bool, ...]
 
@@ -58,25 +61,33 @@ def space_of(code: str, name: str) -> str:
 
 
 def key_of(
-    code: str, name: str, cast: torch.dtype | None, forms: tuple[tuple[Any, ...], ...]
+    code: str,
+    name: str,
+    cast: torch.dtype | None,
+    wanted: tuple[bool, ...],
+    codes: tuple[Code | None, ...],
 ) -> str:
-    """Return the key of a net's regions for such inputs; nothing if it is called as it is.
+    """Return the key of a net's regions for the inputs shown; nothing if it is called as it is.
+
+    `wanted` says whose gradients are, `codes` how those are decoded that are lattice state.
 
     Raises:
         BindError: it draws random numbers, or must be captured and cannot be.
     """
-    model = known(code)
+    model, inputs = known(code), shown()
     module = model.nets.get_submodule(name)
-    key = code, name, cast, forms, *map(_flags, module.parameters())
+    forms = tuple(map(_form, inputs)), wanted, codes
+    key = code, name, cast, forms, _world(inputs), *map(_flags, module.parameters())
     try:
         settings = model.looks[name].settings(module)
     except Refusal as refusal:
         return _called(model, name, str(refusal))
-    now = settings, process_settings(forms[0][3] if forms else torch.device("cpu"))
+    devices = (x.device for x in inputs)
+    now = settings, process_settings(next(devices, torch.device("cpu")))
     if key not in _found or _found[key][0] != now:
         if not any(one[0] == code for one in _found):  # type: ignore[index]
             weakref.finalize(model, _forget, code)
-        _found[key] = now, *_made(code, name, module, cast, [Form(*one) for one in forms])
+        _found[key] = now, *_made(code, name, _Call(module, cast, inputs, wanted, codes))
     _, found, why = _found[key]
     return _called(model, name, why) if why else found
 
@@ -101,21 +112,34 @@ def region_of(leaf: Leaf, wanted: tuple[bool, ...], inputs: tuple[Tensor | Coded
     """Return the key of the regions of a net, where a compiler traces; nothing if it has none."""
     if leaf.capture == "never" or not leaf.code:
         return ""
-    forms = tuple(_form(x, w) for x, w in zip(inputs, wanted, strict=True))
+    codes = tuple([x[1:] if isinstance(x, Coded) else None for x in inputs])
     # What is asked here is guarded: where it is another, this is traced anew.
     ask(space_of(leaf.code, leaf.name), asked(leaf.code, leaf.name))
-    return key_of(leaf.code, leaf.name, leaf.cast, forms)
+    for x in inputs:
+        show(x.raw if isinstance(x, Coded) else x)
+    return key_of(leaf.code, leaf.name, leaf.cast, wanted, codes)
 
 
-def _form(value: Tensor | Coded, wants: bool) -> tuple[Any, ...]:
-    """Return the fields of an input's `Form`."""
-    x, code = (value.raw, value[1:]) if isinstance(value, Coded) else (value, None)
-    return _fixed(x.shape), _fixed(x.stride()), x.dtype, x.device, wants, code
+def _form(x: Tensor) -> Hashable:
+    return named(x.shape), named(x.stride()), x.dtype, x.device
 
 
-def _fixed(sizes: Sequence[int]) -> tuple[int, ...]:
-    """Return sizes that are no symbols."""
-    return tuple([len(range(size)) for size in sizes])
+_worlds: "weakref.WeakKeyDictionary[Any, int]" = weakref.WeakKeyDictionary()
+
+
+def _mode(inputs: Sequence[Tensor]) -> FakeTensorMode:
+    """Return the mode in which a net is traced: that of the compiler if it leaves sizes open.
+
+    It then guards what the net's code asks of those.
+    """
+    is_static = not any(map(is_open, inputs))
+    return FakeTensorMode() if is_static else inputs[0].fake_mode
+
+
+def _world(inputs: Sequence[Tensor]) -> int:
+    """Return a number for what symbols mean, which another trace of a compiler gives others."""
+    env = _mode(inputs).shape_env
+    return 0 if env is None else _worlds.setdefault(env, next(_numbers))
 
 
 def run(leaf: Leaf, key: str, wanted: tuple[bool, ...], inputs: tuple[Tensor | Coded, ...]) -> Any:
@@ -124,7 +148,8 @@ def run(leaf: Leaf, key: str, wanted: tuple[bool, ...], inputs: tuple[Tensor | C
     held = [place.rows(leaf.module)[place.name] for place in found.others]
     given = (*leaf.params, *held, *[x.raw if isinstance(x, Coded) else x for x in inputs])
     out, *kept = found.front(*given)
-    values = (*[given[index] for index in found.direct], *kept)
+    sizes = [given[index].shape[axis] for index, axis in found.sizes]
+    values = (*[given[index] for index in found.direct], *kept, *sizes)
     return out, InRegion(key, values, inputs, wanted)
 
 
@@ -150,9 +175,10 @@ def _zeros(x: Tensor | Coded) -> Tensor:
 
 
 def like(cotangent: Tensor, form: Form) -> Tensor:
-    """Return a cotangent with shape, dtype and strides as they were traced."""
-    out = torch.empty_strided(form.shape, form.stride, dtype=form.dtype, device=cotangent.device)
-    return out.copy_(cotangent)
+    """Return a copy of a cotangent with dtype and strides as they were traced."""
+    back = [form.axes.index(axis) for axis in range(len(form.axes))]
+    dense = cotangent.to(form.dtype).permute(form.axes).clone(memory_format=torch.contiguous_format)
+    return dense.permute(back)
 
 
 def _flags(value: Tensor) -> Hashable:
@@ -161,23 +187,77 @@ def _flags(value: Tensor) -> Hashable:
 
 def _forget(code: str) -> None:
     _regions.pop(code, None)
+    settled.forget(code)
     for key in [one for one in _found if one[0] == code]:  # type: ignore[index]
         vars(PAIRS).pop(_found.pop(key)[1], None)
     for key in [one for one in vars(SPACES) if one.rpartition(" ")[0] == code]:
         delattr(SPACES, key)
 
 
-def _made(
-    code: str, name: str, module: nn.Module, cast: torch.dtype | None, forms: Sequence[Form]
-) -> tuple[str, str]:
+class _Call(NamedTuple):
+    """A call of a net where a compiler traces it, with what that knows of its inputs."""
+
+    module: nn.Module
+    cast: torch.dtype | None
+    inputs: list[Tensor]
+    wanted: tuple[bool, ...]
+    codes: tuple[Code | None, ...]
+
+    def joint(self) -> Joint:
+        """Return the net's graph, where sizes are open if the compiler leaves them so.
+
+        Raises:
+            Refusal: there is none.
+            RestartAnalysis: it settles sizes.
+        """
+        mode = _mode(self.inputs)
+        try:
+            found = trace(self.module, self._sample(mode))
+        except Refusal:
+            settled.check()
+            if mode.shape_env is not None and self._is_traced_settled():
+                settled.settle(self.inputs)
+            raise
+        settled.check()
+        return found
+
+    def wants(self) -> tuple[bool, ...]:
+        """Return whose gradients are wanted, of parameters and inputs."""
+        return (*(x.requires_grad for x in self.module.parameters()), *self.wanted)
+
+    def _is_traced_settled(self) -> bool:
+        try:
+            trace(self.module, self._sample(FakeTensorMode()))
+        except Refusal:
+            return False
+        return True
+
+    def _sample(self, mode: FakeTensorMode) -> Sample:
+        made = []
+        is_settled = mode.shape_env is None
+        for x, wants, code in zip(self.inputs, self.wanted, self.codes, strict=True):
+            shape, stride = (
+                [[hint(one) for one in sizes] if is_settled else sizes]
+                for sizes in (x.shape, x.stride())
+            )
+            with mode:
+                raw = torch.empty_strided(*shape, *stride, dtype=x.dtype, device=x.device)
+                like = raw if code is None else decode(raw, *code)
+                own = torch.empty_strided(
+                    like.shape, like.stride(), dtype=like.dtype, device=like.device
+                )
+            made.append(own.requires_grad_(wants))
+        return Sample([*self.module.parameters()], made, self.cast, mode)
+
+
+def _made(code: str, name: str, call: _Call) -> tuple[str, str]:
     """Make a net's regions; return their key, or else why there are none.
 
     Raises:
         BindError: it draws random numbers.
     """
-    inputs = [_sample(form) for form in forms]
     try:
-        joint = trace(module, Sample([*module.parameters()], inputs, cast))
+        joint = call.joint()
     except Refusal as refusal:
         return "", str(refusal)
     if joint.random:
@@ -187,16 +267,6 @@ def _made(
             "std.nets in the spec"
         )
     key = f"pair_{next(_numbers)}"
-    wants = [x.requires_grad for x in (*module.parameters(), *inputs)]
     regions = _regions.setdefault(code, Regions())
-    setattr(PAIRS, key, paired(joint, wants, [form.code for form in forms], regions))
+    setattr(PAIRS, key, paired(joint, call.wants(), call.codes, regions))
     return key, ""
-
-
-def _sample(form: Form) -> Tensor:
-    """Return a tensor like what the net takes of an input."""
-    like = torch.empty_strided(form.shape, form.stride, dtype=form.dtype, device="meta")
-    if form.code is not None:
-        like = decode(like, *form.code)
-    x = torch.empty_strided(like.shape, like.stride(), dtype=like.dtype, device=form.device)
-    return x.requires_grad_(form.wants)

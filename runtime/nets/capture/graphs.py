@@ -20,6 +20,7 @@ from revc.runtime.nets.capture.memory import Order, is_kernel, storages, tensors
 from revc.runtime.nets.capture.order import least
 from revc.runtime.nets.capture.peak import peak
 from revc.runtime.nets.capture.reuse import Reuse
+from revc.runtime.nets.capture.sizes import is_scalar
 from revc.runtime.nets.capture.trace import Joint
 from revc.runtime.nets.written_over import OUT
 
@@ -74,7 +75,8 @@ class Cut:
     """A joint graph and which nodes ahead of its cotangent are kept for what is behind it.
 
     With `again`, elementwise results of what is kept are made again: with `fused`, those that a
-    compiler makes within what reads them, and no others.
+    compiler makes within what reads them, and no others. `sizes` are the nodes that stand for open
+    sizes of what the graph takes, and what is computed from those alone: they are not kept.
     """
 
     def __init__(self, joint: Joint, again: bool, fused: bool = False) -> None:
@@ -82,6 +84,8 @@ class Cut:
         self.given: list[Node] = list(joint.graph.find_nodes(op="placeholder"))
         self.theirs = [*self.given, *filter(None, [joint.cotangent])]
         (self.out, *found), ahead, behind = _parts(joint)
+        self.sizes = _sizes([*ahead, *behind])
+        behind = [node for node in behind if node not in self.sizes]
         self.found: list[Node | None] = found
         self.place = {node: index for index, node in enumerate(ahead)}
         self.written = {key for node in ahead for key in written_by(node)}
@@ -90,10 +94,11 @@ class Cut:
         needed = pulling.ancestors(ends)
         self.behind = [node for node in behind if node in needed]
         crossing = self._crossing({*ends, *(n for b in self.behind for n in b.all_input_nodes)})
+        crossing -= self.sizes.keys()
         whole = {key for node in self.behind if fused and is_kernel(node)
                  for one in node.all_input_nodes for key, _ in storages(one)}  # fmt: skip
         self.again: set[Node] = self._again(crossing, whole) if again else set()
-        below = {one for node in self.again for one in node.all_input_nodes}
+        below = {one for node in self.again for one in node.all_input_nodes} - self.sizes.keys()
         self.kept = sorted((crossing | below) - self.again, key=self._at)
         needed = order.ancestors([self.out, *self.kept])
         self.front = [node for node in ahead if node in needed]
@@ -146,9 +151,9 @@ class Cut:
         """
         there = {node for node in crossing if node not in self.place}
         there |= {node for node in self.given if "val" not in node.meta}  # a key, which is small
-        there |= set(self.given if self.fused else ())
+        there |= {*self.sizes, *(self.given if self.fused else ())}
         again: set[Node] = set()
-        free = set(self.given)
+        free = {*self.given, *self.sizes}
         for node in sorted(crossing & self.place.keys(), key=self._at):
             chain = self._chain(node, there) or set()
             if chain and {n for link in chain for n in link.all_input_nodes} <= chain | free:
@@ -162,16 +167,27 @@ class Cut:
     def _chain(self, node: Node, there: set[Node]) -> set[Node] | None:
         """Return the nodes that make a node of what is there, None if others are needed."""
         touched = {key for one in (node, *node.all_input_nodes) for key, _ in storages(one)}
-        if node.target not in _CHEAP or not self.written.isdisjoint(touched):
+        if not is_scalar(node) and (
+            node.target not in _CHEAP or not self.written.isdisjoint(touched)
+        ):
             return None
         chain = {node}
         for one in node.all_input_nodes:
-            if one not in there:
+            if one not in there and (is_scalar(one) or not is_scalar(node)):
                 below = self._chain(one, there)
                 if below is None:
                     return None
                 chain |= below
         return chain
+
+
+def _sizes(nodes: Iterable[Node]) -> dict[Node, None]:
+    """Return what stands for open sizes of what a graph takes, in the order of the graph."""
+    found: dict[Node, None] = {}
+    for node in filter(is_scalar, nodes):
+        if all(one.op == "placeholder" or one in found for one in node.all_input_nodes):
+            found[node] = None
+    return found
 
 
 def _parts(joint: Joint) -> tuple[list[Any], list[Node], list[Node]]:

@@ -9,6 +9,8 @@ from torch.fx import Node
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import flop_registry
 
+from revc.runtime.nets.capture.sizes import hint
+
 
 def tensors(node: Node) -> list[Tensor]:
     """Return the fake tensors that a node stands for."""
@@ -21,7 +23,7 @@ def storages(node: Node) -> Iterator[tuple[int, int]]:
     """Yield the storages that a node's tensors lie in, by number, and their bytes."""
     for value in tensors(node):
         storage = value.untyped_storage()
-        yield storage._cdata, storage.nbytes()
+        yield storage._cdata, hint(storage.nbytes())
 
 
 def writes(node: Node) -> list[Node]:

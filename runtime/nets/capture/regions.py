@@ -6,16 +6,18 @@ of others is a copy. State comes as it is held, and is decoded within, so that n
 what it decodes to while the region runs.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 
 from revc.runtime.nets.capture.graphs import Cut
 from revc.runtime.nets.capture.held import Place
 from revc.runtime.nets.capture.memory import storages, tensors
+from revc.runtime.nets.capture.sizes import hint, is_scalar
 from revc.runtime.nets.capture.structure import structure
 from revc.runtime.nets.capture.trace import Joint
 from revc.runtime.nets.capture.views import chain, of_one
@@ -31,14 +33,10 @@ Code = tuple[int, torch.dtype]
 
 
 class Form(NamedTuple):
-    """What a region takes of an input; `wants` a gradient or not. `code` decodes lattice state."""
+    """How a cotangent lies in memory: its dtype, and its axes from the outermost inwards."""
 
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
     dtype: torch.dtype
-    device: torch.device
-    wants: bool = False
-    code: Code | None = None
+    axes: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -46,15 +44,17 @@ class Pair:
     """The regions of a module.
 
     `front` takes parameters, `others` that the module holds, and inputs; it returns the output and
-    residuals. `back` takes those arguments of `front` that `direct` names, the residuals, and a
-    cotangent that looks like `cotangent`: it returns a cotangent for each parameter and input for
-    which `gives` says so. It is None where nothing wants any.
+    residuals. `back` takes those arguments of `front` that `direct` names, the residuals, open
+    `sizes` of arguments of `front` (which, and its axis), and a cotangent that looks like
+    `cotangent`: it returns a cotangent for each parameter and input for which `gives` says so. It
+    is None where nothing wants any.
     """
 
     front: Region
     back: Region | None
     others: tuple[Place, ...]
     direct: tuple[int, ...]
+    sizes: tuple[tuple[int, int], ...]
     gives: tuple[bool, ...]
     cotangent: Form | None
 
@@ -87,6 +87,7 @@ def paired(
     known = dict(zip(cut.given[len(cut.given) - len(codes) :], codes, strict=True))
     views = {node: found for node in cut.kept if (found := chain(node, cut.given))}
     views.update(of_one([node for node in cut.kept if node not in views and node in cut.place]))
+    views = {node: links for node, links in views.items() if _asks_little(links, cut.sizes)}
     ends = dict.fromkeys(views[node][0] if node in views else node for node in cut.kept)
     direct = [node for node in ends if node not in cut.place]
     fresh = [node for node in ends if node in cut.place]
@@ -101,15 +102,46 @@ def paired(
     gives = tuple(w and next(rest) is not None for w in wants)
     (traced,) = [None] if joint.cotangent is None else tensors(joint.cotangent)
     again = [node for links in views.values() for node in links[1:]]
+    pulling = [*again, *cut.pulling]
+    sizes, scalars = _sizes(cut, pulling)
+    direct += [node for node in _sized(scalars) if node not in direct]
     kept = {node: known.get(node) for node in (*direct, *fresh)}
-    back = _back(cut, kept, [*again, *cut.pulling], found) if found else None
+    back = _back(cut, kept, sizes, [*scalars, *pulling], found) if found else None
     return Pair(
         regions.of(joint.module, front, "front"),
         None if back is None else regions.of(joint.module, back, "back"),
-        joint.others, tuple(cut.given.index(node) for node in direct), gives,
-        None if traced is None
-        else Form(tuple(traced.shape), traced.stride(), traced.dtype, traced.device),
+        joint.others, tuple(cut.given.index(node) for node in direct),
+        tuple((cut.given.index(node.all_input_nodes[0]), node.args[1]) for node in sizes), gives,
+        None if traced is None else Form(traced.dtype, _axes(traced)),
     )  # fmt: skip
+
+
+def _asks_little(links: Iterable[Node], sizes: Container[Node]) -> bool:
+    """Say whether views can be made from open sizes of what a graph takes."""
+    scalars = (one for link in links for one in link.all_input_nodes if is_scalar(one))
+    return all(one in sizes for one in scalars)
+
+
+def _axes(x: Tensor) -> tuple[int, ...]:
+    """Return the axes of a dense tensor by stride, the longest first."""
+    strides = [hint(one) for one in x.stride()]
+    return tuple(sorted(range(x.dim()), key=lambda axis: -strides[axis]))
+
+
+def _sizes(cut: Cut, nodes: Iterable[Node]) -> tuple[list[Node], list[Node]]:
+    """Return the open sizes that nodes hang on, and what is computed from those."""
+    waiting, needed = [*nodes], set[Node]()
+    while waiting:
+        found = {one for one in waiting.pop().all_input_nodes if one in cut.sizes} - needed
+        needed |= found
+        waiting += found
+    ends = [node for node in cut.sizes if node in needed and node.target is aten.sym_size.int]
+    return ends, [node for node in cut.sizes if node in needed and node not in ends]
+
+
+def _sized(scalars: Iterable[Node]) -> list[Node]:
+    """Return the arguments of a graph that scalars are asked of."""
+    return [n for one in scalars for n in one.all_input_nodes if n.op == "placeholder"]
 
 
 def _decoded(graph: Graph, node: Node, code: Code | None) -> Node:
@@ -117,11 +149,15 @@ def _decoded(graph: Graph, node: Node, code: Code | None) -> Node:
 
 
 def _back(
-    cut: Cut, kept: Mapping[Node, Code | None], nodes: Sequence[Node], ends: Sequence[Node]
+    cut: Cut,
+    kept: Mapping[Node, Code | None],
+    sizes: Sequence[Node],
+    nodes: Sequence[Node],
+    ends: Sequence[Node],
 ) -> Graph:
     """Return the graph that pulls back from what is kept, of which some is to be decoded."""
     graph, new = Graph(), dict[Node, Node]()
-    given = [*kept, *filter(None, [cut.joint.cotangent])]
+    given = [*kept, *sizes, *filter(None, [cut.joint.cotangent])]
     for index, node in enumerate(given):
         new[node] = graph.placeholder(f"kept_{index}")
         new[node].meta = dict(node.meta)
@@ -136,11 +172,27 @@ def _back(
 def _apart(
     graph: Graph, ends: Iterable[Node], given: Iterable[Node], new: dict[Node, Node]
 ) -> list[Node]:
-    """Return what a graph returns, copied where it lies in memory of what it takes or returns."""
+    """Return what a graph returns, copied where it lies in memory of what it takes or returns.
+
+    So is what does not begin where its memory does: Inductor (2.13) would begin as far behind it
+    once more where it reads that. It drops a copy that looks as what is copied, hence `_anew`.
+    """
     taken, found = {key for node in given for key, _ in storages(node)}, []
     for node in ends:
         keys = {key for key, _ in storages(node)}
         copies = not taken.isdisjoint(keys)
         taken |= keys
-        found.append(graph.call_function(aten.clone.default, (new[node],)) if copies else new[node])
+        made = graph.call_function(aten.clone.default, (new[node],)) if copies else new[node]
+        found.append(made if copies or not _is_inside(node) else _anew(graph, node, made))
     return found
+
+
+def _is_inside(node: Node) -> bool:
+    return any(hint(x.storage_offset()) != 0 for x in tensors(node))
+
+
+def _anew(graph: Graph, node: Node, made: Node) -> Node:
+    """Return a value that is computed from another, and is the same."""
+    (x,) = tensors(node)
+    inverse = aten.logical_not.default if x.dtype == torch.bool else aten.neg.default
+    return graph.call_function(inverse, (graph.call_function(inverse, (made,)),))

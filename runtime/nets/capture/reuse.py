@@ -6,6 +6,7 @@ import torch
 from torch.fx import Graph, Node
 
 from revc.runtime.nets.capture.memory import storages, tensors
+from revc.runtime.nets.capture.sizes import hint, named
 from revc.runtime.nets.written_over import OUT
 
 
@@ -46,7 +47,7 @@ class Reuse:
     def _write_over(self, node: Node, index: int) -> None:
         (made,) = tensors(node)
         homes = [self.home(key) for one in node.all_input_nodes for key, _ in storages(one)]
-        for operand in node.all_input_nodes:
+        for operand in filter(tensors, node.all_input_nodes):
             key = self.home(next(storages(operand))[0])
             dies = self.last[key] == index and key not in self._fixed
             if dies and homes.count(key) == 1 and _fits(operand, made):
@@ -61,8 +62,8 @@ def _fits(operand: Node, made: torch.Tensor) -> bool:
     """Say whether a result may lie where a value is, which fills its storage."""
     (value,) = tensors(operand)
     return (
-        value.shape == made.shape
-        and value.stride() == made.stride()
+        named(value.shape) == named(made.shape)
+        and named(value.stride()) == named(made.stride())
         and value.dtype == made.dtype
-        and value.numel() * value.element_size() == value.untyped_storage().nbytes()
+        and hint(value.numel()) * value.element_size() == hint(value.untyped_storage().nbytes())
     )

@@ -7,6 +7,7 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from revc.runtime.nets.capture.memory import tensors
+from revc.runtime.nets.capture.sizes import named
 
 
 def structure(graph: Graph) -> Hashable | None:
@@ -43,4 +44,4 @@ class _Name(str):
 def _form(node: Node) -> tuple[Hashable, ...]:
     if node.op != "placeholder":
         return ()
-    return tuple((tuple(x.shape), x.stride(), x.dtype, x.device) for x in tensors(node))
+    return tuple((named(x.shape), named(x.stride()), x.dtype, x.device) for x in tensors(node))

@@ -5,10 +5,12 @@ with gradients recorded, and the backward code of hand-written autograd Function
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._dispatch.python import enable_python_dispatcher
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -35,6 +37,7 @@ from revc.runtime.nets.capture.memory import storages, tensors, written_by
 from revc.runtime.nets.capture.others_random import unmoved
 from revc.runtime.nets.capture.reads import reads
 from revc.runtime.nets.capture.refusal import Refusal
+from revc.runtime.nets.capture.sizes import has_hint, is_scalar, unite
 from revc.runtime.nets.leaf import HOOKS, hooks_of_all, is_hooked
 
 
@@ -42,12 +45,14 @@ class Sample(NamedTuple):
     """What a module is traced for.
 
     `params` stand for its parameters, in order, and of them and `inputs` those require a gradient
-    whose gradient may be asked for. `cast` is the dtype of autocast, None without.
+    whose gradient may be asked for. `cast` is the dtype of autocast, None without. Inputs whose
+    sizes are open are fake tensors of `mode`, as all are that have one.
     """
 
     params: Sequence[Tensor]
     inputs: Sequence[Tensor]
     cast: torch.dtype | None
+    mode: FakeTensorMode | None = None
 
 
 class Joint(NamedTuple):
@@ -84,9 +89,9 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
         if type(value) not in (Tensor, nn.Parameter, FakeTensor):
             raise Refusal(f"`{place.full}` is a {type(value).__name__}, not a plain tensor")
     with _disable_current_modes():
-        mode = FakeTensorMode()
+        mode = sample.mode or FakeTensorMode()
         params = [_fake(mode, value) for value in sample.params]
-        inputs = [_fake(mode, value) for value in sample.inputs]
+        inputs = [*sample.inputs] if sample.mode else [_fake(mode, x) for x in sample.inputs]
         own = [value for _, value in module.named_parameters()]
         if len(own) != len(params):
             raise Refusal("it has more or fewer parameters than the run began with")
@@ -96,19 +101,20 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
         for place, value in places(module):
             if id(value) not in seen:
                 seen.add(id(value))
-                others[place] = mode.from_tensor(value.detach())
+                others[place] = mode.from_tensor(value.detach(), static_shapes=True)
                 pairs.append((value, others[place]))
         twin = double(module, pairs)
         for part in twin.modules():
             for name in HOOKS:  # those of an audit, which look at what is computed
                 getattr(part, name).clear()
-        call = _Call(twin, sample.cast)
+        call = _Call(twin, sample.cast, mode.shape_env is not None)
         with mode:
             found = call.traced(params, [*others.values()], inputs)
             if random_attention(found.graph):
                 with sdpa_kernel(SDPBackend.MATH):
                     found = call.traced(params, [*others.values()], inputs)
             _drop_aliases(found.graph)
+            unite(found.graph)
             random = keyed(found.graph, call.cotangent)
             found.recompile()
     return Joint(found, tuple(others), call.cotangent, random)
@@ -124,7 +130,8 @@ def _drop_aliases(graph: Graph) -> None:
 
 
 def _fake(mode: FakeTensorMode, value: Tensor) -> Tensor:
-    return mode.from_tensor(value.detach()).requires_grad_(value.requires_grad)
+    fake = mode.from_tensor(value.detach(), static_shapes=True)
+    return fake.requires_grad_(value.requires_grad)
 
 
 _FOREIGN = (
@@ -161,8 +168,8 @@ _PARTS: dict[Any, Any] = {torch.ops.aten._safe_softmax.default: _safe_softmax}
 class _Call:
     """A call of a module whose tensors are fake, and all that pulls it back."""
 
-    def __init__(self, module: nn.Module, cast: torch.dtype | None) -> None:
-        self.module, self.cast = module, cast
+    def __init__(self, module: nn.Module, cast: torch.dtype | None, is_open: bool) -> None:
+        self.module, self.cast, self.is_open = module, cast, is_open
         self.cotangent: Node | None = None
 
     def traced(
@@ -176,8 +183,9 @@ class _Call:
         held = [*params, *others, *inputs]
         parts = [*self.module.modules()]
         before, there, read = notes(self.module), [*map(id, _held(self.module))], reads(parts).marks
+        written = [x._version for x in held]
         try:
-            with torch.enable_grad(), unmoved():
+            with torch.enable_grad(), unmoved(), self._dispatcher():
                 tracing = make_fx(lambda p, _, x: self._joint(p, x), _PARTS)
                 found = tracing(params, others, inputs)
         except _FOREIGN as error:
@@ -189,19 +197,29 @@ class _Call:
             raise Refusal(f"it changes `{other[0]}`, which its code finds by name")
         if any(x.layout != torch.strided for n in found.graph.nodes for x in tensors(n)):
             raise Refusal("it makes sparse tensors")
-        if there != [*map(id, _held(self.module))] or self.writes(found, held):
+        if (
+            there != [*map(id, _held(self.module))]
+            or written != [x._version for x in held]
+            or self.writes(found)
+        ):
             raise Refusal("it writes to what it takes or holds")
         for node in found.graph.nodes:
+            if is_scalar(node) and not has_hint(node):
+                raise Refusal("its numbers decide what sizes there are")
             if node.target in _BLIND:
                 raise Refusal(f"{node.target} hands on what Python cannot hold")
         return found
 
-    def writes(self, found: GraphModule, held: list[Tensor]) -> bool:
+    def _dispatcher(self) -> AbstractContextManager[Any]:
+        """Return what lets operators take open sizes that are made of others in C++."""
+        return enable_python_dispatcher() if self.is_open else nullcontext()
+
+    def writes(self, found: GraphModule) -> bool:
         """Say whether the graph, or a kernel that hides it, writes to tensors that it is given."""
         given = [node for node in found.graph.nodes if node.op == "placeholder"]
         theirs = {key for node in given for key, _ in storages(node)}
         written = {key for node in found.graph.nodes for key in written_by(node)}
-        return any(x._version for x in held) or not theirs.isdisjoint(written)
+        return not theirs.isdisjoint(written)
 
     def _joint(self, params: list[Tensor], inputs: list[Tensor]) -> Any:
         """Compute with the tensors that the module holds, which are those given, and pull back."""

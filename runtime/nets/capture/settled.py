@@ -1,0 +1,96 @@
+"""Sizes that code of a compiler has as numbers: those that a net's code settles.
+
+Torch (2.13) forgets which symbols a region hangs on where one of them becomes a number after the
+region was traced. So a size that a net's code turns out to settle, say by handing it to a kernel
+as a number, is settled where a run begins, and the trace begins anew.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
+
+from revc.runtime.nets.capture.sizes import named
+
+_settled: dict[str, set[tuple[int, int]]] = {}
+"""Of each model, by its code, which axes of which inputs are numbers in compiled code."""
+
+
+class _Begun(threading.local):
+    """The inputs of the run that this thread traces, and their sizes as it began."""
+
+    def __init__(self) -> None:
+        self.code = ""
+        self.inputs: list[tuple[FakeTensor, tuple[int | str, ...]]] = []
+
+
+_begun = _Begun()
+
+
+def begin(code: str, inputs: Sequence[Tensor]) -> None:
+    """Settle what is to be settled of a run's inputs, where Dynamo begins to trace it."""
+    from torch._dynamo.comptime import comptime
+
+    comptime(_begin)
+    for x in inputs:  # noqa: B007  # which `_settle` looks up
+        comptime(_settle)
+
+
+def _begin(context: Any) -> None:
+    _begun.code, _begun.inputs = context.get_local("code").as_python_constant(), []
+
+
+def _settle(context: Any) -> None:
+    x, wanted = context.get_local("x").as_fake(), _settled.get(_begun.code, ())
+    for axis, size in enumerate(x.shape):
+        if (len(_begun.inputs), axis) in wanted:
+            int(size)
+    _begun.inputs.append((x, named(x.shape)))
+
+
+def check() -> None:
+    """Have the trace begin anew if a size of the run's inputs was settled since it began.
+
+    Raises:
+        RestartAnalysis: one was, which is Dynamo's to catch.
+    """
+    _again({
+        (index, axis)
+        for index, (x, before) in enumerate(_begun.inputs)
+        for axis, (now, was) in enumerate(zip(named(x.shape), before, strict=True))
+        if now != was
+    })  # fmt: skip
+
+
+def settle(tensors: Iterable[FakeTensor]) -> None:
+    """Have the trace begin anew, with sizes as numbers that those of some tensors hang on.
+
+    Raises:
+        RestartAnalysis: there are some, which is Dynamo's to catch.
+    """
+    symbols = {one for x in tensors for size in (*x.shape, *x.stride()) for one in _symbols(size)}
+    _again({
+        (index, axis)
+        for index, (x, _) in enumerate(_begun.inputs)
+        for axis, size in enumerate(x.shape)
+        if not symbols.isdisjoint(_symbols(size))
+    })  # fmt: skip
+
+
+def _symbols(size: Any) -> set[Any]:
+    return set() if isinstance(size, int) else {*size.node.expr.free_symbols}
+
+
+def _again(found: set[tuple[int, int]]) -> None:
+    from torch._dynamo.exc import RestartAnalysis
+
+    if found:
+        _settled.setdefault(_begun.code, set()).update(found)
+        raise RestartAnalysis(restart_reason="a net settles sizes of the program's inputs")
+
+
+def forget(code: str) -> None:
+    """Forget a model."""
+    _settled.pop(code, None)
