@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import coder_gpu, coder_warp, lm_groups, lm_measures, on_cuda
+from benchmarks import coder_gpu, coder_warp, lm_groups, lm_measures, on_cuda, streaming
 from benchmarks.attentions import KINDS
 from benchmarks.gpu_clock import Clock
 from benchmarks.lm_arms import build as language_model
@@ -31,7 +31,7 @@ CARD = 16.0
 
 CUDA_TESTS = [
     "tests/bits/test_cuda.py", "tests/run/test_cuda.py", "tests/run/test_cuda_graph.py",
-    "tests/run/test_fused_state.py",
+    "tests/run/test_fused_state.py", "tests/metered/test_fused.py",
 ]  # fmt: skip
 WAYS = {
     "": (1.0, torch.float32),
@@ -222,6 +222,11 @@ def _long(label: str, arm: str, size: Size) -> Iterator[Row]:
     yield Row(f"step, {label}", seconds, "s")
 
 
+def streams(clock: Clock) -> Iterator[Row]:
+    """A tape that streams to host memory: what of it the device holds, and step times."""
+    yield from clock.rows("streaming", lambda: streaming.rows("full", "cuda"))
+
+
 GROUPS: dict[str, Callable[[Clock], Iterator[Row]]] = {
     "tests": tests,
     "exactness": exactness,
@@ -229,6 +234,7 @@ GROUPS: dict[str, Callable[[Clock], Iterator[Row]]] = {
     "steps": steps,
     "batches": batches,
     "language": language,
+    "streaming": streams,
     "depth": depth,
     "contexts": contexts,
     "training": training,

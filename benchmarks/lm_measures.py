@@ -77,11 +77,11 @@ def step_seconds(arms: list[str], setting: str, device: str) -> dict[str, list[f
     times: dict[str, list[float]] = {arm: [] for arm in arms}
     for _ in range(at.rounds):
         for arm, model in made.items():
-            times[arm].append(_timed(model, inputs))
+            times[arm].append(timed(model, inputs))
     return times
 
 
-def _timed(model: nn.Module, inputs: tuple[Tensor, Tensor]) -> float:
+def timed(model: nn.Module, inputs: tuple[Tensor, Tensor]) -> float:
     """Return the seconds of a step that starts without gradients; on the CPU, the process's."""
     model.zero_grad()
     cuda = inputs[0].is_cuda

@@ -230,6 +230,7 @@ def played() -> Iterator[Played]:
         patch("revc.runtime.bits.engine.backend", chosen),
         patch("revc.runtime.bits.stack.backend", chosen),
         patch("revc.runtime.state.device._loaded", lambda: None),  # operators stand for kernels
+        patch("revc.runtime.metered.device._loaded", lambda _name: None),
         patch("revc.runtime.bits.gpu.grid.snapped", _snapped(device)),
         patch("revc.runtime.bits.gpu.grid.kept", _kept(device)),
         _lifting_first(),

@@ -25,6 +25,9 @@ from revc.runtime.bits.state import LaneState, blank
 PIECE_WORDS = 1 << 21
 """Words of spare room that a push on the CPU asks for at a time."""
 
+WINDOW = 4
+"""Blocks that may lie in memory of a stack that spills before the host waits to know better."""
+
 SPARE_ROWS = 8
 """Rows above the fullest lane of a stack that is trimmed: what exchanges that shrink it need."""
 
@@ -178,11 +181,19 @@ class Engine:
             self.overwritten = self.pops
             self.state.resize(rows)
 
+    def look(self, store: SpillStore) -> None:
+        """Tighten the bounds; where more than a window may lie in memory, wait for an earlier look.
+
+        A host that runs ahead of its device would otherwise never know that rows can go out, nor
+        that none are needed back. It still runs ahead by what was launched since that look.
+        """
+        self.bounds.observe(self.state.fill, self.bounds.high > WINDOW * store.block)
+
     def spill_rows(self, store: SpillStore) -> None:
         """Move whole blocks that lie under every lane's top to the store."""
         if self.bounds.high < 2 * store.block:
             return
-        self.bounds.observe(self.state.fill)
+        self.look(store)
         blocks = self.bounds.low // store.block - 1
         if blocks <= 0:
             return
@@ -202,7 +213,7 @@ class Engine:
         """
         if self.bounds.low > words or not store.rows:
             return
-        self.bounds.observe(self.state.fill)
+        self.look(store)
         while self.bounds.low <= words and store.rows:
             rows, held = store.block, self.bounds.high + 1
             if held + rows + 2 > self.state.capacity:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from revc.runtime.bits.chunkfile import ChunkFile
 from revc.runtime.bits.chunks import ROWS, TOPS, Chunk, open_to_read, read_chunk, read_header
+from revc.runtime.bits.copies import Copies, copies_for
 from revc.runtime.bits.errors import (
     ContainerError,
     DamagedTapeError,
@@ -64,6 +65,7 @@ class FileSpill:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="tape-spill")
         self._pending: list[Future[None]] = []
         self._ahead: Future[Chunk] | None = None
+        self._copies: Copies[Any] | None = None
 
     @property
     def rows(self) -> int:
@@ -74,14 +76,15 @@ class FileSpill:
         """Append a block int16 [block, N]; the caller may overwrite its memory at once."""
         self._forget_ahead()
         self._count += 1
-        host, ready = to_host(rows)
-        self._submit(lambda: self._write(ROWS, host, ready))
+        copies = self._copies = self._copies or copies_for(rows.device)
+        parcel = copies.out(rows)
+        self._submit(lambda: self._write(ROWS, copies.on_host(parcel)))
 
     def mark(self, snapshot: Callable[[], Tensor]) -> None:
         """Record the rest of the stack, if ``marks`` are wanted."""
         if self.marks:
             rest = snapshot()
-            self._submit(lambda: self._write(TOPS, rest, None))
+            self._submit(lambda: self._write(TOPS, rest))
 
     def take(self, device: torch.device) -> Tensor:
         """Remove the last block and give it as int16 [block, N] on ``device``.
@@ -165,9 +168,7 @@ class FileSpill:
                 "whose tape streams to a file is undone where it was made"
             )
 
-    def _write(self, kind: bytes, data: Tensor, ready: torch.cuda.Event | None) -> None:
-        if ready:
-            ready.synchronize()
+    def _write(self, kind: bytes, data: Tensor) -> None:
         self._file.append(kind, data.numpy().tobytes())
 
     def _forget_ahead(self) -> None:
@@ -177,17 +178,6 @@ class FileSpill:
             ahead, self._ahead = self._ahead, None
             chunk = ahead.result()
             self._submit(lambda: self._file.restore(chunk))
-
-
-def to_host(rows: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
-    """A copy of ``rows`` in host memory, and when it will be there."""
-    if rows.device.type != "cuda":
-        return rows.clone(), None
-    host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True, device="cpu")
-    host.copy_(rows, non_blocking=True)
-    ready = torch.cuda.Event()
-    ready.record(torch.cuda.current_stream(rows.device))
-    return host, ready
 
 
 def recover(

@@ -96,6 +96,11 @@ def window_length(
     family: str, symbols: Tensor, weight: Tensor, loc: Tensor, scale: Tensor, bounded: bool = False
 ) -> Tensor:
     """Length int64 of symbols [...] in 2**-32 bit under grid parameters [..., C]."""
+    if symbols.device.type == "cuda":
+        from revc.runtime.bits.gpu.length import window_lengths  # Triton is imported there alone
+
+        regular = window.REGULAR[bounded]
+        return window_lengths(family, symbols, weight, loc, scale, regular, bounded)
     return window.interval(family, symbols, weight, loc, scale, bounded).length()
 
 

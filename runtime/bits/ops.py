@@ -30,7 +30,7 @@ from revc.runtime.bits.checks import (
 )
 from revc.runtime.bits.engine import engine_of
 from revc.runtime.bits.exchange import exchange
-from revc.runtime.bits.tables import window_tensors
+from revc.runtime.bits.tables import guide_tensors, window_tensors
 from revc.runtime.bits.window import REGULAR
 
 NAMESPACE = "revc_bits"
@@ -158,7 +158,7 @@ def pop_mixture(
     engine = engine_of(token)
     out, flat = new_symbols(engine, shape, torch.int32)
     arguments = mixture_parameters(engine, out.shape, weight, loc, scale)
-    tables = window_tensors(family, flat.device)[:4]
+    tables = (*window_tensors(family, flat.device)[:4], *guide_tensors(family, flat.device))
     engine.pop("pop_mixture", flat, 3, *arguments, REGULAR[bounded], *tables)
     token[1] += 1
     return out

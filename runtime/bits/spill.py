@@ -8,11 +8,12 @@ backward pass finds its words waiting.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from revc.runtime.bits.copies import Copies, Parcel, copies_for
 from revc.runtime.bits.errors import LaneError
 
 
@@ -30,7 +31,10 @@ class SpillStore(Protocol):
         """Append a block int16 [block, N]; the caller may overwrite its memory at once."""
 
     def take(self, device: torch.device) -> Tensor:
-        """Remove the last block and give it as int16 [block, N] on ``device``."""
+        """Remove the last block and give it as int16 [block, N] on ``device``.
+
+        It is to be read before the next call.
+        """
 
     def blocks(self) -> list[Tensor]:
         """All blocks from the floor up, on the CPU, without removing them."""
@@ -45,42 +49,44 @@ class SpillStore(Protocol):
         """Drop all blocks and free what holds them."""
 
 
+BLOCK_BYTES = 1 << 21
+"""What a block is about: long enough for a bus to run at its speed, short beside a device."""
+
+
+def block_for(lanes: int) -> int:
+    """Rows of a block for a stack of ``lanes`` lanes in all, in [2, 1024]."""
+    return min(1024, max(2, BLOCK_BYTES // (2 * max(1, lanes))))
+
+
 class HostSpill:
     """Blocks of ``block`` rows in host memory; from CUDA pinned, and copied beside the computation.
+
+    ``copies`` is what takes them there and back, by default what the device of the first block
+    asks for.
 
     Raises:
         LaneError: a block of fewer than 2 rows.
     """
 
-    def __init__(self, block: int = 1024) -> None:
+    def __init__(self, block: int = 1024, copies: Copies[Any] | None = None) -> None:
         if block < 2:
             raise LaneError(f"a block has at least 2 rows, not {block}")
         self.block = block
-        self._held: list[tuple[Tensor, torch.cuda.Event | None]] = []
-        self._ahead: tuple[Tensor, torch.cuda.Event] | None = None
-        self._stream: torch.cuda.Stream | None = None
+        self._copies = copies
+        self._held: list[Parcel[Any]] = []
 
     @property
     def rows(self) -> int:
         """How many rows it holds, a multiple of ``block``."""
-        return self.block * (len(self._held) + int(self._ahead is not None))
+        return self.block * len(self._held)
+
+    def on_device(self) -> int:
+        """Bytes of the stack's device that blocks pass through on their way."""
+        return self._copies.held() if self._copies else 0
 
     def put(self, rows: Tensor) -> None:
         """Append a block int16 [block, N]; the caller may overwrite its memory at once."""
-        self._return_ahead()
-        if rows.device.type != "cuda":
-            self._held.append((rows.clone(), None))
-            return
-        self._stream = self._stream or torch.cuda.Stream(rows.device)
-        kept = rows.clone()
-        self._stream.wait_stream(torch.cuda.current_stream(rows.device))
-        with torch.cuda.stream(self._stream):
-            host = torch.empty(kept.shape, dtype=kept.dtype, pin_memory=True, device="cpu")
-            host.copy_(kept, non_blocking=True)
-            kept.record_stream(self._stream)
-            done = torch.cuda.Event()
-            done.record()
-        self._held.append((host, done))
+        self._held.append(self._for(rows.device).out(rows))
 
     def take(self, device: torch.device) -> Tensor:
         """Remove the last block and give it as int16 [block, N] on ``device``.
@@ -88,26 +94,17 @@ class HostSpill:
         Raises:
             IndexError: there is none.
         """
-        if device.type != "cuda":
-            return self._held.pop()[0]
-        if self._ahead is None:
-            self._fetch(device)
-        if self._ahead is None:
+        if not self._held:
             raise IndexError("take from an empty store")
-        rows, ready = self._ahead
-        self._ahead = None
-        torch.cuda.current_stream(device).wait_event(ready)
-        rows.record_stream(torch.cuda.current_stream(device))
-        self._fetch(device)
+        copies = self._for(device)
+        rows = copies.back(self._held.pop())
+        if self._held:
+            copies.call(self._held[-1])
         return rows
 
     def blocks(self) -> list[Tensor]:
         """All blocks from the floor up, on the CPU, without removing them."""
-        self._return_ahead()
-        for _, done in self._held:
-            if done:
-                done.synchronize()
-        return [rows for rows, _ in self._held]
+        return [self._copies.on_host(parcel) for parcel in self._held] if self._copies else []
 
     def mark(self, snapshot: Callable[[], Tensor]) -> None:
         """Nothing outlives the process here, so there is nothing to mark."""
@@ -117,24 +114,8 @@ class HostSpill:
 
     def close(self) -> None:
         """Drop all blocks, also one that is on its way."""
-        self._held, self._ahead = [], None
+        self._held = []
 
-    def _fetch(self, device: torch.device) -> None:
-        """Start to copy the last block to ``device``."""
-        if not self._held:
-            return
-        self._stream = self._stream or torch.cuda.Stream(device)
-        host, _ = self._held.pop()
-        with torch.cuda.stream(self._stream):
-            rows = host.to(device, non_blocking=True)
-            ready = torch.cuda.Event()
-            ready.record()
-        self._ahead = rows, ready
-
-    def _return_ahead(self) -> None:
-        """Put a block that was fetched too early back in its place."""
-        if self._ahead:
-            rows, ready = self._ahead
-            ready.synchronize()
-            self._held.append((rows.cpu().pin_memory(), None))
-            self._ahead = None
+    def _for(self, device: torch.device) -> Copies[Any]:
+        self._copies = self._copies or copies_for(device)
+        return self._copies

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from revc.runtime.cotangents import zeros_for
+from revc.runtime.metered.coding import Coding
+from revc.runtime.metered.device import length_kernels
 from revc.runtime.metered.lengths import by_example, sequence_length
 from revc.runtime.metered.lengths_vjp import reparameterise_vjp, sequence_length_vjp
 from revc.runtime.metered.plan import Site
@@ -32,11 +34,18 @@ def count(
 ) -> None:
     """Add ``sign`` times the length of a register's values to its row."""
     at = sites[site].coding
-    value = coded(raw, at, lengths.dtype)
-    found = sequence_length(at.family, value, params, at.step, at.components, n=at.size, p=at.p)
+    found = _length(at, raw, params, lengths.dtype)
     if at.residue == "write" and at.kind == "lattice" and at.unit > 1:
         found = found + math.log2(at.unit) * (raw.numel() / max(raw.shape[0], 1))
     lengths[sites[site].row].add_(found.to(lengths.dtype), alpha=sign)
+
+
+def _length(at: Coding, raw: Tensor, params: Tensor | None, dtype: torch.dtype) -> Tensor:
+    kernels = length_kernels(at, raw, params, dtype)
+    if kernels is not None:
+        return kernels.sequence_length(raw, params, at.step, at.unit)
+    value = coded(raw, at, dtype)
+    return sequence_length(at.family, value, params, at.step, at.components, n=at.size, p=at.p)
 
 
 def count_vjp(
@@ -49,9 +58,13 @@ def count_vjp(
         return zeros_for(raw), None if params is None else torch.zeros_like(params)
     if params is None:
         return zeros_for(raw), None
+    d_length = d_lengths[sites[site].row] * sign
+    kernels = length_kernels(at, raw, params, d_lengths.dtype)
+    if kernels is not None:
+        return kernels.sequence_length_vjp(d_length, raw, params, at.step, at.unit)
     value = coded(raw, at, d_lengths.dtype)
     d_value, d_params = sequence_length_vjp(
-        at.family, d_lengths[sites[site].row] * sign, value, params, at.step, at.components
+        at.family, d_length, value, params, at.step, at.components
     )
     return zeros_for(raw) if d_value is None else d_value, d_params
 
@@ -63,6 +76,9 @@ def drawn_vjp(
     at, meter = sites[site].coding, sites[site].meter
     if params is None or at.kind == "label" or _is_given(bits, meter):
         return None
+    kernels = length_kernels(at, raw, params, cotangent.dtype)
+    if kernels is not None:
+        return kernels.reparameterise_vjp(cotangent, raw, params, at.step, at.unit)
     value = coded(raw, at, cotangent.dtype)
     return reparameterise_vjp(at.family, cotangent, value, params, at.step, at.components)
 

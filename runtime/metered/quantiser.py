@@ -11,6 +11,7 @@ from torch import Tensor
 
 from revc.runtime.bits import host
 from revc.runtime.metered.coding import Coding
+from revc.runtime.metered.device import part_kernels
 from revc.runtime.state.lattice import INTEGERS
 
 
@@ -31,6 +32,9 @@ def split(value: Tensor, coding: Coding) -> Parts:
         return Parts(index.to(torch.int32), value - index * coding.step)
     if coding.unit == 1:
         return Parts(value.to(torch.int32), None)
+    kernels = part_kernels(coding, value)
+    if kernels is not None:
+        return Parts(*kernels.split(value, coding.unit))
     shifted = value.long().add_(coding.unit // 2)
     index = _divide(shifted, coding.unit)
     return Parts(index.to(torch.int32), shifted.sub_(index.mul_(coding.unit)))

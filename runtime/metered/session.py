@@ -17,7 +17,7 @@ from revc.runtime.bits.constants import UNIT
 from revc.runtime.bits.engine import new_token
 from revc.runtime.bits.errors import DamagedTapeError, LaneError, ReservoirExhaustedError
 from revc.runtime.bits.filespill import FileSpill
-from revc.runtime.bits.spill import HostSpill
+from revc.runtime.bits.spill import HostSpill, block_for
 from revc.runtime.findings import Findings
 from revc.runtime.metered import verdicts
 from revc.runtime.metered.books import Books, Moved
@@ -138,7 +138,7 @@ class Session:
 
     def _store(self, spill: str | Path) -> HostSpill | FileSpill:
         if spill == "host":
-            return HostSpill()
+            return HostSpill(block_for(self.sequences * self.lanes))
         path = str(Path(spill).resolve())
         with _files_lock:
             earlier = _files.get(path)

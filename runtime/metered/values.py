@@ -10,6 +10,7 @@ from revc.runtime.bits import BitStack, host
 from revc.runtime.bits.dist import Distribution, FloatBits, Uniform
 from revc.runtime.bits.dist.uniform import WideUniform
 from revc.runtime.metered.coding import Coding
+from revc.runtime.metered.device import part_kernels
 from revc.runtime.metered.quantiser import Parts, merge, overflows, split, whole
 from revc.runtime.state.lattice import INTEGERS
 
@@ -58,6 +59,11 @@ def merged(stack: BitStack, parts: Parts, coding: Coding) -> Tensor:
     """Return the values of parts, having checked that the lattice holds them."""
     text = f"a value was drawn that a lattice of {coding.width} bits does not hold"
     if coding.kind == "lattice" and coding.width < 64 and host.waits(stack.device):
+        kernels = part_kernels(coding, parts.index)
+        if kernels is not None:
+            raw, bad = kernels.join(parts.index, parts.residue, coding.unit, coding.dtype)
+            stack.engine.faults.symbol(bad, text)
+            return raw
         value = whole(parts, coding)  # which one look at what became of it spares a dozen others
         raw = value.to(coding.dtype)
         stack.engine.faults.symbol((raw != value).any(), text)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from revc.errors import BindError
 from revc.runtime.interface import Interface
 from revc.runtime.keeping import Values
 from revc.runtime.metered import run_ops
@@ -25,6 +24,7 @@ from revc.runtime.run.holder import Ran
 from revc.runtime.run.intake import admit_compiled, extremes
 from revc.runtime.run.lowering import lower
 from revc.runtime.run.modes import RunMode, canonical
+from revc.runtime.run.tied import tie
 from revc.runtime.run.traced_nets import brought, nets_of, tensors_of
 from revc.runtime.state import drift
 from revc.runtime.state.alloc_health import new_health
@@ -237,32 +237,8 @@ def _pull(
         found += [None] * count if grads is None else list(grads)
     wrong = list(out) if at.exact else drift.drifted(list(out), checks, raw, model.drift)
     if wrong:
-        add_to_one(found, needed, inputs, guard.verify(torch.cat(wrong), ctx.rows, model.key))
+        tie(found, needed, inputs, guard.verify(torch.cat(wrong), ctx.rows, model.key))
     if token:
         forth = run_ops.come_forth(token[0], ticket[0], at.exact, device)
-        add_to_one(found, needed, inputs, forth)
+        tie(found, needed, inputs, forth)
     return found
-
-
-def add_to_one(
-    found: list[Tensor | None], needed: Sequence[bool], inputs: int, zero: Tensor
-) -> None:
-    """Make a gradient that somebody gets depend on a check, or the compiler drops the check.
-
-    That is the smallest of a parameter. Of the `inputs`, which come first, sizes may be open.
-
-    Raises:
-        BindError: nobody gets one.
-    """
-    pairs = enumerate(zip(found, needed, strict=True))
-    given = [i for i, (grad, needs) in pairs if needs and grad is not None]
-    if not given:
-        raise BindError(
-            "this backward pass gives no gradient that its checks could hang on: under "
-            "torch.compile an input or a parameter of the program must require one"
-        )
-    own = [(found[i].numel(), i) for i in given if i >= inputs]  # type: ignore[union-attr]
-    index = min(own)[1] if own else given[0]
-    grad = found[index]
-    if grad is not None:
-        found[index] = grad + zero.to(grad.dtype)

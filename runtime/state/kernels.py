@@ -93,7 +93,7 @@ def decode(raw: Tensor, fraction_bits: int, dtype: torch.dtype) -> Tensor:
     with torch.cuda.device_of(raw):
         decoded[_grid(raw)](
             raw, out, 2.0**-fraction_bits, raw.numel(), WIDE=_wide(dtype),
-            HALF=dtype == torch.bfloat16, BLOCK=BLOCK, num_warps=4,
+            HALF=dtype == torch.bfloat16, BLOCK=BLOCK, num_warps=4, enable_fp_fusion=False,
         )  # fmt: skip
     return out
 
@@ -118,8 +118,9 @@ def watch(value: Tensor, scale: float, health: Tensor) -> Tensor:
     raised = health.clone()
     with torch.cuda.device_of(value):
         largest[_grid(value)](
-            value, raised.view(torch.int32), scale, value.numel(), BLOCK=BLOCK, num_warps=4
-        )
+            value, raised.view(torch.int32), scale, value.numel(), BLOCK=BLOCK, num_warps=4,
+            enable_fp_fusion=False,
+        )  # fmt: skip
     return raised
 
 
@@ -130,8 +131,9 @@ def add_checksum(words: Tensor, total: Tensor) -> None:
     turns = triton.cdiv(blocks, PROGRAMS)
     with torch.cuda.device_of(words):
         summed[(triton.cdiv(blocks, turns),)](
-            words, total, count, count // COLUMNS, turns, BLOCK=BLOCK, num_warps=4
-        )
+            words, total, count, count // COLUMNS, turns, BLOCK=BLOCK, num_warps=4,
+            enable_fp_fusion=False,
+        )  # fmt: skip
 
 
 def _grid(tensor: Tensor) -> tuple[int]:

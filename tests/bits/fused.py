@@ -5,9 +5,11 @@ from torch import Tensor
 
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.dist import Uniform
+from revc.runtime.bits.dist.base import in_units as summed
 from revc.runtime.bits.gpu.grid import kept, snapped
+from revc.runtime.bits.gpu.length import in_units, window_lengths
 from revc.runtime.bits.snap import snap_loc, snap_scale
-from revc.runtime.bits.window import window_of
+from revc.runtime.bits.window import REGULAR, interval, window_of
 
 RANDOM = torch.Generator().manual_seed(1)
 ODD = torch.tensor([torch.inf, -torch.inf, torch.nan, 0.0, -1.0, 0.5])
@@ -48,6 +50,26 @@ def check_windows(family: str, components: int) -> None:
     assert not bad
 
 
+def check_lengths(family: str, components: int, bounded: bool) -> None:
+    shape = (600, components)
+    loc = torch.randint(-(2**39), 2**39, shape, generator=RANDOM)
+    loc[::2] >>= 25
+    scale = torch.randint(0, 256, shape, generator=RANDOM).to(torch.uint8)
+    shares = torch.rand(shape, generator=RANDOM).cumsum(-1)
+    cuts = (shares / shares[:, -1:] * 65536).long()
+    weight = torch.diff(cuts, dim=-1, prepend=torch.zeros(600, 1)).int()
+    symbols = torch.randint(-(2**31), 2**31, shape[:1], generator=RANDOM)
+    symbols[::2] >>= 22
+    symbols[::3] = (loc[::3, 0] >> 8).clamp(-(2**31), 2**31 - 1)
+    wanted = interval(family, symbols.int(), weight, loc, scale, bounded)
+    found = window_lengths(family, symbols.int(), weight, loc, scale, REGULAR[bounded], bounded)
+    assert bounded or bool((wanted.start == 65535).any()), "escapes are among them"
+    assert torch.equal(found, wanted.length())
+    whole = found.reshape(4, -1)
+    assert torch.equal(in_units(whole), summed(whole))
+    assert torch.equal(in_units(whole[:, :0]), summed(whole[:, :0]))
+
+
 def check_sizes(sequences: int, lanes: int) -> None:
     found = []
     for backend in ("numba", "triton"):
@@ -66,6 +88,8 @@ def main() -> None:
     for family in ("logistic", "gaussian"):
         for components in (1, 3):
             check_windows(family, components)
+            for bounded in (False, True):
+                check_lengths(family, components, bounded)
     for lanes in (1, 32, 33, 600):
         check_sizes(2, lanes)
 

@@ -10,6 +10,7 @@ import torch
 
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.dist import FloatBits, Logistic, Table, Uniform
+from revc.runtime.bits.engine import WINDOW
 from revc.runtime.bits.errors import BackendError, LaneError, SymbolError
 from revc.runtime.bits.filespill import FileSpill
 from revc.runtime.bits.spill import HostSpill, SpillStore
@@ -54,6 +55,17 @@ def test_golden_tapes_on_the_device(kind: str) -> None:
     assert found == {name: wanted[name] for name in found}
 
 
+@pytest.mark.parametrize("kind", ["logistic", "gaussian", "mixture", "bounded", "bounded-mixture"])
+def test_lengths_are_those_of_the_cpu(kind: str) -> None:
+    found = []
+    for device in ("cpu", "cuda"):
+        with torch.device(device):
+            chosen, symbols = tapes.distribution(kind, 3)
+            found.append((chosen.exact_length(symbols).cpu(), chosen.shannon(symbols).cpu()))
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
 @contextmanager
 def no_waiting() -> Iterator[None]:
     """Refuse what waits for the device; that the mode is a prototype it says as a warning."""
@@ -96,19 +108,32 @@ def test_spilling(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     store: SpillStore = HostSpill(64)
     if kind == "file":
         store = FileSpill(tmp_path_factory.mktemp("spill") / "s", block=64)
-    stack = BitStack(1, 512, device="cuda")
+    stack, model = BitStack(1, 512, device="cuda"), Uniform(1 << 16, "cuda")
     stack.spill_to(store)
-    symbols = torch.randint(0, 1 << 16, (30, 1, 1 << 15), device="cuda")
-    most = 0
-    for part in symbols:
-        stack.push(part, Uniform(1 << 16, "cuda"))
-        torch.cuda.synchronize()
-        most = max(most, store.rows)
-    assert most >= 10 * store.block
+    symbols = torch.randint(0, 1 << 16, (60, 1, 1 << 15), device="cuda")
+    stack.push(symbols[0], model)  # tables and kernels are made
+    torch.cuda.synchronize()
+    for part in symbols[1:]:
+        stack.push(part, model)
+    assert store.rows >= 64 * len(symbols) - 2 * (WINDOW + 2) * store.block
     for part in symbols.flip(0):
-        assert torch.equal(stack.pop(Uniform(1 << 16, "cuda"), part.shape).long(), part)
+        assert torch.equal(stack.pop(model, part.shape).long(), part)
+        assert stack.engine.state.capacity <= 2 * (WINDOW + 2) * store.block
     assert bool(stack.untouched().all())
     store.close()
+
+
+def test_streaming_waits_for_looks_alone() -> None:
+    stack, model = BitStack(1, 512, device="cuda"), Uniform(1 << 16, "cuda")
+    stack.spill_to(HostSpill(64))
+    symbols = torch.randint(0, 1 << 16, (40, 1, 1 << 15), device="cuda")
+    for _ in range(2):  # the second time memory is pinned, and kernels are there
+        with no_waiting():
+            for part in symbols:
+                stack.push(part, model)
+            popped = [stack.pop(model, part.shape) for part in symbols]
+        assert torch.equal(torch.stack(popped).long(), symbols.flip(0))
+    assert bool(stack.untouched().all())
 
 
 def test_faults_wait_for_verify() -> None:

@@ -4,13 +4,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from revc.runtime.bits.dist.base import in_units
 from revc.runtime.bits.snap import STEPS, snap_scale
 from revc.runtime.bits.tables import shape
-from revc.runtime.bits.window import window_of
+from revc.runtime.bits.window import interval, window_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,6 +26,52 @@ def test_interpreted_kernels_give_the_operators_integers() -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+class Launch:
+    """A kernel that is not run, and knows how often it was to be."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Self:
+        return self
+
+    def __call__(self, *arguments: Any, **options: Any) -> None:
+        self.calls += 1
+
+
+class Operators(TorchDispatchMode):
+    """Counts the operators that compute something."""
+
+    found = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        views = any(r.alias_info and not r.alias_info.is_write for r in func._schema.returns)
+        self.found += not views and not func._opname.startswith("empty")
+        return func(*args, **kwargs or {})
+
+
+def test_a_sequences_length_is_two_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("triton")
+    from revc.runtime.bits.gpu import length
+
+    grid = (torch.full((4, 9, 1), 1 << 16).int(), torch.zeros(4, 9, 1).long(),
+            torch.full((4, 9, 1), 30).to(torch.uint8))  # fmt: skip
+    symbols = torch.zeros(4, 9).int()
+    interval("logistic", symbols, *grid).length()  # tables are made once
+    with Operators() as before:
+        in_units(interval("logistic", symbols, *grid).length())
+    kernels = Launch(), Launch()
+    monkeypatch.setattr(length, "lengths", kernels[0])
+    monkeypatch.setattr(length, "totals", kernels[1])
+    with Operators() as after:
+        length.in_units(length.window_lengths("logistic", symbols, *grid, 65535, False))
+    assert [kernel.calls for kernel in kernels] == [1, 1]
+    assert after.found == 0
+    assert before.found >= 120
 
 
 def test_a_window_is_shifted_as_often_as_it_spans_more_than_255() -> None:

@@ -35,18 +35,30 @@ class Arrival:
     def query(self) -> bool:
         return self.here
 
+    def synchronize(self) -> None:
+        self.here = True
+
 
 def test_an_observation_counts_what_moved_since_it_was_taken() -> None:
     event: Any = Arrival()
     bounds = FillBounds(high=1000, low=0)
     bounds.pending = Snapshot(torch.tensor([40, 60]), event)
     bounds.widen(stored=10, taken=3)
+    bounds.moved(-20)
     bounds._collect()
-    assert (bounds.high, bounds.low) == (1010, 0), "nothing has arrived"
+    assert (bounds.high, bounds.low) == (990, -20), "nothing has arrived"
     event.here = True
     bounds._collect()
-    assert (bounds.high, bounds.low) == (70, 37)
+    assert (bounds.high, bounds.low) == (50, 17)
     assert bounds.pending is None
+
+
+def test_who_waits_waits_for_what_was_asked() -> None:
+    event: Any = Arrival()
+    bounds = FillBounds(high=1000, low=0, pending=Snapshot(torch.tensor([40, 60]), event))
+    bounds._collect(wait=True)
+    assert event.here
+    assert (bounds.high, bounds.low, bounds.pending) == (60, 40, None)
 
 
 def test_observations_never_loosen() -> None:

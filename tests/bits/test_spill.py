@@ -13,10 +13,12 @@ import torch
 
 from revc.runtime.bits import BitStack
 from revc.runtime.bits.constants import UNIT
+from revc.runtime.bits.copies import StreamCopies
 from revc.runtime.bits.dist import Logistic, Uniform
 from revc.runtime.bits.errors import DamagedTapeError, LaneError, TruncatedTapeError
 from revc.runtime.bits.filespill import FileSpill, recover
 from revc.runtime.bits.spill import HostSpill, SpillStore
+from tests.bits.lagging import EarlyQueue, LateQueue
 from tests.bits.programs import Program
 from tests.hostile import flips, little_memory, little_time
 
@@ -26,10 +28,12 @@ STORES = pytest.mark.parametrize(
     [
         lambda p: HostSpill(4),
         lambda p: HostSpill(64),
+        lambda p: HostSpill(4, StreamCopies(EarlyQueue())),
+        lambda p: HostSpill(4, StreamCopies(LateQueue())),
         lambda p: FileSpill(p / "s", block=4),
         lambda p: FileSpill(p / "s", block=32, marks=False),
     ],
-    ids=["host4", "host64", "file4", "file32"],
+    ids=["host4", "host64", "early4", "late4", "file4", "file32"],
 )
 
 

@@ -11,7 +11,7 @@ from triton.compiler.compiler import make_backend  # noqa: E402
 from triton.runtime.jit import MockTensor, create_function_from_signature  # noqa: E402
 
 from revc.runtime.bits.cpu.backend import KERNELS as CPU_KERNELS  # noqa: E402
-from revc.runtime.bits.gpu import floor, grid, size  # noqa: E402
+from revc.runtime.bits.gpu import floor, grid, length, size  # noqa: E402
 from revc.runtime.bits.gpu.backend import KERNELS  # noqa: E402
 from revc.runtime.bits.warp import kernels as warp_kernels  # noqa: E402
 
@@ -23,7 +23,8 @@ DTYPES = {
     "rcp": torch.float64, "find": torch.int32, "row": torch.int32, "n": torch.int64,
     "weight": torch.int32, "loc": torch.int64, "scale": torch.uint8, "cdf": torch.int32,
     "inverse": torch.int64, "shift": torch.int64, "radius": torch.int64, "index": torch.int64,
-    "coarse": torch.int64, "quantile": torch.float64,
+    "coarse": torch.int64, "quantile": torch.float64, "rates": torch.float32,
+    "curve": torch.float32,
 }  # fmt: skip
 """Of the tensors that kernels take; what is none of these is an integer."""
 
@@ -106,6 +107,12 @@ def test_kernels_of_sizes_and_the_grid_compile() -> None:
     text = compiled(grid.snap, {"BLOCK": 256}, 4, **own)
     assert "div.rn.f64" in text, "a quotient is rounded once"
     assert "fma.rn.f64" not in text, "a fused step rounds once, not twice"
+    own = {"table": torch.int64, "out": torch.int64}
+    for bounded in (False, True):
+        shape = {"BOUNDED": bounded, "C": 3, "BLOCK": 128}
+        assert ".target sm_90" in compiled(length.lengths, shape, 4, **own)
+    own = {"values": torch.int64, "out": torch.int64}
+    assert ".target sm_90" in compiled(length.totals, {"BLOCK": 1024}, 4, **own)
     own = {"out": torch.int32, "flag": torch.uint8}
     assert ".target sm_90" in compiled(grid.keep, {"C": 3, "BLOCK": 256}, 4, **own)
 

@@ -17,9 +17,11 @@ from torch._library.custom_ops import OPDEFS
 from torch.utils._pytree import tree_leaves
 
 from revc.runtime.bits.gpu import grid
+from revc.runtime.metered import device as valves
 from revc.runtime.state import alloc_health, checksum, device, lattice
 from tests import played
 from tests.played import Played
+from tests.run import valve_kernels
 
 _ALLOCATIONS = {
     "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "detach", "alias",
@@ -75,6 +77,9 @@ def launches(here: Played) -> Iterator[Counter[str]]:
         module = _state_kernels(count)
         stack.enter_context(
             patch.object(device, "_loaded", lambda: None if count.inside else module)
+        )
+        stack.enter_context(
+            patch.object(valves, "_loaded", lambda name: valve_kernels.module(name, count))
         )
         yield count.found
 

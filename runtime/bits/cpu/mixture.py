@@ -55,6 +55,21 @@ def mass(edge, weight, loc, scale, cdf, inverse, shift, radius, b, e):
     return total >> 16
 
 
+@njit(inline="always")
+def bounds(i, fine, origin, span, weight, loc, scale, cdf, inverse, shift, radius, b, e):
+    """C(i) and C(i + 1) of the window: where symbol ``i``, or the escape, begins and ends."""
+    below, above = np.int64(0), np.int64(0)
+    edge = (((origin + i) << fine) << 8) - 128
+    for c in range(loc.shape[2]):
+        n = U(scale[b, e, U(c)])
+        share, down = int(weight[b, e, U(c)]), shift[n]
+        distance = (edge - inner(loc[b, e, U(c)], radius[n])) * inverse[n]
+        below += share * int(cdf[U(min(max((distance >> down) + 2048, 0), 4095))])
+        distance += inverse[n] << (fine + 8)
+        above += share * int(cdf[U(min(max((distance >> down) + 2048, 0), 4095))])
+    return i + ((below >> 16) * span >> 16), i + 1 + ((above >> 16) * span >> 16)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def boundaries(weight, loc, scale, regular, cdf, inverse, shift, radius, out):
     """Fill ``out`` int64 [B, E, 258] with C(i) of windows [B, E, C]; see ``bits.window``."""
@@ -86,12 +101,11 @@ def push_mixture(
                 escaped = i < 0 or i >= size
                 start, freq = 65535, 1
                 if not escaped:
-                    span, edge = regular - size, (v >> fine) << fine
-                    below = mass(edge, weight, loc, scale, cdf, inverse, shift, radius, U(b), e)
-                    edge += 1 << fine
-                    above = mass(edge, weight, loc, scale, cdf, inverse, shift, radius, U(b), e)
-                    start = i + (below * span >> 16)
-                    freq = i + 1 + (above * span >> 16) - start
+                    start, stop = bounds(
+                        i, fine, origin, regular - size, weight, loc, scale, cdf, inverse, shift,
+                        radius, U(b), e,
+                    )  # fmt: skip
+                    freq = stop - start
                 if escaped:
                     end = (origin + size) << fine
                     head, top = push_escape(
@@ -109,12 +123,51 @@ def push_mixture(
                 fill[lane] = top + due
 
 
+@njit(inline="always")
+def guess(point, fine, origin, size, weight, loc, scale, rates, quantile, b, e):
+    """The mean of the components' quantiles at a point, as a symbol of the window."""
+    edge, cell, total = (((origin << fine) << 8) - 128), quantile[U(point >> 4)], 0.0
+    for c in range(loc.shape[2]):
+        n = U(scale[b, e, U(c)])
+        place = cell / rates[n] + (loc[b, e, U(c)] - edge)
+        total += weight[b, e, U(c)] * place
+    total = total / 65536 / (1 << (fine + 8))
+    return int(min(max(total, 0.0), float(size - 1)))
+
+
+@njit(inline="always")
+def search(
+    point, fine, origin, size, regular, weight, loc, scale, cdf, inverse, shift, radius, rates,
+    quantile, b, e,
+):  # fmt: skip
+    """(symbol, start, stop) at ``point`` by Newton's method on the integer CDF, from a guess.
+
+    Its slope at a symbol is the symbol's frequency. Symbols in [``low``, ``above``) are left; a
+    step out of them, or the ninth, is to their middle.
+    """
+    i = guess(point, fine, origin, size, weight, loc, scale, rates, quantile, b, e)
+    low, above, left, span = 0, size + 1, 8, regular - size
+    while True:
+        start, stop = bounds(
+            i, fine, origin, span, weight, loc, scale, cdf, inverse, shift, radius, b, e
+        )
+        if start > point:
+            above = i
+        elif stop <= point:
+            low = i + 1
+        else:
+            return i, start, stop
+        to = i + (point - start) // max(stop - start, 1)  # no symbol follows a bounded window
+        left -= 1
+        i = to if low <= to < above and left > 0 else (low + above) >> 1
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def pop_mixture(
     words, heads, fill, debt, seed, low, lanes, first, last, symbols,
-    weight, loc, scale, regular, cdf, inverse, shift, radius,
+    weight, loc, scale, regular, cdf, inverse, shift, radius, rates, quantile, _curve,
 ):  # fmt: skip
-    """Undo ``push_mixture`` by bisection."""
+    """Undo ``push_mixture``."""
     for b in range(symbols.shape[0]):
         for t in range(last - 1, first - 1, -1):
             base = t * lanes
@@ -123,17 +176,11 @@ def pop_mixture(
                 lane, e = U(b * lanes + j), U(base + j)
                 head, top = heads[lane], fill[lane]
                 fine, origin, size = window(loc, scale, radius, U(b), e)
-                span, point = regular - size, head & 0xFFFF
-                i, above, start, stop = 0, size + 1, 0, 65536
-                while above - i > 1:
-                    middle = (i + above) >> 1
-                    edge = (origin + middle) << fine
-                    got = mass(edge, weight, loc, scale, cdf, inverse, shift, radius, U(b), e)
-                    got = middle + (got * span >> 16)
-                    if got <= point:
-                        i, start = middle, got
-                    else:
-                        above, stop = middle, got
+                point = head & 0xFFFF
+                i, start, stop = search(
+                    point, fine, origin, size, regular, weight, loc, scale, cdf, inverse, shift,
+                    radius, rates, quantile, U(b), e,
+                )  # fmt: skip
                 head = (stop - start) * (head >> 16) + point - start
                 due = int(head < 1 << low)
                 word = int(words[U(top), lane])

@@ -89,10 +89,16 @@ class Distribution(ABC):
 
 
 def in_units(lengths: Tensor) -> Tensor:
-    """The sums over the last axis of lengths in 2**-32 bit, int64 in 2**-20 bit, rounded once.
+    """The sums over the last axis of lengths [rows, width] in 2**-32 bit, int64 in 2**-20 bit.
 
-    High and low parts are summed apart: a sequence may have more bits than int64 holds in 2**-32.
+    Each is rounded once. High and low parts are summed apart: a sequence may have more bits than
+    int64 holds in 2**-32.
     """
+    if type(lengths) is Tensor and lengths.is_cuda and not torch.compiler.is_compiling():
+        from revc.runtime.bits.gpu.length import in_units as fused  # Triton is imported there alone
+
+        summed: Tensor = fused(lengths)
+        return summed
     shift = LENGTH_BITS - UNIT_BITS
     low = (lengths & ((1 << shift) - 1)).sum(-1)
     return (lengths >> shift).sum(-1) + ((low + (1 << (shift - 1))) >> shift)

@@ -123,8 +123,9 @@ class TritonBackend:
             return
         with torch.cuda.device_of(index):
             floor.floor_words[self.grid(state.count)](
-                index, state.key, state.count, STREAM=stream, BLOCK=self.block
-            )
+                index, state.key, state.count, STREAM=stream, BLOCK=self.block,
+                enable_fp_fusion=False,
+            )  # fmt: skip
 
     def sizes(self, state: LaneState, spilled: int) -> Tensor:
         """Size of every sequence, int64 [sequences], in 2**-20 bit."""

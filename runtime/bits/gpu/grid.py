@@ -64,7 +64,7 @@ def keep(symbols, out, loc, scale, radius, flag, count, C: tl.constexpr, BLOCK: 
     """Move ``symbols`` into windows by [count, C] parameters; ``flag`` says that one was not."""
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     on = at < count
-    fine, origin, size = window(loc, scale, radius, at, on, C)
+    fine, origin, size = window(loc, scale, radius, tl.where(on, at, 0), C)
     low, high = origin << fine, ((origin + size) << fine) - 1
     value = tl.load(symbols + at, mask=on, other=0).to(tl.int64)
     note(flag, on & ((value < low) | (value > high)))
@@ -112,6 +112,6 @@ def kept(symbols: Tensor, family: str, loc: Tensor, scale: Tensor) -> tuple[Tens
     with torch.cuda.device_of(loc):
         keep[(triton.cdiv(count, BLOCK),)](
             symbols, out, loc.contiguous(), scale.contiguous(), radius, flag, count,
-            C=loc.shape[-1], BLOCK=BLOCK, num_warps=4,
+            C=loc.shape[-1], BLOCK=BLOCK, num_warps=4, enable_fp_fusion=False,
         )  # fmt: skip
     return out, flag.view(torch.bool)

@@ -36,5 +36,6 @@ def run(
             state.words, state.heads, state.tops, data, state.heads if raw is None else raw, table,
             state.fault, full, data.numel(), state.count, state.words.shape[1],
             WARPS=launch.warps, CHAINS=launch.chains, FLOATS=raw is not None,
-            SHARED=launch.shared, ASM=launch.assembly, num_warps=launch.warps, **options, **how,
+            SHARED=launch.shared, ASM=launch.assembly, num_warps=launch.warps,
+            enable_fp_fusion=False, **options, **how,
         )  # fmt: skip

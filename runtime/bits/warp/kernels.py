@@ -104,6 +104,26 @@ def pop_one(head, found, ASM: tl.constexpr):
 
 
 @triton.jit
+def push_four(
+    words, table, got, got2, head, spot, other, spot2, seen, below, WARPS: tl.constexpr,
+    CHAINS: tl.constexpr, SHARED: tl.constexpr, ASM: tl.constexpr, COPIES: tl.constexpr,
+):  # fmt: skip
+    """Push a group of every lane, and of the other stream's; gives both streams, and ``seen``."""
+    for k in tl.static_range(4):
+        magic, rest = code(table, got, k, COPIES, SHARED)
+        if CHAINS == 2:
+            magic2, rest2 = code(table, got2, k, COPIES, SHARED)
+        head, spot = push_one(words, head, spot, below, magic, rest, True, False, WARPS, ASM)
+        seen |= rest
+        if CHAINS == 2:
+            other, spot2 = push_one(
+                words, other, spot2, below, magic2, rest2, True, False, WARPS, ASM
+            )
+            seen |= rest2
+    return head, spot, other, spot2, seen
+
+
+@triton.jit
 def push_end(
     words, data, raw, table, group, elements, head, spot, seen, below, FLOATS: tl.constexpr,
     WARPS: tl.constexpr, COPIES: tl.constexpr, SHARED: tl.constexpr, ASM: tl.constexpr,
@@ -157,6 +177,7 @@ def push(
     stride = streams.to(tl.int64) * 32
     whole = stride * full
     seen = tl.zeros([WARPS * 32], tl.uint32)
+    other, spot2 = head, spot
     if CHAINS == 2:
         other, spot2, _base = enter(heads, tops, lane + WARPS * 32, capacity)
     if whole > 0:
@@ -164,7 +185,7 @@ def push(
         if CHAINS == 2:
             nxt2 = load_group(data, raw, group + WARPS * 32, elements, group < whole, FLOATS, False)
         for _ in range(full):
-            got = nxt
+            got, got2 = nxt, nxt
             group += stride
             nxt = load_group(data, raw, group, elements, group < whole, FLOATS, False)
             if CHAINS == 2:
@@ -172,19 +193,10 @@ def push(
                 nxt2 = load_group(
                     data, raw, group + WARPS * 32, elements, group < whole, FLOATS, False
                 )
-            for k in tl.static_range(4):
-                magic, rest = code(table, got, k, COPIES, SHARED)
-                if CHAINS == 2:
-                    magic2, rest2 = code(table, got2, k, COPIES, SHARED)
-                head, spot = push_one(
-                    words, head, spot, below, magic, rest, True, False, WARPS, ASM
-                )
-                seen |= rest
-                if CHAINS == 2:
-                    other, spot2 = push_one(
-                        words, other, spot2, below, magic2, rest2, True, False, WARPS, ASM
-                    )
-                    seen |= rest2
+            head, spot, other, spot2, seen = push_four(
+                words, table, got, got2, head, spot, other, spot2, seen, below, WARPS, CHAINS,
+                SHARED, ASM, COPIES,
+            )  # fmt: skip
     if whole * 4 < elements:
         head, spot, seen = push_end(
             words, data, raw, table, group, elements, head, spot, seen, below,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from revc.errors import BindError
 from revc.runtime.known_models import known
@@ -146,7 +146,8 @@ def _mode(inputs: Sequence[Tensor]) -> FakeTensorMode:
     It then guards what the net's code asks of those.
     """
     is_static = not any(map(is_open, inputs))
-    return FakeTensorMode() if is_static else inputs[0].fake_mode
+    fake = next((x for x in inputs if isinstance(x, FakeTensor)), None)
+    return FakeTensorMode() if is_static or fake is None else fake.fake_mode
 
 
 def _world(inputs: Sequence[Tensor]) -> int:
@@ -228,7 +229,7 @@ class _Call(NamedTuple):
 
         Raises:
             Refusal: there is none.
-            RestartAnalysis: it settles sizes.
+            UnspecializeRestartAnalysis: it settles sizes, which is Dynamo's to catch.
         """
         mode = _mode(self.inputs)
         try:
@@ -264,20 +265,20 @@ class _Call(NamedTuple):
 
     def _sample(self, mode: FakeTensorMode) -> Sample:
         made = []
-        is_settled = mode.shape_env is None
         for x, wants, code in zip(self.inputs, self.wanted, self.codes, strict=True):
-            shape, stride = (
-                [[hint(one) for one in sizes] if is_settled else sizes]
-                for sizes in (x.shape, x.stride())
-            )
             with mode:
-                raw = torch.empty_strided(*shape, *stride, dtype=x.dtype, device=x.device)
-                like = raw if code is None else decode(raw, *code)
-                own = torch.empty_strided(
-                    like.shape, like.stride(), dtype=like.dtype, device=like.device
-                )
+                raw = _empty(x, is_settled=mode.shape_env is None)
+                own = raw if code is None else _empty(decode(raw, *code))
             made.append(own.requires_grad_(wants))
         return Sample([*self.module.parameters()], made, self.cast, mode)
+
+
+def _empty(x: Tensor, is_settled: bool = False) -> Tensor:
+    """Return a tensor in the form of another, with numbers for open sizes if they are settled."""
+    shape, stride = list(x.shape), list(x.stride())
+    if is_settled:
+        shape, stride = [*map(hint, shape)], [*map(hint, stride)]
+    return torch.empty_strided(shape, stride, dtype=x.dtype, device=x.device)
 
 
 def _made(code: str, call: _Call) -> str | Refusal:

@@ -113,9 +113,16 @@ def paired(
         regions.of(joint.module, front, "front"),
         None if back is None else regions.of(joint.module, back, "back"),
         joint.others, tuple(cut.given.index(node) for node in direct),
-        tuple((cut.given.index(node.all_input_nodes[0]), node.args[1]) for node in sizes), gives,
+        tuple(_where(cut, node) for node in sizes), gives,
         None if traced is None else Form(traced.dtype, _axes(traced)), bool(joint.random),
     )  # fmt: skip
+
+
+def _where(cut: Cut, size: Node) -> tuple[int, int]:
+    """Return which argument a size is of, and its axis."""
+    (argument,) = size.all_input_nodes
+    axis: Any = size.args[1]
+    return cut.given.index(argument), axis
 
 
 def _asks_little(links: Iterable[Node], sizes: Container[Node]) -> bool:

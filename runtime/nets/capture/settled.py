@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor
 
 from revc.runtime.nets.capture.sizes import named
 
@@ -23,7 +22,7 @@ class _Begun(threading.local):
 
     def __init__(self) -> None:
         self.code = ""
-        self.inputs: list[tuple[FakeTensor, tuple[int | str, ...]]] = []
+        self.inputs: list[tuple[Tensor, tuple[int | str, ...]]] = []
 
 
 _begun = _Begun()
@@ -54,7 +53,7 @@ def check() -> None:
     """Have the trace begin anew if a size of the run's inputs was settled since it began.
 
     Raises:
-        RestartAnalysis: one was, which is Dynamo's to catch.
+        UnspecializeRestartAnalysis: one was, which is Dynamo's to catch.
     """
     _again({
         (index, axis)
@@ -64,11 +63,11 @@ def check() -> None:
     })  # fmt: skip
 
 
-def settle(tensors: Iterable[FakeTensor]) -> None:
+def settle(tensors: Iterable[Tensor]) -> None:
     """Have the trace begin anew, with sizes as numbers that those of some tensors hang on.
 
     Raises:
-        RestartAnalysis: there are some, which is Dynamo's to catch.
+        UnspecializeRestartAnalysis: there are some, which is Dynamo's to catch.
     """
     symbols = {one for x in tensors for size in (*x.shape, *x.stride()) for one in _symbols(size)}
     _again({
@@ -84,11 +83,14 @@ def _symbols(size: Any) -> set[Any]:
 
 
 def _again(found: set[tuple[int, int]]) -> None:
-    from torch._dynamo.exc import RestartAnalysis
+    from torch._dynamo.exc import UnspecializeRestartAnalysis
 
     if found:
         _settled.setdefault(_begun.code, set()).update(found)
-        raise RestartAnalysis(restart_reason="a net settles sizes of the program's inputs")
+        # This kind does not expect to see the same code again, which hangs on what is a number.
+        raise UnspecializeRestartAnalysis(
+            restart_reason="a net settles sizes of the program's inputs"
+        )
 
 
 def forget(code: str) -> None:
