@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from revc.errors import BindError
-from revc.runtime import known_models
+from revc.runtime import known_models, settled
 from revc.runtime.interface import Interface
 from revc.runtime.metered.bits import Bits
 from revc.runtime.metered.session import Options
 from revc.runtime.metered.settings import BitSettings, Throttle
 from revc.runtime.nets.autograd_scan import custom_function
-from revc.runtime.nets.capture import settled
 from revc.runtime.nets.capture.look import Look
 from revc.runtime.nets.capture.report import NetReport, report
 from revc.runtime.nets.leaf import Capture, Rng

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.compiler import nested_compile_region
 from torch.fx import GraphModule
 
+from revc.runtime import settled
 from revc.runtime.state import alloc_health, lattice
 from revc.runtime.state.checksum import checksum as _checksum
 
@@ -29,7 +30,12 @@ _UNBOUNDED: dict[str, Any] = (
 def compiled_once(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that torch.compile compiles once for all its calls of equal shapes."""
     region: Callable[..., Any] = nested_compile_region(function, **_UNBOUNDED)
-    return region
+
+    def call(*args: Any) -> Any:
+        settled.look()
+        return region(*args)
+
+    return call
 
 
 _made = itertools.count()

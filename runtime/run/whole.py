@@ -140,7 +140,9 @@ class Whole(torch.autograd.Function):
         ctx.frames = [count for values in kept for count in values.counts]
         ctx.dtypes = [tensor.dtype for tensor in tensors]
         ctx.emitted = [(emit.shape, emit.dtype) for emit in emits]
-        ctx.tickets, ctx.lengths = len(ticket), [(x.shape, x.dtype) for x in lengths]
+        # Sizes that Dynamo computed here are not to be had in `backward`.
+        ctx.lengths = [((len(at.plan.rows), mode.examples), x.dtype) for x in lengths]
+        ctx.tickets = len(ticket)
         ctx.calls, seed = keys.calls, [] if keys.seed is None else [keys.seed]
         ctx.save_for_backward(*raw, *tensors[len(at.takes) :], *held, *checks, *ticket, *seed)
         last = ticket or [cost(len(keys.calls), mode.examples, mode.device) for _ in seed]

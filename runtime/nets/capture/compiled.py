@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from revc.errors import BindError
+from revc.runtime import settled
 from revc.runtime.known_models import known
-from revc.runtime.nets.capture import settled
 from revc.runtime.nets.capture.cache import process_settings
 from revc.runtime.nets.capture.questions import SPACES, Question, ask, questions
 from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.capture.regions import Code, Form, Pair, Regions, paired
-from revc.runtime.nets.capture.sizes import hint, is_open, named, show, shown
 from revc.runtime.nets.capture.trace import Joint, Sample, trace
 from revc.runtime.nets.leaf import Coded, Leaf
+from revc.runtime.open_sizes import hint, is_open, named, show, shown
 from revc.runtime.state.lattice import decode
 
 

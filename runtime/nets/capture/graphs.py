@@ -20,9 +20,9 @@ from revc.runtime.nets.capture.memory import Order, is_kernel, storages, tensors
 from revc.runtime.nets.capture.order import least
 from revc.runtime.nets.capture.peak import peak
 from revc.runtime.nets.capture.reuse import Reuse
-from revc.runtime.nets.capture.sizes import is_scalar
 from revc.runtime.nets.capture.trace import Joint
 from revc.runtime.nets.written_over import OUT
+from revc.runtime.open_sizes import is_scalar
 
 aten = torch.ops.aten
 

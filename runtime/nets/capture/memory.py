@@ -9,7 +9,7 @@ from torch.fx import Node
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import flop_registry
 
-from revc.runtime.nets.capture.sizes import hint
+from revc.runtime.open_sizes import hint
 
 
 def tensors(node: Node) -> list[Tensor]:

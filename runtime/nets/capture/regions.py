@@ -17,10 +17,10 @@ from torch.fx import Graph, GraphModule, Node
 from revc.runtime.nets.capture.graphs import Cut
 from revc.runtime.nets.capture.held import Place
 from revc.runtime.nets.capture.memory import storages, tensors
-from revc.runtime.nets.capture.sizes import hint, is_scalar
 from revc.runtime.nets.capture.structure import structure
 from revc.runtime.nets.capture.trace import Joint
 from revc.runtime.nets.capture.views import chain, of_one
+from revc.runtime.open_sizes import hint, is_scalar
 from revc.runtime.state.lattice import decode
 from revc.runtime.traced import region
 

@@ -6,8 +6,8 @@ import torch
 from torch.fx import Graph, Node
 
 from revc.runtime.nets.capture.memory import storages, tensors
-from revc.runtime.nets.capture.sizes import hint, named
 from revc.runtime.nets.written_over import OUT
+from revc.runtime.open_sizes import hint, named
 
 
 class Reuse:

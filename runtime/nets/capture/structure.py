@@ -7,7 +7,7 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from revc.runtime.nets.capture.memory import tensors
-from revc.runtime.nets.capture.sizes import named
+from revc.runtime.open_sizes import named
 
 
 def structure(graph: Graph) -> Hashable | None:

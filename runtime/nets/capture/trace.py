@@ -37,8 +37,8 @@ from revc.runtime.nets.capture.memory import is_random, storages, tensors, writt
 from revc.runtime.nets.capture.others_random import unmoved
 from revc.runtime.nets.capture.reads import reads
 from revc.runtime.nets.capture.refusal import Refusal
-from revc.runtime.nets.capture.sizes import has_hint, is_scalar, unite
 from revc.runtime.nets.leaf import HOOKS, hooks_of_all, is_hooked
+from revc.runtime.open_sizes import has_hint, is_scalar, unite
 
 
 class Sample(NamedTuple):

@@ -1,17 +1,18 @@
-"""Sizes that code of a compiler has as numbers: those that a net's code settles.
+"""Sizes that code of a compiler has as numbers: those that a program or a net of it settles.
 
 Torch (2.13) forgets which symbols a region hangs on where one of them becomes a number after the
-region was traced. So a size that a net's code turns out to settle, say by handing it to a kernel
-as a number, is settled where a run begins, and the trace begins anew.
+region was traced. So a size that turns out to be settled, say by a kernel that takes a number, is
+settled where a run begins, and the trace begins anew.
 """
 
 import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from revc.runtime.nets.capture.sizes import named
+from revc.runtime.open_sizes import named
 
 _settled: dict[str, set[tuple[int, int]]] = {}
 """Of each model, by its code, which axes of which inputs are numbers in compiled code."""
@@ -49,7 +50,15 @@ def _settle(context: Any) -> None:
     _begun.inputs.append((x, named(x.shape)))
 
 
-def check() -> None:
+def look() -> None:
+    """Check, where Dynamo traces this."""
+    if torch.compiler.is_dynamo_compiling():
+        from torch._dynamo.comptime import comptime
+
+        comptime(check)
+
+
+def check(_: Any = None) -> None:
     """Have the trace begin anew if a size of the run's inputs was settled since it began.
 
     Raises:
@@ -89,7 +98,7 @@ def _again(found: set[tuple[int, int]]) -> None:
         _settled.setdefault(_begun.code, set()).update(found)
         # This kind does not expect to see the same code again, which hangs on what is a number.
         raise UnspecializeRestartAnalysis(
-            restart_reason="a net settles sizes of the program's inputs"
+            restart_reason="sizes of the program's inputs are settled"
         )
 
 
