@@ -99,3 +99,12 @@ def shown() -> list[Tensor]:
     """Return what was noted since the last call, in order."""
     found, _noted.tensors = _noted.tensors, []
     return found
+
+
+def lies_inside() -> bool:
+    """Say whether the tensor that was shown lies behind the beginning of its memory."""
+    return any(hint(x.storage_offset()) != 0 for x in shown())
+
+
+# What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
+lies_inside._dynamo_marked_constant = True  # type: ignore[attr-defined]

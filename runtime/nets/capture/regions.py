@@ -181,27 +181,11 @@ def _back(
 def _apart(
     graph: Graph, ends: Iterable[Node], given: Iterable[Node], new: dict[Node, Node]
 ) -> list[Node]:
-    """Return what a graph returns, copied where it lies in memory of what it takes or returns.
-
-    So is what does not begin where its memory does: Inductor (2.13) would begin as far behind it
-    once more where it reads that. It drops a copy that looks as what is copied, hence `_anew`.
-    """
+    """Return what a graph returns, copied where it lies in memory of what it takes or returns."""
     taken, found = {key for node in given for key, _ in storages(node)}, []
     for node in ends:
         keys = {key for key, _ in storages(node)}
         copies = not taken.isdisjoint(keys)
         taken |= keys
-        made = graph.call_function(aten.clone.default, (new[node],)) if copies else new[node]
-        found.append(made if copies or not _is_inside(node) else _anew(graph, node, made))
+        found.append(graph.call_function(aten.clone.default, (new[node],)) if copies else new[node])
     return found
-
-
-def _is_inside(node: Node) -> bool:
-    return any(hint(x.storage_offset()) != 0 for x in tensors(node))
-
-
-def _anew(graph: Graph, node: Node, made: Node) -> Node:
-    """Return a value that is computed from another, and is the same."""
-    (x,) = tensors(node)
-    inverse = aten.logical_not.default if x.dtype == torch.bool else aten.neg.default
-    return graph.call_function(inverse, (graph.call_function(inverse, (made,)),))
