@@ -1,4 +1,4 @@
-"""Regions that a compiler compiles once give what their graphs give, wherever that lies in memory."""
+"""Regions that are compiled once give what their graphs give, wherever that lies in memory."""
 
 import pytest
 import torch
