@@ -153,7 +153,7 @@ class ReversibleModel(Scheduled):
         gate.check(at, values)
         sizes = at.measure(values)
         if torch.compiler.is_dynamo_compiling():
-            settled.begin(self.code, [*values.values()])
+            settled.begin(self.code, self.training, [*values.values()])
         mode = mode_of(
             self, sizes, at.sizes, list(values.values()), at.examples(sizes, values), options
         )

@@ -14,22 +14,22 @@ from torch import Tensor
 
 from revc.runtime.open_sizes import named
 
-_settled: dict[str, set[tuple[int, int]]] = {}
-"""Of each model, by its code, which axes of which inputs are numbers in compiled code."""
+_settled: dict[tuple[str, bool], set[tuple[int, int]]] = {}
+"""Of each model, by its code and whether it trains: which axes of which inputs are numbers."""
 
 
 class _Begun(threading.local):
     """The inputs of the run that this thread traces, and their sizes as it began."""
 
     def __init__(self) -> None:
-        self.code = ""
+        self.key = "", False
         self.inputs: list[tuple[Tensor, tuple[int | str, ...]]] = []
 
 
 _begun = _Begun()
 
 
-def begin(code: str, inputs: Sequence[Tensor]) -> None:
+def begin(code: str, training: bool, inputs: Sequence[Tensor]) -> None:
     """Settle what is to be settled of a run's inputs, where Dynamo begins to trace it."""
     from torch._dynamo.comptime import comptime
 
@@ -39,11 +39,13 @@ def begin(code: str, inputs: Sequence[Tensor]) -> None:
 
 
 def _begin(context: Any) -> None:
-    _begun.code, _begun.inputs = context.get_local("code").as_python_constant(), []
+    code, training = (context.get_local(name) for name in ("code", "training"))
+    _begun.key = code.as_python_constant(), training.as_python_constant()
+    _begun.inputs = []
 
 
 def _settle(context: Any) -> None:
-    x, wanted = context.get_local("x").as_fake(), _settled.get(_begun.code, ())
+    x, wanted = context.get_local("x").as_fake(), _settled.get(_begun.key, ())
     for axis, size in enumerate(x.shape):
         if (len(_begun.inputs), axis) in wanted:
             int(size)
@@ -95,7 +97,7 @@ def _again(found: set[tuple[int, int]]) -> None:
     from torch._dynamo.exc import UnspecializeRestartAnalysis
 
     if found:
-        _settled.setdefault(_begun.code, set()).update(found)
+        _settled.setdefault(_begun.key, set()).update(found)
         # This kind does not expect to see the same code again, which hangs on what is a number.
         raise UnspecializeRestartAnalysis(
             restart_reason="sizes of the program's inputs are settled"
@@ -104,4 +106,5 @@ def _again(found: set[tuple[int, int]]) -> None:
 
 def forget(code: str) -> None:
     """Forget a model."""
-    _settled.pop(code, None)
+    for training in (False, True):
+        _settled.pop((code, training), None)

@@ -169,6 +169,19 @@ def test_a_size_that_a_net_settles_is_a_number_and_others_stay_open() -> None:
     assert counters["stats"]["unique_graphs"] == 2  # a length each
 
 
+def test_what_settles_sizes_in_training_does_not_in_evaluation() -> None:
+    class Noisy(Maps):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.first(x) * (len(x) if self.training else 1)
+
+    model = _model(Noisy)
+    run = torch.compile(model, fullgraph=True, backend="eager", dynamic=True)
+    for training, graphs in ((True, 3), (False, 4)):
+        model.train(training)
+        assert [_worst(model, run, shape) for shape in [(2, 3), (3, 3), (4, 5)]] == [0.0] * 3
+        assert counters["stats"]["unique_graphs"] == graphs
+
+
 def test_what_lies_behind_the_beginning_of_a_tensor_is_read_where_it_lies() -> None:
     model = _model(Longer, Parts)
     run = torch.compile(model, fullgraph=True, dynamic=False)
