@@ -95,15 +95,15 @@ def show(x: Tensor) -> None:
     comptime(_note)
 
 
-def shown() -> list[Tensor]:
-    """Return what was noted since the last call, in order."""
-    found, _noted.tensors = _noted.tensors, []
+def shown(count: int) -> list[Tensor]:
+    """Return what was noted last, in order; a trace that ended early may have left more."""
+    found, _noted.tensors = _noted.tensors[len(_noted.tensors) - count :], []
     return found
 
 
 def lies_inside() -> bool:
     """Say whether the tensor that was shown lies behind the beginning of its memory."""
-    return any(hint(x.storage_offset()) != 0 for x in shown())
+    return any(hint(x.storage_offset()) != 0 for x in shown(1))
 
 
 # What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.

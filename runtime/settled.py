@@ -98,6 +98,7 @@ def _again(found: set[tuple[int, int]]) -> None:
 
     if found:
         _settled.setdefault(_begun.key, set()).update(found)
+        _begun.inputs = []  # whatever begins anew, it is not asked about these again
         # This kind does not expect to see the same code again, which hangs on what is a number.
         raise UnspecializeRestartAnalysis(
             restart_reason="sizes of the program's inputs are settled"

@@ -1,10 +1,6 @@
 """A pop of a mixture looks at few boundaries, on both back ends: halvings would take nine."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,21 +11,14 @@ from revc.runtime.bits.dist import Mixture
 from revc.runtime.bits.tables import guide_tensors, window_tensors
 from revc.runtime.bits.window import boundaries, window_of
 from tests.bits.looks import MODELS
+from tests.interpreted import printed
 
-ROOT = Path(__file__).resolve().parents[2]
 MOST = {"modes apart": 4.0, "modes far apart": 6.0}
 """Looks a symbol, where modes are not one hump; 2 elsewhere."""
 
 
 def test_interpreted_pops() -> None:
-    pytest.importorskip("triton")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.bits.looks"],
-        cwd=ROOT, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(printed("tests.bits.looks"))
     assert set(found) == set(MODELS)
     assert all(1 <= looks <= 2 for looks, _ in found.values()), "the slowest of 64 lanes"
     assert all(1 <= steps <= 8 for _, steps in found.values())

@@ -1,26 +1,14 @@
 """Lattice state on a device: the kernels' bits are the operators', interpreted and compiled."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
 from revc.runtime.state.device import kernels_for
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.interpreted import printed
 
 
 def test_interpreted_kernels_give_the_operators_bits() -> None:
-    pytest.importorskip("triton")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.run.fused_state"],
-        cwd=ROOT, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    printed("tests.run.fused_state")
 
 
 def test_the_kernels_compile() -> None:

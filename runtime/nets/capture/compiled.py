@@ -74,7 +74,7 @@ def key_of(
     Raises:
         BindError: it must be captured and cannot be, or is called and draws random numbers.
     """
-    model, inputs = known(code), shown()
+    model, inputs = known(code), shown(len(wanted))
     module = model.nets.get_submodule(name)
     forms = tuple(map(_form, inputs)), wanted, codes
     key = code, name, cast, forms, _world(inputs), *map(_flags, module.parameters())
