@@ -7,9 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx import Graph, GraphModule
+from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 
 import revc
 from revc.runtime.model import ReversibleModel
+from revc.runtime.open_sizes import computed
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
@@ -29,6 +33,7 @@ model Stack(a, b: [B, T, d]) {{
 """
 SHAPES = [(2, 6), (3, 6), (4, 7), (5, 9), (2, 12), (7, 13), (3, 15), (6, 6), (9, 20), (11, 8)]
 """More than the eight versions that torch keeps of one function's code."""
+_OPEN = DimDynamic.DYNAMIC
 
 
 class Maps(nn.Module):
@@ -102,6 +107,25 @@ class Parts(Maps):
         return torch.cat([self.first(x)[None], self.second(x)[None]]).tanh()[1]
 
 
+class Dropping(Maps):
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop of one place more than there are, turned, and attend with weights dropped."""
+        first = self.second.bias.expand(x.shape[0], 1, 8)
+        y = F.dropout(self.first(torch.cat([first, x], 1)).mT, 0.3, self.training).mT
+        z = y.view(x.shape[0], -1, 2, 4).transpose(1, 2)
+        z = F.scaled_dot_product_attention(z, z, z, is_causal=True, dropout_p=0.2)
+        return F.dropout1d(z.transpose(1, 2).reshape(y.shape), 0.4, self.training)[:, 1:]
+
+
+class Drawing(Maps):
+    def forward(self, x: Tensor) -> Tensor:
+        """Draw as many numbers of each kind as there are places, and which of them count."""
+        count, length, _ = x.shape
+        noise = torch.rand_like(x) + torch.randn(count, length, 1) + torch.bernoulli(x.sigmoid())
+        order, some = torch.randperm(length), torch.randint(0, length, (length,))
+        return self.first(noise * x)[:, order][:, some]
+
+
 def _model(*nets: type[nn.Module]) -> ReversibleModel:
     """Return a model of one update by each net."""
     torch.manual_seed(0)
@@ -145,6 +169,33 @@ def test_one_trace_has_the_eager_bits_of_all_shapes() -> None:
     assert [_worst(model, run, shape) for shape in SHAPES] == [0.0] * len(SHAPES)
     # The first shape alone, then batches, then lengths too.
     assert counters["stats"]["unique_graphs"] <= 3
+
+
+def test_one_trace_draws_for_all_shapes() -> None:
+    model = _model(Dropping, Mean, Drawing)
+    model.bits.seed = 5
+    run = torch.compile(model, fullgraph=True, backend="aot_eager")
+    assert [_worst(model, run, shape) for shape in SHAPES] == [0.0] * len(SHAPES)
+    assert counters["stats"]["unique_graphs"] <= 3
+
+
+def test_a_size_is_computed_of_what_a_graph_takes() -> None:
+    mode = FakeTensorMode(shape_env=ShapeEnv())
+    x, other = (
+        mode.from_tensor(torch.empty(6, 4), symbolic_context=StatelessSymbolicContext([_OPEN] * 2))
+        for _ in range(2)
+    )
+    graph = Graph()
+    graph.placeholder("x").meta["val"] = x[:, : x.shape[1] // 2]
+    rows, width = x.shape
+    sizes = [rows, width // 2, 3 * (rows // 2) + width // 2, rows % 4, 7]
+    graph.output(tuple(computed(graph, size) for size in sizes))
+    run = GraphModule(nn.Module(), graph)
+    assert run(torch.empty(6, 2)) == (6, 2, 11, 2, 7)
+    assert run(torch.empty(9, 5)) == (9, 5, 17, 1, 7)
+    for size in (width, other.shape[0] + rows):
+        with pytest.raises(LookupError):
+            computed(graph, size)
 
 
 def test_code_that_branches_by_a_size_is_traced_once_a_branch() -> None:

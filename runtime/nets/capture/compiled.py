@@ -240,8 +240,6 @@ class _Call(NamedTuple):
                 settled.settle(self.inputs)
             raise
         settled.check()
-        if found.random and mode.shape_env is not None:  # a draw says the sizes that it makes
-            settled.settle(self.inputs)
         return found
 
     def uncaptured(self, why: str) -> Refusal:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.fx import Graph, Node
 
 from revc.runtime.nets import draws
 from revc.runtime.nets.capture.memory import is_random, tensors, writes
 from revc.runtime.nets.capture.refusal import Refusal
+from revc.runtime.open_sizes import computed
 
 aten = torch.ops.aten
 
@@ -117,7 +119,7 @@ def _draw(graph: Graph, node: Node, key: Node, number: int) -> None:
     function, args = _DRAWN[target](*node.args, **node.kwargs)
     (value,) = tensors(node)
     with graph.inserting_before(node):
-        made = graph.call_function(function, (key, number, *args, *draws.form_of(value)))
+        made = graph.call_function(function, (key, number, *args, *_form(graph, value)))
         written = node.args[0] if target._schema.is_mutable else None
         if isinstance(written, Node) and not _is_own(written, node):
             made.meta = {"val": torch.empty_like(value)}
@@ -128,6 +130,15 @@ def _draw(graph: Graph, node: Node, key: Node, number: int) -> None:
     if isinstance(written, Node) and not written.users:
         graph.erase_node(written)
         _scale(graph, made)
+
+
+def _form(graph: Graph, value: Tensor) -> Args:
+    """Return the form of what is drawn for a tensor, with nodes for open sizes."""
+    size, stride, *rest = draws.form_of(torch.empty_like(value))
+    try:
+        return *(tuple(computed(graph, one) for one in many) for many in (size, stride)), *rest
+    except LookupError as error:
+        raise Refusal(f"it draws numbers of size {error}", draws=True) from error
 
 
 def _scale(graph: Graph, made: Node) -> None:

@@ -114,8 +114,8 @@ def trace(module: nn.Module, sample: Sample) -> Joint:
                 with sdpa_kernel(SDPBackend.MATH):
                     found = call.traced(params, [*others.values()], inputs)
             _drop_aliases(found.graph)
-            unite(found.graph)
             random = keyed(found.graph, call.cotangent)
+            unite(found.graph)
             found.recompile()
     return Joint(found, tuple(others), call.cotangent, random)
 
