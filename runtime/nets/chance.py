@@ -75,8 +75,10 @@ def _replayed(leaf: Leaf, inputs: tuple[Tensor, ...], place: str) -> Iterator[No
     states, call = leaf.keys.states, leaf.keys.call(leaf.name, place)
     known: Any = states.get(call)
     if known is None:
-        states[call] = _states([x.device for x in inputs])
+        states[call] = before = _states([x.device for x in inputs])
         yield
+        if not _same(before, _states(before[1])):
+            leaf.keys.replayed.add(leaf.name)
         return
     kind = next((device.type for device in known[1]), "cuda")
     with torch.random.fork_rng([*known[1]], device_type=kind):

@@ -61,7 +61,9 @@ class Keys:
     """The keys of one run.
 
     `number` returns what the run's random bits depend on: it is asked when the first net draws.
-    They are booked in the books of the run's session, or in their own if it has none.
+    They are booked in the books of the run's session, or in their own if it has none. `states` are
+    those of torch's generators before each call of a net that is called as it is, and `replayed`
+    the nets that drew from these.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Keys:
         self.books = Books(sequences, device) if session is None else session.books
         self.known: dict[Call, int] = {}
         self.states: dict[Call, object] = {}
+        self.replayed: set[str] = set()
         self._ends: dict[int, Counter[tuple[str, str]]] = {}
         self._now = threading.local()
 

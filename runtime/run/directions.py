@@ -76,8 +76,8 @@ def compress(
     With a `key` of 16 bytes or more the bytes carry an HMAC-SHA256, which `decompress` demands.
 
     Raises:
-        BindError: the program exchanges no bits, or runs in another mode than lossless; or the key
-            is none.
+        BindError: the program exchanges no bits, or runs in another mode than lossless; the key is
+            none; or a net drew from torch's generators (`rng = "replay"`).
     """
     at = model.interface
     _check_codes(model, "compress")
@@ -88,6 +88,11 @@ def compress(
     lanes = _archive_lanes(model, [values[slot.name] for slot in at.takes])
     out = model.run(values, Options(together=True, lanes=lanes, seed=_SEED, strict=True))
     ran = out.run
+    if ran.keys.replayed:
+        raise BindError(
+            f"net {min(ran.keys.replayed)!r} is called as it is and draws from torch's generators, "
+            "whose states are not in the bytes: `nets_report` says why it is not captured"
+        )
     now = conditions_of(model, ran.givens, ran.mode.low)
     sizes, stacks = at.measure(values), ran.session.stacks
     keys = ran.keys.calls()

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import revc
+from revc.errors import BindError
 from revc.runtime.bits.errors import DamagedTapeError
 from revc.runtime.bits.header import encode
 from tests.capture.test_random import Dropping
@@ -44,6 +45,15 @@ def test_bytes_have_the_calls_that_drew_and_keys_are_drawn_again() -> None:
     quiet = model.compress(*data)
     assert "keys" not in taken(quiet)[0]
     assert model.decompress(quiet)[0].shape == data[0].shape
+
+
+def test_no_bytes_are_made_with_numbers_of_torch_s_generators() -> None:
+    torch.manual_seed(0)
+    model = revc.compile(SPEC, nets={"F": Dropping}, capture="never", rng="replay")
+    data = [torch.randn(2, 8) for _ in range(2)]
+    with pytest.raises(BindError, match="'F' is called as it is and draws from torch's generators"):
+        model.compress(*data)
+    assert model.eval().decompress(model.compress(*data))[0].shape == data[0].shape
 
 
 @pytest.mark.parametrize(
