@@ -4,7 +4,6 @@ Such a size is a symbol with a hint, the number that it has in the call that is 
 two of them as numbers makes the compiler guard the answer; names are compared without.
 """
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -114,42 +113,3 @@ class _Scalars(GraphAppendingTracer):
         given, named = map_arg((args, kwargs), lambda one: one.meta["val"])
         node.meta["val"] = target(*given, **named)
         return node
-
-
-class _Noted(threading.local):
-    """What a compiler knows of the tensors that it was last shown."""
-
-    def __init__(self) -> None:
-        self.tensors: list[Tensor] = []
-
-
-_noted = _Noted()
-
-
-def _note(context: Any) -> None:
-    _noted.tensors.append(context.get_local("x").as_fake())
-
-
-def show(x: Tensor) -> None:
-    """Note what Dynamo, where it traces this, knows of a tensor: for `shown`."""
-    if not torch.compiler.is_dynamo_compiling():
-        _noted.tensors.append(x)
-        return
-    from torch._dynamo.comptime import comptime
-
-    comptime(_note)
-
-
-def shown(count: int) -> list[Tensor]:
-    """Return what was noted last, in order; a trace that ended early may have left more."""
-    found, _noted.tensors = _noted.tensors[len(_noted.tensors) - count :], []
-    return found
-
-
-def lies_inside() -> bool:
-    """Say whether the tensor that was shown lies behind the beginning of its memory."""
-    return any(hint(x.storage_offset()) != 0 for x in shown(1))
-
-
-# What torch.compiler.assume_constant_result does, which imports all of Dynamo to do it.
-lies_inside._dynamo_marked_constant = True  # type: ignore[attr-defined]

@@ -9,16 +9,18 @@ Registers are [rows, n] with rows a stride apart, parameters [rows, 2 n]: locati
 # mypy: disallow-untyped-defs=False
 from __future__ import annotations
 
+import math
+
 import torch
 import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
-from revc.runtime.metered.lengths import BULK, LN2
+from revc.runtime.metered.lengths import BULK
 
 BLOCK = 1024
-_BULK = tl.constexpr(BULK)
-_BITS = tl.constexpr(1 / LN2)
+_BULK = tl.constexpr(float(BULK))
+_BITS = tl.constexpr(1 / math.log(2))
 _NUMBERS = ("stride", "n", "size", "count", "half", "shift")
 kernel = triton.jit(do_not_specialize=_NUMBERS)
 """Of a launch's integers none is made a constant: a 1 would have no dtype, and compile again."""

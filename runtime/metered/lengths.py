@@ -20,11 +20,9 @@ from torch.nn.functional import softplus
 
 from revc.errors import InternalError
 
-LN2 = math.log(2.0)
-BULK = 40.0
+# A compiler may take floats of a module for a graph's inputs: they are whole, or in functions.
+BULK = 40
 """Where softplus(s) is s in float64 as well; torch switches at 20, which is 1e-10 off."""
-NEAR = 1e-20
-"""Stands for |z| = 0 where a formula divides by it: small, but its products do not vanish."""
 
 
 def number(like: Tensor, value: float) -> Tensor:
@@ -158,7 +156,7 @@ def code_length(
     logits, loc, scale = rows(family, params, step, components)
     if logits is None:
         return BITS[family](*standard(value, loc, scale, step))
-    return _logsumexp(mixture_terms(value, logits, loc, scale, step)).mul_(-1 / LN2)
+    return _logsumexp(mixture_terms(value, logits, loc, scale, step)).mul_(-1 / math.log(2))
 
 
 def sequence_length(
@@ -192,7 +190,12 @@ def logistic_bits(z: Tensor, a: Tensor) -> Tensor:
     far = fall.exp()
     top = torch.addcmul(number(far, 1.0), far, edge)
     top.mul_(spare(far).add_(edge)).div_(spare(edge).add_(1).mul_(grown))
-    return top.log2_().sub_(fall, alpha=1 / LN2)
+    return top.log2_().sub_(fall, alpha=1 / math.log(2))
+
+
+def off_zero(w: Tensor) -> Tensor:
+    """Put 1e-20, whose products do not vanish, for zeros that a formula divides by, in place."""
+    return w.clamp_(min=1e-20)
 
 
 def gaussian_bits(z: Tensor, a: Tensor) -> Tensor:
@@ -200,9 +203,9 @@ def gaussian_bits(z: Tensor, a: Tensor) -> Tensor:
 
     The mass is ``exp(-(|z| - a)**2 / 2) * G / 2``, with G of `gaussian_tail`.
     """
-    w = z.abs_().clamp_(min=NEAR)
+    w = off_zero(z.abs_())
     tail, _ = gaussian_tail(w, a)
-    return (w - a).square_().mul_(0.5 / LN2).sub_(spare(tail).log2_()).add_(1)
+    return (w - a).square_().mul_(0.5 / math.log(2)).sub_(spare(tail).log2_()).add_(1)
 
 
 def gaussian_tail(w: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
@@ -223,7 +226,7 @@ def gaussian_tail(w: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
 def mixture_terms(value: Tensor, logits: Tensor, loc: Tensor, scale: Tensor, step: float) -> Tensor:
     """Return ln of each component's share of the mass, [.., K, n]."""
     bits = logistic_bits(*standard(value.unsqueeze(-2), loc, scale, step))
-    return bits.mul_(-LN2).add_(logits.log_softmax(-2))
+    return bits.mul_(-math.log(2)).add_(logits.log_softmax(-2))
 
 
 def _logsumexp(x: Tensor) -> Tensor:
@@ -235,7 +238,7 @@ def _logsumexp(x: Tensor) -> Tensor:
 def _softmax_bits(value: Tensor, logits: Tensor) -> Tensor:
     logs = torch.log_softmax(real(logits), -1)
     picked = logs.expand(*value.shape, -1).gather(-1, value.unsqueeze(-1))
-    return picked.squeeze(-1).mul(-1 / LN2)
+    return picked.squeeze(-1).mul(-1 / math.log(2))
 
 
 def _surprise(chance: float) -> float:

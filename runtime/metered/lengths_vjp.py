@@ -11,17 +11,16 @@ from torch import Tensor
 
 from revc.errors import InternalError
 from revc.runtime.metered.lengths import (
-    LN2,
-    NEAR,
     gaussian_tail,
     mixture_terms,
+    off_zero,
     real,
     rows,
     rows_vjp,
     standard,
 )
 
-STEEPEST = 40.0
+STEEPEST = 40
 """Largest ln of tail over density that implicit gradients follow: a value further out, between
 components, is drawn with a chance below e**-40, and its gradient would overflow."""
 
@@ -128,7 +127,7 @@ def logistic_pull(
     m2 = (bend * edge).square_()
     ratio = a.div_(edge).mul_(0.5)
     by_scale = z.mul_(bend).sub_(ratio).addcmul_(ratio, m2, value=-1)
-    flat = edge.square_().sub_(1).mul_(1 / LN2)
+    flat = edge.square_().sub_(1).mul_(1 / math.log(2))
     common = m2.neg_().add_(1).mul_(scale).reciprocal_().mul_(flat).mul_(cotangent)
     return bend.mul_(common), by_scale.mul_(common)
 
@@ -142,9 +141,11 @@ def gaussian_pull(
     slopes ``-k M`` in |z| and ``-k (2 + M)`` in a.
     """
     z, a = standard(value, loc, scale, step)
-    w = z.abs().clamp_(min=NEAR)
+    w = off_zero(z.abs())
     tail, shrunk = gaussian_tail(w, a)
-    common = tail.mul_(scale).reciprocal_().mul_(math.sqrt(2 / math.pi) / LN2).mul_(cotangent)
+    common = (
+        tail.mul_(scale).reciprocal_().mul_(math.sqrt(2 / math.pi) / math.log(2)).mul_(cotangent)
+    )
     by_scale = w.add_(a).mul_(shrunk).add_(a, alpha=2).mul_(common)
     return shrunk.mul_(common).mul_(z.sign_()), by_scale
 
@@ -152,7 +153,7 @@ def gaussian_pull(
 def _softmax_vjp(cotangent: Tensor, value: Tensor, logits: Tensor) -> Tensor:
     """Return (softmax - one-hot) in bits, weighted by the cotangent."""
     chance = torch.softmax(real(logits), -1)
-    weight = (cotangent / LN2).to(chance.dtype).expand(value.shape).unsqueeze(-1)
+    weight = (cotangent / math.log(2)).to(chance.dtype).expand(value.shape).unsqueeze(-1)
     error = chance * weight
     index = value.unsqueeze(-1)
     # A plain scatter writes each place once: unlike scatter_add_, it is deterministic.
@@ -172,7 +173,7 @@ def _mixture_pull(
     """
     posterior = mixture_terms(value, logits, loc, scale, step).softmax(-2)
     weight = cotangent.expand(value.shape).unsqueeze(-2)
-    d_logits = (logits.softmax(-2) - posterior).mul_(weight / LN2)
+    d_logits = (logits.softmax(-2) - posterior).mul_(weight / math.log(2))
     share = posterior.mul_(weight)
     return d_logits, *logistic_pull(share, value.unsqueeze(-2), loc, scale, step)
 

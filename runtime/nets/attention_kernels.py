@@ -14,6 +14,8 @@ CUDA the backward kernels add some parts of the queries' cotangent in any order,
 import torch
 from torch import Tensor
 
+from revc.runtime.shown import lies_by_features
+
 aten = torch.ops.aten
 FLASH_SIZE = 256
 """The largest heads that flash attention takes."""
@@ -168,7 +170,7 @@ def _scores(q: Tensor, k: Tensor, causal: bool, window: int | None) -> Tensor:
 
 def _dense(x: Tensor) -> Tensor:
     """Return `x` with adjacent features, which the kernels take for granted without a check."""
-    return x if x.stride(-1) == 1 else x.contiguous()
+    return x if lies_by_features(x) else x.contiguous()
 
 
 def _padded(x: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """What random operators give when their numbers come from a key, and not from a generator.
 
 Each takes a key, the number of the draw among those of its net, what the distribution needs, and
-the size, strides, dtype and device of the result. Elements count in the order of the size, whatever
-the strides. Words are the same on every device, and so is what compares or scales them; logarithms
-and cosines are those of the device.
+the form of the result: size, strides, dtype and device. Elements count in the order of the size,
+whatever the strides. Words are the same on every device, and so is what compares or scales them;
+logarithms and cosines are those of the device.
 """
 
 import math
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from revc.runtime.bits import expand
 from revc.runtime.nets import key_ops
+from revc.runtime.shown import lies_by_rows
 
 Key = expand.Key | Tensor
 """Numbers, or a tensor of them where a compiler traces: what is drawn has the same bits."""
@@ -23,10 +24,10 @@ _ONE = 1 << 32
 
 
 class Form(NamedTuple):
-    """What a result looks like."""
+    """What a result looks like; without strides it lies row by row."""
 
     size: tuple[int, ...]
-    stride: tuple[int, ...]
+    stride: tuple[int, ...] | None
     dtype: torch.dtype
     device: torch.device
 
@@ -38,7 +39,8 @@ class Form(NamedTuple):
 
 def form_of(value: Tensor) -> Form:
     """Return the form of a tensor."""
-    return Form(tuple(value.shape), tuple(value.stride()), value.dtype, value.device)
+    stride = None if lies_by_rows(value) else tuple(value.stride())
+    return Form(tuple(value.shape), stride, value.dtype, value.device)
 
 
 def _words(key: Key, draw: int, count: int, device: torch.device) -> Tensor:
@@ -56,10 +58,9 @@ def _below(key: Key, draw: int, bound: int, at: Form) -> Tensor:
 def _shaped(values: Tensor, form: Form) -> Tensor:
     """Return values in the form of a result."""
     values = values.view(form.size)
-    if values.dtype == form.dtype and values.stride() == form.stride:
-        return values
-    size, stride = form.size, form.stride
-    out = torch.empty_strided(size, stride, dtype=form.dtype, device=form.device)
+    if form.stride is None:
+        return values.to(form.dtype)
+    out = torch.empty_strided(form.size, form.stride, dtype=form.dtype, device=form.device)
     return out.copy_(values)
 
 

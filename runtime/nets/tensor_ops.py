@@ -96,25 +96,25 @@ _KEPT = 1 << 20
 
 
 def _angles(
-    time: int, half: int, direction: int, base: float, dtype: torch.dtype, device: torch.device
+    time: int, half: int, direction: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Return cosines and sines of the angles of `rotate_pairs`, [T, D/2] each."""
     exponent = torch.arange(half, device=device, dtype=torch.float32) / half
     position = torch.arange(time, device=device, dtype=torch.float32)
-    angle = position[:, None] * torch.pow(base, -exponent)
+    angle = position[:, None] * torch.pow(10000.0, -exponent)
     return angle.cos().to(dtype), (direction * angle.sin()).to(dtype)
 
 
 @lru_cache(maxsize=8)
 def _kept_angles(
-    time: int, half: int, direction: int, base: float, dtype: torch.dtype, device: torch.device
+    time: int, half: int, direction: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     with torch.inference_mode(False):
-        return _angles(time, half, direction, base, dtype, device)
+        return _angles(time, half, direction, dtype, device)
 
 
-def rotate_pairs(x: Tensor, direction: int, base: float = 10000.0) -> Tensor:
-    """Rotate feature i with feature i + D/2 by ``position * base**(-2i/D)``; x is [B, H, T, D].
+def rotate_pairs(x: Tensor, direction: int) -> Tensor:
+    """Rotate feature i with feature i + D/2 by ``position * 10000**(-2i/D)``; x is [B, H, T, D].
 
     `direction` -1 rotates back, which is also the VJP: the map is orthogonal.
     Source: Su et al., "RoFormer" (2021), section 3.2.2, in the half-split layout.
@@ -122,7 +122,7 @@ def rotate_pairs(x: Tensor, direction: int, base: float = 10000.0) -> Tensor:
     time, half = x.shape[-2], x.shape[-1] // 2
     plain = type(x) is Tensor and not torch.compiler.is_compiling()
     table = _kept_angles if plain and time * half <= _KEPT else _angles
-    cos, sin = table(time, half, direction, base, x.dtype, x.device)
+    cos, sin = table(time, half, direction, x.dtype, x.device)
     left, right = x[..., :half], x[..., half:]
     return torch.cat((left * cos - right * sin, right * cos + left * sin), -1)
 

@@ -205,8 +205,9 @@ def _pull(
     keys = KeysAgain(checks.pop() if ctx.calls else None, ctx.calls)
     ticket = [checks.pop()] if ctx.tickets else []
     cots = iter(cotangents)
+    # How a caller's cotangents lie is not known where this is traced.
     d_views = [
-        _zeros(value.shape, wide, value.device) if cot is None else cot
+        _zeros(value.shape, wide, value.device) if cot is None else cot.contiguous()
         for value, cot in zip(raw, take(cots, len(raw)), strict=True)
     ]
     shapes = [*ctx.emitted, *ctx.lengths]

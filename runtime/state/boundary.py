@@ -7,6 +7,7 @@ by strides, and a net that saw others on the way back would give other bits.
 import torch
 from torch import Tensor
 
+from revc.runtime.shown import lies_by_rows
 from revc.runtime.state import lattice
 from revc.runtime.state.lattice import encode
 
@@ -32,16 +33,8 @@ def kept(value: Tensor) -> Tensor:
 
 
 def dense(value: Tensor) -> Tensor:
-    """Return a tensor laid out row by row: itself if it is, else a copy.
-
-    Stricter than `contiguous`, which lets axes of one element have any stride: kernels look at it.
-    """
-    stride = 1
-    for size, now in zip(reversed(value.shape), reversed(value.stride()), strict=True):
-        if now != stride:
-            return value.clone(memory_format=torch.contiguous_format)
-        stride *= max(size, 1)
-    return value
+    """Return a tensor laid out row by row: itself if it is, else a copy."""
+    return value if lies_by_rows(value) else value.clone(memory_format=torch.contiguous_format)
 
 
 def view(raw: Tensor, fraction_bits: int, dtype: torch.dtype) -> Tensor:

@@ -22,7 +22,8 @@ from revc.runtime.nets.capture.refusal import Refusal
 from revc.runtime.nets.capture.regions import Code, Form, Pair, Regions, paired
 from revc.runtime.nets.capture.trace import Joint, Sample, trace
 from revc.runtime.nets.leaf import Coded, Leaf
-from revc.runtime.open_sizes import hint, is_open, named, show, shown
+from revc.runtime.open_sizes import hint, is_open, named
+from revc.runtime.shown import show, shown
 from revc.runtime.state.lattice import decode
 
 

@@ -134,11 +134,13 @@ def _draw(graph: Graph, node: Node, key: Node, number: int) -> None:
 
 def _form(graph: Graph, value: Tensor) -> Args:
     """Return the form of what is drawn for a tensor, with nodes for open sizes."""
-    size, stride, *rest = draws.form_of(torch.empty_like(value))
+    form = draws.form_of(torch.empty_like(value))
     try:
-        return *(tuple(computed(graph, one) for one in many) for many in (size, stride)), *rest
+        size = tuple([computed(graph, one) for one in form.size])
+        stride = None if form.stride is None else [computed(graph, one) for one in form.stride]
     except LookupError as error:
         raise Refusal(f"it draws numbers of size {error}", draws=True) from error
+    return size, stride, form.dtype, form.device
 
 
 def _scale(graph: Graph, made: Node) -> None:
