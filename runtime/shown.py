@@ -68,14 +68,21 @@ def _inside(x: Tensor) -> bool:
 def _rows(x: Tensor) -> bool:
     stride: int | SymInt = 1
     for size, now in zip(reversed(x.shape), reversed(x.stride()), strict=True):
-        if named([now]) != named([stride]):
+        if not _same(now, stride):
             return False
         stride *= max(size, 1) if isinstance(size, int) else size
     return True
 
 
 def _features(x: Tensor) -> bool:
-    return named([x.stride(-1)]) == (1,)
+    return _same(x.stride(-1), 1)
+
+
+def _same(one: int | SymInt, other: int | SymInt) -> bool:
+    """Say whether two sizes are one, without a guard."""
+    if type(one) is int and type(other) is int:
+        return one == other
+    return named((one,)) == named((other,))
 
 
 _QUESTIONS = {"inside": _inside, "rows": _rows, "features": _features}
