@@ -15,7 +15,7 @@ from revc.runtime.metered.bits import bits_of
 from revc.runtime.metered.session import session_of
 from revc.runtime.nets.keys import keys_seed, refuse_replays
 
-_UNSAFE = torch.Tag.cudagraph_unsafe  # a replay would draw what was drawn as it was captured
+_UNSAFE = (torch.Tag.cudagraph_unsafe,)  # a replay would draw what was drawn as it was captured
 
 
 @custom_op("revc::keys_of_run", mutates_args=(), tags=_UNSAFE)

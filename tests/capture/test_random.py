@@ -62,6 +62,11 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "dropout": Dropping,
     "dropout in place": wrapped(lambda x: functional.dropout(x, 0.2, True, True)),
     "dropout of channels": wrapped(lambda x: functional.dropout1d(x, 0.2)),
+    "dropout of CUDA": wrapped(lambda x: torch.native_dropout(x, 0.2, True)[0].tanh()),
+    "dropout whose mask counts": wrapped(
+        lambda x: torch.add(*torch.native_dropout(x, 0.2, True), alpha=0.5)
+    ),
+    "dropout of all": wrapped(lambda x: torch.native_dropout(x, 1.0, True)[0] + x),
     "alpha dropout": wrapped(lambda x: functional.alpha_dropout(x, 0.2, True)),
     "encoder layer": lambda: nn.TransformerEncoderLayer(D, 2, 16, 0.1, batch_first=True),
     "attention": lambda: Wrapped(

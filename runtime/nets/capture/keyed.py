@@ -15,6 +15,8 @@ from revc.runtime.open_sizes import computed
 aten = torch.ops.aten
 
 _FRESH = (aten.empty_like.default, aten.empty.memory_format, aten.new_empty.default)
+_SCALED_ON = ("cpu",)
+"""Where torch scales the mask of a dropout, and not the result."""
 Args = tuple[Any, ...]
 Named = Callable[..., tuple[Any, Args]]
 """What stands for an operator, called with its arguments: a draw, and what that needs."""
@@ -110,7 +112,7 @@ def _draw(graph: Graph, node: Node, key: Node, number: int) -> None:
     if node.kwargs.get("generator") is not None:
         raise Refusal(f"it draws from a generator of its own ({node.target})", draws=True)
     if node.target is aten.native_dropout.default:
-        node.target, node.args = draws.dropout, (key, number, *node.args)
+        _dropout(graph, node, key, number)
         return
     target: Any = node.target
     if target not in _DRAWN:
@@ -130,6 +132,45 @@ def _draw(graph: Graph, node: Node, key: Node, number: int) -> None:
     if isinstance(written, Node) and not written.users:
         graph.erase_node(written)
         _scale(graph, made)
+
+
+def _dropout(graph: Graph, node: Node, key: Node, number: int) -> None:
+    """Let a mask be drawn, and scaled where torch does on the device: it can be made again."""
+    x, p, train = node.args
+    if train is not True or not isinstance(p, float) or not 0 < p < 1:
+        node.target, node.args = draws.dropout, (key, number, *node.args)
+        return
+    value, drawn = tensors(node)
+    over, scale = (1 - p, 1.0) if value.device.type in _SCALED_ON else (1.0, 1 / (1 - p))
+    like = torch.empty_like(drawn if over == 1 else value)
+    with graph.inserting_before(node):
+        args = key, number, 1 - p, over, *_form(graph, like)
+        mask = graph.call_function(draws.bernoulli, args)
+    mask.meta = {"val": like}
+    for part in [*node.users]:
+        if part.args[1] == 0:
+            _mask(graph, part, x, mask, scale)
+            continue
+        for user in [*part.users]:
+            pulls = user.target is aten.native_dropout_backward.default
+            if pulls and user.args[1:] == (part, 1 / (1 - p)):
+                _mask(graph, user, user.args[0], mask, scale)
+        part.target, part.args = aten.ne.Scalar, (mask, 0)
+        if not part.users:
+            graph.erase_node(part)
+    graph.erase_node(node)
+
+
+def _mask(graph: Graph, node: Node, x: Any, mask: Node, scale: float) -> None:
+    """Replace a node by x with a mask, scaled."""
+    made = x
+    with graph.inserting_before(node):
+        for factor in (mask, scale) if scale != 1 else (mask,):
+            made = graph.call_function(aten.mul.Tensor, (made, factor))
+            made.meta = {"val": torch.empty_like(node.meta["val"])}
+    made.meta = dict(node.meta)
+    node.replace_all_uses_with(made)
+    graph.erase_node(node)
 
 
 def _form(graph: Graph, value: Tensor) -> Args:
