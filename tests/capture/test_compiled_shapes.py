@@ -112,6 +112,7 @@ class Dropping(Maps):
         """Drop of one place more than there are, turned, and attend with weights dropped."""
         first = self.second.bias.expand(x.shape[0], 1, 8)
         y = F.dropout(self.first(torch.cat([first, x], 1)).mT, 0.3, self.training).mT
+        y = y + F.dropout(F.dropout(y, 0.9), 0.45)
         z = y.view(x.shape[0], -1, 2, 4).transpose(1, 2)
         z = F.scaled_dot_product_attention(z, z, z, is_causal=True, dropout_p=0.2)
         return F.dropout1d(z.transpose(1, 2).reshape(y.shape), 0.4, self.training)[:, 1:]

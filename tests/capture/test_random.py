@@ -10,8 +10,8 @@ from torch.nn import functional
 
 import revc
 from revc.errors import BindError
-from revc.runtime.bits.expand import KEY_BITS
-from revc.runtime.nets.capture import calls
+from revc.runtime.bits.expand import KEY_BITS, key_number
+from revc.runtime.nets.capture import calls, keyed
 from revc.runtime.nets.capture.cache import capture
 from revc.runtime.nets.capture.graphs import Captured
 from revc.runtime.nets.capture.trace import Sample
@@ -123,6 +123,22 @@ def test_gradients_are_those_of_the_function_that_a_key_makes(name: str) -> None
     ends = [calls.value(leaf, graphs, (x.detach() + step * along,)) for step in (1e-6, -1e-6)]
     slope = ((ends[0] - ends[1]) / 2e-6 * cotangent).sum()
     torch.testing.assert_close((by_input * along).sum(), slope, rtol=1e-6, atol=1e-6)
+
+
+def test_dropout_keeps_no_mask_whether_it_scales_that_or_the_result(monkeypatch: Any) -> None:
+    net, x = Wrapped(lambda x: torch.native_dropout(x.sin(), 0.3, True)[0]), torch.randn(B, T, D)
+    outs = []
+    for devices in (("cpu",), ()):
+        monkeypatch.setattr(keyed, "_SCALED_ON", devices)
+        graphs = graphs_of(net, x.requires_grad_())[1]
+        out, kept = graphs.front(x.detach(), key_number(5, 1))
+        assert graphs.back is not None
+        (grad,) = graphs.back([*kept], torch.ones(B, T, D))
+        torch.testing.assert_close(grad, torch.where(out == 0, 0, x.cos() / 0.7))
+        held = [one for one in kept if isinstance(one, Tensor)]
+        assert not any(torch.equal(one == 0, out == 0) for one in held)
+        outs.append(out)
+    torch.testing.assert_close(*outs)
 
 
 @pytest.mark.parametrize("schedule", ["invert", "save"])
