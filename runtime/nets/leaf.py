@@ -27,9 +27,9 @@ class Leaf(NamedTuple):
     the name of a hand-written autograd Function in it, if there is one. The parameters are called
     `names`; they are those that the run began with, whatever the module holds now. `training` has
     the flags of its modules then, in order (none where torch.compile traces the run). `capture`
-    says whether it may run as graphs, or must. `keys` are those that its calls draw in a run, and
-    `rng` what is done where it draws otherwise. `code` is what a compiler asks for its model by,
-    and `traced` gives its calls their keys there; `look` is the model's latest look at the module.
+    says whether it may run as graphs, or must. `of_run` are the keys that its calls draw in a run,
+    and `rng` what is done where it draws otherwise. `code` is what a compiler asks for its model
+    by, and `traced` gives its calls their keys there; `look` is the model's latest look at it.
     """
 
     module: nn.Module
@@ -40,11 +40,16 @@ class Leaf(NamedTuple):
     names: tuple[str, ...] = ()
     training: tuple[bool, ...] = ()
     capture: Capture = "auto"
-    keys: Keys = NO_KEYS
+    of_run: Keys | None = None  # torch 2.11 traces no other default
     rng: Rng = "refuse"
     code: str = ""
     look: "Look | None" = None
     traced: TracedKeys | KeysAgain | None = None
+
+    @property
+    def keys(self) -> Keys:
+        """The keys that calls draw: outside of a run those that are all the same."""
+        return NO_KEYS if self.of_run is None else self.of_run
 
 
 class Coded(NamedTuple):

@@ -71,7 +71,8 @@ class Holder:
     """Holds what a run leaves, for all results that are built of its tensors."""
 
     def __init__(self, ran: Ran) -> None:
-        self._raw, self._rest = list(ran.raw), ran._replace(raw=())
+        # Torch 2.11 cannot give back what `_replace` makes in traced code.
+        self._raw, self._rest = list(ran.raw), Ran((), *ran[1:])
         self._lent: Lent | None = None
 
     @property

@@ -69,19 +69,19 @@ def questions(key: str, module: nn.Module) -> tuple[Question, ...]:
 def ask(key: str, asked: tuple[Question, ...]) -> bool:
     """Say whether all is as it was; compilers trace this, and guard what they find."""
     spaces, alike = getattr(SPACES, key), True
-    for number, read, name, value, same in asked:
-        space = spaces[number]
-        if read in ("key", "tied"):
+    for at in range(len(asked)):  # torch 2.11 can neither iterate nor unpack constants
+        one = asked[at]
+        space, name, value = spaces[one.space], one.name, one.value
+        if one.read in ("key", "tied"):
             now = space[name]
-        elif read == "attribute":
+        elif one.read == "attribute":
             now = getattr(space, name)
         else:
-            now = space.cell_contents if read == "cell" else len(space)
-        if read == "tied":
-            number, other = value
-            is_alike = now is spaces[number][other]
+            now = space.cell_contents if one.read == "cell" else len(space)
+        if one.read == "tied":
+            is_alike = now is spaces[value[0]][value[1]]
         else:
-            is_alike = now is spaces[value] if same else now == value
+            is_alike = now is spaces[value] if one.same else now == value
         alike = is_alike and alike
     return alike
 

@@ -241,7 +241,7 @@ class _Call:
             return [out.detach(), *(None for _ in wanted)]
         result = out.detach()
         cotangent = torch.empty_like(out)
-        self.cotangent = next(reversed(_tracer().graph.nodes))
+        self.cotangent = next(iter(reversed(_tracer().graph.nodes)))
         return [result, *torch.autograd.grad(out, wanted, cotangent, allow_unused=True)]
 
 
