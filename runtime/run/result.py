@@ -124,6 +124,11 @@ def _compiled(result: Any) -> bool:
     return result.run.mode is None
 
 
+def _field(index: int) -> property:
+    """Return a field of a named tuple: torch 2.12 does not trace those of Python."""
+    return property(lambda result: result[index], doc=f"Alias for field number {index}.")
+
+
 @cache
 def result_class(name: str, fields: tuple[str, ...]) -> type:
     """Return the result class of a program: a named tuple and a pytree, with `run` and `state`."""
@@ -138,6 +143,7 @@ def result_class(name: str, fields: tuple[str, ...]) -> type:
         "state": property(_state), "run": property(_run), "compiled": property(_compiled),
         "detach": _detach,
     }  # fmt: skip
+    own |= {field: _field(index) for index, field in enumerate(fields)}
     cls = type(name, (base,), own | {k: v for k, v in more.items() if k not in fields})
     pytree.register_pytree_node(
         cls, _flatten, _unflatten, serialized_type_name=f"revc.{name}.{'.'.join(fields)}"
