@@ -101,7 +101,8 @@ def normal(key: Key, draw: int, mean: float, std: float, *form: Any) -> Tensor:
     at = Form(*form)
     wide = torch.float64 if at.dtype == torch.float64 else torch.float32
     first, second = (_words(key, draw, 2 * at.elements, at.device).double() / _ONE).chunk(2)
-    found = (-2 * torch.log1p(-first)).sqrt() * torch.cos(2 * math.pi * second)
+    turn = 2 * math.acos(-1)  # a compiler may take `math.pi`, as a float of a module, for an input
+    found = (-2 * torch.log1p(-first)).sqrt() * torch.cos(turn * second)
     return _shaped((found * std + mean).to(wide), at)
 
 

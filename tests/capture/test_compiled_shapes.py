@@ -175,9 +175,9 @@ def test_one_trace_has_the_eager_bits_of_all_shapes() -> None:
 def test_one_trace_draws_for_all_shapes() -> None:
     model = _model(Dropping, Mean, Drawing)
     model.bits.seed = 5
-    run = torch.compile(model, fullgraph=True, backend="aot_eager")
+    run = torch.compile(model, fullgraph=True, backend="aot_eager", dynamic=True)
     assert [_worst(model, run, shape) for shape in SHAPES] == [0.0] * len(SHAPES)
-    assert counters["stats"]["unique_graphs"] <= 3
+    assert counters["stats"]["unique_graphs"] == 1
 
 
 def test_a_size_is_computed_of_what_a_graph_takes() -> None:

@@ -2,8 +2,10 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -111,3 +113,9 @@ def pulled(case: Case, model: nn.Module, call: Callable[..., Any] | None = None)
 def leaf_names(case: Case, inputs: Mapping[str, Tensor]) -> list[str]:
     names = [n for n, x in inputs.items() if x.requires_grad]
     return names + [n for n, p in case.model.named_parameters() if p.requires_grad]
+
+
+def traced_once() -> AbstractContextManager[Any]:
+    """Fail where Dynamo traces a way back twice, as it does where that asks for strides."""
+    rewritten = "torch._dynamo._trace_wrapped_higher_order_op.autograd_function_backward_rewritten"
+    return patch(rewritten, side_effect=AssertionError("the way back is traced twice"))

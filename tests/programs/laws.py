@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 import torch
@@ -26,7 +25,7 @@ from revc.passes.spec import build
 from revc.runtime.run.guard import NonFiniteError
 from tests.metered.oracle import recorded
 from tests.model.laws import gradients
-from tests.programs.case import Case, leaf_names, lengths, objective, pulled
+from tests.programs.case import Case, leaf_names, lengths, objective, pulled, traced_once
 from tests.programs.compare import agree, close, close_gradient, same
 from tests.programs.exclusions import known
 from tests.programs.oracle import OffLattice, Oracle, squashes
@@ -246,9 +245,6 @@ def inverts_as_source(case: Case) -> None:
             same(getattr(back, name), getattr(out, name), f"emit {name} of the inverse")
 
 
-_REWRITTEN = "torch._dynamo._trace_wrapped_higher_order_op.autograd_function_backward_rewritten"
-
-
 def compiles(case: Case) -> None:
     """Compiled by torch the program gives the eager gradients."""
     if case.holes and case.program.seed % 4 in (1, 2):
@@ -259,7 +255,7 @@ def compiles(case: Case) -> None:
     try:
         is_open = case.program.seed % 2 == 0
         call = torch.compile(case.model, backend="aot_eager", dynamic=is_open)
-        with patch(_REWRITTEN, side_effect=AssertionError("the way back is traced twice")):
+        with traced_once():
             one, mine = pulled(case, case.model, call)
         other, theirs = pulled(case, case.model)
         agree(case, one, other, mine, theirs, 1e-3 if case.program.floats else 1e-6)
