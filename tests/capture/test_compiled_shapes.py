@@ -8,11 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.fx import Graph, GraphModule
+from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 
 import revc
 from revc.runtime.model import ReversibleModel
+from revc.runtime.nets.capture import keyed
 from revc.runtime.open_sizes import computed
 
 pytestmark = [
@@ -178,6 +179,21 @@ def test_one_trace_draws_for_all_shapes() -> None:
     run = torch.compile(model, fullgraph=True, backend="aot_eager", dynamic=True)
     assert [_worst(model, run, shape) for shape in SHAPES] == [0.0] * len(SHAPES)
     assert counters["stats"]["unique_graphs"] == 1
+
+
+def test_a_size_that_is_not_to_be_computed_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(graph: Graph, size: int | torch.SymInt) -> int | Node:
+        if isinstance(computed(graph, size), Node):
+            raise LookupError(size)
+        return computed(graph, size)
+
+    monkeypatch.setattr(keyed, "computed", lost)
+    model = _model(Drawing)
+    model.bits.seed = 5
+    run = torch.compile(model, fullgraph=True, backend="eager", dynamic=True)
+    shapes = [(2, 3), (3, 3), (2, 5)]
+    assert [_worst(model, run, shape) for shape in shapes] == [0.0] * len(shapes)
+    assert counters["stats"]["unique_graphs"] == len(shapes)
 
 
 def test_a_size_is_computed_of_what_a_graph_takes() -> None:
