@@ -52,10 +52,10 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The packages that benchmarks/training.py compares with. Without their own requirements: memcnn's
-# would replace torch, and the listed file has all that they import.
+# The packages that the benchmarks compare with, or bring.
 peers: setup
 	$(PIP) install --constraint constraints.txt --no-deps --requirement benchmarks/peers.txt
+	$(PIP) install --constraint constraints.txt --requirement benchmarks/brought.txt
 
 bench: peers
 	$(BIN)/python -m benchmarks.training $(ARGS)

