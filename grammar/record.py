@@ -95,7 +95,10 @@ class Record:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.__dict__ == other.__dict__
+        try:
+            return self.__dict__ == other.__dict__
+        except RecursionError:  # of Python 3.12, at 300 levels, whatever limit is set
+            return _equal(self, other)
 
     def __hash__(self) -> int:
         return hash((type(self), *self.__dict__.values()))
@@ -112,6 +115,27 @@ class Record:
 
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is frozen: its {name} stays")
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Compare records, and tuples of them, without recursion."""
+    waiting = [(one, other)]
+    while waiting:
+        one, other = waiting.pop()
+        if one is other:
+            continue
+        if type(one) is not type(other):
+            if one != other:  # True and 1, say
+                return False
+        elif isinstance(one, Record):
+            waiting += zip(one.__dict__.values(), other.__dict__.values(), strict=True)
+        elif type(one) is tuple:
+            if len(one) != len(other):
+                return False
+            waiting += zip(one, other, strict=True)
+        elif one != other:
+            return False
+    return True
 
 
 def plain(value: Any, without: tuple[str, ...] = ()) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from revc.errors import BindError
 
@@ -82,12 +83,17 @@ def import_net(name: str, target: str, args: Sequence[Any], kwargs: Mapping[str,
 
 
 def check_state(name: str, module: nn.Module) -> None:
-    """Refuse layers whose running statistics would change when an input is rebuilt.
+    """Refuse layers whose running statistics would change when an input is rebuilt, or lazy ones.
 
     Raises:
         BindError: the module has one.
     """
     for part in module.modules():
+        if isinstance(part, LazyModuleMixin) and part.has_uninitialized_params():
+            raise BindError(
+                f"net {name}: {type(part).__name__} has parameters without a shape; call the "
+                "module on an example before it is bound"
+            )
         if isinstance(part, nn.modules.batchnorm._NormBase) and part.track_running_stats:
             raise BindError(
                 f"net {name}: {type(part).__name__} changes its running statistics in a forward "

@@ -165,12 +165,18 @@ def _worst(
     return max(float((x - y).abs().max() / (y.abs().max() + 1e-6)) for x, y in pairs)
 
 
-def test_one_trace_has_the_eager_bits_of_all_shapes() -> None:
-    model = _model(Mean, Longer, Turned, Scores)
-    run = torch.compile(model, fullgraph=True, backend="aot_eager")
+@pytest.mark.parametrize(
+    # The first shape alone, then batches, then lengths too; or all sizes from the first on.
+    ("nets", "dynamic", "graphs"),
+    [((Turned,), None, 3), ((Mean, Longer, Turned, Scores), True, 1)],
+)
+def test_one_trace_has_the_eager_bits_of_all_shapes(
+    nets: tuple[type[nn.Module], ...], dynamic: bool | None, graphs: int
+) -> None:
+    model = _model(*nets)
+    run = torch.compile(model, fullgraph=True, backend="aot_eager", dynamic=dynamic)
     assert [_worst(model, run, shape) for shape in SHAPES] == [0.0] * len(SHAPES)
-    # The first shape alone, then batches, then lengths too.
-    assert counters["stats"]["unique_graphs"] <= 3
+    assert counters["stats"]["unique_graphs"] == graphs
 
 
 def test_one_trace_draws_for_all_shapes() -> None:

@@ -116,6 +116,7 @@ BAD_BINDS = {
     "no module": ({"F": lambda: 3}, "not a module"),
     "too few": ({"F": [nn.Linear(8, 8)]}, "instances"),
     "running statistics": ({"F": lambda: nn.BatchNorm1d(8)}, "statistics"),
+    "no shapes yet": ({"F": lambda: nn.LazyLinear(8)}, "without a shape"),
     "unknown": ({"F": Attend, "G": Attend}, "no net `G`"),
     "missing": ({}, "no body"),
 }

@@ -4,6 +4,7 @@ Attributes of its class, and what its methods find by name where they were defin
 helpers and what these read. It is read from their code objects, once for each class.
 """
 
+import os
 import sys
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -110,6 +111,8 @@ class _Search:
             return
         self._known.add(function.__code__)
         names = {name for code in _codes(function.__code__) for name in code.co_names}
+        if not names.isdisjoint(("environ", "getenv")):
+            yield vars(os.environ), "_data"
         for cell in function.__closure__ or ():
             yield cell, "cell_contents"
             for inner in functions(getattr(cell, "cell_contents", None)):

@@ -23,11 +23,12 @@ def structure(graph: Graph) -> Hashable | None:
             return None
         places[node] = f"%{index}"
         called = node.target if node.op == "call_function" else node.op
-        found.append((called, *_arguments(node, places), *_form(node)))
+        found.append((called, *arguments(node, places), *_form(node)))
     return tuple(found)
 
 
-def _arguments(node: Node, places: dict[Node, str]) -> tuple[str, str]:
+def arguments(node: Node, places: dict[Node, str]) -> tuple[str, str]:
+    """Return what a call is given, nodes as their places."""
     args: Any = map_arg((node.args, node.kwargs), lambda one: _Name(places[one]))
     return repr(args[0]), repr(args[1])
 

@@ -37,6 +37,7 @@ from revc.runtime.nets.capture.memory import is_random, storages, tensors, writt
 from revc.runtime.nets.capture.others_random import unmoved
 from revc.runtime.nets.capture.reads import reads
 from revc.runtime.nets.capture.refusal import Refusal
+from revc.runtime.nets.capture.repeats import repeats
 from revc.runtime.nets.leaf import HOOKS, hooks_of_all, is_hooked
 from revc.runtime.open_sizes import has_hint, is_scalar, unite
 
@@ -186,10 +187,14 @@ class _Call:
             with torch.enable_grad(), unmoved(), self._dispatcher():
                 tracing = make_fx(lambda p, _, x: self._joint(p, x), _PARTS)
                 found = tracing(params, others, inputs)
+                tracing = make_fx(lambda _p, _o, x: [self._out(x).detach()], _PARTS)
+                again = tracing(params, others, inputs)
         except _FOREIGN as error:
             raise Refusal(_reason(error)) from error
         try:
             self._check(found, held, before)
+            if not repeats(found, again):
+                raise Refusal("it computes something else at each call")
         except Refusal as refusal:
             refusal.draws = any(map(is_random, found.graph.nodes))
             raise
@@ -229,13 +234,18 @@ class _Call:
         written = {key for node in found.graph.nodes for key in written_by(node)}
         return not theirs.isdisjoint(written)
 
-    def _joint(self, params: list[Tensor], inputs: list[Tensor]) -> Any:
-        """Compute with the tensors that the module holds, which are those given, and pull back."""
+    def _out(self, inputs: list[Tensor]) -> Tensor:
+        """Compute with the tensors that the module holds, which are those that a graph takes."""
         device = inputs[0].device.type if inputs else "cpu"
         with torch.autocast(device, dtype=self.cast, enabled=self.cast is not None):
             out = single(self.module(*inputs))
         if not isinstance(out, Tensor):
             raise Refusal(f"it returns no tensor, but {type(out).__name__}")
+        return out
+
+    def _joint(self, params: list[Tensor], inputs: list[Tensor]) -> Any:
+        """Compute, and pull back."""
+        out = self._out(inputs)
         wanted = [x for x in (*params, *inputs) if x.requires_grad]
         if not wanted or not out.requires_grad:
             return [out.detach(), *(None for _ in wanted)]
