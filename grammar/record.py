@@ -124,12 +124,9 @@ def _equal(one: Any, other: Any) -> bool:
         one, other = waiting.pop()
         if one is other:
             continue
-        if type(one) is not type(other):
-            if one != other:  # True and 1, say
-                return False
-        elif isinstance(one, Record):
-            waiting += zip(one.__dict__.values(), other.__dict__.values(), strict=True)
-        elif type(one) is tuple:
+        if type(one) is type(other) and isinstance(one, Record):
+            one, other = (*one.__dict__.values(),), (*other.__dict__.values(),)
+        if type(one) is type(other) is tuple:
             if len(one) != len(other):
                 return False
             waiting += zip(one, other, strict=True)

@@ -218,7 +218,8 @@ def gaussian_tail(w: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
     shrunk = torch.expm1((w * a).mul_(-2))
     near, far = (torch.special.erfcx(edge.mul_(math.sqrt(0.5))) for edge in (w - a, w + a))
     tail = torch.addcmul(near, far, shrunk, value=-1).sub_(far)
-    low = (shrunk / w).mul_(-math.sqrt(2 / math.acos(-1)))
+    pi = math.acos(-1)  # `math.pi`, a float of a module, may be an input to a compiler
+    low = (shrunk / w).mul_(-math.sqrt(2 / pi))
     high = low * torch.exp(a.square().mul_(0.5))
     return torch.clamp(tail, low, high), shrunk
 

@@ -143,7 +143,7 @@ def gaussian_pull(
     z, a = standard(value, loc, scale, step)
     w = off_zero(z.abs())
     tail, shrunk = gaussian_tail(w, a)
-    per_bit = math.sqrt(2 / math.acos(-1)) / math.log(2)
+    per_bit = math.sqrt(2 / math.acos(-1)) / math.log(2)  # pi as in `gaussian_tail`
     common = tail.mul_(scale).reciprocal_().mul_(per_bit).mul_(cotangent)
     by_scale = w.add_(a).mul_(shrunk).add_(a, alpha=2).mul_(common)
     return shrunk.mul_(common).mul_(z.sign_()), by_scale

@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -61,6 +61,19 @@ def test_equal_are_those_of_one_class_with_equal_fields() -> None:
     assert Point(x=1) != Point(x=1, span=Span("a", 1, 1, 1, 2))
     assert Point(x=1) != Other(x=1)
     assert len({Point(x=1), Point(x=1), Other(x=1)}) == 2
+
+
+@pytest.mark.parametrize("end", [Point(x=2), Point(x=1, y=1), Other(x=1)])
+def test_what_nests_deep_is_compared_too(end: Any) -> None:
+    def nested(inner: Any) -> Any:
+        for _ in range(5_000):
+            inner = Deep(x=1, below=(Point(x=3), inner))
+        return inner
+
+    one, same, other = nested(Point(x=1)), nested(Point(x=1)), nested(end)
+    assert one == same
+    assert one != other
+    assert one != one.replace(below=one.below[1:])
 
 
 @pytest.mark.parametrize(

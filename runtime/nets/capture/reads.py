@@ -112,7 +112,7 @@ class _Search:
         self._known.add(function.__code__)
         names = {name for code in _codes(function.__code__) for name in code.co_names}
         if not names.isdisjoint(("environ", "getenv")):
-            yield vars(os.environ), "_data"
+            yield vars(os.environ), "_data"  # the dict itself, which is compared by value
         for cell in function.__closure__ or ():
             yield cell, "cell_contents"
             for inner in functions(getattr(cell, "cell_contents", None)):
